@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make` lists every verb. Nothing needs to be set up by hand: each verb makes what it needs.
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name))))
+BIN := .venv/bin
+DJANGO := DJANGO_SETTINGS_MODULE=portineria.control.settings.base $(BIN)/python -m django
+
+.DEFAULT_GOAL := verbs
+.DELETE_ON_ERROR:
+.PHONY: verbs setup demo demo-clean run test check bench deep format messages assets clean debian-demo debian-test
+
+verbs:
+	@echo "Portineria. Start with \`make demo\`."
+	@echo
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14 | sed 's/^/  make /'
+
+setup: .venv/ready ## the virtual environment with everything in it
+
+demo: .venv/ready debian-demo ## two simulated plants, the whole path once, then stays up to be visited (resumes)
+	$(BIN)/portineria demo
+
+demo-clean: .venv/ready debian-demo ## the same, from an empty database
+	$(BIN)/portineria demo --clean
+
+run: .venv/ready ## the developer's server: control plane and relay on this machine
+	$(BIN)/portineria serve
+
+test: .venv/ready debian-test ## every test; PYTEST="-k cut -x" narrows them
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+
+check: .venv/ready ## style, types, import contracts, translations, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src tests hatch_build.py scripts/translations.py
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/translations.py check
+	$(DJANGO) makemigrations --check --dry-run
+
+format: .venv/ready ## let ruff repair what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+messages: .venv/ready ## collect new texts into the translation files, then compile these
+	$(BIN)/python scripts/translations.py update
+	$(BIN)/python hatch_build.py
+
+assets: .venv/ready ## browser libraries, icons and compiled translations, after a change to them
+	$(BIN)/python hatch_build.py
+
+bench: .venv/ready debian-test ## our figures beside OpenSSH's and stunnel's, into docs/performance.json
+	$(BIN)/python -m tests.bench
+
+deep: .venv/ready debian-test ## what takes hours (long fuzzing), into docs/deep.json
+	$(BIN)/python -m tests.deep
+
+clean: ## what was made here; the next verb makes it again
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf src/portineria/control/console/static/vendor
+	find src tests scripts -name __pycache__ -prune -exec rm -rf {} +
+	find src -name '*.mo' -delete
+
+# What Debian must provide and does not is no reason to stop: what needs it says so.
+debian-demo debian-test: debian-%:
+	@scripts/debian-packages $* || echo "Going on without; what needs them says so."
+
+.venv/ready: pyproject.toml package.json package-lock.json hatch_build.py
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: sudo apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11; say which to take: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv is missing: sudo apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.13,<0.14"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[server,demo,test]"
+	@touch $@

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The event catalogue: every code that may enter the ledger, with its fields and what kind of data each holds.
+
+Codes read ``app.noun.past-verb``; those that a gateway reports begin with what they are about. A code or a field that
+is missing here is refused, so that nothing unclassified reaches a ledger that forgets nothing.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from portineria.core.errors import Invalid
+
+Value = str | int | bool
+
+
+class DataClass(StrEnum):
+    PUBLIC = "public"  # enters the leaf as it is: ids, states, counts, names of things
+    PERSONAL = "personal"  # enters as SHA256(salt ‖ value); salt and value can be erased (WIRE 20)
+    SECRET = "secret"  # enters as SHA256(salt ‖ value); the value itself is kept nowhere
+
+
+class UnknownEvent(Invalid):
+    code = "audit.event.unknown"
+
+
+_PUBLIC, _PERSONAL, _SECRET = DataClass.PUBLIC, DataClass.PERSONAL, DataClass.SECRET
+Fields = Mapping[str, DataClass]
+
+
+def _fields(public: str = "", personal: str = "", secret: str = "") -> dict[str, DataClass]:
+    found = dict.fromkeys(public.split(), _PUBLIC)
+    found |= dict.fromkeys(personal.split(), _PERSONAL)
+    return found | dict.fromkeys(secret.split(), _SECRET)
+
+
+def _reported(public: str = "", personal: str = "") -> dict[str, DataClass]:
+    """What a gateway says carries where it stood in that gateway's own chain, and the hash of the signed bytes."""
+    return _fields(f"gateway session epoch gateway_seq report_sha256 boot gateway_at_ms {public}", personal)
+
+
+_SESSION = "session machine gateway person grant"
+
+CATALOGUE: Mapping[str, Fields] = {
+    # identity
+    "identity.installation.created": _fields("installation version"),
+    "identity.key.created": _fields("role key sha256"),
+    "identity.organisation.created": _fields("organisation name"),
+    "identity.supplier.created": _fields("supplier name"),
+    "identity.supplier.disabled": _fields("supplier", "reason"),
+    "identity.supplier.enabled": _fields("supplier", "reason"),
+    "identity.person.created": _fields("person role supplier", "name email"),
+    "identity.person.changed": _fields("person language time_zone", "name"),
+    "identity.person.disabled": _fields("person", "reason"),
+    "identity.person.enabled": _fields("person", "reason"),
+    "identity.person.erased": _fields("person values"),
+    "identity.person.invited": _fields("person", secret="link"),
+    "identity.person.signed-in": _fields("person method", "address"),
+    "identity.person.sign-in-failed": _fields("", "email address"),
+    "identity.second-factor.added": _fields("person kind"),
+    "identity.second-factor.removed": _fields("person kind"),
+    "identity.membership.added": _fields("person role supplier"),
+    "identity.membership.removed": _fields("person role supplier", "reason"),
+    "identity.token.issued": _fields("person token expires_at", "name address"),
+    "identity.token.revoked": _fields("person token"),
+    "identity.attempt.denied": _fields("person why what", "address"),
+    # estate
+    "estate.plant.created": _fields("plant name time_zone"),
+    "estate.zone.created": _fields("plant name"),
+    "estate.line.created": _fields("plant name"),
+    "estate.enrolment.offered": _fields("plant lookup expires_at", secret="code"),
+    "estate.enrolment.failed": _fields("plant lookup failures dead", "address"),
+    "estate.gateway.enrolled": _fields("gateway plant name fingerprint version lookup", "address"),
+    "estate.gateway.admitted": _fields("gateway fingerprint"),
+    "estate.gateway.refused": _fields("gateway", "reason"),
+    "estate.gateway.revoked": _fields("gateway", "reason"),
+    "estate.gateway.renewed": _fields("gateway fingerprint previous_fingerprint expires_at"),
+    "estate.gateway.connected": _fields("gateway relay", "address"),
+    "estate.gateway.disconnected": _fields("gateway relay"),
+    "estate.gateway.forked": _fields("gateway epoch gateway_seq stored_sha256 report_sha256"),
+    "estate.gateway.cloned": _fields("gateway boot previous_boot"),
+    "estate.gateway.quarantined": _fields("gateway why"),
+    "estate.gateway.epoch-changed": _fields("gateway epoch previous_epoch previous_seq"),
+    "estate.machine.created": _fields("machine plant line name tag gateway"),
+    "estate.machine.changed": _fields("machine changed"),
+    "estate.device.created": _fields("machine device name", secret="address"),
+    "estate.service.created": _fields("machine device service name protocol port transport"),
+    "estate.service.removed": _fields("machine device service name"),
+    # access
+    "access.rule.created": _fields("rule supplier person minutes needs_approval machines"),
+    "access.rule.changed": _fields("rule minutes needs_approval machines"),
+    "access.rule.ended": _fields("rule", "reason"),
+    "access.request.made": _fields("request machine person starts_at minutes rule", "reason"),
+    "access.request.approved": _fields("request machine person", "reason"),
+    "access.request.refused": _fields("request machine person", "reason"),
+    "access.request.cancelled": _fields("request machine person"),
+    "access.request.expired": _fields("request machine person"),
+    "access.grant.given": _fields("grant request machine person starts_at ends_at"),
+    "access.grant.extended": _fields("grant machine person ends_at previous_ends_at"),
+    "access.grant.revoked": _fields("grant machine person ending", "reason"),
+    # remote sessions
+    "remote_sessions.session.requested": _fields(f"{_SESSION} order_seq order_sha256 ends_at", "address"),
+    "remote_sessions.session.extended": _fields(f"{_SESSION} order_seq order_sha256 ends_at"),
+    "remote_sessions.session.draining": _fields(f"{_SESSION} seconds why ending", "reason"),
+    "remote_sessions.session.cutting": _fields(f"{_SESSION} why ending", "reason"),
+    "remote_sessions.session.unproven": _fields(f"{_SESSION} why"),
+    # reported by a gateway
+    "gateway.started": _reported("version reason"),
+    "gateway.stopped": _reported("reason"),
+    "gateway.time.set": _reported("unix_ms step_ms source"),
+    "gateway.clock.jumped": _reported("step_ms"),
+    "gateway.trust.changed": _reported("added what"),
+    "gateway.other": _reported("code"),
+    "order.accepted": _reported("order_seq order_sha256 expires_ms"),
+    "order.refused": _reported("order_seq order_sha256 reason"),
+    "stream.opened": _reported("stream service address port transport"),
+    "stream.closed": _reported("stream to_device from_device how"),
+    "stream.refused": _reported("stream service address port transport reason"),
+    "stream.resumed": _reported("stream after_ms relay"),
+    "session.draining": _reported("seconds reason"),
+    "session.ended": _reported("ending reason latency_ms streams to_device from_device order_sha256"),
+    "spool.full": _reported("dropped limit_bytes"),
+    "lease.lost": _reported("on_silence since_ms"),
+}
+REPORTED_BY_GATEWAYS = frozenset(code for code, fields in CATALOGUE.items() if "report_sha256" in fields)
+
+
+def fields_of(code: str) -> Fields:
+    try:
+        return CATALOGUE[code]
+    except KeyError:
+        raise UnknownEvent(f"no event is called {code!r}") from None
+
+
+def classify(code: str, fields: Mapping[str, Value]) -> dict[str, DataClass]:
+    """Return the class of every given field; raise UnknownEvent for a code or field the catalogue does not have."""
+    known = fields_of(code)
+    if unknown := fields.keys() - known.keys():
+        raise UnknownEvent(f"{code} has no field {sorted(unknown)}")
+    return {name: known[name] for name in fields}

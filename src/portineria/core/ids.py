@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Public identifiers: a prefix that explains itself and 80 random bits in lower-case base32."""
+
+import base64
+import re
+import secrets
+from enum import StrEnum
+
+from portineria.core.errors import Invalid
+
+_RANDOM_BYTES = 10  # 80 bits: 2**40 ids before a collision is likely (birthday bound)
+_FORM = re.compile(r"[a-z]{2,4}_[a-z2-7]{16}")
+
+
+class Kind(StrEnum):
+    ORGANISATION = "org"
+    PERSON = "per"
+    SUPPLIER = "sup"
+    PLANT = "pla"
+    GATEWAY = "gw"
+    MACHINE = "mac"
+    DEVICE = "dev"
+    SERVICE = "srv"
+    RULE = "rul"
+    REQUEST = "req"
+    GRANT = "grt"
+    SESSION = "ses"
+    STREAM = "str"
+    RELAY = "rel"
+    SIGNER = "sig"
+    CONNECTOR = "con"
+    INSTALLATION = "ins"
+
+
+def new_id(kind: Kind) -> str:
+    return f"{kind}_{base64.b32encode(secrets.token_bytes(_RANDOM_BYTES)).decode().lower()}"
+
+
+def parse_id(text: str, kind: Kind) -> str:
+    """Return ``text`` when it has the form of an id of ``kind``; ids come from outside and reach logs and URNs."""
+    if not _FORM.fullmatch(text) or not text.startswith(f"{kind}_"):
+        raise Invalid(f"not an id of kind {kind}")
+    return text

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A gateway or connector is installed without Django; a connector must also start where there is no POSIX."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+NOT_IN_THE_BASE = [
+    *("django", "allauth", "ninja", "pydantic", "csp", "django_htmx", "whitenoise", "uvicorn", "fido2", "qrcode"),
+    *("asyncssh", "asyncua", "pymodbus", "snap7"),
+    *("pytest", "hypothesis", "playwright", "babel", "hatchling"),
+]
+# What CPython for Windows does not have, and uvloop, which is not built for it.
+NOT_ON_WINDOWS = ["uvloop", "fcntl", "grp", "pwd", "resource", "termios", "tty", "pty", "syslog"]
+
+# The standard library and our dependencies cope with their absence by themselves, so they are loaded before it begins.
+PROGRAM = """
+import asyncio, importlib, json, pathlib, pkgutil, ssl, subprocess, sys, tempfile
+import cryptography.x509, msgspec, structlog
+room, absent = json.loads(sys.argv[1])
+for name in absent:
+    for loaded in [m for m in sys.modules if m == name or m.startswith(name + ".")]:
+        del sys.modules[loaded]
+    sys.modules[name] = None
+package = importlib.import_module(room)
+for module in pkgutil.walk_packages(getattr(package, "__path__", []), room + "."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+
+
+def import_all(room: str, absent: list[str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, json.dumps([room, absent])]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "room",
+    [
+        "portineria.core",
+        "portineria.policy",
+        "portineria.wire",
+        "portineria.bus",
+        "portineria.dataplane.aio",
+        "portineria.dataplane.gateway",
+        "portineria.dataplane.relay",
+        "portineria.dataplane.connector",
+        "portineria.cli.main",
+    ],
+)
+def test_a_room_of_the_base_install_needs_no_extra(room: str) -> None:
+    done = import_all(room, NOT_IN_THE_BASE)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_connector_needs_nothing_that_windows_lacks() -> None:
+    done = import_all("portineria.dataplane.connector", [*NOT_IN_THE_BASE, *NOT_ON_WINDOWS])
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_missing_library_is_noticed() -> None:
+    done = import_all("django.http", NOT_IN_THE_BASE)
+    assert done.returncode != 0
+    assert "django" in done.stderr
