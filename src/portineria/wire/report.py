@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a gateway says: events (kept until acknowledged) and questions (asked again when unanswered).
+
+Signed with the gateway's event key inside the seal; the outer type is one for all, its ``context`` is the HPKE
+``info``, so that a relay can neither reorder nor re-address a report unnoticed (WIRE 18).
+"""
+
+from typing import Annotated
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from msgspec import Meta
+
+from portineria.wire.envelope import read_signed, seal, sign, unseal, verify
+from portineria.wire.frame import BadFrame, Codec
+from portineria.wire.statement import Id, Nonce, Sha256
+
+VERSION = 1
+EVENT_BYTES = 8192  # an event names things, it carries no traffic
+Field = str | int | bool
+
+
+class Context(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Where a report stands. Questions have ``seq`` 0 and are not part of the chain."""
+
+    recipient_key_id: Id
+    gateway: Id
+    epoch: Nonce
+    seq: int
+    prev_sha256: Sha256
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="is", tag="event", forbid_unknown_fields=True):
+    """A fact. ``at_ms`` is the gateway's trusted time, 0 while it has none; ``boot_ms`` its monotonic clock."""
+
+    boot: Nonce
+    at_ms: int
+    boot_ms: int
+    code: Annotated[str, Meta(max_length=64)]
+    session: Annotated[str, Meta(max_length=24)]
+    fields: Annotated[dict[str, Field], Meta(max_length=32)]
+
+
+class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forbid_unknown_fields=True):
+    """Asks for the time and for a lease of each named session. Answered by Time and Leases with the same nonce."""
+
+    boot: Nonce
+    nonce: Nonce
+    sessions: Annotated[list[Id], Meta(max_length=4096)]
+    version: Annotated[str, Meta(max_length=32)]
+    spooled: int = 0
+
+
+class Report(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What crosses the relay."""
+
+    context: Annotated[bytes, Meta(max_length=256)]
+    sealed: bytes
+
+
+_CONTEXT: Codec[Context] = Codec(Context)
+_REPORT: Codec[Report] = Codec(Report)
+_INSIDE: Codec[Event | Question] = Codec(Event | Question)
+
+
+def write_report(
+    body: Event | Question, context: Context, *, key: Ed25519PrivateKey, recipient: X25519PublicKey
+) -> tuple[bytes, bytes]:
+    """Return the report as it goes on the wire, and the exact signed bytes whose SHA-256 chains the next event."""
+    exact = msgspec.msgpack.encode(body)
+    if len(exact) > EVENT_BYTES and isinstance(body, Event):
+        raise BadFrame(f"event of {len(exact)} bytes, allowed {EVENT_BYTES}")
+    outer = _CONTEXT.encode(context)
+    # The context is signed too: the seal alone would not prove to a third party where the event stood in its chain.
+    statement = _positioned(outer, exact)
+    signed = sign(key, kind="portineria.report", version=VERSION, signer=context.gateway, statement=statement)
+    return _REPORT.encode(Report(outer, seal(signed, recipient, info=outer))), signed
+
+
+def _positioned(outer: bytes, exact: bytes) -> bytes:
+    return len(outer).to_bytes(2, "big") + outer + exact
+
+
+def read_context(report: bytes) -> tuple[Context, Report]:
+    """Only says which keys to use; nothing is believed before ``open_report``."""
+    outer = _REPORT.decode(report)
+    return _CONTEXT.decode(outer.context), outer
+
+
+def open_report(outer: Report, *, key: X25519PrivateKey, sender: Ed25519PublicKey) -> tuple[Event | Question, bytes]:
+    """Return the body and the exact signed bytes; raise BadSeal or BadSignature."""
+    raw = unseal(outer.sealed, key, info=outer.context)
+    statement = verify(read_signed(raw), sender, kind="portineria.report", version=VERSION)
+    length = int.from_bytes(statement[:2], "big")
+    if statement[2 : 2 + length] != outer.context:
+        raise BadFrame("the signed context is not the one on the outside")
+    return _INSIDE.decode(statement[2 + length :]), raw

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the control plane says under signature: orders, withdrawals, leases, time, acknowledgements, tickets.
+
+Everything for a gateway is signed by a signer of the named role and then sealed to that gateway (WIRE 7): addresses,
+ports and profiles never cross a relay in clear. Times are Unix milliseconds of the control plane.
+"""
+
+import hashlib
+from typing import Annotated, Literal
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import Meta
+
+from portineria.wire.envelope import BadSignature, Signed, read_signed, sign, verify
+from portineria.wire.frame import Codec
+
+VERSION = 1
+Id = Annotated[str, Meta(max_length=24)]  # four letters, "_" and 16 base32 characters fit
+Sha256 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Nonce = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Ending = Literal["cut", "drain"]
+OnSilence = Literal["drain", "cut", "until_expiry"]
+
+
+class _Statement(msgspec.Struct, frozen=True, tag_field="is", forbid_unknown_fields=True):
+    pass
+
+
+class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One service of one device: what a stream may be opened to."""
+
+    service: Id
+    address: Annotated[str, Meta(max_length=45)]  # 45: the longest text form of an IPv6 address
+    port: Annotated[int, Meta(ge=1, le=65535)]
+    transport: Literal["tcp"] = "tcp"
+
+
+class Order(_Statement, frozen=True, tag="order"):
+    """What the gateway obeys: one session, one key, these assets, until then. A higher ``order_seq`` supersedes."""
+
+    organisation: Id
+    gateway: Id
+    session: Id
+    order_seq: Annotated[int, Meta(ge=1)]
+    session_spki_sha256: Sha256
+    assets: Annotated[list[Asset], Meta(min_length=1, max_length=256)]
+    profile: Annotated[str, Meta(max_length=64)]
+    not_before_ms: int
+    expires_ms: int
+    max_legs: Annotated[int, Meta(ge=1, le=4096)]
+    recording: Literal["none"]
+    consent: Literal["none"]
+    on_silence: OnSilence
+    lease_s: Annotated[int, Meta(ge=1, le=3600)]
+    drain_s: Annotated[int, Meta(ge=0, le=86400)]
+    hold_s: Annotated[int, Meta(ge=0, le=3600)]
+    signer_id: Id
+
+
+class Withdrawal(_Statement, frozen=True, tag="withdrawal"):
+    """Ends an order: ``cut`` at once, ``drain`` lets running streams finish within ``drain_s``."""
+
+    gateway: Id
+    session: Id
+    order_seq: Annotated[int, Meta(ge=1)]
+    ending: Ending
+    drain_s: Annotated[int, Meta(ge=0, le=86400)]
+    reason: Annotated[str, Meta(max_length=64)]
+
+
+class SessionLease(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    session: Id
+    order_sha256: Sha256
+    lease_s: Annotated[int, Meta(ge=1, le=3600)]
+
+
+class Leases(_Statement, frozen=True, tag="leases"):
+    """Counts from when the gateway *sent* ``nonce`` (WIRE 9). A session that was asked for and is missing has none."""
+
+    gateway: Id
+    nonce: Nonce
+    leases: Annotated[list[SessionLease], Meta(max_length=4096)]
+
+
+class Time(_Statement, frozen=True, tag="time"):
+    """True no earlier than the gateway sent ``nonce`` (WIRE 10)."""
+
+    gateway: Id
+    nonce: Nonce
+    unix_ms: int
+
+
+class Acknowledgement(_Statement, frozen=True, tag="acknowledgement"):
+    """Every event of this epoch up to ``up_to_seq`` is stored; only now may the spool forget them (WIRE 19)."""
+
+    gateway: Id
+    epoch: Nonce
+    up_to_seq: int
+    sha256: Sha256
+
+
+class Additions(_Statement, frozen=True, tag="additions"):
+    """Relays and opening keys that the gateway may add to what it pinned; it never removes any by order (WIRE 6)."""
+
+    gateway: Id
+    relays: Annotated[list["RelayAddress"], Meta(max_length=64)]
+    opening_keys: Annotated[list["OpeningKey"], Meta(max_length=16)]
+
+
+class RelayAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    relay: Id
+    host: Annotated[str, Meta(max_length=253)]
+    port: Annotated[int, Meta(ge=1, le=65535)]
+
+
+class OpeningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The X25519 key that events are sealed to."""
+
+    key_id: Id
+    key: Sha256
+
+
+Letter = Order | Withdrawal | Leases | Time | Acknowledgement | Additions
+
+
+class Ticket(_Statement, frozen=True, tag="ticket"):
+    """Lets the holder of one session key ask one relay for legs to one gateway (WIRE 11)."""
+
+    session: Id
+    session_spki_sha256: Sha256
+    gateway: Id
+    relay: Id
+    not_after_ms: int
+    max_legs: Annotated[int, Meta(ge=1, le=4096)]
+
+
+class AdmittedGateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    gateway: Id
+    spki_sha256: Sha256
+
+
+class Admitted(_Statement, frozen=True, tag="admitted"):
+    """The gateways a relay may let in. A lower number never replaces a higher one (WIRE 4)."""
+
+    number: int
+    at_ms: int
+    gateways: list[AdmittedGateway]
+
+
+# Which signer may say what: an order key cannot acknowledge events, a ticket key cannot order (WIRE 2).
+ROLE_OF = {
+    "order": "order",
+    "withdrawal": "order",
+    "leases": "order",
+    "time": "order",
+    "additions": "order",
+    "acknowledgement": "acknowledgement",
+    "ticket": "ticket",
+    "admitted": "ticket",
+}
+ROLES = ("order", "acknowledgement", "ticket")
+
+_LETTERS: Codec[Letter] = Codec(Letter)
+_TICKET: Codec[Ticket] = Codec(Ticket)
+_ADMITTED: Codec[Admitted] = Codec(Admitted)
+
+
+def tag_of(statement: msgspec.Struct) -> str:
+    return str(statement.__struct_config__.tag)
+
+
+def sign_statement(statement: Letter | Ticket | Admitted, key: Ed25519PrivateKey, signer: str) -> bytes:
+    tag = tag_of(statement)
+    exact = msgspec.msgpack.encode(statement)
+    return sign(key, kind=f"portineria.{tag}", version=VERSION, signer=signer, statement=exact)
+
+
+def _exact(signed: Signed, key: Ed25519PublicKey) -> bytes:
+    return verify(signed, key, kind=signed.type, version=VERSION)
+
+
+def role_of(signed: Signed) -> str | None:
+    """The signer role that may make a statement of this type; None for a type we do not know."""
+    return ROLE_OF.get(signed.type.removeprefix("portineria."))
+
+
+def open_letter(signed: Signed, key: Ed25519PublicKey) -> tuple[Letter, bytes]:
+    """Return the letter and its exact bytes. ``key`` must belong to the role that ``role_of`` names."""
+    exact = _exact(signed, key)
+    letter = _LETTERS.decode(exact)
+    if signed.type != f"portineria.{tag_of(letter)}":
+        raise BadSignature(f"the statement inside is not a {signed.type}")
+    return letter, exact
+
+
+def open_ticket(data: bytes, key: Ed25519PublicKey) -> Ticket:
+    return _TICKET.decode(verify(read_signed(data), key, kind="portineria.ticket", version=VERSION))
+
+
+def open_admitted(data: bytes, key: Ed25519PublicKey) -> Admitted:
+    return _ADMITTED.decode(verify(read_signed(data), key, kind="portineria.admitted", version=VERSION))
+
+
+def sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def letter_info(gateway: str) -> bytes:
+    """The HPKE ``info`` of every letter to this gateway: a letter sealed for another does not open."""
+    return b"portineria-letter/1 " + gateway.encode()

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make deep`: what takes too long for every change. Each result goes into docs/deep.json with its date and commit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "docs/deep.json"
+
+# id -> arguments for pytest. PORTINERIA_DEEP=1 makes hypothesis try 50,000 examples per property (tests/conftest.py).
+RUNS = {"fuzz": ["tests/fuzz", "-n", "2", "--dist", "loadfile", "--timeout", "7200"]}
+
+
+def commit() -> str:
+    """The commit this ran on, marked when files differ from it."""
+    described = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    return subprocess.run(described, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def run(arguments: list[str]) -> dict[str, object]:
+    started = time.monotonic()
+    command = [sys.executable, "-m", "pytest", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PORTINERIA_DEEP": "1"}, check=False)
+    return {
+        "passed": done.returncode == 0,
+        "seconds": round(time.monotonic() - started),
+        "command": "pytest " + " ".join(arguments),
+        "commit": commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def main() -> int:
+    results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    wanted = sys.argv[1:] or list(RUNS)
+    for name in wanted:
+        results[name] = run(RUNS[name])
+        RESULTS.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n", "utf-8")
+    return 0 if all(results[name]["passed"] for name in wanted) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
