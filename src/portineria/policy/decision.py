@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""May this person reach this machine now? Pure and total: the same facts always give the same answer, with reasons."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from portineria.policy.ending import Ending, Reason, ending_of
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is true of the person, whatever they ask for. ``supplier_enabled`` is true for somebody without one."""
+
+    person_enabled: bool
+    member: bool
+    supplier_enabled: bool
+    second_factor: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    at: datetime
+    machine: str
+    standing: Standing
+    gateway_admitted: bool
+    has_services: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GrantFacts:
+    """A permission given to this person. ``rule_holds``: the rule it came from still admits person and machine."""
+
+    id: str
+    machine: str
+    starts: datetime
+    ends: datetime
+    revoked: Ending | None
+    rule_holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    denials: tuple[Reason, ...]
+    grant: str | None = None
+    ends: datetime | None = None
+
+    @property
+    def permitted(self) -> bool:
+        return not self.denials
+
+    @property
+    def ending(self) -> Ending:
+        """How a session that lost this permission ends."""
+        return ending_of(self.denials)
+
+
+def decide(attempt: Attempt, grants: Sequence[GrantFacts]) -> Decision:
+    """Permit by the grant that lasts longest; otherwise report every reason of the grant that came closest."""
+    about_the_person = _standing_denials(attempt.standing)
+    about_the_machine = _machine_denials(attempt)
+    outside = about_the_person + about_the_machine
+    if not grants:
+        return Decision((*outside, Reason.NO_GRANT))
+    judged = [(outside + _grant_denials(attempt, grant), grant) for grant in grants]
+    # Ids break ties, so that the order of the rows never decides.
+    denials, best = min(judged, key=lambda pair: (len(pair[0]), -pair[1].ends.timestamp(), pair[1].id))
+    return Decision(denials, grant=best.id, ends=best.ends)
+
+
+def _standing_denials(standing: Standing) -> tuple[Reason, ...]:
+    checks = {
+        Reason.PERSON_DISABLED: not standing.person_enabled,
+        Reason.NO_MEMBERSHIP: not standing.member,
+        Reason.SUPPLIER_DISABLED: not standing.supplier_enabled,
+        Reason.SECOND_FACTOR: not standing.second_factor,
+    }
+    return tuple(reason for reason, refused in checks.items() if refused)
+
+
+def _machine_denials(attempt: Attempt) -> tuple[Reason, ...]:
+    checks = {
+        Reason.GATEWAY_NOT_ADMITTED: not attempt.gateway_admitted,
+        Reason.NOTHING_TO_REACH: not attempt.has_services,
+    }
+    return tuple(reason for reason, refused in checks.items() if refused)
+
+
+def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
+    checks = {
+        Reason.OTHER_MACHINE: grant.machine != attempt.machine,
+        Reason.REVOKED_FOR_SECURITY: grant.revoked is Ending.SECURITY,
+        Reason.REVOKED: grant.revoked is Ending.ADMINISTRATIVE,
+        Reason.NO_RULE: not grant.rule_holds,
+        Reason.NOT_YET: attempt.at < grant.starts,
+        Reason.EXPIRED: attempt.at >= grant.ends,
+    }
+    return tuple(reason for reason, refused in checks.items() if refused)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why a permission ended decides how its sessions end: at once, or by letting what runs finish."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Ending(StrEnum):
+    SECURITY = "security"  # cut at once
+    ADMINISTRATIVE = "administrative"  # drain: nothing new starts, what runs may finish within the drain time
+
+
+class Reason(StrEnum):
+    """Why an attempt is refused. Operators read all of them, not only the first."""
+
+    PERSON_DISABLED = "person-disabled"
+    NO_MEMBERSHIP = "no-membership"
+    SUPPLIER_DISABLED = "supplier-disabled"
+    SECOND_FACTOR = "second-factor"
+    GATEWAY_NOT_ADMITTED = "gateway-not-admitted"
+    REVOKED_FOR_SECURITY = "revoked-for-security"
+    NO_RULE = "no-rule"
+    NO_GRANT = "no-grant"
+    OTHER_MACHINE = "other-machine"
+    REVOKED = "revoked"
+    NOT_YET = "not-yet"
+    EXPIRED = "expired"
+    NOTHING_TO_REACH = "nothing-to-reach"
+
+
+_SECURITY = frozenset(
+    {
+        Reason.PERSON_DISABLED,
+        Reason.NO_MEMBERSHIP,
+        Reason.SUPPLIER_DISABLED,
+        Reason.SECOND_FACTOR,
+        Reason.GATEWAY_NOT_ADMITTED,
+        Reason.REVOKED_FOR_SECURITY,
+        Reason.OTHER_MACHINE,
+    }
+)
+
+
+def ending_of(reasons: Iterable[Reason]) -> Ending:
+    """One reason of security is enough: a grant that ended while its person was locked out is cut, not drained."""
+    return Ending.SECURITY if _SECURITY & set(reasons) else Ending.ADMINISTRATIVE

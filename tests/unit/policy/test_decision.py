@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portineria.policy.decision import Attempt, GrantFacts, Standing, decide
+from portineria.policy.ending import Ending, Reason
+
+NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+GOOD = Standing(person_enabled=True, member=True, supplier_enabled=True, second_factor=True)
+GRANT = GrantFacts("grt_a", "mac_press", NINE, NINE + timedelta(hours=2), None, rule_holds=True)
+
+
+def attempt(minutes: int = 30, *, standing: Standing = GOOD, admitted: bool = True, serving: bool = True) -> Attempt:
+    return Attempt(NINE + timedelta(minutes=minutes), "mac_press", standing, admitted, serving)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "denials"),
+    [(-1, (Reason.NOT_YET,)), (0, ()), (119, ()), (120, (Reason.EXPIRED,))],
+)
+def test_a_grant_opens_at_its_start_and_is_shut_at_its_end(minutes: int, denials: tuple[Reason, ...]) -> None:
+    assert decide(attempt(minutes), [GRANT]).denials == denials
+
+
+@pytest.mark.parametrize(
+    ("standing", "reason"),
+    [
+        (Standing(False, True, True, True), Reason.PERSON_DISABLED),
+        (Standing(True, False, True, True), Reason.NO_MEMBERSHIP),
+        (Standing(True, True, False, True), Reason.SUPPLIER_DISABLED),
+        (Standing(True, True, True, False), Reason.SECOND_FACTOR),
+    ],
+)
+def test_whoever_does_not_stand_is_refused_and_their_session_is_cut(standing: Standing, reason: Reason) -> None:
+    decision = decide(attempt(standing=standing), [GRANT])
+    assert decision.denials == (reason,)
+    assert decision.ending is Ending.SECURITY
+
+
+def test_a_gateway_that_is_not_admitted_cuts_and_a_machine_without_services_drains() -> None:
+    assert decide(attempt(admitted=False), [GRANT]).ending is Ending.SECURITY
+    bare = decide(attempt(serving=False), [GRANT])
+    assert bare.denials == (Reason.NOTHING_TO_REACH,)
+    assert bare.ending is Ending.ADMINISTRATIVE
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason", "ending"),
+    [
+        ({"revoked": Ending.SECURITY}, Reason.REVOKED_FOR_SECURITY, Ending.SECURITY),
+        ({"revoked": Ending.ADMINISTRATIVE}, Reason.REVOKED, Ending.ADMINISTRATIVE),
+        ({"rule_holds": False}, Reason.NO_RULE, Ending.ADMINISTRATIVE),
+        ({"machine": "mac_other"}, Reason.OTHER_MACHINE, Ending.SECURITY),
+    ],
+)
+def test_each_flaw_of_a_grant_has_its_reason_and_its_ending(
+    changed: dict[str, Any], reason: Reason, ending: Ending
+) -> None:
+    facts = {name: getattr(GRANT, name) for name in ("id", "machine", "starts", "ends", "revoked", "rule_holds")}
+    decision = decide(attempt(), [GrantFacts(**(facts | changed))])
+    assert decision.denials == (reason,)
+    assert decision.ending is ending
+
+
+def test_every_reason_is_reported_not_only_the_first() -> None:
+    bad = GrantFacts("grt_b", "mac_press", NINE, NINE + timedelta(hours=2), Ending.ADMINISTRATIVE, rule_holds=False)
+    decision = decide(attempt(180, standing=Standing(False, True, True, True)), [bad])
+    assert decision.denials == (Reason.PERSON_DISABLED, Reason.REVOKED, Reason.NO_RULE, Reason.EXPIRED)
+
+
+def test_the_grant_that_lasts_longest_permits() -> None:
+    longer = GrantFacts("grt_b", "mac_press", NINE, NINE + timedelta(hours=3), None, rule_holds=True)
+    assert decide(attempt(), [GRANT, longer]).grant == "grt_b"
+    assert decide(attempt(), [longer, GRANT]).ends == longer.ends
+
+
+grants = st.builds(
+    GrantFacts,
+    id=st.sampled_from(["grt_a", "grt_b", "grt_c"]),
+    machine=st.sampled_from(["mac_press", "mac_other"]),
+    starts=st.integers(-600, 600).map(lambda minutes: NINE + timedelta(minutes=minutes)),
+    ends=st.integers(-600, 600).map(lambda minutes: NINE + timedelta(minutes=minutes)),
+    revoked=st.sampled_from([None, Ending.SECURITY, Ending.ADMINISTRATIVE]),
+    rule_holds=st.booleans(),
+)
+standings = st.builds(Standing, st.booleans(), st.booleans(), st.booleans(), st.booleans())
+attempts = st.builds(
+    lambda minutes, standing, admitted, serving: attempt(
+        minutes, standing=standing, admitted=admitted, serving=serving
+    ),
+    st.integers(-700, 700),
+    standings,
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@given(attempts, st.lists(grants, max_size=5))
+def test_nobody_is_permitted_without_a_whole_grant(asked: Attempt, held: list[GrantFacts]) -> None:
+    decision = decide(asked, held)
+    whole = [
+        grant
+        for grant in held
+        if grant.machine == asked.machine
+        and grant.revoked is None
+        and grant.rule_holds
+        and grant.starts <= asked.at < grant.ends
+    ]
+    stands = asked.standing == GOOD and asked.gateway_admitted and asked.has_services
+    assert decision.permitted == bool(whole and stands)
+    if decision.permitted:
+        assert decision.ends == max(grant.ends for grant in whole)
+
+
+@given(attempts, st.lists(grants, max_size=5), st.randoms())
+def test_the_order_of_the_rows_decides_nothing(asked: Attempt, held: list[GrantFacts], random: object) -> None:
+    shuffled = sorted(held, key=lambda _: random.random())  # type: ignore[attr-defined]
+    one, other = decide(asked, held), decide(asked, shuffled)
+    assert (one.permitted, one.ending, len(one.denials)) == (other.permitted, other.ending, len(other.denials))
+
+
+@given(attempts, st.lists(grants, max_size=4), grants)
+def test_another_grant_never_takes_permission_away(asked: Attempt, held: list[GrantFacts], more: GrantFacts) -> None:
+    assert not decide(asked, held).permitted or decide(asked, [*held, more]).permitted
