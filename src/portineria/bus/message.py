@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the control plane and its relays tell each other. What a relay says is untrusted input (WIRE 3)."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from portineria.wire.frame import Codec
+from portineria.wire.statement import Id, Sha256
+
+
+class _Message(msgspec.Struct, frozen=True, tag_field="is", forbid_unknown_fields=True):
+    pass
+
+
+class Deliver(_Message, frozen=True, tag="deliver"):
+    """control → relay: sealed statements for a gateway that has a link there. Dropped when it has none."""
+
+    gateway: Id
+    sealed: list[bytes]
+
+
+class CloseLegs(_Message, frozen=True, tag="close-legs"):
+    """control → relay: close every leg of this session now, without waiting for the gateway."""
+
+    session: Id
+
+
+class DropGateway(_Message, frozen=True, tag="drop-gateway"):
+    """control → relay: revoked; close its link and its legs."""
+
+    gateway: Id
+
+
+class SetAdmitted(_Message, frozen=True, tag="set-admitted"):
+    """control → relay: the signed, numbered list of gateways that may come in."""
+
+    signed: bytes
+
+
+class RelayUp(_Message, frozen=True, tag="relay-up"):
+    """relay → control: I started or came back, and have these links. Everything else about me is forgotten."""
+
+    relay: Id
+    gateways: list[Id]
+
+
+class LinkUp(_Message, frozen=True, tag="link-up"):
+    relay: Id
+    gateway: Id
+    spki_sha256: Sha256
+    peer: Annotated[str, Meta(max_length=64)]
+
+
+class LinkDown(_Message, frozen=True, tag="link-down"):
+    relay: Id
+    gateway: Id
+
+
+class FromGateway(_Message, frozen=True, tag="from-gateway"):
+    relay: Id
+    gateway: Id
+    sealed: list[bytes]
+
+
+class LegsClosed(_Message, frozen=True, tag="legs-closed"):
+    """relay → control: one leg pair of this session is closed at the relay."""
+
+    relay: Id
+    session: Id
+    bytes_to_gateway: int
+    bytes_to_connector: int
+
+
+ToRelay = Deliver | CloseLegs | DropGateway | SetAdmitted
+ToControl = RelayUp | LinkUp | LinkDown | FromGateway | LegsClosed
+TO_RELAY: Codec[ToRelay] = Codec(ToRelay)
+TO_CONTROL: Codec[ToControl] = Codec(ToControl)
