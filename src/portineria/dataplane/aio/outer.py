@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The outer layer of a leg on a plain socket: handshake, first frames, and taking the layer off again (WIRE 12)."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from typing import Any
+
+from portineria.dataplane.aio.tls import TlsLayer, Truncated
+from portineria.wire.frame import FIRST_FRAME_BYTES, BadFrame, FrameDecoder
+
+_RECEIVE = 16384 + 256
+CLOSE_S = 3.0
+
+
+class Outer:
+    """One connection during its set-up. Not for bulk data: afterwards the socket is given on (``release``)."""
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, server_side: bool) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self.layer = TlsLayer(context, server_side=server_side)
+        self._frames = FrameDecoder(limit=FIRST_FRAME_BYTES)
+        self._loop = asyncio.get_running_loop()
+
+    async def handshake(self) -> None:
+        while not self.layer.handshake():
+            await self.flush()
+            await self._receive()
+        await self.flush()
+
+    async def flush(self) -> None:
+        if data := self.layer.take_outgoing():
+            await self._loop.sock_sendall(self.sock, data)
+
+    async def _receive(self) -> None:
+        data = await self._loop.sock_recv(self.sock, _RECEIVE)
+        if not data:
+            raise Truncated("the connection ended during set-up")
+        self.layer.feed(data)
+
+    async def send(self, frame: bytes) -> None:
+        self.layer.write(frame)
+        await self.flush()
+
+    async def receive(self) -> bytes:
+        """The next frame; raise BadFrame beyond 2 KiB, Truncated when the other side leaves."""
+        while (frame := self._frames.next_frame()) is None:
+            for piece in self.layer.read():
+                self._frames.feed(piece)
+            frame = self._frames.next_frame()
+            if frame is not None:
+                return frame
+            if self.layer.peer_closed:
+                raise Truncated("the other side closed during set-up")
+            await self._receive()
+        return frame
+
+    async def take_off_as_relay(self) -> bytes:
+        """Close the layer after our last record; return the bytes of the end-to-end session that came behind it."""
+        async with asyncio.timeout(CLOSE_S):
+            while not self.layer.unwrap():
+                await self.flush()
+                await self._receive()
+            await self.flush()
+        self._nothing_left()
+        return self.layer.take_rest()
+
+    async def take_off_as_end(self) -> None:
+        """Answer the relay's goodbye with ours. The relay forwards nothing before it has read that."""
+        async with asyncio.timeout(CLOSE_S):
+            while not self.layer.peer_closed:
+                if self.layer.read():
+                    raise BadFrame("data between the relay's last frame and its goodbye")
+                if not self.layer.peer_closed:
+                    await self._receive()
+            self.layer.unwrap()
+            await self.flush()
+        self._nothing_left()
+        if self.layer.take_rest():
+            raise BadFrame("data before our own goodbye was sent")
+
+    def take_early(self) -> bytes:
+        """Nested mode: what followed the last frame inside the outer layer, and is the end-to-end session's."""
+        return self._frames.take_rest()
+
+    def _nothing_left(self) -> None:
+        if self._frames.rest:
+            raise BadFrame("bytes behind the last frame")
+
+    def abort(self) -> None:
+        """Close at once, without waiting for unsent bytes."""
+        abort_socket(self.sock)
+
+
+def abort_socket(sock: socket.socket) -> None:
+    """Close with a reset: what is still in the send buffer is dropped (a plain close would deliver it, WIRE 17)."""
+    reset_on_close(sock)
+    sock.close()
+
+
+def reset_on_close(sock: socket.socket) -> None:
+    """The same for a socket that a transport is going to close."""
+    linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # struct linger {1, 0}
+    with contextlib.suppress(OSError):  # already closed
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+def keep_alive(sock: socket.socket) -> None:
+    """15 s idle, every 5 s, 3 times. No TCP_USER_TIMEOUT: a 5 s one killed a live but slow reader (WIRE 15)."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    options: list[tuple[str, int]] = [("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)]
+    for name, value in options:
+        option: Any = getattr(socket, name, None)  # macOS names the first one otherwise
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
