@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class RelaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything a relay reads from its surroundings. It has no signing key and no database."""
+
+    relay: Annotated[str, Meta(description="Its id, as the control plane knows it.")]
+    listen: Annotated[list[str], Meta(min_length=1, description="host:port, one or several; [::]:443 for all.")]
+    certificate: Annotated[Path, Meta(description="Its TLS certificate (PEM), from the installation's relay issuer.")]
+    key: Annotated[Path, Meta(description="The private key of that certificate (PEM).")]
+    gateway_issuer: Annotated[Path, Meta(description="Certificate (DER) of the issuer of gateways.")]
+    ticket_key: Annotated[str, Meta(description="Public key (hex) of the signer of tickets and admitted lists.")]
+    bus: Annotated[Path, Meta(description="Unix socket of the control plane's bus.")]
+    console: Annotated[
+        Path | None, Meta(description="Unix socket that takes over console connections of the shared port.")
+    ] = None
+    lock: Annotated[
+        Path | None, Meta(description="Held while it runs: a second process of this relay ends with 75.")
+    ] = None
+    nested_only: Annotated[bool, Meta(description="Never take the outer TLS off (slower; for middleboxes).")] = False
+    busy_heartbeat_s: Annotated[float, Meta(gt=0, description="Heartbeat of a link while a session lives on it.")] = 15
+    idle_heartbeat_s: Annotated[float, Meta(gt=0, description="Of an idle link: 30 MB a month allow 55.")] = 55
+    pairing_s: Annotated[float, Meta(gt=0, description="How long a connector's leg waits for the gateway's.")] = 10
+    setup_s: Annotated[float, Meta(gt=0, description="For the handshake, and again for the first frame.")] = 5
+    links: Annotated[int, Meta(gt=0, description="At most so many gateways. 25,000 idle ones need 1 GB.")] = 30_000
+    setups: Annotated[int, Meta(gt=0, description="Connections that have not proved themselves yet.")] = 4096
+    setups_per_address: Annotated[int, Meta(gt=0, description="The same from one address (an office's NAT).")] = 256
+    pairings_per_gateway: Annotated[int, Meta(gt=0, description="Legs waiting for one gateway at a time.")] = 256
+    leg_pairs: Annotated[int, Meta(gt=0, description="Pairs in use; six descriptors each.")] = 4000
+    pipes: Annotated[int, Meta(ge=0, description="Kernel pipes for splicing; beyond them bytes are copied.")] = 1024
