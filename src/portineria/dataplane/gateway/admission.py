@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a leg asks for, and whether it gets it: a new stream to a device, or a running one after a blip."""
+
+import asyncio
+
+from portineria.core.errors import Invalid
+from portineria.core.ids import Kind, parse_id
+from portineria.dataplane.gateway.clock import boot_s
+from portineria.dataplane.gateway.device import DeviceFailed, connect_device
+from portineria.dataplane.gateway.opening import Opening
+from portineria.dataplane.gateway.rate import PerMinute
+from portineria.dataplane.gateway.seen import remember_stream
+from portineria.dataplane.gateway.session import Session, Surroundings
+from portineria.dataplane.gateway.store import StoreFull
+from portineria.wire.statement import Asset
+from portineria.wire.stream import Hello
+
+WAITING_LEGS = 32  # ready legs of one session, 160 KiB each
+REFUSALS_PER_MINUTE = 60  # that are recorded: a refused technician must not be able to flood the ledger
+
+
+class Admission:
+    """One per session."""
+
+    def __init__(self, session: Session, around: Surroundings) -> None:
+        self._session, self._around = session, around
+        self._used: set[str] = set()  # a stream's name is used once: events must not mean two connections
+        self._refusals = PerMinute(REFUSALS_PER_MINUTE)
+
+    @property
+    def session(self) -> str:
+        return self._session.order.session
+
+    async def serve(self, opening: Opening) -> None:
+        """One leg, from its handshake to the stream it carries. Raises LegGone and ProtocolError."""
+        if len(self._session.waiting) >= min(self._session.order.max_legs, WAITING_LEGS):
+            opening.refuse("streams.full")
+            return
+        self._session.waiting.add(opening)
+        try:
+            hello = await opening.hello()
+        finally:
+            self._session.waiting.discard(opening)
+        try:
+            parse_id(hello.stream, Kind.STREAM)
+        except Invalid:
+            opening.channel.abort()
+            return
+        if hello.resume:
+            self._resume(opening, hello)
+        else:
+            await self._open(opening, hello)
+
+    def _resume(self, opening: Opening, hello: Hello) -> None:
+        stream = self._session.may_resume(hello.stream, hello.order_sha256)
+        if stream is None:
+            opening.refuse("hold.expired")
+            return
+        after_ms = stream.resume(opening, hello.resume_from)
+        self._around.spool.record(
+            "stream.resumed", self._session.order.session, stream=hello.stream, after_ms=after_ms, relay=opening.relay
+        )
+        self._session.announce_again(stream)
+
+    async def _open(self, opening: Opening, hello: Hello) -> None:
+        await self._first_lease(hello)
+        if (reason := self._why_not(hello)) is not None:
+            self._refuse(opening, hello, reason)
+            return
+        asset = self._asset(hello)
+        assert asset is not None  # noqa: S101 - _why_not looked
+        self._used.add(hello.stream)
+        try:
+            with self._session.opening():
+                await self._connect(opening, hello, asset)
+        except asyncio.CancelledError:  # the session ended meanwhile
+            opening.refuse("order.unknown")
+            raise
+
+    async def _first_lease(self, hello: Hello) -> None:
+        """The order and its first lease may still be on their way."""
+        deadline = asyncio.get_running_loop().time() + self._around.settings.order_wait_s
+        while not self._session.ended and self._may_come(hello):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._session.changed()
+            except TimeoutError:
+                return
+
+    def _may_come(self, hello: Hello) -> bool:
+        newer = not self._session.knows(hello.order_sha256)
+        return newer or self._session.permit.refuses_new(boot_s()) == "lease.missing"
+
+    def _asset(self, hello: Hello) -> Asset | None:
+        found = (a for a in self._session.order.assets if a.service == hello.service and a.port == hello.asset_port)
+        return next(found, None)
+
+    def _why_not(self, hello: Hello) -> str | None:
+        """The code of the first reason to refuse a new stream; None when it may be opened."""
+        if self._session.ended:
+            return "order.unknown"
+        if hello.order_sha256 != self._session.order_sha256 or hello.stream in self._used:
+            return "order.stale"
+        if (reason := self._session.permit.refuses_new(boot_s())) is not None:
+            return reason
+        if (asset := self._asset(hello)) is None:
+            return "service.not-granted"
+        if self._session.load >= self._session.order.max_legs or not self._around.room():
+            return "streams.full"
+        if self._around.spool.full:
+            return "spool.full"
+        self._around.reach.refresh()
+        return self._around.reach.refuses(asset.address, asset.port)
+
+    async def _connect(self, opening: Opening, hello: Hello, asset: Asset) -> None:
+        try:
+            settings = self._around.settings
+            sock = await connect_device(
+                asset.address, asset.port, timeout_s=settings.connect_s, own=settings.loopback_devices
+            )
+        except DeviceFailed as error:
+            self._refuse(opening, hello, error.code)
+            return
+        session = self._session.order.session
+        stream = self._session.add(hello.stream, asset, sock)  # from here on the session's end is also the socket's
+        try:
+            await self._around.spool.record(
+                "stream.opened", session, must=False, also=remember_stream(session, hello.stream), stream=hello.stream,
+                service=asset.service, address=asset.address, port=asset.port, transport=asset.transport,
+            )  # fmt: skip
+        except StoreFull:
+            self._session.discard(stream)
+            self._refuse(opening, hello, "spool.full")
+            return
+        if stream.over:
+            opening.refuse("order.unknown")
+            return
+        stream.start(opening)
+
+    def _refuse(self, opening: Opening, hello: Hello, reason: str) -> None:
+        opening.refuse(reason)
+        if not self._session.ended and self._refusals.take():
+            asset = self._asset(hello)
+            self._around.spool.record(
+                "stream.refused", self._session.order.session, stream=hello.stream, service=hello.service,
+                address=asset.address if asset else "", port=hello.asset_port, transport=hello.transport, reason=reason,
+            )  # fmt: skip
+
+
+class Admissions:
+    """Who answers which session key."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._by_key: dict[bytes, Admission] = {}
+        self._arrived = asyncio.Event()
+
+    def add(self, key_sha256: bytes, session: Session) -> None:
+        self._by_key[key_sha256] = Admission(session, self._around)
+        self._arrived.set()
+        self._arrived = asyncio.Event()
+
+    def rename(self, old: bytes, new: bytes) -> None:
+        """A superseding order may name another session key; the old one then opens nothing more."""
+        self._by_key[new] = self._by_key.pop(old)
+
+    def remove(self, key_sha256: bytes) -> None:
+        self._by_key.pop(key_sha256, None)
+
+    def session_of(self, key_sha256: bytes) -> str | None:
+        found = self._by_key.get(key_sha256)
+        return found.session if found is not None else None
+
+    async def find(self, key_sha256: bytes) -> Admission | None:
+        """Who answers this key; its order may still be on its way. None when none comes."""
+        deadline = asyncio.get_running_loop().time() + self._around.settings.order_wait_s
+        while (found := self._by_key.get(key_sha256)) is None:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return None
+        return found

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Enrolment, admission and renewal, seen from the gateway (WIRE 4, 5, 6)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+import portineria
+from portineria.core.errors import Conflict
+from portineria.dataplane.gateway.http import BadAnswer, ServerAway, b64, base_url, post, unb64
+from portineria.dataplane.gateway.state import Keys, Pinned, State, check_trust
+from portineria.wire.certificate import BadCertificate, load_certificate, load_spki, spki_sha256
+from portineria.wire.enrolment import REQUEST, TRUST, Trust, check, gateway_proof, server_proof, split_code
+from portineria.wire.statement import sha256
+
+
+class RootChanged(Conflict):
+    """Somebody else's server, at first use or later: only `repin` believes another root."""
+
+    code = "gateway.root-changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    state: Literal["waiting", "admitted", "refused", "revoked"]
+    certificate: bytes | None
+
+
+def request_trust(url: str, code: str, keys: Keys, *, name: str, proxy: str | None) -> Pinned:
+    """Ask to be enrolled. What returns was proven by the code's secret, which is never sent.
+
+    Raises BadCode, Refused (wrong, used or expired code), BadSignature, BadCertificate, BadAnswer, ServerAway.
+    """
+    lookup, secret = split_code(code)
+    request = REQUEST.encode(keys.request(name=name, version=portineria.__version__))
+    body = {"lookup": lookup, "request": b64(request), "proof": b64(gateway_proof(secret, request))}
+    answer = post(f"{base_url(url)}/api/v1/gateways/enrol", body, proxy=proxy)
+    exact = unb64(answer, "trust")
+    trust = TRUST.decode(exact)
+    root_spki = _root_spki(trust)
+    check(server_proof(secret, request, exact, root_spki), unb64(answer, "proof"), "server")
+    if answer.get("gateway") != trust.gateway:
+        raise BadAnswer("the answer names another gateway than its proof")
+    pinned = Pinned(root_spki, trust, base_url(url))
+    check_trust(pinned)
+    return pinned
+
+
+def _root_spki(trust: Trust) -> bytes:
+    root = load_certificate(trust.root)
+    key = root.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise BadCertificate("the root's key is of a kind we do not use")
+    return spki_sha256(load_spki(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)))
+
+
+def enrol(state: State, url: str, code: str, *, name: str, proxy: str | None) -> Pinned:
+    """Enrol for the first time, or anew at the same installation. The caller holds the lock."""
+    if not state.enrolled:
+        pinned = request_trust(url, code, state.make_keys(), name=name, proxy=proxy)
+        state.save_pinned(pinned)
+        return pinned
+    known = state.load_pinned().root_spki_sha256
+    prepared, pinned = prepare(state, url, code, name=name, proxy=proxy)
+    if pinned.root_spki_sha256 != known:
+        raise RootChanged("this server has another root than the pinned one; nothing was changed")
+    state.replace_with(prepared)
+    return pinned
+
+
+def prepare(state: State, url: str, code: str, *, name: str, proxy: str | None) -> tuple[State, Pinned]:
+    """A new identity beside the present one, with keys of its own; not in force before ``state.replace_with``."""
+    prepared = state.beside()
+    pinned = request_trust(url, code, prepared.make_keys(), name=name, proxy=proxy)
+    prepared.save_pinned(pinned)
+    return prepared, pinned
+
+
+def ask_certificate(state: State, pinned: Pinned, keys: Keys, *, name: str, at_ms: int, proxy: str | None) -> Admission:
+    """Has the console admitted us, or: a new certificate for the same key. A certificate that comes is saved.
+
+    ``at_ms`` is the trusted time, 0 while there is none. Raises Refused, ServerAway, BadAnswer, BadCertificate.
+    """
+    request = REQUEST.encode(keys.request(name=name, version=portineria.__version__))
+    gateway = pinned.trust.gateway
+    covered = b"portineria-certificate" + sha256(request) + gateway.encode() + at_ms.to_bytes(8, "big")
+    body = {
+        "gateway": gateway,
+        "request": b64(request),
+        "at_ms": at_ms,
+        "signature": b64(keys.tls.sign(covered, ec.ECDSA(hashes.SHA256()))),
+    }
+    answer = _post_either((pinned.enrolled_at, pinned.trust.renew_url), body, proxy)
+    found = answer.get("state")
+    if found not in ("waiting", "admitted", "refused", "revoked"):
+        raise BadAnswer("the answer says nothing about admission")
+    if found != "admitted":
+        return Admission(found, None)
+    certificate = unb64(answer, "certificate")
+    state.check_certificate(certificate, pinned, keys)
+    state.save_certificate(certificate)
+    return Admission("admitted", certificate)
+
+
+def _post_either(urls: tuple[str, ...], body: dict[str, object], proxy: str | None) -> dict[str, object]:
+    """The address that worked at enrolment first, then the one the control plane gives out."""
+    away: ServerAway | None = None
+    for url in dict.fromkeys(urls):
+        try:
+            return post(f"{base_url(url)}/api/v1/gateways/certificate", body, proxy=proxy)
+        except ServerAway as error:
+            away = error
+    raise away or ServerAway("no address to ask for a certificate")
+
+
+def renewal_due(certificate: bytes, unix_ms: int) -> bool:
+    """At two thirds of its life, by the trusted time."""
+    leaf = x509.load_der_x509_certificate(certificate)
+    begins, ends = leaf.not_valid_before_utc.timestamp(), leaf.not_valid_after_utc.timestamp()
+    return unix_ms / 1000 >= begins + (ends - begins) * 2 / 3

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One gateway process: everything it holds, put together."""
+
+import asyncio
+import ssl
+
+import structlog
+from cryptography import x509
+
+import portineria
+from portineria.core.errors import PortineriaError, ProtocolError
+from portineria.dataplane.aio.dial import proxy_for
+from portineria.dataplane.aio.leg import Way
+from portineria.dataplane.aio.task import Tasks
+from portineria.dataplane.gateway import seen, spool
+from portineria.dataplane.gateway.clock import TrustedClock, boot_s
+from portineria.dataplane.gateway.enrol import ask_certificate, renewal_due
+from portineria.dataplane.gateway.legs import Legs
+from portineria.dataplane.gateway.letter import Postbox
+from portineria.dataplane.gateway.link import Link, Links
+from portineria.dataplane.gateway.orders import Orders
+from portineria.dataplane.gateway.reach import ReachList
+from portineria.dataplane.gateway.reporter import Reporter
+from portineria.dataplane.gateway.session import Surroundings
+from portineria.dataplane.gateway.settings import GatewaySettings
+from portineria.dataplane.gateway.spool import Spool
+from portineria.dataplane.gateway.state import State, with_additions
+from portineria.dataplane.gateway.status import Self, Status, status_of, write_statuses
+from portineria.dataplane.gateway.store import Store
+from portineria.wire.enrolment import Trust
+from portineria.wire.leg import Challenge, Dial, FromRelay, GatewayProof, Letters, prove
+from portineria.wire.statement import (
+    Acknowledgement,
+    Additions,
+    Leases,
+    Letter,
+    OpeningKey,
+    Order,
+    RelayAddress,
+    Time,
+    Withdrawal,
+    sha256,
+)
+
+log = structlog.get_logger()
+STEP_MS = 5000  # a signed time that differs by more is reported as a jump: somebody's clock is wrong
+_RENEW_AGAIN_S = 3600.0
+
+
+class Gateway:
+    """``run`` once, on a state that is locked and enrolled."""
+
+    def __init__(self, settings: GatewaySettings, state: State) -> None:
+        self._settings, self._state = settings, state
+        self._pinned, self._keys = state.load_pinned(), state.load_keys()
+        self._postbox = Postbox(self._trust, self._keys.sealing)
+        self._clock = TrustedClock(answer_s=settings.answer_s)
+        self._store = Store(state.spool)
+        self._reach = ReachList(state.reach, loopback_devices=settings.loopback_devices)
+        self._spool = Spool(
+            self._store, gateway=self._trust.gateway, key=self._keys.event, opening_key=self._opening_key,
+            clock=self._clock, limit_bytes=settings.spool_limit_bytes,
+        )  # fmt: skip
+        around = Surroundings(settings, self._spool, self._reach, room=lambda: self._orders.streams < settings.streams)
+        self._orders = Orders(self._store, self._clock, around, on_change=lambda: self._reporter.ask())
+        self._links = Links(
+            settings, self._way, self._relays, self._prove, receive=self._receive,
+            changed=lambda: self._reporter.links_changed(), busy=lambda: bool(self._orders.sessions),
+        )  # fmt: skip
+        self._reporter = Reporter(
+            settings, self._spool, self._clock, gateway=self._trust.gateway, key=self._keys.event,
+            opening_key=self._opening_key, links=lambda: self._links.up, leased=self._leased,
+        )  # fmt: skip
+        session_issuer = x509.load_der_x509_certificate(self._trust.issuers["session"])
+        self._legs = Legs(settings, self._orders.admissions, self._way, self._inner, session_issuer)
+        self._certificate = b""
+        self._ends_ms = 0
+        self._context: ssl.SSLContext | None = None
+        self._admission = "waiting"
+        self._said_full = False
+
+    @property
+    def _trust(self) -> Trust:
+        return self._pinned.trust
+
+    # -- what the parts ask of the whole -----------------------------------------------------------------------
+
+    def _opening_key(self) -> OpeningKey:
+        return self._trust.opening_keys[-1]
+
+    def _relays(self) -> list[RelayAddress]:
+        return self._trust.relays
+
+    def _way(self) -> Way:
+        issuer = x509.load_der_x509_certificate(self._trust.issuers["relay"])
+        proxy = self._settings.proxy
+        return Way(issuer, lambda host: proxy_for(host, proxy), self._settings.allow_opened, self._settings.nested)
+
+    def _prove(self, challenge: Challenge) -> GatewayProof:
+        return GatewayProof(self._certificate, prove(self._keys.tls, challenge, "link"))
+
+    def _inner(self) -> ssl.SSLContext:
+        assert self._context is not None  # noqa: S101 - legs come after admission
+        return self._context
+
+    def _leased(self) -> dict[str, float]:
+        return {name: session.order.lease_s for name, session in self._orders.sessions.items()}
+
+    # -- what arrives ------------------------------------------------------------------------------------------
+
+    def _receive(self, link: Link, message: FromRelay) -> None:
+        if isinstance(message, Dial):
+            self._legs.dial(link, message.nonce)
+        elif isinstance(message, Letters):
+            arrived = boot_s()
+            for sealed in message.sealed:
+                self._letter(sealed, link, arrived)
+
+    def _letter(self, sealed: bytes, link: Link, arrived: float) -> None:
+        try:
+            letter, exact = self._postbox.open(sealed)
+        except ProtocolError as error:
+            # Anybody who holds a relay can make such letters: they are the operators' business, not the ledger's.
+            log.warning("letter.refused", relay=link.relay.relay, code=error.code, why=str(error))
+            return
+        self._obey(letter, exact, arrived)
+
+    def _obey(self, letter: Letter, exact: bytes, arrived: float) -> None:
+        if isinstance(letter, Withdrawal):
+            self._orders.withdrawal(letter, arrived)
+        elif isinstance(letter, Order):
+            self._orders.order(letter, sha256(exact))
+        elif isinstance(letter, Leases):
+            self._orders.leases(letter)
+        elif isinstance(letter, Time):
+            self._time(letter)
+        elif isinstance(letter, Acknowledgement):
+            self._spool.acknowledge(letter)
+        else:
+            self._add(letter)
+
+    def _time(self, letter: Time) -> None:
+        first = not self._clock.known
+        step_ms = self._clock.set(letter.nonce, letter.unix_ms)
+        if step_ms is None:
+            log.info("time.not-believed")
+            return
+        self._reporter.answered()
+        if first:
+            self._spool.record("gateway.time.set", unix_ms=letter.unix_ms, step_ms=0, source="control")
+        elif abs(step_ms) > STEP_MS:
+            self._spool.record("gateway.clock.jumped", step_ms=step_ms)
+        self._orders.clock_stepped()
+        self._orders.time_known()
+
+    def _add(self, letter: Additions) -> None:
+        pinned, names = with_additions(self._pinned, letter)
+        if names:
+            self._pinned = pinned
+            self._state.save_pinned(pinned)
+            self._spool.record("gateway.trust.changed", added=len(names), what=" ".join(names))
+
+    # -- running -----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until cancelled; then streams are ended, recorded and the spool closed."""
+        tasks = Tasks()
+        self._store.open(spool.SCHEMA + seen.SCHEMA)
+        try:
+            await self._spool.open()
+            self._spool.record("gateway.started", version=portineria.__version__, reason="start")
+            await self._orders.open()
+            tasks.spawn(write_statuses(self._state.status, self._status, every_s=self._settings.status_s), "status")
+            await self._admitted()
+            tasks.spawn(self._reporter.report(), "events")
+            tasks.spawn(self._reporter.question(), "questions")
+            tasks.spawn(self._review(), "review")
+            tasks.spawn(self._renew(), "renewal")
+            await self._links.run()
+        finally:
+            await self._legs.close()
+            self._orders.stop()
+            await tasks.close()
+            self._spool.record("gateway.stopped", reason="stop")
+            await self._store.close()
+
+    async def _admitted(self) -> None:
+        """Load the certificate, or ask for it until the console said yes."""
+        found = self._state.load_certificate(self._pinned, self._keys)
+        while found is None:
+            await self._ask_certificate()
+            found = self._state.load_certificate(self._pinned, self._keys)
+            if found is None:
+                await asyncio.sleep(self._settings.admission_s)
+        certificate, identity = found
+        self._context = self._state.inner_context(self._pinned, certificate)
+        self._certificate = certificate
+        self._ends_ms = round(identity.not_after.timestamp() * 1000)
+        self._admission = "admitted"
+
+    async def _ask_certificate(self) -> bool:
+        """Whether a certificate came."""
+        settings = self._settings
+        try:
+            answer = await asyncio.to_thread(
+                ask_certificate, self._state, self._pinned, self._keys, name=settings.name, at_ms=self._clock.unix_ms,
+                proxy=settings.proxy,
+            )  # fmt: skip
+        except PortineriaError as error:
+            self._admission = f"{error.code}: {error}"
+            log.warning("certificate.failed", code=error.code, why=str(error))
+            return False
+        if answer.state != self._admission:
+            log.info("gateway.admission", state=answer.state)
+        self._admission = answer.state
+        return answer.certificate is not None
+
+    async def _renew(self) -> None:
+        while True:
+            if self._clock.known and renewal_due(self._certificate, self._clock.unix_ms):
+                if await self._ask_certificate():
+                    await self._admitted()
+                    log.info("certificate.renewed")
+                await asyncio.sleep(min(_RENEW_AGAIN_S, self._settings.admission_s * 12))
+            else:
+                await asyncio.sleep(min(_RENEW_AGAIN_S, self._settings.review_s * 60))
+
+    async def _review(self) -> None:
+        """What has no timer of its own: a clock that stood still, a reach list that changed, a disk that filled."""
+        while True:
+            if self._reach.refresh():
+                log.info("reach.changed", fault=self._reach.fault)
+                self._orders.reach_changed()
+            if self._spool.full != self._said_full:
+                self._said_full = self._spool.full
+                if self._said_full:
+                    limit = self._settings.spool_limit_bytes
+                    self._spool.record("spool.full", dropped=0, limit_bytes=limit)
+            self._orders.review()
+            await asyncio.sleep(self._settings.review_s)
+
+    def _status(self) -> Status:
+        about = Self(self._trust.gateway, self._admission, self._clock.unix_ms, self._ends_ms, self._reach.fault)
+        return status_of(about, self._links, list(self._orders.sessions.values()), self._spool)

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the gateway says upwards: events until they are acknowledged, and questions for time and leases."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
+import portineria
+from portineria.dataplane.gateway.clock import TrustedClock
+from portineria.dataplane.gateway.link import Link
+from portineria.dataplane.gateway.settings import GatewaySettings
+from portineria.dataplane.gateway.spool import Spool
+from portineria.wire.leg import Letters
+from portineria.wire.report import Context, Question, write_report
+from portineria.wire.statement import OpeningKey
+
+log = structlog.get_logger()
+TOGETHER = 64  # reports in one frame: 64 x 8.5 KiB stay below its 1 MiB
+UNDERWAY = 256  # events sent and not acknowledged
+_NOTHING = bytes(32)
+
+
+class Reporter:
+    def __init__(
+        self, settings: GatewaySettings, spool: Spool, clock: TrustedClock, *, gateway: str, key: Ed25519PrivateKey,
+        opening_key: Callable[[], OpeningKey], links: Callable[[], list[Link]],
+        leased: Callable[[], dict[str, float]],
+    ) -> None:  # fmt: skip
+        self._settings, self._spool, self._clock, self._gateway, self._key = settings, spool, clock, gateway, key
+        self._opening_key, self._links, self._leased = opening_key, links, leased
+        self._events, self._question = asyncio.Event(), asyncio.Event()
+        self._link: Link | None = None
+        self._sent = 0
+        self._answered = False
+        spool.on_recorded = self._events.set
+
+    def links_changed(self) -> None:
+        """Ask at once on a new link, and send again what went over a lost one."""
+        if self._link not in self._links():
+            self._link, self._sent = None, self._spool.acknowledged
+        self._events.set()
+        self.ask()
+
+    # -- events ------------------------------------------------------------------------------------------------
+
+    async def report(self) -> None:
+        """For ever. Events go over one link at a time, so that they arrive in order."""
+        self._sent = self._spool.acknowledged
+        while True:
+            acknowledged = self._spool.acknowledged
+            if not await self._send_some():
+                waiting = self._sent > acknowledged and self._link is not None
+                try:
+                    async with asyncio.timeout(self._settings.acknowledge_s if waiting else None):
+                        await self._events.wait()
+                except TimeoutError:
+                    if self._spool.acknowledged == acknowledged:
+                        self._send_again()
+            self._events.clear()
+
+    async def _send_some(self) -> bool:
+        """Whether anything was sent."""
+        links = self._links()
+        if self._link not in links:
+            self._link, self._sent = (links[0] if links else None), self._spool.acknowledged
+        self._sent = max(self._sent, self._spool.acknowledged)
+        room = min(TOGETHER, UNDERWAY - (self._sent - self._spool.acknowledged))
+        if self._link is None or room <= 0:
+            return False
+        rows = await self._spool.unsent(self._sent, room)
+        if not rows or self._link not in self._links():
+            return False
+        self._sent = rows[-1][0]
+        self._link.send(Letters([report for _, report in rows]))
+        return True
+
+    def _send_again(self) -> None:
+        """Nobody acknowledged: what was sent may be lost, or this relay drops it. Try the next link."""
+        links = self._links()
+        if self._link in links:
+            self._link = links[(links.index(self._link) + 1) % len(links)]
+        self._sent = self._spool.acknowledged
+        log.info("events.again", acknowledged=self._sent)
+
+    # -- questions ---------------------------------------------------------------------------------------------
+
+    def ask(self) -> None:
+        """Soon, together with whatever else wants to be asked."""
+        self._question.set()
+
+    def answered(self) -> None:
+        self._answered = True
+
+    async def question(self) -> None:
+        """For ever: time and leases, every third of the shortest lease while sessions live."""
+        while True:
+            if self._links():
+                self._ask_now()
+            try:
+                async with asyncio.timeout(self._interval_s()):
+                    await self._question.wait()
+                    await asyncio.sleep(0)  # what changes in the same turn is asked in one question
+            except TimeoutError:
+                pass
+            self._question.clear()
+
+    def _interval_s(self) -> float | None:
+        if not self._links():
+            return None
+        shortest = min(self._leased().values(), default=None)
+        if shortest is not None:
+            return min(shortest / 3, self._settings.time_every_s)
+        return self._settings.time_every_s if self._answered else self._settings.ask_again_s
+
+    def _ask_now(self) -> None:
+        self._answered = False
+        nonce, recipient = secrets.token_bytes(32), self._opening_key()
+        question = Question(
+            self._spool.boot, nonce, sorted(self._leased()), portineria.__version__, spooled=self._spool.count
+        )
+        context = Context(recipient.key_id, self._gateway, self._spool.epoch, 0, _NOTHING)
+        opening = X25519PublicKey.from_public_bytes(recipient.key)
+        report, _ = write_report(question, context, key=self._key, recipient=opening)
+        self._clock.asked(nonce)
+        for link in self._links():  # over every link: a relay that drops it must not end sessions
+            link.send(Letters([report]))

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One live session: its order, its permit, its streams, and its end, which comes once."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from portineria.dataplane.gateway.clock import boot_s
+from portineria.dataplane.gateway.opening import Opening
+from portineria.dataplane.gateway.permit import NEVER, Drain, Ending, Permit
+from portineria.dataplane.gateway.reach import ReachList
+from portineria.dataplane.gateway.seen import forget_stream
+from portineria.dataplane.gateway.settings import GatewaySettings
+from portineria.dataplane.gateway.spool import Spool
+from portineria.dataplane.gateway.stream import GatewayStream
+from portineria.wire.statement import Asset, Order
+from portineria.wire.stream import Notice
+
+_RESETS = {"cut": "cut", "expired": "expired", "silence": "silence", "drained": "drained", "finished": "drained"}
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a session did, for its receipt."""
+
+    streams: int = 0
+    to_device: int = 0
+    from_device: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every session of this gateway shares. ``room`` says whether one more stream fits in all."""
+
+    settings: GatewaySettings
+    spool: Spool
+    reach: ReachList
+    room: Callable[[], bool]
+
+
+class Session:
+    """``on_ended`` is called once, with the ending, its reason, and when the letter that ended it arrived (or None)."""
+
+    def __init__(
+        self, order: Order, order_sha256: bytes, permit: Permit, around: Surroundings,
+        on_ended: Callable[["Session", Ending, str, float | None], None],
+    ) -> None:  # fmt: skip
+        self.order, self.order_sha256, self.permit = order, order_sha256, permit
+        self._around, self._on_ended = around, on_ended
+        self._hashes = {order_sha256}  # of every order so far: what runs may resume under any of them
+        self.streams: dict[str, GatewayStream] = {}
+        self._connecting: set[asyncio.Task[object]] = set()
+        self.waiting: set[Opening] = set()
+        self._changed = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._draining: Drain | None = None
+        self._lease_lost = False
+        self._refusals: list[float] = []
+        self._stops_at = permit.stops_at
+        self.totals = Totals()
+        self.ended = False
+
+    # -- what the control plane says ---------------------------------------------------------------------------
+
+    def supersede(self, order: Order, order_sha256: bytes, permit: Permit) -> None:
+        """A newer order. Streams to services it no longer names drain."""
+        self.permit.renew(permit)
+        self.order, self.order_sha256, self.permit = order, order_sha256, permit
+        self._hashes.add(order_sha256)
+        for stream in self.streams.values():
+            if stream.asset in order.assets:
+                stream.stops_at = NEVER
+            elif stream.stops_at == NEVER:
+                stream.stops_at = boot_s() + order.drain_s
+                stream.notify(Notice("service.not-granted", order.drain_s))
+        self.review()
+
+    def lease(self, order_sha256: bytes, sent: float, lease_s: float) -> None:
+        self.permit.lease(order_sha256, sent, lease_s)
+        self.review()
+
+    def drain(self, order_seq: int, drain_s: float, reason: str) -> None:
+        self.permit.withdraw(boot_s(), order_seq, drain_s, reason, busy=self.busy)
+        self.review()
+
+    def cut(self, reason: str, arrived: float) -> None:
+        self._finish("cut", reason, arrived)
+
+    # -- deadlines ---------------------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        return self.load > 0
+
+    def stops_at(self) -> float:
+        return self._stops_at
+
+    def review(self) -> None:
+        """Do what is due, and come back at the next moment. Cheap; call it after every change and now and then."""
+        if self.ended:
+            return
+        now = boot_s()
+        self._stops_at = self.permit.stops_at
+        self._note_lease(now)
+        if (over := self.permit.ended(now, busy=self.busy)) is not None:
+            self._finish(over.ending, over.reason)
+            return
+        for stream in list(self.streams.values()):
+            if stream.stops_at <= now:
+                stream.end("drained")
+        self._announce(self.permit.draining(now), now)
+        self._changed.set()
+        self._changed = asyncio.Event()
+        self._come_back(now)
+
+    def _come_back(self, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        moments = [self.permit.next_moment(now), *(stream.stops_at for stream in self.streams.values())]
+        if (moment := min(moments)) != NEVER:
+            # The loop's clock stands still in suspend; the gateway's regular review finds what that made late.
+            self._timer = asyncio.get_running_loop().call_later(max(moment - now, 0) + 0.001, self.review)
+
+    def _announce(self, drain: Drain | None, now: float) -> None:
+        """Tell both ends when a drain begins, and again when its end or reason becomes another one."""
+        if drain == self._draining:
+            return
+        self._draining = drain
+        if drain is None:
+            return
+        seconds = round(max(drain.until - now, 0))
+        if self.busy or not drain.waits:
+            self._around.spool.record("session.draining", self.order.session, seconds=seconds, reason=drain.reason)
+        for stream in self.streams.values():
+            stream.notify(Notice(drain.reason, seconds))
+
+    def _note_lease(self, now: float) -> None:
+        lost = self.permit.leased and self.permit.lease_until <= now
+        if lost and not self._lease_lost:
+            since_ms = round((now - self.permit.lease_until) * 1000)
+            self._around.spool.record(
+                "lease.lost", self.order.session, on_silence=self.order.on_silence, since_ms=since_ms
+            )
+        self._lease_lost = lost
+
+    # -- streams -----------------------------------------------------------------------------------------------
+
+    def may_resume(self, stream: str, order_sha256: bytes) -> GatewayStream | None:
+        """The running stream of this name. Any order this session ever had will do: what runs outlives an extension."""
+        if self.ended or order_sha256 not in self._hashes or boot_s() >= self._stops_at:
+            return None
+        return self.streams.get(stream)
+
+    def knows(self, order_sha256: bytes) -> bool:
+        return order_sha256 in self._hashes
+
+    def announce_again(self, stream: GatewayStream) -> None:
+        """A new leg under a drain: its other end may not have heard."""
+        if self._draining is not None:
+            stream.notify(Notice(self._draining.reason, round(max(self._draining.until - boot_s(), 0))))
+
+    def add(self, stream: str, asset: Asset, sock: socket.socket) -> GatewayStream:
+        added = GatewayStream(
+            stream, asset, sock, hold_s=self.order.hold_s, session_stops_at=self.stops_at, overdue=self.review,
+            over=self._stream_over,
+        )  # fmt: skip
+        self.totals.streams += 1
+        self.streams[stream] = added
+        return added
+
+    def discard(self, stream: GatewayStream) -> None:
+        """It could not be recorded, so it never was: not a byte passed."""
+        if self.streams.pop(stream.stream, None) is not None:
+            self.totals.streams -= 1
+            stream.discard()
+
+    @contextlib.contextmanager
+    def opening(self) -> Iterator[None]:
+        """While a device is being connected the session is busy: a drain waits for it, a cut cancels it."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - called from a leg's task
+        self._connecting.add(task)
+        try:
+            yield
+        finally:
+            self._connecting.discard(task)
+            self.review()
+
+    @property
+    def load(self) -> int:
+        return len(self.streams) + len(self._connecting)
+
+    async def changed(self) -> None:
+        """Until an order, a lease or a deadline came, or the end."""
+        await self._changed.wait()
+
+    def _stream_over(self, stream: GatewayStream, how: str) -> None:
+        to_device, from_device = stream.bytes_each_way
+        self.totals.to_device += to_device
+        self.totals.from_device += from_device
+        self.streams.pop(stream.stream, None)
+        self._around.spool.record(
+            "stream.closed", self.order.session, stream=stream.stream, to_device=to_device, from_device=from_device,
+            how=how, also=forget_stream(stream.stream),
+        )  # fmt: skip
+        if not self.ended:
+            asyncio.get_running_loop().call_soon(self.review)
+
+    def end_unreachable(self) -> None:
+        """The plant narrowed its reach list: what it no longer allows ends now."""
+        for stream in list(self.streams.values()):
+            if self._around.reach.refuses(stream.asset.address, stream.asset.port) is not None:
+                stream.end("cut")
+
+    def stop(self) -> None:
+        for stream in list(self.streams.values()):
+            stream.end("gateway.stopped")
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def _finish(self, ending: Ending, reason: str, arrived: float | None = None) -> None:
+        if self.ended:
+            return
+        self.ended, self._stops_at = True, -NEVER
+        if self._timer is not None:
+            self._timer.cancel()
+        streams = list(self.streams.values())
+        for stream in streams:  # the devices first: everything else can wait
+            stream.silence()
+        for stream in streams:
+            stream.end(_RESETS[ending])
+        for task in list(self._connecting):
+            task.cancel()
+        for opening in list(self.waiting):
+            opening.refuse("order.unknown")
+        self._changed.set()
+        self._on_ended(self, ending, reason, arrived)

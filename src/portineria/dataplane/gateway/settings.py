@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``gateway.toml`` in the state directory, overridden by PORTINERIA_GATEWAY_*. Built once, in ``main``."""
+
+    name: Annotated[str, Meta(max_length=64, description="Proposed to the console; shown there as text.")] = ""
+    proxy: Annotated[
+        str | None, Meta(description="http://[user:password@]host:port; none: never; unset: as the surroundings say.")
+    ] = None
+    nested: Annotated[bool, Meta(description="Never take the outer TLS off (slower; for middleboxes).")] = False
+    allow_opened: Annotated[
+        bool, Meta(description="Whether a path may be used whose outer TLS a proxy opens. It can delay and drop.")
+    ] = False
+    loopback_devices: Annotated[
+        bool, Meta(description="Devices may be on 127.0.0.0/8: only for a demonstration on one machine.")
+    ] = False
+    links: Annotated[int, Meta(ge=1, le=4, description="To so many relays at a time, when so many exist.")] = 2
+    retry_min_s: Annotated[float, Meta(gt=0, description="First pause after a lost link.")] = 0.5
+    retry_max_s: Annotated[float, Meta(gt=0, description="Longest pause; the real one is random below it.")] = 30
+    settled_s: Annotated[float, Meta(gt=0, description="A link that stood so long makes the pauses short again.")] = 60
+    connect_s: Annotated[float, Meta(gt=0, description="For reaching one device.")] = 10
+    order_wait_s: Annotated[float, Meta(ge=0, description="A leg waits so long for its order or first lease.")] = 5
+    hello_s: Annotated[float, Meta(gt=0, description="For the first frame of a leg whose session is not known.")] = 5
+    time_wait_s: Annotated[float, Meta(gt=0, description="An order waits so long for the first signed time.")] = 10
+    answer_s: Annotated[float, Meta(gt=0, description="A signed time that took longer is not believed.")] = 30
+    ask_again_s: Annotated[float, Meta(gt=0, description="Pause before an unanswered question is asked again.")] = 5
+    time_every_s: Annotated[float, Meta(gt=0, description="How often the time is asked without sessions.")] = 21600
+    review_s: Annotated[float, Meta(gt=0, description="How often deadlines are looked at besides their timers.")] = 1
+    acknowledge_s: Annotated[float, Meta(gt=0, description="Events unacknowledged so long are sent again.")] = 10
+    admission_s: Annotated[float, Meta(gt=0, description="How often to ask whether the console admitted us.")] = 5
+    status_s: Annotated[float, Meta(gt=0, description="How often status.json is written.")] = 3
+    spool_limit_bytes: Annotated[
+        int, Meta(ge=65536, description="Unacknowledged events; 256 MiB hold about 400,000 of them.")
+    ] = 256 << 20
+    leg_setups: Annotated[int, Meta(gt=0, description="Legs being set up at a time; one costs 13 ms of CPU.")] = 64
+    streams: Annotated[int, Meta(gt=0, description="Of all sessions together; each may keep 8 MiB.")] = 2000
+    log_level: Annotated[str, Meta(description="DEBUG, INFO, WARNING or ERROR.")] = "INFO"
