@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from portineria.core.errors import Conflict, Denied, Invalid, NotFound, PortineriaError, Unavailable
+from portineria.dataplane.connector.api import ANSWER_BYTES, Api, BadAnswer, ServerAway, segment
+from tests.integration.connector.responder import Responder, responding
+
+TOKEN = "token-of-the-technician"
+
+
+@pytest.fixture
+def key() -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.generate()
+
+
+@pytest.fixture
+def server(key: Ed25519PrivateKey) -> Iterator[Responder]:
+    with responding(Responder(key=key.public_key(), token=TOKEN)) as made:
+        yield made
+
+
+@pytest.fixture
+def api(server: Responder, key: Ed25519PrivateKey) -> Api:
+    return Api(server.url, proxy="none", credential=lambda: (key, TOKEN))
+
+
+def test_the_proof_covers_method_path_query_and_body(server: Responder, api: Api) -> None:
+    server.answers = {
+        "GET /api/v1/machines": (200, [{"machine": "mac_1"}]),
+        f"GET /api/v1/machines/{segment('Press 3/4 è')}?a=b": (200, {"ok": 1}),
+        "POST /api/v1/requests": lambda asked: (200, asked.json),
+    }
+    assert api.call("GET", "/api/v1/machines", list[dict[str, str]]) == [{"machine": "mac_1"}]
+    assert api.call("GET", f"/api/v1/machines/{segment('Press 3/4 è')}?a=b", dict[str, int]) == {"ok": 1}
+    assert api.call("POST", "/api/v1/requests", dict[str, str], {"reason": "è"}) == {"reason": "è"}
+
+
+def test_a_stolen_token_is_useless_without_its_key(server: Responder) -> None:
+    stranger = Api(server.url, proxy="none", credential=lambda: (Ed25519PrivateKey.generate(), TOKEN))
+    server.answers = {"GET /api/v1/me": (200, {})}
+    with pytest.raises(Denied) as caught:
+        stranger.call("GET", "/api/v1/me", dict[str, str])
+    assert caught.value.code == "token.invalid"
+
+
+@pytest.mark.parametrize("hours", [-30, 12])
+def test_a_wrong_clock_on_this_computer_is_corrected_by_the_servers(server: Responder, api: Api, hours: int) -> None:
+    server.clock_ahead_s = hours * 3600
+    server.answers = {"GET /api/v1/me": (200, {"person": "per_1"})}
+    assert api.call("GET", "/api/v1/me", dict[str, str]) == {"person": "per_1"}
+    assert abs(api.unix_ms / 1000 - server.now) < 5
+    api.call("GET", "/api/v1/me", dict[str, str])
+    assert len(server.asked) == 3  # refused, corrected, and right from then on
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (403, Denied),
+        (404, NotFound),
+        (409, Conflict),
+        (422, Invalid),
+        (400, Invalid),
+        (500, Unavailable),
+        (503, Unavailable),
+    ],
+)
+def test_a_problem_becomes_an_error_of_its_kind_with_code_and_words(
+    server: Responder, api: Api, status: int, kind: type[PortineriaError]
+) -> None:
+    server.answers = {"GET /x": (status, {"code": "access.expired", "title": "t", "detail": "It is over."})}
+    with pytest.raises(kind) as caught:
+        api.call("GET", "/x", dict[str, str])
+    assert (caught.value.code, str(caught.value)) == ("access.expired", "It is over.")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, b"<html>please sign in to the hotel's network</html>"),
+        (200, b"\xff\xfe"),
+        (200, b"[" * 100_000),
+        (200, {"machine": 1}),
+        (200, b" " * (ANSWER_BYTES + 1)),
+        (302, b""),
+    ],
+    ids=["a page", "no text", "endless brackets", "another shape", "too much", "a redirect"],
+)
+def test_an_answer_that_is_not_ours_is_named_as_such(server: Responder, api: Api, answer: Any) -> None:
+    server.answers = {"GET /x": answer}
+    with pytest.raises(BadAnswer):
+        api.call("GET", "/x", dict[str, str])
+
+
+def test_a_balancers_own_error_page_is_an_unavailable_server(server: Responder, api: Api) -> None:
+    server.answers = {"GET /x": (502, b"<html>Bad gateway</html>")}
+    with pytest.raises(Unavailable) as caught:
+        api.call("GET", "/x", dict[str, str])
+    assert caught.value.code == "unavailable"
+
+
+def test_a_server_that_is_not_there_is_said_to_be_away(key: Ed25519PrivateKey) -> None:
+    with pytest.raises(ServerAway, match=r"127\.0\.0\.1:1"):
+        Api("http://127.0.0.1:1", proxy="none", credential=lambda: (key, TOKEN)).call("GET", "/", dict[str, str])
+
+
+def test_the_configured_proxy_is_used_with_its_password(server: Responder, key: Ed25519PrivateKey) -> None:
+    """To a plain HTTP server a proxy is asked with the whole address; the responder plays the proxy."""
+    server.answers = {"GET http://server.example/x": (200, {})}
+    server.key = None
+    address = server.url.replace("http://", "http://plant:p%40ss@")
+    Api("http://server.example", proxy=address, credential=lambda: (key, TOKEN)).call("GET", "/x", dict[str, str])
+    assert server.asked[0].headers["proxy-authorization"] == "Basic cGxhbnQ6cEBzcw=="

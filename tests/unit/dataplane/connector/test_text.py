@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+import re
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from portineria.dataplane.connector import text
+from portineria.dataplane.connector.text import duration, end_text, text_of
+
+SOURCE = Path(text.__file__).parents[3] / "portineria"
+TABLES = (text.NEWS, text.ENDS, text.LEGS, text.REFUSALS, text.ERRORS)
+
+
+def test_no_code_means_two_things() -> None:
+    for one, other in combinations(TABLES, 2):
+        assert one.keys() & other.keys() == set()
+
+
+REFUSED_BY_CONTRACT = {
+    "order.unknown", "order.stale", "order.expired", "order.not-yet", "order.draining", "lease.missing",
+    "service.not-granted", "reach.refused", "address.refused", "device.refused", "device.unreachable", "device.silent",
+    "streams.full", "spool.full", "time.unknown",
+}  # fmt: skip
+
+
+def test_every_refusal_of_the_contract_has_a_line_of_its_own() -> None:
+    assert text.REFUSALS.keys() == REFUSED_BY_CONTRACT
+    assert len(set(text.REFUSALS.values())) == len(REFUSED_BY_CONTRACT)
+
+
+def test_every_code_that_the_connector_tells_has_a_line() -> None:
+    told = set()
+    for file in (SOURCE / "dataplane/connector").glob("*.py"):
+        told |= set(re.findall(r'\.tell\("([a-z.-]+)"', file.read_text()))
+    assert len(told) > 8
+    assert told <= text.TEXTS.keys()
+
+
+def test_every_end_of_the_contract_has_a_line() -> None:
+    ends = {"cut", "expired", "silence", "drained", "device.reset", "tool.reset", "hold.expired", "protocol"}
+    assert ends <= text.ENDS.keys()
+
+
+def test_a_code_of_tomorrow_is_shown_as_it_is() -> None:
+    assert text_of("order.of-tomorrow") is None
+    assert "of-tomorrow" in end_text("of-tomorrow")
+
+
+def test_a_line_that_needs_a_value_is_not_shown_without_it() -> None:
+    assert text_of("line.interrupted", held="the connection is") is None
+    line = text_of("line.interrupted", held="the connection is", seconds=42)
+    assert line == "Line interrupted; the connection is kept at the device, 42 s left."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-1, "0 s"),
+        (59, "59 s"),
+        (59.6, "1 min"),
+        (95, "1 min 35 s"),
+        (600, "10 min"),
+        (3600, "1 h 0 min"),
+        (5460, "1 h 31 min"),
+    ],
+)
+def test_durations_are_for_people(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
