@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+from datetime import datetime
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+from pydantic import AwareDatetime, Field
+
+from portineria.control.access import queries, services
+from portineria.control.access.models import AccessRequest
+from portineria.control.access.queries import MachineSight
+from portineria.control.estate.models import Service
+from portineria.control.estate.queries import services_of
+from portineria.control.identity.api import ERRORS, connector, person_of
+from portineria.policy.sight import Sight
+
+router = Router(tags=["access"], auth=connector)
+
+
+class ServiceView(Schema):
+    service: str
+    name: str
+    protocol: str
+    port: int
+    device: str
+
+
+class MachineView(Schema):
+    """Askable: its name and whom to ask, nothing else."""
+
+    machine: str
+    name: str
+    owner: str
+    sight: str
+    plant: str | None = None
+    line: str | None = None
+    services: list[ServiceView] = Field(default_factory=list)
+    grant: str | None = None
+    ends_at: datetime | None = None
+    max_minutes: int | None = None
+
+
+def service_view(service: Service) -> ServiceView:
+    return ServiceView(
+        service=service.public_id,
+        name=service.name,
+        protocol=service.protocol,
+        port=service.port,
+        device=service.device.name,
+    )
+
+
+def _view(seen: MachineSight) -> MachineView:
+    machine = seen.machine
+    owner = machine.answering.name if machine.answering else machine.plant.organisation.name
+    view = MachineView(
+        machine=machine.public_id,
+        name=machine.name,
+        owner=owner,
+        sight=seen.sight.value,
+        max_minutes=seen.max_minutes,
+    )
+    if seen.sight is Sight.REACHABLE:
+        view.plant = machine.plant.name
+        view.line = machine.line.name if machine.line else None
+        view.services = [service_view(service) for service in services_of(machine)]
+        view.grant, view.ends_at = seen.grant, seen.ends_at
+    return view
+
+
+@router.get("/machines", response={200: list[MachineView], **ERRORS})
+def machines(request: HttpRequest) -> list[MachineView]:
+    return [_view(seen) for seen in queries.visible_machines(person_of(request))]
+
+
+@router.get("/machines/{path:machine}", response={200: MachineView, **ERRORS})
+def machine(request: HttpRequest, machine: str) -> MachineView:
+    return _view(queries.visible_machine(person_of(request), machine))
+
+
+class AskRequest(Schema):
+    machine: str = Field(max_length=200)
+    reason: str = Field(max_length=1000)
+    minutes: int
+    starts_at: AwareDatetime | None = None
+
+
+class RequestView(Schema):
+    request: str
+    machine: str
+    machine_name: str
+    person: str
+    state: str
+    reason: str
+    minutes: int
+    starts_at: datetime | None
+    made_at: datetime
+    decided_by: str | None
+    decision_reason: str | None
+    grant: str | None
+    ends_at: datetime | None
+
+
+def _request_view(row: AccessRequest) -> RequestView:
+    approval = next(iter(row.approvals.all()), None)
+    grant = getattr(row, "grant", None)
+    return RequestView(
+        request=row.public_id,
+        machine=row.machine.public_id,
+        machine_name=row.machine.name,
+        person=row.person.name,
+        state=row.state,
+        reason=row.reason,
+        minutes=row.minutes,
+        starts_at=row.starts_at,
+        made_at=row.made_at,
+        decided_by=approval.decided_by.name if approval else None,
+        decision_reason=approval.reason if approval else None,
+        grant=grant.public_id if grant else None,
+        ends_at=grant.ends_at if grant else None,
+    )
+
+
+@router.post("/requests", response={200: RequestView, **ERRORS})
+def ask(request: HttpRequest, asked: AskRequest) -> RequestView:
+    person = person_of(request)
+    made = services.make_request(
+        actor=person,
+        machine=asked.machine,
+        reason=asked.reason,
+        minutes=asked.minutes,
+        starts_at=asked.starts_at,
+    )
+    return _request_view(queries.request(person, made.public_id))
+
+
+@router.get("/requests", response={200: list[RequestView], **ERRORS})
+def requests(request: HttpRequest) -> list[RequestView]:
+    return [_request_view(row) for row in queries.requests(person_of(request))[:200]]
+
+
+@router.get("/requests/{request_id}", response={200: RequestView, **ERRORS})
+def one_request(request: HttpRequest, request_id: str) -> RequestView:
+    return _request_view(queries.request(person_of(request), request_id))
+
+
+@router.post("/requests/{request_id}/cancel", response={200: RequestView, **ERRORS})
+def cancel(request: HttpRequest, request_id: str) -> RequestView:
+    person = person_of(request)
+    services.cancel(actor=person, request=request_id)
+    return _request_view(queries.request(person, request_id))

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may ask for what, who said yes, and until when."""
+
+from datetime import datetime
+from functools import partial
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from portineria.control.estate.models import Machine
+from portineria.control.identity.models import ID, Organisation, Person, Supplier
+from portineria.core.errors import Conflict
+from portineria.core.ids import Kind, new_id
+from portineria.policy.ending import Ending
+
+
+def _id_field(kind: Kind) -> "models.CharField[str, str]":
+    return models.CharField(max_length=ID, unique=True, editable=False, default=partial(new_id, kind))
+
+
+class AlreadyDecided(Conflict):
+    code = "access.request.already-decided"
+
+
+class RuleQuerySet(models.QuerySet["Rule"]):
+    def visible_to(self, actor: Person) -> "RuleQuerySet":
+        return self.filter(organisation__in=actor.staff_of)
+
+    def holding(self) -> "RuleQuerySet":
+        return self.filter(ended_at__isnull=True)
+
+    def admitting(self, person: Person) -> "RuleQuerySet":
+        """Rules that name this person, or the supplier they come from, in an organisation they still belong to."""
+        named = Q(person=person) | Q(supplier__in=person.supplier_ids)
+        return self.holding().filter(named, organisation__in=person.member_of)
+
+
+class Rule(models.Model):
+    """Lets a supplier's people, or one person, ask for some machines."""
+
+    public_id = _id_field(Kind.RULE)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="rules")
+    supplier = models.ForeignKey(Supplier, on_delete=models.PROTECT, null=True, blank=True, related_name="rules")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="rules")
+    machines: "models.ManyToManyField[Machine, models.Model]" = models.ManyToManyField(Machine, related_name="rules")
+    max_minutes = models.PositiveIntegerField(default=480)
+    needs_approval = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RuleQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="access_rule_names_one",
+                condition=Q(supplier__isnull=True, person__isnull=False)
+                | Q(supplier__isnull=False, person__isnull=True),
+            ),
+            # Seven days: longer work is asked for again, and looked at again.
+            models.CheckConstraint(name="access_rule_minutes", condition=Q(max_minutes__gte=1, max_minutes__lte=10080)),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class RequestQuerySet(models.QuerySet["AccessRequest"]):
+    def visible_to(self, actor: Person) -> "RequestQuerySet":
+        """Staff see those of their plants, everybody else their own while they belong to the organisation."""
+        return self.filter(Q(organisation__in=actor.staff_of) | Q(person=actor, organisation__in=actor.member_of))
+
+
+class RequestState(models.TextChoices):
+    PENDING = "pending"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class AccessRequest(models.Model):
+    """A person asks to reach one machine for a stated time and reason."""
+
+    State = RequestState
+
+    public_id = _id_field(Kind.REQUEST)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="requests")
+    machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="requests")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="requests")
+    rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="requests")
+    reason = models.CharField(max_length=500)
+    starts_at = models.DateTimeField(null=True, blank=True)  # null: as soon as it is approved
+    minutes = models.PositiveIntegerField()
+    made_at = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=12, choices=RequestState.choices, default=RequestState.PENDING)
+
+    objects = RequestQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="access_request_minutes", condition=Q(minutes__gte=1, minutes__lte=10080)),
+            models.CheckConstraint(
+                name="access_request_state", condition=Q(state__in=[state.value for state in RequestState])
+            ),
+        ]
+        indexes = [models.Index(name="access_request_pending", fields=["organisation", "state"])]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    def close(self, state: RequestState) -> None:
+        """Change state in memory; the service saves it. A decision is final."""
+        if self.state != RequestState.PENDING:
+            raise AlreadyDecided(f"request {self.public_id} is {self.state}")
+        self.state = state
+
+
+class Approval(models.Model):
+    """One decision. ``asked_by`` is copied from the request so that the database itself can hold the four eyes."""
+
+    request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="approvals")
+    asked_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    decided_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="approvals")
+    approved = models.BooleanField()
+    reason = models.CharField(max_length=500, blank=True)
+    decided_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="access_approval_four_eyes", condition=~Q(decided_by=F("asked_by"))),
+            models.UniqueConstraint(name="access_approval_once", fields=["request"]),
+        ]
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    def visible_to(self, actor: Person) -> "GrantQuerySet":
+        return self.filter(Q(organisation__in=actor.staff_of) | Q(person=actor, organisation__in=actor.member_of))
+
+    def live(self, at: datetime) -> "GrantQuerySet":
+        return self.filter(revoked_at__isnull=True, starts_at__lte=at, ends_at__gt=at)
+
+
+class Grant(models.Model):
+    """Permission for one person and one machine, with a start and an end."""
+
+    public_id = _id_field(Kind.GRANT)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="grants")
+    request = models.OneToOneField(AccessRequest, on_delete=models.PROTECT, related_name="grant")
+    rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="grants")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="grants")
+    machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="grants")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    ended_class = models.CharField(
+        max_length=16, blank=True, choices=[(ending.value, ending.value) for ending in Ending]
+    )
+
+    objects = GrantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="access_grant_ends_after_start", condition=Q(ends_at__gt=F("starts_at"))),
+            models.CheckConstraint(
+                name="access_grant_revoked_has_class",
+                condition=Q(revoked_at__isnull=True, ended_class="")
+                | Q(revoked_at__isnull=False, ended_class__in=[ending.value for ending in Ending]),
+            ),
+        ]
+        indexes = [
+            models.Index(name="access_grant_person", fields=["person", "ends_at"]),
+            models.Index(name="access_grant_machine", fields=["machine", "ends_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def revoked(self) -> Ending | None:
+        return Ending(self.ended_class) if self.ended_class else None

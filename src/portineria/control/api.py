@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTP interface of gateways and connectors. Nothing here approves anything: tokens cannot (WIRE 21)."""
+
+from typing import Any
+
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, ValidationError
+
+from portineria.control.access.api import router as access
+from portineria.control.estate.api import router as estate
+from portineria.control.identity.api import router as identity
+from portineria.control.identity.connector import BadToken
+from portineria.control.identity.middleware import note
+from portineria.control.identity.models import ConnectorToken, Person
+from portineria.control.problem import busy, problem_of
+from portineria.control.remote_sessions.api import router as remote_sessions
+from portineria.core.errors import Invalid, NotFound, PortineriaError
+
+api = NinjaAPI(title="Portineria", version="1", urls_namespace="api", docs_url=None)
+api.add_router("", identity)
+api.add_router("", estate)
+api.add_router("", access)
+api.add_router("", remote_sessions)
+
+
+class Unreadable(Invalid):
+    """A body or parameter that is not what the operation takes."""
+
+
+def _actor(request: HttpRequest) -> Person | None:
+    token = getattr(request, "auth", None)
+    return token.person if isinstance(token, ConnectorToken) else None
+
+
+def refused(request: HttpRequest, error: PortineriaError) -> HttpResponse:
+    note(request, error, _actor(request))
+    problem = problem_of(error)
+    body = {"code": problem.code, "title": problem.title, "detail": problem.detail}
+    response = JsonResponse(body, status=problem.status, content_type="application/problem+json")
+    response["Cache-Control"] = "no-store"
+    if problem.status == 401:
+        response["WWW-Authenticate"] = "Portineria"
+    if problem.status == 503:
+        response["Retry-After"] = "2"
+    return response
+
+
+@api.exception_handler(PortineriaError)
+def _refused(request: HttpRequest, error: PortineriaError) -> HttpResponse:
+    return refused(request, error)
+
+
+@api.exception_handler(OperationalError)
+def _busy(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    return refused(request, busy(error))
+
+
+@api.exception_handler(Http404)
+def _absent(request: HttpRequest, error: Http404) -> HttpResponse:
+    return refused(request, NotFound(str(error)))
+
+
+@api.exception_handler(ValidationError)
+def _unreadable(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    places: list[Any] = [".".join(str(step) for step in fault["loc"]) for fault in error.errors]
+    return refused(request, Unreadable(f"unreadable: {places}"[:500]))
+
+
+@api.exception_handler(AuthenticationError)
+def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    return refused(request, BadToken("no token"))

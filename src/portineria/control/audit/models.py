@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger: one chain of leaves per organisation (WIRE 20). This app knows nobody: people are ids."""
+
+from typing import Protocol
+
+from django.db import models
+from django.db.models import F, Q
+
+ID = 24  # an id has at most four letters, "_" and 16 symbols
+
+
+class Reader(Protocol):
+    """Whoever reads the ledger: it is enough to know which organisations' events are theirs."""
+
+    @property
+    def event_organisations(self) -> frozenset[str]: ...
+
+
+class Head(models.Model):
+    """The newest leaf of one organisation. Its row is the lock under which numbers are given."""
+
+    organisation = models.CharField(max_length=ID, unique=True)
+    seq = models.PositiveBigIntegerField(default=0)
+    leaf_sha256 = models.BinaryField(max_length=32, default=bytes(32))
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def visible_to(self, reader: Reader) -> "EventQuerySet":
+        return self.filter(organisation__in=reader.event_organisations)
+
+
+class Event(models.Model):
+    """One fact. ``leaf`` is what is hashed; the columns beside it only find it."""
+
+    organisation = models.CharField(max_length=ID)
+    seq = models.PositiveBigIntegerField()
+    at = models.DateTimeField()
+    code = models.CharField(max_length=64)
+    actor = models.CharField(max_length=ID)
+    leaf = models.BinaryField()
+    leaf_sha256 = models.BinaryField(max_length=32)
+    prev_sha256 = models.BinaryField(max_length=32)
+    session = models.CharField(max_length=ID, blank=True)
+    machine = models.CharField(max_length=ID, blank=True)
+    gateway = models.CharField(max_length=ID, blank=True)
+    person = models.CharField(max_length=ID, blank=True)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="audit_event_seq", fields=["organisation", "seq"]),
+            models.CheckConstraint(name="audit_event_numbered", condition=Q(seq__gte=1)),
+            models.CheckConstraint(name="audit_event_chained", condition=~Q(leaf_sha256=F("prev_sha256"))),
+        ]
+        indexes = [
+            models.Index(name="audit_event_session", fields=["session", "seq"], condition=~Q(session="")),
+            models.Index(name="audit_event_machine", fields=["machine", "seq"], condition=~Q(machine="")),
+            models.Index(name="audit_event_gateway", fields=["gateway", "seq"], condition=~Q(gateway="")),
+            models.Index(name="audit_event_code", fields=["organisation", "code", "seq"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation}/{self.seq} {self.code}"
+
+
+class PersonalValue(models.Model):
+    """What a hash in a leaf stands for. Erasing it leaves the leaf, and with it the chain, as it was."""
+
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="personal_values")
+    field = models.CharField(max_length=32)
+    about = models.CharField(max_length=ID, db_index=True)
+    salt = models.BinaryField(max_length=16)
+    value = models.TextField(null=True)  # null: a secret, known by its hash only
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="audit_personal_field", fields=["event", "field"])]

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+import zoneinfo
+from datetime import datetime, tzinfo
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from portineria.control.console.templatetags.console import minutes as length
+from portineria.control.console.texts.events import GROUPS
+from portineria.control.estate.models import Plant
+
+REASON_CHARACTERS = 500
+_LENGTHS = (30, 60, 120, 240, 480, 720, 1440, 2880, 4320, 10080)  # minutes that people ask for
+
+
+class ReasonForm(forms.Form):
+    """For every act that ends or refuses something."""
+
+    reason = forms.CharField(
+        max_length=REASON_CHARACTERS,
+        strip=True,
+        widget=forms.Textarea(attrs={"rows": 3, "maxlength": REASON_CHARACTERS}),
+        error_messages={"required": _("Please say why; it is kept with the event.")},
+    )
+
+
+class DecisionForm(forms.Form):
+    """A yes may come without words."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=REASON_CHARACTERS,
+        strip=True,
+        widget=forms.Textarea(attrs={"rows": 2, "maxlength": REASON_CHARACTERS}),
+    )
+
+
+class RevokeForm(ReasonForm):
+    ending = forms.ChoiceField(
+        choices=[
+            ("administrative", _("Let what runs finish within the machine's finishing time")),
+            ("security", _("Cut at once (security)")),
+        ],
+        initial="administrative",
+        widget=forms.RadioSelect,
+    )
+
+
+def _length_choices(most: int) -> list[tuple[int, str]]:
+    lengths = [minutes for minutes in _LENGTHS if minutes < most] + [most]
+    return [(minutes, length(minutes)) for minutes in lengths]
+
+
+class AskForm(forms.Form):
+    """Ask to reach a machine. Times are those of the plant."""
+
+    reason = forms.CharField(
+        max_length=REASON_CHARACTERS,
+        strip=True,
+        widget=forms.Textarea(attrs={"rows": 3, "maxlength": REASON_CHARACTERS}),
+        error_messages={"required": _("Please say what you want to do there.")},
+    )
+    minutes = forms.TypedChoiceField(coerce=int)
+    starts_at = forms.DateTimeField(
+        required=False,
+        input_formats=["%Y-%m-%dT%H:%M"],
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 300}, format="%Y-%m-%dT%H:%M"),
+        error_messages={"invalid": _("Please give day and time.")},
+    )
+
+    def __init__(self, *args: Any, max_minutes: int, zone: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.zone: tzinfo = zoneinfo.ZoneInfo(zone)
+        field = self.fields["minutes"]
+        assert isinstance(field, forms.TypedChoiceField)  # noqa: S101  # as declared above
+        field.choices = _length_choices(max_minutes)
+        self.initial.setdefault("minutes", min(120, max_minutes))
+
+    def clean_starts_at(self) -> datetime | None:
+        """What was typed is the time on the plant's wall, whatever zone this process or the browser is in."""
+        typed: datetime | None = self.cleaned_data["starts_at"]
+        if typed is None:
+            return None
+        return timezone.make_naive(typed, timezone.get_current_timezone()).replace(tzinfo=self.zone)
+
+
+class ExtendForm(forms.Form):
+    minutes = forms.TypedChoiceField(coerce=int)
+
+    def __init__(self, *args: Any, max_minutes: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["minutes"]
+        assert isinstance(field, forms.TypedChoiceField)  # noqa: S101
+        field.choices = _length_choices(min(max_minutes, 480))
+
+
+class PlantForm(forms.Form):
+    plant = forms.ChoiceField()
+
+    def __init__(self, *args: Any, plants: list[Plant], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["plant"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101
+        field.choices = [(plant.public_id, plant.name) for plant in plants]
+
+
+class AdmitForm(forms.Form):
+    compared = forms.BooleanField(
+        error_messages={"required": _("Compare both fingerprints first, then tick the box.")},
+    )
+
+
+class EventFilter(forms.Form):
+    code = forms.ChoiceField(required=False, choices=[("", _("Everything")), *GROUPS])
+    about = forms.CharField(required=False, max_length=24, strip=True)
+
+
+class AccountForm(forms.Form):
+    name = forms.CharField(max_length=120, strip=True, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    language = forms.ChoiceField(choices=settings.LANGUAGES)
+    time_zone = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(zoneinfo.available_timezones())])
+
+
+class LanguageForm(forms.Form):
+    language = forms.ChoiceField(choices=settings.LANGUAGES)
+    next = forms.CharField(required=False)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every view begins with: who asks, and what to do with an error that the asker can mend."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Page, Paginator
+from django.forms import Form
+from django.http import HttpRequest, HttpResponseBase
+
+from portineria.control.identity.models import Person
+from portineria.control.problem import problem_of
+from portineria.core.errors import Conflict, Invalid, Unavailable
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, Person, P], HttpResponseBase]
+
+
+def page(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """A page for somebody signed in, who is handed over as the view's second argument."""
+
+    @wraps(view)
+    def signed_in(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        return view(request, cast(Person, request.user), *args, **kwargs)
+
+    return cast(Callable[Concatenate[HttpRequest, P], HttpResponseBase], login_required(signed_in))
+
+
+def attempt(form: Form, act: Callable[[], Any]) -> bool:
+    """Do it, or say in the form what stood in the way. What is not found or denied goes on to the error page."""
+    try:
+        act()
+    except (Conflict, Invalid, Unavailable) as error:
+        name = error.code.removeprefix("field.")
+        form.add_error(name if name in form.fields else None, problem_of(error).detail)
+        return False
+    return True
+
+
+def leaf(request: HttpRequest, rows: Any, per_page: int = 50) -> Page[Any]:
+    """The asked-for part of a long list; a number out of range shows the nearest one."""
+    return Paginator(rows, per_page).get_page(request.GET.get("page"))

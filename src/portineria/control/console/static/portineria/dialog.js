@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// A link with data-dialog opens its page's form in a dialog above this page. Without this file the link is just a page.
+// The dialog lies outside the live parts, so an update behind it never takes away what somebody is typing.
+const dialog = document.getElementById("dialog");
+
+async function open(link) {
+  let answer;
+  try {
+    answer = await fetch(link.href, { headers: { "HX-Request": "true" }, redirect: "error" });
+  } catch {
+    location.assign(link.href); // signed out, or no network: the page itself says which
+    return;
+  }
+  const form = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-dialog-body]");
+  if (!form) {
+    location.assign(link.href);
+    return;
+  }
+  dialog.replaceChildren(document.importNode(form, true));
+  dialog.setAttribute("aria-labelledby", form.querySelector("h1")?.id ?? "");
+  dialog.showModal();
+  dialog.querySelector("textarea, input:not([type=hidden]), select")?.focus();
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-dialog]");
+  if (link && dialog && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    open(link);
+  } else if (event.target.closest("[data-dialog-close]") && dialog?.open) {
+    event.preventDefault();
+    dialog.close();
+  }
+});
+
+// Twice on the button is still once.
+document.addEventListener("submit", ({ target }) => {
+  if (target.method !== "post") return;
+  setTimeout(() => target.querySelectorAll("button[type=submit]").forEach((button) => (button.disabled = true)));
+});
+addEventListener("pageshow", () => document.querySelectorAll("form button[disabled]:not([data-off])").forEach((button) => (button.disabled = false)));
+
+// Menus close when one clicks elsewhere or presses Escape.
+document.addEventListener("click", ({ target }) => {
+  for (const menu of document.querySelectorAll("details.nav-more[open]")) if (!menu.contains(target)) menu.open = false;
+});
+document.addEventListener("keydown", ({ key }) => {
+  if (key === "Escape") for (const menu of document.querySelectorAll("details.nav-more[open]")) menu.open = false;
+});

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The server says only *that* something changed; a region that cares asks its own page again, as anybody would.
+// <section id="now" data-live="remote_sessions. session. access.request." hx-get="/" hx-select="#now" hx-trigger="changed">
+const GATHER_MS = 250; // many events of one act become one question
+const LEAST_MS = 1000; // and nobody asks more often than this
+const note = document.getElementById("live-note");
+const waiting = new Map(); // region id → timer
+const asked = new Map(); // region id → when
+
+function regions() {
+  return document.querySelectorAll("[data-live]");
+}
+
+function busy(region) {
+  const field = region.querySelector("input:focus, textarea:focus, select:focus");
+  return field !== null || [...region.querySelectorAll("textarea, input[type=text]")].some((f) => f.value !== f.defaultValue);
+}
+
+function ask(id) {
+  waiting.delete(id);
+  const region = document.getElementById(id);
+  if (!region) return;
+  if (busy(region)) {
+    later(id, LEAST_MS);
+    return;
+  }
+  asked.set(id, Date.now());
+  globalThis.htmx.trigger(region, "changed");
+}
+
+function later(id, delay) {
+  if (waiting.has(id)) return;
+  const rest = LEAST_MS - (Date.now() - (asked.get(id) ?? 0));
+  waiting.set(id, setTimeout(ask, Math.max(delay, rest), id));
+}
+
+function changed(code) {
+  for (const region of regions()) {
+    if (!code || region.dataset.live.split(" ").some((beginning) => code.startsWith(beginning))) later(region.id, GATHER_MS);
+  }
+}
+
+function say(state) {
+  if (!note) return;
+  note.hidden = state === "";
+  note.querySelector("[data-text]").textContent = state ? note.dataset[state] : "";
+}
+
+function listen() {
+  const source = new EventSource(document.body.dataset.liveUrl);
+  let interrupted = false;
+  source.addEventListener("changed", ({ data }) => changed(data));
+  source.addEventListener("open", () => {
+    say("");
+    if (interrupted) changed(""); // what happened meanwhile was not heard
+    interrupted = false;
+  });
+  source.addEventListener("error", () => {
+    interrupted = true;
+    say(source.readyState === EventSource.CLOSED ? "signedOut" : "waiting");
+  });
+  addEventListener("pagehide", () => source.close());
+}
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, requestConfig } = event.detail;
+  const here = new URL(xhr.responseURL || location.href);
+  if (here.pathname !== new URL(requestConfig.path, location.href).pathname) {
+    event.detail.shouldSwap = false; // a redirect to the sign-in page is no news about sessions
+    say("signedOut");
+  }
+});
+
+if (document.body.dataset.liveUrl && regions().length) listen();

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frame of every page: where one can go, in the side or at the bottom, and the language."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.template.context import Context
+from django.urls import reverse
+from django.utils.translation import get_language, ngettext, pgettext
+from django.utils.translation import gettext as _
+
+from portineria.control.access import queries as access
+from portineria.control.identity import queries as identity
+from portineria.control.identity.models import Person
+
+register = template.Library()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    section: str
+    url: str
+    text: str
+    short: str  # for the bar of a phone
+    icon: str
+    current: bool
+    count: int = 0
+    count_text: str = ""
+
+
+# Page name → section of the menu; what is not here is called like its section.
+_SECTION_OF = {
+    "machine": "machines",
+    "ask": "machines",
+    "cut": "sessions",
+    "extend": "sessions",
+    "end": "sessions",
+    "session": "sessions",
+    "gateway": "gateways",
+    "gateway-add": "gateways",
+    "gateway-offered": "gateways",
+    "gateway-refuse": "gateways",
+    "gateway-revoke": "gateways",
+    "grant-revoke": "requests",
+}
+
+
+def _section(context: Context) -> str:
+    match = getattr(context.get("request"), "resolver_match", None)
+    if match is None:
+        return ""
+    if match.app_name != "console":
+        return "account"
+    name = match.url_name or ""
+    return str(context.get("section") or _SECTION_OF.get(name, name))
+
+
+def _items(person: Person, section: str) -> list[Item]:
+    roles = identity.roles(person).values()
+    staff = any(role.staff for role in roles)
+    asks = any(not role.staff for role in roles)
+    waiting = access.decidable_requests(person).count() if staff else 0
+    waiting_text = ngettext("%(count)d request waits for you", "%(count)d requests wait for you", waiting)
+    rows = [
+        ("home", _("Now"), _("Now"), "home", True),
+        ("machines", _("Machines"), _("Machines"), "building-factory-2", True),
+        ("approvals", _("Approvals"), pgettext("menu of a phone", "Approvals"), "circle-check", staff),
+        ("requests", _("My requests"), pgettext("menu of a phone", "Requests"), "file-text", asks),
+        ("sessions", _("Sessions"), _("Sessions"), "plug-connected", True),
+        ("gateways", _("Gateways"), _("Gateways"), "router", staff),
+        ("events", _("Events"), _("Events"), "list-details", staff),
+    ]
+    return [
+        Item(
+            name, reverse(f"console:{name}"), text, short, icon, section == name,
+            *((waiting, waiting_text % {"count": waiting}) if name == "approvals" else ()),
+        )
+        for name, text, short, icon, shown in rows
+        if shown
+    ]  # fmt: skip
+
+
+@register.inclusion_tag("console/parts/navigation.html", takes_context=True)
+def navigation(context: Context) -> dict[str, Any]:
+    person, section = context["request"].user, _section(context)
+    items = _items(person, section)
+    return {
+        "request": context["request"],
+        "csrf_token": context.get("csrf_token"),
+        "user": person,
+        "section": section,
+        "items": items,
+        "bar": items[:4],
+        "more": items[4:],
+    }
+
+
+@register.inclusion_tag("console/parts/preferences.html", takes_context=True)
+def preferences(context: Context, place: str = "foot") -> dict[str, Any]:
+    request = context.get("request")
+    return {
+        "csrf_token": context.get("csrf_token"),
+        "place": place,
+        "languages": settings.LANGUAGES,
+        "language": get_language(),
+        "next": request.get_full_path() if request is not None and request.method == "GET" else "/",
+    }

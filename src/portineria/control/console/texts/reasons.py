@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why something was refused or ended, in the words of whoever reads it on a page."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+REASONS: dict[str, str | Promise] = {
+    # policy.ending.Reason
+    "person-disabled": _("the person is locked"),
+    "no-membership": _("the person no longer belongs to the organisation"),
+    "supplier-disabled": _("the supplier is locked"),
+    "second-factor": _("no second factor is set up"),
+    "gateway-not-admitted": _("the gateway is not admitted"),
+    "revoked-for-security": _("the grant was revoked for security"),
+    "no-rule": _("no rule admits this any more"),
+    "no-grant": _("there is no grant"),
+    "other-machine": _("the grant is for another machine"),
+    "revoked": _("the grant was revoked"),
+    "not-yet": _("the grant has not begun yet"),
+    "expired": _("the time of the grant is over"),
+    "nothing-to-reach": _("the machine has no services yet"),
+    # how a session ended
+    "cut": _("cut"),
+    "drained": _("what ran was allowed to finish"),
+    "drain": _("what runs may finish"),
+    "silence": _("the gateway heard nothing from here any more"),
+    "finished": _("the technician finished"),
+    "security": _("for security: at once"),
+    "administrative": _("administrative: what runs may finish"),
+    "cut-by-person": _("somebody cut it"),
+    "drained-by-person": _("somebody let it finish"),
+    "drain-overdue": _("the time to finish was over"),
+    "gateway-revoked": _("the gateway was revoked"),
+    "never-accepted": _("the gateway never answered"),
+    # why a gateway refused an order or a connection
+    "order.unknown": _("the gateway does not know this session"),
+    "order.stale": _("the session was changed meanwhile"),
+    "order.expired": _("the session's time is over"),
+    "order.not-yet": _("the session's time has not begun"),
+    "order.draining": _("the session is finishing: nothing new starts"),
+    "lease.missing": _("the gateway heard nothing from here"),
+    "service.not-granted": _("this service is not part of the grant"),
+    "reach.refused": _("the gateway's own reach list does not allow this address"),
+    "address.refused": _("an address that a gateway never dials"),
+    "device.refused": _("the device refused the connection"),
+    "device.unreachable": _("the device cannot be reached"),
+    "device.silent": _("the device does not answer"),
+    "streams.full": _("too many connections at once"),
+    "spool.full": _("the gateway's store of events is full"),
+    "time.unknown": _("the gateway does not know the time yet"),
+    # quarantine
+    "forked": _("it told two different histories"),
+    "cloned": _("its identity was used in two places"),
+    # classes of behaviour
+    "until_expiry": _("goes on until the grant ends"),
+    "low": _("low"),
+    "normal": _("normal"),
+    "high": _("high"),
+}
+
+HOW_CLOSED: dict[str, str | Promise] = {  # of one connection to a device
+    "finished": _("both ends were done"),
+    "reset": _("interrupted by one end"),
+    "truncated": _("broken off"),
+    "cut": _("cut"),
+    "drained": _("the time to finish was over"),
+    "expired": _("the time of the grant is over"),
+    "silence": _("the gateway heard nothing from here any more"),
+    "device.reset": _("interrupted by the device"),
+    "tool.reset": _("interrupted by the technician's tool"),
+    "hold.expired": _("the interruption was too long"),
+    "protocol": _("something was sent that may not be sent"),
+    "gateway.restarted": _("the gateway was restarted"),
+}

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from portineria.control.console.forms import AccountForm, LanguageForm
+from portineria.control.console.page import attempt, page
+from portineria.control.identity import connector, services
+from portineria.control.identity import queries as identity
+from portineria.control.identity.models import Person
+
+
+@page
+def account(request: HttpRequest, actor: Person) -> HttpResponse:
+    initial = {"name": actor.name, "language": actor.language, "time_zone": actor.time_zone}
+    form = AccountForm(request.POST or None, initial=initial)
+    if form.is_valid() and attempt(form, lambda: services.change_self(actor=actor, **form.cleaned_data)):
+        with translation.override(form.cleaned_data["language"]):
+            messages.success(request, _("Saved."))
+        return redirect("console:account")
+    context = {
+        "form": form,
+        "tokens": identity.tokens(actor),
+        "roles": identity.own_memberships(actor),
+        "factors": identity.second_factors(actor),
+    }
+    return render(request, "console/account.html", context)
+
+
+@require_POST
+@page
+def sign_out_connector(request: HttpRequest, actor: Person, token: str) -> HttpResponse:
+    connector.revoke_token(actor=actor, token=token)
+    messages.success(request, _("The connector is signed out. Sessions that run there go on until they are ended."))
+    return redirect("console:account")
+
+
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Also before sign-in, where a cookie remembers it; with sign-in it belongs to the person."""
+    form = LanguageForm(request.POST)
+    there = str(form.data.get("next") or "/")
+    safe = url_has_allowed_host_and_scheme(there, {request.get_host()}, require_https=request.is_secure())
+    response = redirect(there if safe else "/")
+    if form.is_valid():
+        chosen = form.cleaned_data["language"]
+        if isinstance(request.user, Person):
+            person = request.user
+            services.change_self(actor=person, name=person.name, language=chosen, time_zone=person.time_zone)
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME, chosen, max_age=365 * 86400, samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE,
+        )  # fmt: skip
+    return response

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+
+from portineria.control.console import event_queries, queries
+from portineria.control.console.forms import AdmitForm, PlantForm, ReasonForm
+from portineria.control.console.page import attempt, page
+from portineria.control.estate import enrolment
+from portineria.control.estate import queries as estate
+from portineria.control.identity.models import Person
+from portineria.control.remote_sessions import queries as remote_sessions
+from portineria.control.settings.start import current
+
+
+@page
+def gateways(request: HttpRequest, actor: Person) -> HttpResponse:
+    rows = [(row, queries.shown_gateway_state(row)) for row in estate.gateways(actor)]
+    context = {"rows": rows, "plants": list(estate.plants(actor)), "administers": queries.administers(actor)}
+    return render(request, "console/gateways.html", context)
+
+
+@never_cache
+@page
+def add(request: HttpRequest, actor: Person) -> HttpResponse:
+    """The code is in this one answer and nowhere else: it is not kept in clear, not even in the session."""
+    form = PlantForm(request.POST or None, plants=list(estate.plants(actor)))
+    offered: list[object] = []
+    if form.is_valid() and attempt(
+        form, lambda: offered.extend(enrolment.offer_enrolment(actor=actor, plant=form.cleaned_data["plant"]))
+    ):
+        code, row = offered
+        command = f"portineria gateway enrol {current().public_url.rstrip('/')} {code}"
+        context = {"code": code, "offer": row, "enrol_command": command}
+        return render(request, "console/gateway_offered.html", context)
+    return render(request, "console/gateway_add.html", {"form": form})
+
+
+@page
+def gateway(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    row = estate.gateway(actor, public_id)
+    form = AdmitForm(request.POST or None)
+    if form.is_valid() and attempt(form, lambda: enrolment.admit_gateway(actor=actor, gateway=public_id)):
+        messages.success(request, _("Admitted. The gateway connects by itself within half a minute."))
+        return redirect("console:gateway", public_id)
+    context = {
+        "gateway": row,
+        "state": queries.shown_gateway_state(row),
+        "links": remote_sessions.links_of(row),
+        "inside": queries.seen(remote_sessions.open_sessions(actor).filter(gateway=row), actor),
+        "events": event_queries.gateway_events(actor, public_id),
+        "form": form,
+        "administers": queries.administers(actor),
+    }
+    return render(request, "console/gateway.html", context)
+
+
+@page
+def refuse(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    row = estate.gateway(actor, public_id)
+    form = ReasonForm(request.POST or None)
+    if form.is_valid() and attempt(
+        form, lambda: enrolment.refuse_gateway(actor=actor, gateway=public_id, **form.cleaned_data)
+    ):
+        messages.success(request, _("Refused. This gateway stays outside."))
+        return redirect("console:gateway", public_id)
+    return render(request, "console/gateway_refuse.html", {"form": form, "gateway": row})
+
+
+@page
+def revoke(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    row = estate.gateway(actor, public_id)
+    form = ReasonForm(request.POST or None)
+    if form.is_valid() and attempt(
+        form, lambda: enrolment.revoke_gateway(actor=actor, gateway=public_id, **form.cleaned_data)
+    ):
+        messages.success(request, _("Revoked. Its connections are closed and its sessions are being cut."))
+        return redirect("console:gateway", public_id)
+    inside = remote_sessions.open_sessions(actor).filter(gateway=row).count()
+    return render(request, "console/gateway_revoke.html", {"form": form, "gateway": row, "inside": inside})

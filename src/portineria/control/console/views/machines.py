@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+import shlex
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from portineria.control.access import queries as access
+from portineria.control.access import services
+from portineria.control.console import queries
+from portineria.control.console.forms import AskForm
+from portineria.control.console.page import attempt, page
+from portineria.control.identity.models import Person
+from portineria.control.settings.start import current
+
+
+@page
+def machines(request: HttpRequest, actor: Person) -> HttpResponse:
+    search = request.GET.get("q", "").strip()[:100]
+    bands = queries.machine_bands(actor, search)
+    return render(
+        request, "console/machines.html", {"bands": bands, "search": search, "staff": queries.is_staff(actor)}
+    )
+
+
+@page
+def machine(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
+    shown = queries.machine_page(actor, machine)
+    commands = {
+        "connect": f"portineria connect {shlex.quote(shown.row.machine.name)}",
+        "login": f"portineria login {current().public_url.rstrip('/')}",
+    }
+    return render(request, "console/machine.html", {"page": shown, "commands": commands})
+
+
+@page
+def ask(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
+    seen = access.visible_machine(actor, machine)
+    if seen.max_minutes is None:
+        raise services.NoRule(f"no rule lets {actor.public_id} ask for {seen.machine.public_id}")
+    zone = seen.machine.plant.time_zone
+    form = AskForm(request.POST or None, max_minutes=seen.max_minutes, zone=zone)
+    if form.is_valid() and attempt(
+        form, lambda: services.make_request(actor=actor, machine=seen.machine.public_id, **form.cleaned_data)
+    ):
+        messages.success(request, _("Your request is made. You see here when it is decided."))
+        return redirect("console:requests")
+    return render(request, "console/ask.html", {"form": form, "seen": seen, "zone": zone})

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from portineria.control.access import queries as access
+from portineria.control.access import services
+from portineria.control.console import queries
+from portineria.control.console.forms import DecisionForm, ExtendForm, ReasonForm, RevokeForm
+from portineria.control.console.page import attempt, leaf, page
+from portineria.control.identity.models import Person
+from portineria.policy.ending import Ending
+
+
+@page
+def mine(request: HttpRequest, actor: Person) -> HttpResponse:
+    rows = leaf(request, access.requests(actor).filter(person=actor))
+    return render(request, "console/requests.html", {"rows": rows})
+
+
+@page
+def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
+    decided = access.requests(actor).filter(organisation__in=actor.staff_of).exclude(state="pending")
+    others = access.pending_requests(actor).filter(organisation__in=actor.staff_of)
+    decidable = access.decidable_requests(actor)
+    context = {
+        "waiting": decidable,
+        "others": others.exclude(pk__in=decidable.values("pk")),
+        "rows": leaf(request, decided),
+    }
+    return render(request, "console/approvals.html", context)
+
+
+def _show(request: HttpRequest, actor: Person, public_id: str, form: DecisionForm) -> HttpResponse:
+    shown = queries.request_page(actor, public_id)
+    section = "approvals" if shown.staff else "requests"
+    return render(request, "console/request.html", {"page": shown, "form": form, "section": section})
+
+
+@page
+def show(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    return _show(request, actor, public_id, DecisionForm())
+
+
+@require_POST
+@page
+def approve(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    form = DecisionForm(request.POST)
+    if form.is_valid() and attempt(
+        form, lambda: services.approve(actor=actor, request=public_id, reason=form.cleaned_data["reason"])
+    ):
+        messages.success(
+            request, _("Approved. The technician can start a session now, until the end that you see here.")
+        )
+        return redirect("console:request", public_id)
+    return _show(request, actor, public_id, form)
+
+
+@page
+def refuse(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    shown = access.request(actor, public_id)
+    form = ReasonForm(request.POST or None)
+    if form.is_valid() and attempt(form, lambda: services.refuse(actor=actor, request=public_id, **form.cleaned_data)):
+        messages.success(request, _("Refused. The technician sees your reason."))
+        return redirect("console:request", public_id)
+    return render(request, "console/refuse.html", {"form": form, "asked": shown, "section": "approvals"})
+
+
+@require_POST
+@page
+def withdraw(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    form = DecisionForm(request.POST)
+    if form.is_valid() and attempt(form, lambda: services.cancel(actor=actor, request=public_id)):
+        messages.success(request, _("Your request is withdrawn."))
+        return redirect("console:requests")
+    return _show(request, actor, public_id, form)
+
+
+@page
+def extend(request: HttpRequest, actor: Person, grant: str) -> HttpResponse:
+    row = access.grant(actor, grant)
+    form = ExtendForm(request.POST or None, max_minutes=row.rule.max_minutes)
+    if form.is_valid() and attempt(form, lambda: services.extend(actor=actor, grant=grant, **form.cleaned_data)):
+        messages.success(request, _("Extended. The gateway gets the new end at once."))
+        return redirect("console:request", row.request.public_id)
+    return render(request, "console/extend.html", {"form": form, "grant": row, "section": "approvals"})
+
+
+@page
+def revoke(request: HttpRequest, actor: Person, grant: str) -> HttpResponse:
+    row = access.grant(actor, grant)
+    form = RevokeForm(request.POST or None, initial={"ending": Ending.ADMINISTRATIVE.value})
+    if form.is_valid() and attempt(
+        form,
+        lambda: services.revoke(
+            actor=actor,
+            grant=grant,
+            reason=form.cleaned_data["reason"],
+            ending=Ending(form.cleaned_data["ending"]),
+        ),
+    ):
+        messages.success(request, _("Revoked. Sessions under this grant are being ended."))
+        return redirect("console:request", row.request.public_id)
+    return render(request, "console/revoke.html", {"form": form, "grant": row, "section": "approvals"})

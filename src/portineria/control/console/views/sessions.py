@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from portineria.control.console import event_queries, queries
+from portineria.control.console.forms import DecisionForm, ReasonForm
+from portineria.control.console.page import attempt, leaf, page
+from portineria.control.identity.models import Person
+from portineria.control.remote_sessions import queries as remote_sessions
+from portineria.control.remote_sessions import services
+
+
+@page
+def sessions(request: HttpRequest, actor: Person) -> HttpResponse:
+    past = leaf(request, remote_sessions.sessions(actor).filter(state="ended"))
+    context = {
+        "inside": queries.seen(remote_sessions.open_sessions(actor), actor),
+        "rows": past,
+        "past": queries.seen(past, actor),
+        "staff": queries.is_staff(actor),
+    }
+    return render(request, "console/sessions.html", context)
+
+
+@page
+def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    row = remote_sessions.session(actor, public_id)
+    context = {
+        "seen": queries.Seen(row, actor),
+        "streams": remote_sessions.streams(actor, public_id),
+        "events": event_queries.session_events(actor, public_id),
+    }
+    return render(request, "console/session.html", context)
+
+
+@page
+def cut(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    row = remote_sessions.session(actor, public_id)
+    form = ReasonForm(request.POST or None)
+    if form.is_valid() and attempt(form, lambda: services.cut(actor=actor, session=public_id, **form.cleaned_data)):
+        return redirect("console:session", public_id)
+    return render(request, "console/cut.html", {"form": form, "seen": queries.Seen(row, actor)})
+
+
+@page
+def end(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    row = remote_sessions.session(actor, public_id)
+    form = DecisionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and attempt(
+        form, lambda: services.drain(actor=actor, session=public_id, **form.cleaned_data)
+    ):  # fmt: skip
+        messages.success(request, _("Nothing new can start. What runs may still finish."))
+        return redirect("console:session", public_id)
+    return render(request, "console/end.html", {"form": form, "seen": queries.Seen(row, actor)})

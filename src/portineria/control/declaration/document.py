@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The file that declares an organisation's estate: its shape, and reading it. Nothing here asks the database.
+
+A key that is left out says nothing: new things get the ordinary value, existing ones keep theirs.
+"""
+
+import ipaddress
+import re
+import tomllib
+import zoneinfo
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import msgspec
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from msgspec import Meta
+
+from portineria.control.estate.models import Criticality, OnSilence
+from portineria.control.estate.services import SERVICES_PER_MACHINE
+from portineria.control.identity.models import Language, Role
+from portineria.control.identity.services import BadField, clean_name
+from portineria.core.errors import Invalid
+
+FILE_BYTES = 4 << 20  # some 10,000 machines; what is longer was not meant
+Clean = Callable[[str], str]
+_PLACE = re.compile(r"(?P<why>.*) - at `\$\.?(?P<where>.*)`", re.DOTALL)
+
+
+class Faulty(Invalid):
+    """Each fault names its place: ``machine[2].device[0].address: …``, counted from 0."""
+
+    code = "declaration.faulty"
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(self.faults))
+
+
+def _one_of(field: str, values: Iterable[str]) -> Clean:
+    allowed = list(values)
+
+    def clean(text: str) -> str:
+        if text not in allowed:
+            raise BadField(field, f"one of {', '.join(allowed)}")
+        return text
+
+    return clean
+
+
+def _name(field: str, characters: int = 120) -> Clean:
+    return partial(clean_name, field=field, characters=characters)
+
+
+def _tag(text: str) -> str:
+    return clean_name(text, "tag", characters=60) if text.strip() else ""
+
+
+def _time_zone(text: str) -> str:
+    if text not in zoneinfo.available_timezones():
+        raise BadField("time_zone", "not a name of the tz database, such as Europe/Rome")
+    return text
+
+
+def _email(field: str) -> Clean:
+    def clean(text: str) -> str:
+        try:
+            validate_email(found := text.strip().lower())
+        except ValidationError as error:
+            raise BadField(field, "not an e-mail address") from error
+        if len(found) > 254:  # identity.Person.email
+            raise BadField(field, "longer than 254 characters")
+        return found
+
+    return clean
+
+
+def _address(text: str) -> str:
+    try:
+        parsed = ipaddress.ip_address(text.strip())
+    except ValueError as error:
+        raise BadField("address", "an IPv4 or IPv6 address; gateways ask no name server") from error
+    if parsed.is_multicast or parsed.is_unspecified or getattr(parsed, "scope_id", None):
+        raise BadField("address", "not the address of one device")
+    return str(parsed)
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    CLEANED: ClassVar[dict[str, Clean]] = {}
+
+    def __post_init__(self) -> None:
+        for field, clean in self.CLEANED.items():
+            given = getattr(self, field)
+            if given is not None:
+                try:
+                    msgspec.structs.force_setattr(self, field, clean(given))
+                except BadField as error:
+                    raise ValueError(str(error)) from error  # msgspec adds where it stands
+
+
+class DeclaredOrganisation(Entry, frozen=True):
+    name: str
+    CLEANED: ClassVar = {"name": _name("name")}
+
+
+class DeclaredPlant(Entry, frozen=True):
+    name: str
+    time_zone: str
+    lines: tuple[str, ...] = ()
+    CLEANED: ClassVar = {"name": _name("name"), "time_zone": _time_zone}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            msgspec.structs.force_setattr(self, "lines", tuple(clean_name(line, "lines") for line in self.lines))
+        except BadField as error:
+            raise ValueError(str(error)) from error
+
+
+class DeclaredService(Entry, frozen=True):
+    name: str
+    protocol: str
+    port: Annotated[int, Meta(ge=1, le=65535)]
+    CLEANED: ClassVar = {"name": _name("name", 60), "protocol": _name("protocol", 24)}
+
+
+class DeclaredDevice(Entry, frozen=True):
+    name: str
+    address: str
+    services: tuple[DeclaredService, ...] = ()
+    CLEANED: ClassVar = {"name": _name("name"), "address": _address}
+
+
+class DeclaredMachine(Entry, frozen=True):
+    plant: str
+    name: str
+    gateway: str  # id or name
+    line: str | None = None
+    tag: str | None = None
+    criticality: str | None = None
+    answering: str | None = None  # e-mail address
+    drain_s: Annotated[int, Meta(ge=0, le=86400)] | None = None
+    hold_s: Annotated[int, Meta(ge=0, le=3600)] | None = None
+    on_silence: str | None = None
+    device: tuple[DeclaredDevice, ...] = ()
+    CLEANED: ClassVar = {
+        "plant": _name("plant"),
+        "name": _name("name"),
+        "gateway": _name("gateway"),
+        "line": _name("line"),
+        "tag": _tag,
+        "criticality": _one_of("criticality", Criticality.values),
+        "answering": _email("answering"),
+        "on_silence": _one_of("on_silence", OnSilence.values),
+    }
+
+
+class DeclaredSupplier(Entry, frozen=True):
+    name: str
+    CLEANED: ClassVar = {"name": _name("name")}
+
+
+class DeclaredPerson(Entry, frozen=True):
+    name: str
+    email: str
+    role: str
+    supplier: str | None = None
+    language: str = "en"
+    time_zone: str = "UTC"
+    CLEANED: ClassVar = {
+        "name": _name("name"),
+        "email": _email("email"),
+        "role": _one_of("role", Role.values),
+        "supplier": _name("supplier"),
+        "language": _one_of("language", Language.values),
+        "time_zone": _time_zone,
+    }
+
+
+class DeclaredRule(Entry, frozen=True):
+    machines: Annotated[tuple[str, ...], Meta(min_length=1)]  # name, or plant/name, or id
+    supplier: str | None = None
+    person: str | None = None  # e-mail address
+    max_minutes: Annotated[int, Meta(ge=1, le=10080)] | None = None
+    needs_approval: bool | None = None
+    CLEANED: ClassVar = {"supplier": _name("supplier"), "person": _email("person")}
+
+
+class Declaration(Entry, frozen=True):
+    organisation: DeclaredOrganisation
+    plant: tuple[DeclaredPlant, ...] = ()
+    machine: tuple[DeclaredMachine, ...] = ()
+    supplier: tuple[DeclaredSupplier, ...] = ()
+    person: tuple[DeclaredPerson, ...] = ()
+    rule: tuple[DeclaredRule, ...] = ()
+
+
+def read_declaration(path: Path) -> Declaration:
+    """Raise Faulty for what cannot be read and for what contradicts itself."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(FILE_BYTES + 1)
+    except OSError as error:
+        raise Faulty([f"{path}: {error.strerror}"]) from error
+    if len(data) > FILE_BYTES:
+        raise Faulty([f"{path}: longer than {FILE_BYTES >> 20} MiB"])
+    return parse_declaration(data)
+
+
+def parse_declaration(data: bytes) -> Declaration:
+    try:
+        values = tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Faulty([f"not a TOML file: {error}"]) from error
+    except RecursionError as error:
+        raise Faulty(["not a TOML file that anybody wrote: nested too deeply"]) from error
+    try:
+        declaration = msgspec.convert(values, Declaration)
+    except msgspec.ValidationError as error:
+        raise Faulty([_in_plain_words(str(error))]) from error
+    if faults := _contradictions(declaration):
+        raise Faulty(faults)
+    return declaration
+
+
+def _in_plain_words(message: str) -> str:
+    found = _PLACE.fullmatch(message)
+    why, where = (found["why"], found["where"]) if found else (message, "")
+    why = re.sub(r"Object contains unknown field `(.*)`", r'there is no key "\1" here', why, flags=re.DOTALL)
+    why = re.sub(r"Object missing required field `(.*)`", r'the key "\1" is missing', why)
+    why = why.replace("`object`", "`table`").replace(" | null`", "`")
+    field = re.match(r"([a-z_]+): ", why)  # ours, of a field of the table at ``where``
+    if field:
+        return f"{where}.{why}" if where else why
+    return f"{where}: {why}" if where else why
+
+
+def _contradictions(declaration: Declaration) -> list[str]:
+    faults = _twice("plant", [plant.name for plant in declaration.plant])
+    for i, plant in enumerate(declaration.plant):
+        faults += _twice(f"plant[{i}].lines", plant.lines, "")
+    faults += _twice("supplier", [supplier.name for supplier in declaration.supplier])
+    faults += _twice("person", [person.email for person in declaration.person], ".email")
+    for i, person in enumerate(declaration.person):
+        if person.supplier is not None and person.role != Role.TECHNICIAN:
+            faults.append(f"person[{i}].role: people of a supplier are technicians")
+    faults += _twice("machine", [f"{machine.plant}/{machine.name}" for machine in declaration.machine])
+    for i, machine in enumerate(declaration.machine):
+        faults += _in_machine(f"machine[{i}]", machine)
+    for i, rule in enumerate(declaration.rule):
+        if (rule.supplier is None) == (rule.person is None):
+            faults.append(f"rule[{i}]: either a supplier or a person")
+    return faults
+
+
+def _in_machine(place: str, machine: DeclaredMachine) -> list[str]:
+    faults = _twice(f"{place}.device", [device.name for device in machine.device])
+    for i, device in enumerate(machine.device):
+        inside = f"{place}.device[{i}].services"
+        faults += _twice(inside, [service.name for service in device.services])
+        faults += _twice(inside, [str(service.port) for service in device.services], ".port")
+    if sum(len(device.services) for device in machine.device) > SERVICES_PER_MACHINE:
+        faults.append(f"{place}: a machine has at most {SERVICES_PER_MACHINE} services")
+    return faults
+
+
+def _twice(place: str, values: Iterable[str], key: str = ".name") -> list[str]:
+    seen: Counter[str] = Counter()
+    faults = []
+    for i, value in enumerate(values):
+        if seen[value]:
+            faults.append(f"{place}[{i}]{key}: {value} is there already")
+        seen[value] += 1
+    return faults

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Look what would change; then make all of it so, or nothing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import DatabaseError, OperationalError, connection, transaction
+
+from portineria.control.declaration.document import Declaration, Faulty
+from portineria.control.declaration.machines import plan_machines, plan_plants
+from portineria.control.declaration.people import plan_people
+from portineria.control.declaration.plan import Plan, Work
+from portineria.control.declaration.present import Present, look_up
+from portineria.control.declaration.rules import plan_rules
+from portineria.control.identity.models import Installation, Person
+from portineria.control.problem import DatabaseBusy
+from portineria.control.settings.start import current
+from portineria.core.errors import Conflict, PortineriaError, Unavailable
+
+
+class NotSetUp(Unavailable):
+    code = "declaration.server"
+
+
+class ChangedMeanwhile(Conflict):
+    code = "declaration.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    declaration: Declaration
+    administrator: str  # e-mail address of whoever acts
+    before_gateways: bool
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    waiting: tuple[str, ...]
+    kept: tuple[str, ...]
+    untouched: tuple[str, ...]
+
+    @property
+    def empty(self) -> bool:
+        return not self.added and not self.changed
+
+
+def check_set_up() -> None:
+    """Raise NotSetUp where ``portineria setup`` was never run, before anything is asked of its tables."""
+    if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
+        raise NotSetUp(f"{current().state} is not set up; portineria setup does that")  # opening would make the file
+    try:
+        made = Installation.objects.exists()
+    except DatabaseError as error:
+        raise NotSetUp(f"{current().state} is no server's state, or a locked one: {error}") from error
+    if not made:
+        raise NotSetUp(f"{current().state} is not set up; portineria setup does that")
+
+
+def propose(declaration: Declaration, *, administrator: str = "", before_gateways: bool = False) -> Proposal:
+    """Rehearse everything and take it back. Raise Faulty with every fault that was found."""
+    try:
+        with transaction.atomic():
+            present, plan = _plan(declaration, administrator, before_gateways)
+            _carry_out(present, plan)
+            transaction.set_rollback(True)
+    except OperationalError as error:
+        raise DatabaseBusy(f"the server is busy, nothing was changed; try again ({error})") from error
+    return Proposal(
+        declaration=declaration,
+        administrator=present.actor.email,
+        before_gateways=before_gateways,
+        added=tuple(step.text for step in plan.steps if not step.changes),
+        changed=tuple(step.text for step in plan.steps if step.changes),
+        waiting=tuple(plan.waiting),
+        kept=tuple(plan.kept),
+        untouched=tuple(plan.untouched),
+    )
+
+
+def carry_out(proposal: Proposal) -> dict[str, str]:
+    """Exactly what was proposed. Return e-mail address → full address where a new person sets a password.
+
+    Raise ChangedMeanwhile when it would be something else by now.
+    """
+    try:
+        with transaction.atomic():
+            present, plan = _plan(proposal.declaration, proposal.administrator, proposal.before_gateways)
+            if sorted(plan.texts) != sorted((*proposal.added, *proposal.changed)):
+                raise ChangedMeanwhile("somebody changed something meanwhile; nothing was applied, look again")
+            invitations = _carry_out(present, plan)
+    except OperationalError as error:
+        raise DatabaseBusy(f"the server is busy, nothing was changed; try again ({error})") from error
+    return {email: current().public_url.rstrip("/") + path for email, path in invitations.items()}
+
+
+def _plan(declaration: Declaration, administrator: str, before_gateways: bool) -> tuple[Present, Plan]:
+    present, plan = look_up(declaration.organisation.name, administrator), Plan()
+    plan_people(declaration, present, plan)
+    plan_plants(declaration, present, plan)
+    waiting = plan_machines(declaration, present, plan, before_gateways=before_gateways)
+    plan_rules(declaration, present, plan, waiting)
+    if plan.faults:
+        raise Faulty(plan.faults)
+    return present, plan
+
+
+def _carry_out(present: Present, plan: Plan) -> dict[str, str]:
+    # A fresh row: services look at memberships as they are now.
+    actor = Person.objects.get(pk=present.actor.pk)
+    work = Work(actor=actor, organisation=present.organisation.public_id, ids=present.ids())
+    for step in plan.steps:
+        try:
+            step.act(work)
+        except PortineriaError as error:
+            raise Faulty([f"{step.place}: {error}"]) from error
+    return work.invitations

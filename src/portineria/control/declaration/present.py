@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is there already, by the names that a declaration uses."""
+
+from dataclasses import dataclass
+
+from portineria.control.access import queries as access
+from portineria.control.access.models import Rule
+from portineria.control.estate import queries as estate
+from portineria.control.estate.models import Gateway, GatewayState, Machine, Plant
+from portineria.control.identity import queries as identity
+from portineria.control.identity.models import Membership, Organisation, Person, Role, Supplier
+from portineria.core.errors import Invalid
+
+MachineName = tuple[str, str]  # of its plant, its own
+
+
+class NobodyToActAs(Invalid):
+    code = "declaration.actor"
+
+
+class NoOrganisation(Invalid):
+    code = "declaration.organisation"
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    organisation: Organisation
+    actor: Person
+    plants: dict[str, Plant]
+    lines: dict[str, set[str]]  # by name of the plant
+    gateways: list[Gateway]
+    machines: dict[MachineName, Machine]
+    suppliers: dict[str, Supplier]
+    members: dict[str, Membership]  # by e-mail address
+    rules: list[Rule]
+
+    def ids(self) -> dict[tuple[str, ...], str]:
+        found: dict[tuple[str, ...], str] = {("plant", name): row.public_id for name, row in self.plants.items()}
+        found |= {("supplier", name): row.public_id for name, row in self.suppliers.items()}
+        found |= {("person", email): row.person.public_id for email, row in self.members.items()}
+        for name, machine in self.machines.items():
+            found["machine", *name] = machine.public_id
+            found |= {("device", *name, device.name): device.public_id for device in machine.devices.all()}
+        return found
+
+
+def look_up(organisation: str, administrator: str = "") -> Present:
+    """As its administrator sees it; raise NoOrganisation, NobodyToActAs."""
+    owner = _organisation(organisation)
+    actor = _administrator(owner, administrator)
+    plants = list(estate.plants(actor).filter(organisation=owner).prefetch_related("lines"))
+    machines = estate.machines(actor).filter(plant__organisation=owner).prefetch_related("devices__services")
+    gateways = estate.gateways(actor).filter(plant__organisation=owner)
+    members = [row for row in identity.memberships(actor) if row.organisation_id == owner.pk]
+    return Present(
+        organisation=owner,
+        actor=actor,
+        plants={plant.name: plant for plant in plants},
+        lines={plant.name: {line.name for line in plant.lines.all()} for plant in plants},
+        gateways=list(gateways.exclude(state__in=[GatewayState.REFUSED, GatewayState.REVOKED])),
+        machines={(machine.plant.name, machine.name): machine for machine in machines},
+        suppliers={row.name: row for row in identity.suppliers(actor).filter(organisation=owner)},
+        members={row.person.email: row for row in members},
+        rules=list(access.rules(actor).filter(organisation=owner).order_by("created_at", "pk")),
+    )
+
+
+def _organisation(name: str) -> Organisation:
+    owner = Organisation.objects.filter(name=name).first()
+    if owner is None:
+        there = ", ".join(Organisation.objects.order_by("name").values_list("name", flat=True)) or "none"
+        raise NoOrganisation(
+            f"organisation.name: there is no organisation {name!r} (there is: {there}); portineria setup makes one"
+        )
+    return owner
+
+
+def _administrator(owner: Organisation, email: str) -> Person:
+    rows = Person.objects.filter(
+        memberships__organisation=owner, memberships__role=Role.ADMINISTRATOR, disabled_at__isnull=True
+    )
+    known = {row.email: row for row in rows.order_by("email")}
+    if email and email.strip().lower() not in known:
+        raise NobodyToActAs(f"--as: {email!r} does not administer {owner.name}")
+    if not email and len(known) != 1:
+        raise NobodyToActAs(f"say with --as who acts: {', '.join(known) or 'nobody'} administers {owner.name}")
+    return known[email.strip().lower()] if email else next(iter(known.values()))

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules have no name. One that is declared is the one that is there for the same supplier or person and the same
+machines; failing that, the one that has most machines in common with it.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+from portineria.control.access import services
+from portineria.control.access.models import Rule
+from portineria.control.declaration.document import Declaration, DeclaredRule
+from portineria.control.declaration.people import role_after
+from portineria.control.declaration.plan import Plan, Work
+from portineria.control.declaration.present import MachineName, Present
+
+MAX_MINUTES = 480
+Subject = tuple[str, str]  # "supplier" and name, or "person" and e-mail address
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    place: str
+    subject: Subject
+    machines: frozenset[MachineName]
+    declared: DeclaredRule
+
+
+def plan_rules(declaration: Declaration, present: Present, plan: Plan, waiting: set[MachineName]) -> None:
+    wanted = _wanted(declaration, present, plan)
+    held = [rule for rule in wanted if rule.machines & waiting]
+    plan.waiting += [f"{_text(rule)} waits for its machines" for rule in held]
+    pairs = _pairs(wanted, list(present.rules))
+    for rule in wanted:
+        row = pairs.get(rule.place)
+        if rule in held:
+            continue
+        if row is None:
+            terms = _terms(rule.declared.max_minutes or MAX_MINUTES, rule.declared.needs_approval is not False)
+            plan.add(rule.place, f"{_text(rule)}, {terms}", partial(_make_rule, rule=rule))
+        elif change := _difference(rule, row):
+            text = f"rule {row.public_id} for {rule.subject[1]}: {change}"
+            plan.change(rule.place, text, partial(_change_rule, rule=rule, public_id=row.public_id))
+    taken = {row.pk for row in pairs.values()}
+    for row in present.rules:
+        if row.pk not in taken:
+            terms = _terms(row.max_minutes, row.needs_approval)
+            names = _listed(_machines_of(row))
+            plan.untouched.append(f"rule {row.public_id} for {_subject_of(row)[1]}: {names}, {terms}")
+
+
+def _wanted(declaration: Declaration, present: Present, plan: Plan) -> list[Wanted]:
+    found: list[Wanted] = []
+    for i, rule in enumerate(declaration.rule):
+        place = f"rule[{i}]"
+        subject = ("supplier", rule.supplier) if rule.supplier is not None else ("person", rule.person or "")
+        faults = _unknown_subject(place, subject, declaration, present)
+        machines = set()
+        for j, name in enumerate(rule.machines):
+            called = _called(name, declaration, present)
+            if len(called) == 1:
+                machines |= called
+            else:
+                several = ", ".join(sorted("/".join(one) for one in called))
+                why = f"several are called {name}; write one of {several}" if called else f"there is no machine {name}"
+                faults.append(f"{place}.machines[{j}]: {why}")
+        one = Wanted(place, subject, frozenset(machines), rule)
+        if any((other.subject, other.machines) == (subject, one.machines) for other in found):
+            faults.append(f"{place}: a rule for {subject[1]} and these machines is there already")
+        plan.faults += faults
+        if not faults:
+            found.append(one)
+    return found
+
+
+def _unknown_subject(place: str, subject: Subject, declaration: Declaration, present: Present) -> list[str]:
+    kind, name = subject
+    if kind == "supplier":
+        known = name in present.suppliers or any(name == supplier.name for supplier in declaration.supplier)
+    else:
+        known = role_after(declaration, present.members.get(name), name) is not None
+    return [] if known else [f"{place}.{kind}: there is no {kind} {name}"]
+
+
+def _called(text: str, declaration: Declaration, present: Present) -> set[MachineName]:
+    """Machines with this name, plant/name or id, whether there already or declared."""
+    by_id = {name for name, row in present.machines.items() if row.public_id == text}
+    names = {*present.machines, *((machine.plant, machine.name) for machine in declaration.machine)}
+    text = " ".join(text.split())  # as names are kept
+    return by_id or {name for name in names if text in (name[1], "/".join(name))}
+
+
+def _subject_of(row: Rule) -> Subject:
+    return ("supplier", row.supplier.name) if row.supplier else ("person", row.person.email if row.person else "")
+
+
+def _machines_of(row: Rule) -> frozenset[MachineName]:
+    return frozenset((machine.plant.name, machine.name) for machine in row.machines.all())
+
+
+def _pairs(wanted: list[Wanted], rows: list[Rule]) -> dict[str, Rule]:
+    """Place in the file → rule that is there. The closest pair first; each is used once."""
+    close = []
+    for number, rule in enumerate(wanted):
+        for age, row in enumerate(rows):
+            common = len(rule.machines & _machines_of(row))
+            if common and rule.subject == _subject_of(row):
+                all_of_both = len(rule.machines | _machines_of(row))
+                close.append((common < all_of_both, -common, all_of_both, bool(_difference(rule, row)), number, age))
+    found: dict[str, Rule] = {}
+    used: set[int] = set()
+    for *_, number, age in sorted(close):
+        if wanted[number].place not in found and age not in used:
+            found[wanted[number].place] = rows[age]
+            used.add(age)
+    return found
+
+
+def _difference(rule: Wanted, row: Rule) -> str:
+    parts, there = [], _machines_of(row)
+    if new := rule.machines - there:
+        parts.append(f"also {_listed(new)}")
+    if gone := there - rule.machines:
+        parts.append(f"no longer {_listed(gone)}")
+    if rule.declared.max_minutes not in (None, row.max_minutes):
+        parts.append(f"{row.max_minutes} → {rule.declared.max_minutes} minutes")
+    if rule.declared.needs_approval not in (None, row.needs_approval):
+        parts.append("now needs approval" if rule.declared.needs_approval else "no longer needs approval")
+    return ", ".join(parts)
+
+
+def _listed(machines: frozenset[MachineName]) -> str:
+    return ", ".join(sorted("/".join(name) for name in machines))
+
+
+def _text(rule: Wanted) -> str:
+    return f"rule for {rule.subject[1]}: {_listed(rule.machines)}"
+
+
+def _terms(minutes: int, needs_approval: bool) -> str:
+    return f"at most {minutes} minutes, {'with' if needs_approval else 'WITHOUT'} approval"
+
+
+def _ids(work: Work, machines: frozenset[MachineName]) -> list[str]:
+    return [work.ids["machine", *name] for name in sorted(machines)]
+
+
+def _make_rule(work: Work, *, rule: Wanted) -> None:
+    kind, name = rule.subject
+    given = work.ids[kind, name]
+    services.create_rule(
+        actor=work.actor,
+        organisation=work.organisation,
+        machines=_ids(work, rule.machines),
+        supplier=given if kind == "supplier" else "",
+        person=given if kind == "person" else "",
+        max_minutes=rule.declared.max_minutes or MAX_MINUTES,
+        needs_approval=rule.declared.needs_approval is not False,
+    )
+
+
+def _change_rule(work: Work, *, rule: Wanted, public_id: str) -> None:
+    services.change_rule(
+        actor=work.actor,
+        rule=public_id,
+        machines=_ids(work, rule.machines),
+        max_minutes=rule.declared.max_minutes,
+        needs_approval=rule.declared.needs_approval,
+    )

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For gateways, which are not signed in: each request proves itself."""
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+from pydantic import Field
+
+from portineria.control.estate import enrolment
+from portineria.control.identity.api import ERRORS
+from portineria.control.identity.connector import base64url, unbase64
+
+router = Router(tags=["gateway"])
+_REQUEST_CHARACTERS = 2048  # three public keys and two short texts are under 400 bytes
+
+
+class EnrolRequest(Schema):
+    lookup: str = Field(max_length=8)
+    request: str = Field(max_length=_REQUEST_CHARACTERS)
+    proof: str = Field(max_length=64)
+
+
+class Enrolled(Schema):
+    gateway: str
+    trust: str
+    proof: str
+
+
+@router.post("/gateways/enrol", auth=None, response={200: Enrolled, **ERRORS})
+def enrol(request: HttpRequest, asked: EnrolRequest) -> Enrolled:
+    done = enrolment.enrol(
+        lookup=asked.lookup,
+        request=unbase64(asked.request, "request"),
+        proof=unbase64(asked.proof, "proof"),
+        address=str(request.META.get("REMOTE_ADDR") or ""),
+    )
+    return Enrolled(gateway=done.gateway, trust=base64url(done.trust), proof=base64url(done.proof))
+
+
+class CertificateRequest(Schema):
+    gateway: str = Field(max_length=24)
+    request: str = Field(max_length=_REQUEST_CHARACTERS)
+    at_ms: int
+    signature: str = Field(max_length=128)
+
+
+class CertificateAnswer(Schema):
+    state: str
+    certificate: str | None
+
+
+@router.post("/gateways/certificate", auth=None, response={200: CertificateAnswer, **ERRORS})
+def certificate(request: HttpRequest, asked: CertificateRequest) -> CertificateAnswer:
+    answer = enrolment.certificate(
+        gateway=asked.gateway,
+        request=unbase64(asked.request, "request"),
+        at_ms=asked.at_ms,
+        signature=unbase64(asked.signature, "signature"),
+    )
+    return CertificateAnswer(
+        state=answer.state, certificate=base64url(answer.certificate) if answer.certificate else None
+    )

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The owner's own view of the estate. What technicians may see of it is in access.queries."""
+
+from django.db.models import Count, Q, QuerySet
+
+from portineria.control.estate.models import (
+    Gateway,
+    GatewayQuerySet,
+    GatewayState,
+    Machine,
+    MachineQuerySet,
+    Plant,
+    PlantQuerySet,
+    Service,
+)
+from portineria.control.identity.models import Person
+from portineria.core.errors import NotFound
+
+
+def plants(actor: Person) -> PlantQuerySet:
+    return Plant.objects.visible_to(actor).select_related("organisation").order_by("name")
+
+
+def plant(actor: Person, public_id: str) -> Plant:
+    found = plants(actor).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound(f"plant {public_id}")
+    return found
+
+
+def gateways(actor: Person) -> GatewayQuerySet:
+    """With ``linked``: over how many relays it is connected now."""
+    found = Gateway.objects.visible_to(actor).select_related("plant").annotate(linked=Count("links", distinct=True))
+    return found.order_by("plant__name", "name")
+
+
+def waiting_gateways(actor: Person) -> GatewayQuerySet:
+    return gateways(actor).filter(state=GatewayState.WAITING)
+
+
+def gateway(actor: Person, public_id: str) -> Gateway:
+    found = gateways(actor).prefetch_related("links__relay", "machines").filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound(f"gateway {public_id}")
+    return found
+
+
+def machines(actor: Person) -> MachineQuerySet:
+    found = Machine.objects.visible_to(actor).select_related("plant", "line__zone", "gateway", "answering")
+    return found.order_by("plant__name", "line__name", "name")
+
+
+def machine(actor: Person, public_id: str) -> Machine:
+    found = machines(actor).prefetch_related("devices__services").filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound(f"machine {public_id}")
+    return found
+
+
+def services_of(machine: Machine) -> list[Service]:
+    """In a fixed order; the caller has established that the machine is visible."""
+    found = Service.objects.filter(device__machine=machine).select_related("device")
+    return list(found.order_by("device__name", "port"))
+
+
+def machines_without_services(actor: Person) -> MachineQuerySet:
+    return machines(actor).annotate(offered=Count("devices__services")).filter(Q(offered=0))
+
+
+def services(actor: Person) -> "QuerySet[Service]":
+    """Of all machines the actor's own organisations have: to name what an event is about."""
+    return Service.objects.filter(device__machine__in=Machine.objects.visible_to(actor)).select_related("device")

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The relays of this machine: their rows, their certificates, and the settings file each is started with.
+
+A relay gets its own TLS key, the issuer of gateways and the public key of tickets: nothing to sign with, no database.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509 import load_der_x509_certificate
+from django.db import transaction
+from django.utils import timezone
+
+from portineria.control.estate.models import Relay
+from portineria.control.identity import keys
+from portineria.control.settings.server import RelayPlace
+from portineria.control.settings.start import current
+from portineria.process.settings import write_settings
+
+CERTIFICATE_LIFE = timedelta(days=397)  # made anew at every start
+
+
+class RelayFile(msgspec.Struct, frozen=True):
+    """The part of a relay's settings that follows from the installation; the rest are its own defaults."""
+
+    relay: str
+    listen: list[str]
+    certificate: str
+    key: str
+    gateway_issuer: str
+    ticket_key: str
+    bus: str
+    console: str | None
+    lock: str
+    nested_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RelayProgram:
+    relay: str
+    settings: Path
+
+    @property
+    def lock(self) -> Path:
+        """Held by the relay's process while it runs, with its number inside."""
+        return self.settings.with_name("lock")
+
+
+def bus_folder() -> Path:
+    return current().state / "run" / "bus"
+
+
+def console_socket() -> Path:
+    return current().state / "run" / "console.sock"
+
+
+@transaction.atomic
+def settle_relays() -> list[Relay]:
+    """Rows for the relays of the settings; those no longer there are retired."""
+    rows = []
+    for position, place in enumerate(current().places()):
+        row, _ = Relay.objects.update_or_create(
+            position=position, defaults={"host": place.host, "port": place.port, "retired_at": None}
+        )
+        rows.append(row)
+    Relay.objects.filter(position__gte=len(rows), retired_at__isnull=True).update(retired_at=timezone.now())
+    return rows
+
+
+def write_programs() -> list[RelayProgram]:
+    """Write each relay's folder. The first relay also takes the console's connections."""
+    programs = []
+    for row, place in zip(settle_relays(), current().places(), strict=True):
+        folder = current().state / "relays" / row.public_id
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        programs.append(RelayProgram(row.public_id, _write(folder, row, place)))
+    return programs
+
+
+def _write(folder: Path, row: Relay, place: RelayPlace) -> Path:
+    key = _own_key(folder / "key.pem")
+    leaf = keys.issue(
+        "relay", row.public_id, key.public_key(), at=timezone.now(), life=CERTIFICATE_LIFE, hosts=(place.host,)
+    )
+    issuers = keys.issuers()
+    chain = load_der_x509_certificate(leaf).public_bytes(Encoding.PEM)
+    chain += load_der_x509_certificate(issuers["relay"]).public_bytes(Encoding.PEM)
+    (folder / "certificate.pem").write_bytes(chain)
+    (folder / "gateway-issuer.der").write_bytes(issuers["gateway"])
+    settings = RelayFile(
+        relay=row.public_id,
+        listen=[place.listen],
+        certificate=str(folder / "certificate.pem"),
+        key=str(folder / "key.pem"),
+        gateway_issuer=str(folder / "gateway-issuer.der"),
+        ticket_key=keys.signer("ticket").key.public_key().public_bytes_raw().hex(),
+        bus=str(bus_folder() / f"{row.public_id}.sock"),
+        console=str(console_socket()) if row.position == 0 else None,
+        lock=str(folder / "lock"),
+        nested_only=current().nested_only,
+    )
+    write_settings(folder / "relay.toml", settings)
+    return folder / "relay.toml"
+
+
+def _own_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    if not path.exists():
+        key = ec.generate_private_key(ec.SECP256R1())
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    loaded = load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(loaded, ec.EllipticCurvePrivateKey):
+        raise TypeError(f"{path} is no P-256 key")
+    return loaded

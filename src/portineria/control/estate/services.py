@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Building the estate: plants, machines, devices, services."""
+
+import ipaddress
+import zoneinfo
+
+from django.db import transaction
+
+from portineria.control.audit.services import record
+from portineria.control.estate.models import (
+    Criticality,
+    Device,
+    Gateway,
+    GatewayState,
+    Line,
+    Machine,
+    OnSilence,
+    Plant,
+    Service,
+    Zone,
+)
+from portineria.control.identity.authority import administers, organisation_of, require
+from portineria.control.identity.models import Person
+from portineria.control.identity.services import BadField, NameTaken, clean_name
+from portineria.core.errors import NotFound
+
+SERVICES_PER_MACHINE = 256  # wire.statement.Order holds no more assets
+
+
+@transaction.atomic
+def create_plant(*, actor: Person, organisation: str, name: str, time_zone: str) -> Plant:
+    owner = organisation_of(actor, organisation)
+    require(actor, owner.pk, administers)
+    name = clean_name(name)
+    if time_zone not in zoneinfo.available_timezones():
+        raise BadField("time_zone", "not a name of the tz database")
+    if Plant.objects.filter(organisation=owner, name=name).exists():
+        raise NameTaken(f"plant {name!r}")
+    plant = Plant.objects.create(organisation=owner, name=name, time_zone=time_zone)
+    record(
+        "estate.plant.created",
+        organisation=owner.public_id,
+        actor=actor.public_id,
+        plant=plant.public_id,
+        name=name,
+        time_zone=time_zone,
+    )
+    return plant
+
+
+def plant_to_change(actor: Person, plant: str) -> Plant:
+    found = Plant.objects.visible_to(actor).select_related("organisation").filter(public_id=plant).first()
+    if found is None:
+        raise NotFound(f"plant {plant}")
+    require(actor, found.organisation_id, administers)
+    return found
+
+
+@transaction.atomic
+def create_zone(*, actor: Person, plant: str, name: str) -> Zone:
+    place, name = plant_to_change(actor, plant), clean_name(name)
+    if place.zones.filter(name=name).exists():
+        raise NameTaken(f"zone {name!r}")
+    zone = Zone.objects.create(plant=place, name=name)
+    record(
+        "estate.zone.created",
+        organisation=place.organisation.public_id,
+        actor=actor.public_id,
+        plant=plant,
+        name=name,
+    )
+    return zone
+
+
+@transaction.atomic
+def create_line(*, actor: Person, plant: str, name: str, zone: str = "") -> Line:
+    """``zone`` is the name of one of this plant."""
+    place, name = plant_to_change(actor, plant), clean_name(name)
+    if place.lines.filter(name=name).exists():
+        raise NameTaken(f"line {name!r}")
+    inside = place.zones.filter(name=zone).first() if zone else None
+    if zone and inside is None:
+        raise NotFound(f"zone {zone!r}")
+    line = Line.objects.create(plant=place, zone=inside, name=name)
+    record(
+        "estate.line.created",
+        organisation=place.organisation.public_id,
+        actor=actor.public_id,
+        plant=plant,
+        name=name,
+    )
+    return line
+
+
+@transaction.atomic
+def create_machine(
+    *, actor: Person, plant: str, gateway: str, name: str, line: str = "", tag: str = "",
+    criticality: str = "normal", answering: str = "", drain_s: int = 600, hold_s: int = 60, on_silence: str = "drain",
+) -> Machine:  # fmt: skip
+    """``line`` is the name of one of this plant, ``answering`` a person of the owner's staff."""
+    place, name = plant_to_change(actor, plant), clean_name(name)
+    if place.machines.filter(name=name).exists():
+        raise NameTaken(f"machine {name!r}")
+    machine = Machine(plant=place, name=name)
+    machine.gateway = _gateway_of(place, gateway)
+    machine.line = place.lines.filter(name=line).first() if line else None
+    if line and machine.line is None:
+        raise NotFound(f"line {line!r}")
+    machine.tag = clean_name(tag, "tag", characters=60) if tag else ""
+    machine.answering = _answering(place, answering)
+    _set_behaviour(machine, criticality=criticality, drain_s=drain_s, hold_s=hold_s, on_silence=on_silence)
+    machine.save()
+    record(
+        "estate.machine.created",
+        organisation=place.organisation.public_id,
+        actor=actor.public_id,
+        machine=machine.public_id,
+        plant=plant,
+        line=line,
+        name=name,
+        tag=machine.tag,
+        gateway=gateway,
+    )
+    return machine
+
+
+def _gateway_of(plant: Plant, gateway: str) -> Gateway:
+    found = plant.gateways.exclude(state__in=[GatewayState.REFUSED, GatewayState.REVOKED]).filter(public_id=gateway)
+    row = found.first()
+    if row is None:
+        raise NotFound(f"gateway {gateway}")
+    return row
+
+
+def _answering(plant: Plant, person: str) -> Person | None:
+    if not person:
+        return None
+    row = Person.objects.filter(
+        public_id=person, memberships__organisation=plant.organisation_id, disabled_at__isnull=True
+    ).first()
+    if row is None:
+        raise NotFound(f"person {person}")
+    return row
+
+
+def _set_behaviour(machine: Machine, *, criticality: str, drain_s: int, hold_s: int, on_silence: str) -> None:
+    if criticality not in Criticality.values:
+        raise BadField("criticality", "low, normal or high")
+    if on_silence not in OnSilence.values:
+        raise BadField("on_silence", "drain, cut or until_expiry")
+    if not 0 <= drain_s <= 86400:
+        raise BadField("drain_s", "0 to 86400 seconds")
+    if not 0 <= hold_s <= 3600:
+        raise BadField("hold_s", "0 to 3600 seconds")
+    machine.criticality, machine.drain_s, machine.hold_s, machine.on_silence = criticality, drain_s, hold_s, on_silence
+
+
+def machine_to_change(actor: Person, machine: str) -> Machine:
+    found = Machine.objects.visible_to(actor).select_for_update(of=("self",)).select_related("plant__organisation")
+    row = found.filter(public_id=machine).first()
+    if row is None:
+        raise NotFound(f"machine {machine}")
+    require(actor, row.plant.organisation_id, administers)
+    return row
+
+
+@transaction.atomic
+def change_machine(
+    *, actor: Person, machine: str, gateway: str = "", answering: str | None = None, criticality: str | None = None,
+    drain_s: int | None = None, hold_s: int | None = None, on_silence: str | None = None,
+) -> Machine:  # fmt: skip
+    """What is not given stays. Running sessions keep the order they were given."""
+    row = machine_to_change(actor, machine)
+    given = {
+        "criticality": criticality, "drain_s": drain_s, "hold_s": hold_s, "on_silence": on_silence,
+    }  # fmt: skip
+    _set_behaviour(
+        row,
+        criticality=row.criticality if criticality is None else criticality,
+        drain_s=row.drain_s if drain_s is None else drain_s,
+        hold_s=row.hold_s if hold_s is None else hold_s,
+        on_silence=row.on_silence if on_silence is None else on_silence,
+    )
+    changed = [name for name, value in given.items() if value is not None]
+    if gateway:
+        row.gateway = _gateway_of(row.plant, gateway)
+        changed.append("gateway")
+    if answering is not None:
+        row.answering = _answering(row.plant, answering)
+        changed.append("answering")
+    row.save()
+    record(
+        "estate.machine.changed",
+        organisation=row.plant.organisation.public_id,
+        actor=actor.public_id,
+        machine=machine,
+        changed=" ".join(changed),
+    )
+    return row
+
+
+@transaction.atomic
+def add_device(*, actor: Person, machine: str, name: str, address: str) -> Device:
+    row, name = machine_to_change(actor, machine), clean_name(name)
+    if row.devices.filter(name=name).exists():
+        raise NameTaken(f"device {name!r}")
+    try:
+        parsed = ipaddress.ip_address(address.strip())
+    except ValueError as error:
+        raise BadField("address", "an IPv4 or IPv6 address; gateways ask no name server") from error
+    if parsed.is_multicast or parsed.is_unspecified:
+        raise BadField("address", "not the address of one device")
+    device = Device.objects.create(machine=row, name=name, address=str(parsed))
+    record(
+        "estate.device.created",
+        organisation=row.plant.organisation.public_id,
+        actor=actor.public_id,
+        machine=machine,
+        device=device.public_id,
+        name=name,
+        address=str(parsed),
+    )
+    return device
+
+
+@transaction.atomic
+def add_service(*, actor: Person, device: str, name: str, protocol: str, port: int) -> Service:
+    found = Device.objects.filter(machine__plant__organisation__in=actor.staff_of, public_id=device).first()
+    if found is None:
+        raise NotFound(f"device {device}")
+    machine = machine_to_change(actor, found.machine.public_id)
+    name, protocol = clean_name(name, characters=60), clean_name(protocol, "protocol", characters=24)
+    if not 1 <= port <= 65535:
+        raise BadField("port", "1 to 65535")
+    if found.services.filter(port=port).exists() or found.services.filter(name=name).exists():
+        raise NameTaken(f"service {name!r} or port {port}")
+    if Service.objects.filter(device__machine=machine).count() >= SERVICES_PER_MACHINE:
+        raise BadField("device", f"a machine has at most {SERVICES_PER_MACHINE} services")
+    service = Service.objects.create(device=found, name=name, protocol=protocol, port=port)
+    record(
+        "estate.service.created",
+        organisation=machine.plant.organisation.public_id,
+        actor=actor.public_id,
+        machine=machine.public_id,
+        device=device,
+        service=service.public_id,
+        name=name,
+        protocol=protocol,
+        port=port,
+        transport=service.transport,
+    )
+    return service
+
+
+@transaction.atomic
+def remove_service(*, actor: Person, service: str) -> None:
+    """For sessions to come; running ones keep the order they were given."""
+    row = Service.objects.filter(device__machine__plant__organisation__in=actor.staff_of, public_id=service).first()
+    if row is None:
+        raise NotFound(f"service {service}")
+    machine = machine_to_change(actor, row.device.machine.public_id)
+    record(
+        "estate.service.removed",
+        organisation=machine.plant.organisation.public_id,
+        actor=actor.public_id,
+        machine=machine.public_id,
+        device=row.device.public_id,
+        service=service,
+        name=row.name,
+    )
+    row.delete()

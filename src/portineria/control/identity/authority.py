@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what by role. What one may not see is not found; what one sees and may not do is denied."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from portineria.control.identity.models import Organisation, Person, Role
+from portineria.core.errors import Denied, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Whoever has a shell on the server: sets the installation up, and rescues it."""
+
+    public_id: str = "operator"
+
+
+Actor = Person | Operator
+SYSTEM = "portineria"  # the actor of what happens by itself: windows that end, gateways that connect
+
+
+def administers(role: Role) -> bool:
+    return role.administers
+
+
+def approves(role: Role) -> bool:
+    return role.approves
+
+
+def works_here(role: Role) -> bool:
+    return role.staff
+
+
+def require(actor: Actor, organisation_id: int, may: Callable[[Role], bool]) -> None:
+    """Raise NotFound for strangers and technicians, who see no estate, and Denied for staff of a lesser role."""
+    if isinstance(actor, Operator):
+        return
+    role = actor.role_in(organisation_id)
+    if role is None or not role.staff:
+        raise NotFound(f"organisation {organisation_id}")
+    if not may(role):
+        raise Denied(f"{role.value} may not do this")
+
+
+def organisation_of(actor: Actor, public_id: str) -> Organisation:
+    found = Organisation.objects.filter(public_id=public_id).first()
+    if found is None or (isinstance(actor, Person) and found.pk not in actor.member_of):
+        raise NotFound(f"organisation {public_id}")
+    return found

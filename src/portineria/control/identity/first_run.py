@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accounts before there is anybody to invite anybody: the first owner, links to set a password, accounts of a demo."""
+
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.urls import reverse
+
+from portineria.control.audit.services import record
+from portineria.control.identity.authority import Actor, Operator, administers, require
+from portineria.control.identity.models import Organisation, Person, Role
+from portineria.control.identity.queries import organisations_of_person
+from portineria.control.identity.services import BadField, create_organisation, create_person
+from portineria.core.errors import NotFound
+
+
+@transaction.atomic
+def create_owner(*, actor: Operator, organisation: str, name: str, email: str, language: str = "en",
+                 time_zone: str = "UTC") -> Person:  # fmt: skip
+    """An organisation with its first administrator."""
+    made = create_organisation(actor=actor, name=organisation)
+    return create_person(
+        actor=actor,
+        organisation=made.public_id,
+        name=name,
+        email=email,
+        role=Role.ADMINISTRATOR,
+        language=language,
+        time_zone=time_zone,
+    )
+
+
+@transaction.atomic
+def invite(*, actor: Actor, person: str) -> str:
+    """Return the path where this person sets a password, once; handed over by whoever invites."""
+    row = Person.objects.filter(public_id=person, disabled_at__isnull=True).first()
+    owners = list(Organisation.objects.filter(memberships__person=row)) if row else []
+    if row is None or not owners:
+        raise NotFound(f"person {person}")
+    for owner in owners:
+        require(actor, owner.pk, administers)
+    key = f"{user_pk_to_url_str(row)}-{default_token_generator.make_token(row)}"
+    uidb36, _, token = key.partition("-")
+    path = reverse("account_reset_password_from_key", kwargs={"uidb36": uidb36, "key": token})
+    for organisation in organisations_of_person(row):
+        record("identity.person.invited", organisation=organisation, actor=actor.public_id, person=person, link=path)
+    return path
+
+
+@transaction.atomic
+def set_password(*, actor: Operator, person: str, password: str) -> None:
+    """From the server's own command line only."""
+    row = Person.objects.select_for_update().filter(public_id=person).first()
+    if row is None:
+        raise NotFound(f"person {person} for {actor.public_id}")
+    try:
+        validate_password(password, row)
+    except ValidationError as error:
+        raise BadField("password", " ".join(error.messages)) from error
+    row.set_password(password)
+    row.save(update_fields=["password"])
+
+
+@transaction.atomic
+def set_totp(*, actor: Operator, person: str, secret: str) -> None:
+    """Give somebody a known TOTP secret (base32), replacing another. For demonstrations and rescue."""
+    row = Person.objects.filter(public_id=person).first()
+    if row is None:
+        raise NotFound(f"person {person}")
+    Authenticator.objects.filter(user=row, type=Authenticator.Type.TOTP).delete()
+    TOTP.activate(row, secret)
+    for organisation in organisations_of_person(row):
+        record(
+            "identity.second-factor.added",
+            organisation=organisation,
+            actor=actor.public_id,
+            person=person,
+            kind="totp",
+        )

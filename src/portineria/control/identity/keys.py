@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The installation's keys: root, issuers, signers, opening key. Nothing outside this module sees a private one wrapped.
+
+Private keys are unwrapped once per process and kept: the process that signs orders has to be able to.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+)
+from django.db import transaction
+
+from portineria.control.audit.services import record
+from portineria.control.identity.models import Installation, Key
+from portineria.control.identity.vault import unwrap, wrap
+from portineria.core.errors import Unavailable
+from portineria.core.ids import Kind, new_id
+from portineria.wire import certificate as x
+from portineria.wire.statement import (
+    ROLE_OF,
+    ROLES,
+    Admitted,
+    Letter,
+    OpeningKey,
+    Ticket,
+    sha256,
+    sign_statement,
+    tag_of,
+)
+
+SIGNER_LIFE = timedelta(days=3650)  # gateways pin signers; a shorter life would end every offline gateway's trust
+_ROOT = "root"
+_OPENING = "opening"
+
+
+class NoInstallation(Unavailable):
+    code = "identity.no-installation"
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    id: str
+    key: Ed25519PrivateKey
+    certificate: bytes
+
+
+_unwrapped: dict[str, bytes] = {}
+
+
+def _row(role: str) -> Key:
+    row = Key.objects.filter(role=role, retired_at__isnull=True).first()
+    if row is None:
+        raise NoInstallation(f"there is no {role} key: run the set-up first")
+    return row
+
+
+def _private(row: Key) -> bytes:
+    if row.key_id not in _unwrapped:
+        _unwrapped[row.key_id] = unwrap(bytes(row.wrapped), purpose=f"{row.role}/{row.key_id}")
+    return _unwrapped[row.key_id]
+
+
+def _authority(role: str) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    row = _row(role)
+    key = load_der_private_key(_private(row), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101 we stored one
+    return key, x.load_certificate(bytes(row.certificate))
+
+
+def _store(role: str, private: bytes, certificate: bytes, *, key_id: str = "") -> Key:
+    key_id = key_id or new_id(Kind.SIGNER)
+    row = Key.objects.create(
+        role=role, key_id=key_id, wrapped=wrap(private, purpose=f"{role}/{key_id}"), certificate=certificate
+    )
+    installation = Installation.objects.get(pk=1).public_id
+    digest = sha256(certificate).hex()
+    record("identity.key.created", organisation=installation, actor="operator", role=role, key=key_id, sha256=digest)
+    return row
+
+
+def _pkcs8(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+@transaction.atomic
+def make_missing(installation: str, at: datetime) -> None:
+    """Make every key that is not there yet; safe to repeat."""
+    have = set(Key.objects.filter(retired_at__isnull=True).values_list("role", flat=True))
+    if _ROOT not in have:
+        key = ec.generate_private_key(ec.SECP256R1())
+        _store(_ROOT, _pkcs8(key), x.make_root(key, installation, at).public_bytes(Encoding.DER))
+    root_key, root = _authority(_ROOT)
+    for kind in x.ISSUERS:
+        if f"issuer:{kind}" not in have:
+            key = ec.generate_private_key(ec.SECP256R1())
+            made = x.make_issuer(kind, key.public_key(), root_key=root_key, root=root, at=at)
+            _store(f"issuer:{kind}", _pkcs8(key), made.public_bytes(Encoding.DER))
+    for role in ROLES:
+        if f"signer:{role}" not in have:
+            _make_signer(role, at)
+    if _OPENING not in have:
+        opening = X25519PrivateKey.generate()
+        public = opening.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        _store(_OPENING, opening.private_bytes_raw(), public)
+
+
+def _make_signer(role: str, at: datetime) -> None:
+    key, key_id = Ed25519PrivateKey.generate(), new_id(Kind.SIGNER)
+    issuer_key, issuer = _authority("issuer:signer")
+    made = x.issue(
+        "signer", f"{role}:{key_id}", key.public_key(), issuer_key=issuer_key, issuer=issuer, at=at, life=SIGNER_LIFE
+    )
+    _store(f"signer:{role}", key.private_bytes_raw(), made.public_bytes(Encoding.DER), key_id=key_id)
+
+
+def issue(
+    kind: str, identifier: str, key: x.LeafKey, *, at: datetime, life: timedelta, hosts: tuple[str, ...] = ()
+) -> bytes:
+    """A leaf certificate, DER, from the issuer of ``kind``."""
+    issuer_key, issuer = _authority(f"issuer:{kind}")
+    leaf = x.issue(kind, identifier, key, issuer_key=issuer_key, issuer=issuer, at=at, life=life, hosts=hosts)
+    return leaf.public_bytes(Encoding.DER)
+
+
+def root() -> bytes:
+    return bytes(_row(_ROOT).certificate)
+
+
+def issuers() -> dict[str, bytes]:
+    rows = Key.objects.filter(role__startswith="issuer:", retired_at__isnull=True)
+    return {row.role.removeprefix("issuer:"): bytes(row.certificate) for row in rows}
+
+
+def signers() -> dict[str, bytes]:
+    """Signer id → certificate; its name says the role, ``<role>:<id>``."""
+    rows = Key.objects.filter(role__startswith="signer:")
+    return {row.key_id: bytes(row.certificate) for row in rows}
+
+
+def signer(role: str) -> Signer:
+    row = _row(f"signer:{role}")
+    return Signer(row.key_id, Ed25519PrivateKey.from_private_bytes(_private(row)), bytes(row.certificate))
+
+
+def signed(statement: Letter | Ticket | Admitted) -> bytes:
+    """Sign with the role that may say this (WIRE 2)."""
+    by = signer(ROLE_OF[tag_of(statement)])
+    return sign_statement(statement, by.key, by.id)
+
+
+def opening_keys() -> list[OpeningKey]:
+    """Every key a gateway may still seal to; retired ones stay until all gateways know the new one (WIRE 18)."""
+    return [OpeningKey(row.key_id, bytes(row.certificate)) for row in Key.objects.filter(role=_OPENING)]
+
+
+def opening_key(key_id: str) -> X25519PrivateKey:
+    """Raise NoInstallation for a key that never was ours."""
+    row = Key.objects.filter(role=_OPENING, key_id=key_id).first()
+    if row is None:
+        raise NoInstallation("sealed to a key that is not ours")
+    return X25519PrivateKey.from_private_bytes(_private(row))

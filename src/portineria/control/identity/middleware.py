@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every request of a browser passes: the person's language, the second factor, and the one error handler."""
+
+import zoneinfo
+from collections.abc import Callable
+
+import structlog
+from django.contrib.auth.models import AnonymousUser
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import select_template
+from django.utils import timezone, translation
+
+from portineria.control.identity.models import Person
+from portineria.control.identity.queries import has_second_factor
+from portineria.control.identity.services import record_denial
+from portineria.control.problem import busy, problem_of
+from portineria.core.errors import Denied, PortineriaError
+
+log = structlog.get_logger()
+Answer = Callable[[HttpRequest], HttpResponse]
+# Where somebody without a second factor may go: to set one up, or out.
+_OPEN_PATHS = (
+    "/accounts/2fa/",
+    "/accounts/login/",
+    "/accounts/logout/",
+    "/accounts/password/change/",
+    "/accounts/reauthenticate/",
+    "/api/",  # programs prove themselves otherwise
+    "/language/",
+    "/static/",
+)
+
+
+class PersonalLanguageMiddleware:
+    """The person's own choice; before sign-in what the browser asks for."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        person = getattr(request, "user", None)
+        language = person.language if isinstance(person, Person) else translation.get_language_from_request(request)
+        zone = person.time_zone if isinstance(person, Person) else "UTC"
+        request.LANGUAGE_CODE = language
+        with translation.override(language), timezone.override(zoneinfo.ZoneInfo(zone)):
+            response = self._get_response(request)
+        response.headers.setdefault("Content-Language", language)
+        response.headers.setdefault("Vary", "Accept-Language")
+        return response
+
+
+class SecondFactorMiddleware:
+    """Nothing but the set-up of a second factor is open to somebody who has none."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        person = getattr(request, "user", None)
+        if isinstance(person, Person) and not request.path.startswith(_OPEN_PATHS) and not has_second_factor(person):
+            return redirect("mfa_index")
+        return self._get_response(request)
+
+
+class ProblemMiddleware:
+    """Turns an error of ours into a page. A denial is recorded here, after its transaction was rolled back."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, OperationalError):
+            error = busy(error)
+        if not isinstance(error, PortineriaError):
+            return None
+        note(request, error, getattr(request, "user", None))
+        problem = problem_of(error)
+        template = select_template([f"problem/{problem.status}.html", "problem/problem.html", "identity/problem.html"])
+        return HttpResponse(template.render({"problem": problem}, request), status=problem.status)
+
+
+def note(request: HttpRequest, error: PortineriaError, actor: "Person | AnonymousUser | None") -> None:
+    """For operators into the log; a denial into the ledger as well. Also called by the API."""
+    log.info("request.refused", code=error.code, why=str(error), method=request.method, path=request.path)
+    if isinstance(error, Denied) and isinstance(actor, Person):
+        what = f"{request.method} {request.path}"
+        try:
+            record_denial(actor=actor, why=error.code, what=what, address=str(request.META.get("REMOTE_ADDR") or ""))
+        except OperationalError as busy_error:  # the refusal stands all the same
+            log.warning("denial.not-recorded", why=str(busy_error))

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who acts, and for whom. Secrets of the installation lie here too, wrapped by the master key."""
+
+from datetime import datetime
+from functools import cached_property, partial
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from portineria.core.ids import Kind, new_id
+
+ID = 24
+
+
+def _id_field(kind: Kind) -> "models.CharField[str, str]":
+    return models.CharField(max_length=ID, unique=True, editable=False, default=partial(new_id, kind))
+
+
+class Organisation(models.Model):
+    public_id = _id_field(Kind.ORGANISATION)
+    name = models.CharField(max_length=120, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SupplierQuerySet(models.QuerySet["Supplier"]):
+    def visible_to(self, actor: "Person") -> "SupplierQuerySet":
+        return self.filter(Q(organisation__in=actor.staff_of) | Q(pk__in=actor.supplier_ids))
+
+
+class Supplier(models.Model):
+    """A firm whose technicians are let in, as one organisation knows it."""
+
+    public_id = _id_field(Kind.SUPPLIER)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="suppliers")
+    name = models.CharField(max_length=120)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SupplierQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="identity_supplier_name", fields=["organisation", "name"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def enabled(self) -> bool:
+        return self.disabled_at is None
+
+
+class PersonQuerySet(models.QuerySet["Person"]):
+    def visible_to(self, actor: "Person") -> "PersonQuerySet":
+        """Staff see the people of their organisations; everybody sees themselves."""
+        return self.filter(Q(memberships__organisation__in=actor.staff_of) | Q(pk=actor.pk)).distinct()
+
+
+class PersonManager(BaseUserManager["Person"]):
+    def get_queryset(self) -> PersonQuerySet:
+        return PersonQuerySet(self.model, using=self._db)
+
+    def visible_to(self, actor: "Person") -> PersonQuerySet:
+        return self.get_queryset().visible_to(actor)
+
+    def get_by_natural_key(self, username: str | None) -> "Person":
+        return self.get(email=(username or "").lower())
+
+
+class Language(models.TextChoices):
+    ENGLISH = "en", "English"
+    ITALIAN = "it", "Italiano"
+    JAPANESE = "ja", "日本語"
+
+
+class Person(AbstractBaseUser):
+    """Signs in with an e-mail address, a password and a second factor; or with a passkey."""
+
+    public_id = _id_field(Kind.PERSON)
+    email = models.EmailField(max_length=254, unique=True)
+    name = models.CharField(max_length=120)
+    language = models.CharField(max_length=5, choices=Language.choices, default=Language.ENGLISH)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    created_at = models.DateTimeField(default=timezone.now)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    erased_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[PersonManager] = PersonManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="identity_person_email_lower", condition=Q(email=Lower("email"))),
+            models.CheckConstraint(
+                name="identity_erased_is_disabled", condition=Q(erased_at__isnull=True) | Q(disabled_at__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    @property
+    def enabled(self) -> bool:
+        return self.disabled_at is None
+
+    @property
+    def is_active(self) -> bool:  # type: ignore[override]
+        """What sign-in asks."""
+        return self.enabled
+
+    @cached_property
+    def _memberships(self) -> list["Membership"]:
+        """One query per object; services that change memberships work on fresh objects."""
+        if not self.enabled:
+            return []
+        found = Membership.objects.filter(person_id=self.pk).select_related("organisation", "supplier")
+        return [membership for membership in found if membership.supplier is None or membership.supplier.enabled]
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        self.__dict__.pop("_memberships", None)
+        super().refresh_from_db(*args, **kwargs)
+
+    def role_in(self, organisation_id: int) -> "Role | None":
+        """None for somebody who does not belong there, and for whoever was locked out."""
+        return next((Role(m.role) for m in self._memberships if m.organisation_id == organisation_id), None)
+
+    @property
+    def member_of(self) -> list[int]:
+        return [membership.organisation_id for membership in self._memberships]
+
+    @property
+    def staff_of(self) -> list[int]:
+        """Organisations whose whole estate this person sees."""
+        return [m.organisation_id for m in self._memberships if Role(m.role).staff]
+
+    @property
+    def supplier_ids(self) -> list[int]:
+        return [membership.supplier_id for membership in self._memberships if membership.supplier_id is not None]
+
+    @property
+    def event_organisations(self) -> frozenset[str]:
+        return frozenset(m.organisation.public_id for m in self._memberships if Role(m.role).staff)
+
+
+class Role(models.TextChoices):
+    ADMINISTRATOR = "administrator"
+    APPROVER = "approver"
+    OPERATOR = "operator"
+    TECHNICIAN = "technician"
+
+    @property
+    def staff(self) -> bool:
+        """Works for the asset owner and sees the estate."""
+        return self is not Role.TECHNICIAN
+
+    @property
+    def approves(self) -> bool:
+        return self in (Role.ADMINISTRATOR, Role.APPROVER)
+
+    @property
+    def administers(self) -> bool:
+        return self is Role.ADMINISTRATOR
+
+
+class Membership(models.Model):
+    """What one person is in one organisation: its own staff, its own technician, or a supplier's."""
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="memberships")
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role.choices)
+    supplier = models.ForeignKey(Supplier, on_delete=models.PROTECT, null=True, blank=True, related_name="memberships")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="identity_membership_one", fields=["person", "organisation"]),
+            models.CheckConstraint(
+                # A supplier's person is never staff: they would see the owner's whole estate.
+                name="identity_supplier_is_technician",
+                condition=Q(supplier__isnull=True) | Q(role="technician"),
+            ),
+            models.CheckConstraint(
+                name="identity_membership_role", condition=Q(role__in=[role.value for role in Role])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id}: {self.role} in {self.organisation_id}"
+
+
+class Key(models.Model):
+    """A private key of the installation. Without the master key the row is useless."""
+
+    role = models.CharField(max_length=32)
+    key_id = models.CharField(max_length=ID, unique=True)
+    wrapped = models.BinaryField()
+    certificate = models.BinaryField(default=b"")  # DER; the raw public key of an opening key
+    created_at = models.DateTimeField(default=timezone.now)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="identity_key_in_use", fields=["role"], condition=Q(retired_at__isnull=True))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.key_id}"
+
+
+class Installation(models.Model):
+    """One row: which installation this is, and the number of the last list of admitted gateways."""
+
+    public_id = _id_field(Kind.INSTALLATION)
+    created_at = models.DateTimeField(default=timezone.now)
+    admitted_number = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="identity_one_installation", condition=Q(pk=1))]
+
+
+class _Expiring(models.Model):
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    address = models.CharField(max_length=64, blank=True)
+    name = models.CharField(max_length=64)
+
+    class Meta:
+        abstract = True
+
+    def expired(self, at: datetime) -> bool:
+        return at >= self.expires_at
+
+
+class AuthorisationCode(_Expiring):
+    """One use, sixty seconds: what the browser brings back to the connector that opened it."""
+
+    code_sha256 = models.BinaryField(max_length=32, unique=True)
+    person = models.ForeignKey(Person, on_delete=models.CASCADE)
+    challenge = models.CharField(max_length=64)
+    key = models.BinaryField(max_length=32)
+    used_at = models.DateTimeField(null=True)
+
+
+class ConnectorToken(_Expiring):
+    """Worth nothing without the key it is bound to."""
+
+    public_id = _id_field(Kind.CONNECTOR)
+    token_sha256 = models.BinaryField(max_length=32, unique=True)
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="connector_tokens")
+    key = models.BinaryField(max_length=32)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="identity_token_ends", condition=Q(expires_at__gt=models.F("created_at")))
+        ]

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Iterable
+
+from allauth.mfa.models import Authenticator
+
+from portineria.control.identity.models import (
+    ConnectorToken,
+    Membership,
+    Organisation,
+    Person,
+    PersonQuerySet,
+    Role,
+    Supplier,
+    SupplierQuerySet,
+)
+from portineria.core.errors import NotFound
+from portineria.policy.decision import Standing
+
+_SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+
+
+def organisations(actor: Person) -> list[Organisation]:
+    return list(Organisation.objects.filter(pk__in=actor.member_of).order_by("name"))
+
+
+def people(actor: Person) -> PersonQuerySet:
+    return Person.objects.visible_to(actor).order_by("name")
+
+
+def person(actor: Person, public_id: str) -> Person:
+    found = Person.objects.visible_to(actor).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound(f"person {public_id}")
+    return found
+
+
+def suppliers(actor: Person) -> SupplierQuerySet:
+    return Supplier.objects.visible_to(actor).order_by("name")
+
+
+def memberships(actor: Person) -> "list[Membership]":
+    """Of everybody in the organisations whose staff the actor is."""
+    found = Membership.objects.filter(organisation__in=actor.staff_of)
+    return list(found.select_related("person", "organisation", "supplier").order_by("person__name"))
+
+
+def tokens(actor: Person) -> list[ConnectorToken]:
+    """The actor's own connectors that are signed in."""
+    return list(ConnectorToken.objects.filter(person=actor, revoked_at__isnull=True).order_by("-created_at"))
+
+
+def roles(actor: Person) -> dict[str, Role]:
+    """Organisation id → role."""
+    found = Membership.objects.filter(person=actor, organisation__in=actor.member_of)
+    return {row.organisation.public_id: Role(row.role) for row in found.select_related("organisation")}
+
+
+def organisations_of_person(person: Person) -> list[str]:
+    """All, whether they may still act there or not: for the ledger, not for permission."""
+    return list(person.memberships.order_by("organisation_id").values_list("organisation__public_id", flat=True))
+
+
+def has_second_factor(person: Person) -> bool:
+    return bool(Authenticator.objects.filter(user=person, type__in=_SECOND_FACTORS).exists())
+
+
+def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standing]:
+    """(person, organisation) → what policy has to know. Three queries however many there are."""
+    wanted = set(pairs)
+    person_ids = {person for person, _ in wanted}
+    enabled = set(Person.objects.filter(pk__in=person_ids, disabled_at__isnull=True).values_list("pk", flat=True))
+    with_factor = set(
+        Authenticator.objects.filter(user__in=person_ids, type__in=_SECOND_FACTORS).values_list("user_id", flat=True)
+    )
+    members = {
+        (row.person_id, row.organisation_id): row.supplier is None or row.supplier.enabled
+        for row in Membership.objects.filter(person__in=person_ids).select_related("supplier")
+    }
+    return {
+        pair: Standing(
+            person_enabled=pair[0] in enabled,
+            member=pair in members,
+            supplier_enabled=members.get(pair, True),
+            second_factor=pair[0] in with_factor,
+        )
+        for pair in wanted
+    }
+
+
+def standing(person: Person, organisation_id: int) -> Standing:
+    pair = (person.pk, organisation_id)
+    return standings([pair])[pair]
+
+
+def own_memberships(actor: Person) -> "list[Membership]":
+    """What the actor is, and where."""
+    found = Membership.objects.filter(person=actor, organisation__in=actor.member_of)
+    return list(found.select_related("organisation", "supplier").order_by("organisation__name"))
+
+
+def second_factors(actor: Person) -> dict[str, int]:
+    """The actor's own, kind → how many."""
+    found: dict[str, int] = {}
+    for kind in Authenticator.objects.filter(user=actor).values_list("type", flat=True):
+        found[str(kind)] = found.get(str(kind), 0) + 1
+    return found

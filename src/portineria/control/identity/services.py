@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: Apache-2.0
+"""People, suppliers and what they are to an organisation."""
+
+import zoneinfo
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.contrib.sessions.models import Session as BrowserSession
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils import timezone
+
+from portineria.control.audit import services as audit
+from portineria.control.identity.authority import Actor, Operator, administers, organisation_of, require
+from portineria.control.identity.models import (
+    ConnectorToken,
+    Installation,
+    Language,
+    Membership,
+    Organisation,
+    Person,
+    Role,
+    Supplier,
+)
+from portineria.control.identity.queries import organisations_of_person
+from portineria.core.errors import Conflict, Invalid, NotFound
+
+NAME_CHARACTERS = 120
+
+
+class BadField(Invalid):
+    """The message names the field; ``code`` says it too, so that a form can show it in place."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}")
+        self.code = f"field.{field}"
+
+
+class NameTaken(Conflict):
+    code = "name.taken"
+
+
+class PersonElsewhere(Conflict):
+    code = "identity.person.elsewhere"
+
+
+class LastAdministrator(Conflict):
+    code = "identity.last-administrator"
+
+
+def clean_name(text: str, field: str = "name", *, characters: int = NAME_CHARACTERS) -> str:
+    """Trimmed and on one line; names end up in lists, logs and terminals."""
+    name = " ".join(text.split())
+    if not name or len(name) > characters or not name.isprintable():
+        raise BadField(field, f"1 to {characters} printable characters")
+    return name
+
+
+@transaction.atomic
+def create_organisation(*, actor: Operator, name: str) -> Organisation:
+    name = clean_name(name)
+    if Organisation.objects.filter(name=name).exists():
+        raise NameTaken(f"organisation {name!r}")
+    made = Organisation.objects.create(name=name)
+    audit.record(
+        "identity.organisation.created",
+        organisation=made.public_id,
+        actor=actor.public_id,
+        name=name,
+    )
+    return made
+
+
+@transaction.atomic
+def create_supplier(*, actor: Actor, organisation: str, name: str) -> Supplier:
+    owner = organisation_of(actor, organisation)
+    require(actor, owner.pk, administers)
+    name = clean_name(name)
+    if Supplier.objects.filter(organisation=owner, name=name).exists():
+        raise NameTaken(f"supplier {name!r}")
+    made = Supplier.objects.create(organisation=owner, name=name)
+    audit.record(
+        "identity.supplier.created",
+        organisation=owner.public_id,
+        actor=actor.public_id,
+        supplier=made.public_id,
+        name=name,
+    )
+    return made
+
+
+@transaction.atomic
+def set_supplier_enabled(*, actor: Actor, supplier: str, enabled: bool, reason: str) -> Supplier:
+    """Disabling is a matter of security: every session of its people is cut."""
+    row = Supplier.objects.select_for_update().filter(public_id=supplier).first()
+    if row is None:
+        raise NotFound(f"supplier {supplier}")
+    require(actor, row.organisation_id, administers)
+    if row.enabled == enabled:
+        raise Conflict(f"supplier {supplier} is {'enabled' if enabled else 'disabled'} already")
+    row.disabled_at = None if enabled else timezone.now()
+    row.save(update_fields=["disabled_at"])
+    audit.record(
+        f"identity.supplier.{'enabled' if enabled else 'disabled'}",
+        organisation=row.organisation.public_id,
+        actor=actor.public_id,
+        supplier=row.public_id,
+        reason=reason,
+    )
+    return row
+
+
+@transaction.atomic
+def create_person(
+    *, actor: Actor, organisation: str, name: str, email: str, role: Role, supplier: str = "",
+    language: str = "en", time_zone: str = "UTC",
+) -> Person:  # fmt: skip
+    """Somebody known to another organisation already becomes a member of this one too, under their own name."""
+    owner = organisation_of(actor, organisation)
+    require(actor, owner.pk, administers)
+    firm = _supplier(owner, supplier)
+    if firm is not None and role is not Role.TECHNICIAN:
+        raise BadField("role", "people of a supplier are technicians")
+    email = _clean_email(email)
+    person = Person.objects.filter(email=email).first()
+    if person is None:
+        person = _new_person(clean_name(name), email, language, time_zone)
+        audit.record(
+            "identity.person.created",
+            organisation=owner.public_id,
+            actor=actor.public_id,
+            about=person.public_id,
+            person=person.public_id,
+            role=role.value,
+            supplier=supplier,
+            name=person.name,
+            email=email,
+        )
+    elif person.memberships.filter(organisation=owner).exists():
+        raise NameTaken("this person is a member already")
+    Membership.objects.create(person=person, organisation=owner, role=role, supplier=firm)
+    audit.record(
+        "identity.membership.added",
+        organisation=owner.public_id,
+        actor=actor.public_id,
+        person=person.public_id,
+        role=role.value,
+        supplier=supplier,
+    )
+    return person
+
+
+def _supplier(owner: Organisation, supplier: str) -> Supplier | None:
+    if not supplier:
+        return None
+    row = Supplier.objects.filter(organisation=owner, public_id=supplier).first()
+    if row is None:
+        raise NotFound(f"supplier {supplier}")
+    return row
+
+
+def _clean_email(email: str) -> str:
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise BadField("email", "not an e-mail address") from error
+    return email
+
+
+def _new_person(name: str, email: str, language: str, time_zone: str) -> Person:
+    if language not in Language.values:
+        raise BadField("language", "en, it or ja")
+    if time_zone not in zoneinfo.available_timezones():
+        raise BadField("time_zone", "not a name of the tz database")
+    person = Person(name=name, email=email, language=language, time_zone=time_zone)
+    person.set_unusable_password()
+    person.save()
+    # Whoever administers the organisation vouches for the address; there is no open sign-up.
+    EmailAddress.objects.create(user=person, email=email, verified=True, primary=True)
+    return person
+
+
+@transaction.atomic
+def change_self(*, actor: Person, name: str, language: str, time_zone: str) -> Person:
+    person = Person.objects.select_for_update().get(pk=actor.pk)
+    if language not in Language.values:
+        raise BadField("language", "en, it or ja")
+    if time_zone not in zoneinfo.available_timezones():
+        raise BadField("time_zone", "not a name of the tz database")
+    person.name, person.language, person.time_zone = clean_name(name), language, time_zone
+    person.save(update_fields=["name", "language", "time_zone"])
+    for organisation in organisations_of_person(person):
+        audit.record(
+            "identity.person.changed",
+            organisation=organisation,
+            actor=person.public_id,
+            person=person.public_id,
+            name=person.name,
+            language=language,
+            time_zone=time_zone,
+        )
+    return person
+
+
+def _person_to_change(actor: Actor, person: str) -> Person:
+    """A person whose every organisation the actor administers: nobody locks out somebody else's people."""
+    row = Person.objects.select_for_update().filter(public_id=person).first()
+    organisations = list(row.memberships.values_list("organisation", flat=True)) if row else []
+    mine = isinstance(actor, Operator) or bool(set(organisations) & set(actor.staff_of))
+    if row is None or not mine:
+        raise NotFound(f"person {person}")
+    if isinstance(actor, Person) and not set(organisations) <= set(actor.member_of):
+        raise PersonElsewhere("a member of other organisations too: end the membership instead")
+    for organisation in organisations:
+        require(actor, organisation, administers)
+    return row
+
+
+@transaction.atomic
+def set_person_enabled(*, actor: Actor, person: str, enabled: bool, reason: str) -> Person:
+    """Disabling is a matter of security: sign-ins and tokens end, sessions are cut."""
+    row = _person_to_change(actor, person)
+    if row.enabled == enabled or row.erased_at is not None:
+        raise Conflict(f"person {person} is {'enabled' if row.enabled else 'disabled'}")
+    if not enabled:
+        _keep_an_administrator(row)
+        end_sign_ins(row)
+    row.disabled_at = None if enabled else timezone.now()
+    row.save(update_fields=["disabled_at"])
+    for organisation in organisations_of_person(row):
+        audit.record(
+            f"identity.person.{'enabled' if enabled else 'disabled'}",
+            organisation=organisation,
+            actor=actor.public_id,
+            person=row.public_id,
+            reason=reason,
+        )
+    return row
+
+
+def _keep_an_administrator(person: Person, organisation: int | None = None) -> None:
+    led = person.memberships.filter(role=Role.ADMINISTRATOR)
+    for membership in led.filter(organisation=organisation) if organisation else led:
+        others = Membership.objects.filter(
+            organisation=membership.organisation_id, role=Role.ADMINISTRATOR, person__disabled_at__isnull=True
+        ).exclude(person=person)
+        if not others.exists():
+            raise LastAdministrator("nobody else could let anybody in again")
+
+
+def end_sign_ins(person: Person) -> None:
+    """Every browser and every connector of this person has to sign in again."""
+    from allauth.usersessions.models import UserSession
+
+    keys = list(UserSession.objects.filter(user=person).values_list("session_key", flat=True))
+    BrowserSession.objects.filter(session_key__in=keys).delete()
+    UserSession.objects.filter(user=person).delete()
+    ConnectorToken.objects.filter(person=person, revoked_at__isnull=True).update(revoked_at=timezone.now())
+
+
+@transaction.atomic
+def end_membership(*, actor: Actor, person: str, organisation: str, reason: str) -> None:
+    owner = organisation_of(actor, organisation)
+    require(actor, owner.pk, administers)
+    row = Membership.objects.select_for_update().filter(person__public_id=person, organisation=owner).first()
+    if row is None:
+        raise NotFound(f"person {person}")
+    _keep_an_administrator(row.person, owner.pk)
+    row.delete()
+    audit.record(
+        "identity.membership.removed",
+        organisation=owner.public_id,
+        actor=actor.public_id,
+        person=person,
+        role=row.role,
+        supplier=row.supplier.public_id if row.supplier else "",
+        reason=reason,
+    )
+
+
+@transaction.atomic
+def reset_second_factor(*, actor: Actor, person: str) -> None:
+    """For who lost the telephone: the next sign-in begins with a new second factor."""
+    row = _person_to_change(actor, person)
+    Authenticator.objects.filter(user=row).delete()
+    end_sign_ins(row)
+    for organisation in organisations_of_person(row):
+        audit.record(
+            "identity.second-factor.removed",
+            organisation=organisation,
+            actor=actor.public_id,
+            person=row.public_id,
+            kind="all",
+        )
+
+
+@transaction.atomic
+def erase_person(*, actor: Actor, person: str) -> int:
+    """Lawful erasure of somebody who was disabled: name, address, personal values of the ledger. Return how many."""
+    row = _person_to_change(actor, person)
+    if row.enabled or row.erased_at is not None:
+        raise Conflict("disable first; and erasing is done once")
+    Authenticator.objects.filter(user=row).delete()
+    EmailAddress.objects.filter(user=row).delete()
+    row.email, row.name, row.erased_at = f"{row.public_id}@erased.invalid", "—", timezone.now()
+    row.set_unusable_password()
+    row.save(update_fields=["email", "name", "erased_at", "password"])
+    count = audit.erase(row.public_id)
+    for organisation in organisations_of_person(row):
+        audit.record(
+            "identity.person.erased",
+            organisation=organisation,
+            actor=actor.public_id,
+            person=row.public_id,
+            values=count,
+        )
+    return count
+
+
+@transaction.atomic
+def record_for_person(code: str, person: Person, **fields: Any) -> None:
+    """An event about somebody's own doing, in each organisation they belong to."""
+    for organisation in organisations_of_person(person):
+        audit.record(code, organisation=organisation, actor=person.public_id, person=person.public_id, **fields)
+
+
+@transaction.atomic
+def record_failed_sign_in(*, email: str, address: str) -> None:
+    person = Person.objects.filter(email=email.strip().lower()).first()
+    known = organisations_of_person(person) if person else []
+    about = person.public_id if person else "unknown"
+    for organisation in known or list(Installation.objects.values_list("public_id", flat=True)):
+        audit.record(
+            "identity.person.sign-in-failed",
+            organisation=organisation,
+            actor=about,
+            about=about,
+            email=email[:254],
+            address=address,
+        )
+
+
+@transaction.atomic
+def record_denial(*, actor: Person, why: str, what: str, address: str) -> None:
+    """Called by the one handler, after the transaction that was refused is rolled back."""
+    record_for_person("identity.attempt.denied", actor, why=why, what=what, address=address)

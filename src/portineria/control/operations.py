@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the command line does on the server itself: set up, and start Django for one command."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from portineria.control.settings.master_key import make_master_key
+from portineria.control.settings.server import ServerSettings, load
+from portineria.control.settings.start import current, use
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    person: str
+    organisation: str
+    invitation: str  # full address where the password is set
+
+
+def open_state(state: Path) -> ServerSettings:
+    """Start Django on an installation; call once per process and before importing models."""
+    settings = load(state)
+    use(settings)
+    return settings
+
+
+def initialise(state: Path) -> ServerSettings:
+    """Make or bring up to date everything ``serve`` needs. Safe to repeat; raises BadSettings."""
+    return set_up(load(state))
+
+
+def set_up(settings: ServerSettings) -> ServerSettings:
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.chmod(settings.state, 0o700)
+    use(settings)
+    # After ``use``: where the master key comes from is a matter of the settings.
+    make_master_key(settings.state)
+    prepare()
+    return settings
+
+
+def prepare() -> None:
+    """Tables, keys and relays, as the settings say."""
+    from django.core.management import call_command
+    from django.db import transaction
+    from django.utils import timezone
+
+    from portineria import __version__
+    from portineria.control.audit.services import record
+    from portineria.control.estate.relays import settle_relays
+    from portineria.control.identity import keys
+    from portineria.control.identity.models import Installation
+
+    call_command("migrate", verbosity=0, interactive=False)
+    with transaction.atomic():
+        installation, made = Installation.objects.get_or_create(pk=1)
+        if made:
+            record(
+                "identity.installation.created",
+                organisation=installation.public_id,
+                actor="operator",
+                installation=installation.public_id,
+                version=__version__,
+            )
+        keys.make_missing(installation.public_id, timezone.now())
+    settle_relays()
+
+
+def first_owner(*, organisation: str, name: str, email: str, language: str = "en", time_zone: str = "UTC") -> Owner:
+    """The organisation and its first administrator. Needs ``initialise`` or ``open_state`` before."""
+    from portineria.control.identity.authority import Operator
+    from portineria.control.identity.first_run import create_owner, invite
+
+    person = create_owner(
+        actor=Operator(), organisation=organisation, name=name, email=email, language=language, time_zone=time_zone
+    )
+    path = invite(actor=Operator(), person=person.public_id)
+    owner = person.memberships.select_related("organisation").get().organisation
+    return Owner(person.public_id, owner.public_id, current().public_url.rstrip("/") + path)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Orders, withdrawals and tickets: made once, signed, kept byte for byte, sealed anew each time they are sent."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
+from portineria.bus.message import CloseLegs, Deliver, ToRelay
+from portineria.control.estate.models import Gateway, Link, Machine, OnSilence, Service
+from portineria.control.identity import keys
+from portineria.control.remote_sessions.models import Session, SessionState
+from portineria.control.settings.start import current
+from portineria.wire.certificate import load_spki
+from portineria.wire.envelope import read_signed, seal
+from portineria.wire.statement import Asset, Ending, Letter, Order, Ticket, Withdrawal, letter_info, sha256
+from portineria.wire.statement import OnSilence as WireOnSilence
+
+MAX_LEGS = 1024  # per session; an engineering tool opens tens, a file transfer with many parts hundreds
+TICKET_LIFE = timedelta(minutes=5)  # WIRE 11
+# Clocks and a last resumption after the drain: the certificate must not be what ends a session that may still run.
+_CERTIFICATE_MARGIN = timedelta(hours=1)
+PROFILE = "any"
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def sealed(gateway: Gateway, *letters: Letter) -> Deliver:
+    return deliver(gateway, [keys.signed(letter) for letter in letters])
+
+
+def deliver(gateway: Gateway, signed: Sequence[bytes]) -> Deliver:
+    recipient = X25519PublicKey.from_public_bytes(bytes(gateway.sealing_key))
+    info = letter_info(gateway.public_id)
+    return Deliver(gateway.public_id, [seal(letter, recipient, info=info) for letter in signed])
+
+
+def write_order(session: Session, services: Sequence[Service], *, starts: datetime) -> None:
+    """Give the session its next order and a certificate that lasts as long, in memory."""
+    machine: Machine = session.machine
+    session.order_seq = (session.order_seq or 0) + 1
+    order = Order(
+        organisation=session.organisation.public_id,
+        gateway=session.gateway.public_id,
+        session=session.public_id,
+        order_seq=session.order_seq,
+        session_spki_sha256=bytes(session.key_sha256),
+        assets=[Asset(service.public_id, service.device.address, service.port) for service in services],
+        profile=PROFILE,
+        not_before_ms=_ms(starts),
+        expires_ms=_ms(session.expires_at),
+        max_legs=MAX_LEGS,
+        recording="none",
+        consent="none",
+        on_silence=_on_silence(machine),
+        lease_s=current().lease_s,
+        drain_s=machine.drain_s,
+        hold_s=machine.hold_s,
+        signer_id=keys.signer("order").id,
+    )
+    session.order = keys.signed(order)
+    session.order_sha256 = sha256(read_signed(session.order).statement)
+    session.withdrawal = b""
+    life = session.expires_at - starts + timedelta(seconds=machine.drain_s) + _CERTIFICATE_MARGIN
+    key = load_spki(bytes(session.key))
+    session.certificate = keys.issue("session", session.public_id, key, at=starts, life=life)
+
+
+def _on_silence(machine: Machine) -> WireOnSilence:
+    if machine.on_silence == OnSilence.CUT:
+        return "cut"
+    return "until_expiry" if machine.on_silence == OnSilence.UNTIL_EXPIRY else "drain"
+
+
+def write_withdrawal(session: Session, ending: Ending, reason: str) -> None:
+    session.order_seq += 1
+    withdrawal = Withdrawal(
+        gateway=session.gateway.public_id,
+        session=session.public_id,
+        order_seq=session.order_seq,
+        ending=ending,
+        drain_s=session.machine.drain_s if ending == "drain" else 0,
+        reason=reason[:64],
+    )
+    session.withdrawal = keys.signed(withdrawal)
+
+
+def standing_messages(session: Session) -> list[ToRelay]:
+    """What gateway and relays have to hear about this session as it stands. Hearing it twice changes nothing."""
+    if session.state == SessionState.ENDED:
+        return []
+    if not session.withdrawal:
+        return [deliver(session.gateway, [bytes(session.order)])]
+    letter = deliver(session.gateway, [bytes(session.withdrawal)])
+    if session.state == SessionState.CUTTING:
+        return [letter, CloseLegs(session.public_id)]
+    return [letter]
+
+
+def tickets(session: Session, links: Sequence[Link], at: datetime) -> list[bytes]:
+    """One per relay where the gateway is now."""
+    not_after = min(at + TICKET_LIFE, session.expires_at + timedelta(seconds=session.machine.drain_s))
+    return [
+        keys.signed(
+            Ticket(
+                session=session.public_id,
+                session_spki_sha256=bytes(session.key_sha256),
+                gateway=session.gateway.public_id,
+                relay=link.relay.public_id,
+                not_after_ms=_ms(not_after),
+                max_legs=MAX_LEGS,
+            )
+        )
+        for link in links
+    ]

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Uses of grants, as ordered by us and as reported by gateways."""
+
+from functools import partial
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from portineria.control.access.models import Grant
+from portineria.control.audit.models import Event
+from portineria.control.estate.models import Boot, Gateway, Machine, Service
+from portineria.control.identity.models import ID, Organisation, Person
+from portineria.core.errors import Conflict
+from portineria.core.ids import Kind, new_id
+from portineria.policy.ending import Ending
+
+
+class SessionEnded(Conflict):
+    code = "session.ended"
+
+
+class SessionState(models.TextChoices):
+    OPENING = "opening"  # ordered, not yet accepted by the gateway
+    LIVE = "live"
+    DRAINING = "draining"  # nothing new starts; what runs may finish
+    CUTTING = "cutting"  # the cut is ordered, the gateway has not yet signed for it
+    ENDED = "ended"
+
+
+_FROM = {
+    SessionState.OPENING: {SessionState.DRAINING},
+    SessionState.LIVE: {SessionState.OPENING, SessionState.DRAINING},
+    SessionState.DRAINING: {SessionState.OPENING, SessionState.LIVE},
+    SessionState.CUTTING: {SessionState.OPENING, SessionState.LIVE, SessionState.DRAINING},
+    SessionState.ENDED: {SessionState.OPENING, SessionState.LIVE, SessionState.DRAINING, SessionState.CUTTING},
+}
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    def visible_to(self, actor: Person) -> "SessionQuerySet":
+        return self.filter(Q(organisation__in=actor.staff_of) | Q(person=actor, organisation__in=actor.member_of))
+
+    def open(self) -> "SessionQuerySet":
+        return self.exclude(state=SessionState.ENDED)
+
+
+class Session(models.Model):
+    State = SessionState
+
+    public_id = models.CharField(max_length=ID, unique=True, editable=False, default=partial(new_id, Kind.SESSION))
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="sessions")
+    grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="sessions")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="sessions")
+    machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="sessions")
+    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="sessions")
+    key = models.BinaryField(max_length=128)
+    key_sha256 = models.BinaryField(max_length=32, unique=True)
+    certificate = models.BinaryField()
+    # What was signed, byte for byte; a resent order is the same order.
+    order = models.BinaryField()
+    order_seq = models.PositiveIntegerField()
+    order_sha256 = models.BinaryField(max_length=32)
+    withdrawal = models.BinaryField(default=b"")
+    expires_at = models.DateTimeField()
+    state = models.CharField(max_length=12, choices=SessionState.choices, default=SessionState.OPENING)
+    requested_at = models.DateTimeField(default=timezone.now)
+    live_at = models.DateTimeField(null=True, blank=True)
+    drain_until = models.DateTimeField(null=True, blank=True)
+    cut_requested_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ending_class = models.CharField(
+        max_length=16, blank=True, choices=[(ending.value, ending.value) for ending in Ending]
+    )
+    end_why = models.CharField(max_length=120, blank=True)  # codes: of policy, of who asked, of the gateway
+    end_reason = models.CharField(max_length=500, blank=True)  # what somebody wrote
+    ended_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    ending = models.CharField(max_length=12, blank=True)  # as proven: cut, drained, expired, silence, finished, …
+    receipt = models.OneToOneField(Event, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    latency_ms = models.PositiveIntegerField(null=True, blank=True)
+    to_device = models.PositiveBigIntegerField(default=0)
+    from_device = models.PositiveBigIntegerField(default=0)
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="sessions_ended_has_proof",
+                condition=~Q(state="ended")
+                | Q(ended_at__isnull=False, receipt__isnull=False)
+                | Q(ended_at__isnull=False, ending="unproven"),
+            ),
+            models.CheckConstraint(
+                name="sessions_cutting_was_asked", condition=~Q(state="cutting") | Q(cut_requested_at__isnull=False)
+            ),
+            models.CheckConstraint(name="sessions_order_numbered", condition=Q(order_seq__gte=1)),
+            models.CheckConstraint(name="sessions_expire", condition=Q(expires_at__gt=F("requested_at"))),
+            models.CheckConstraint(
+                name="sessions_state", condition=Q(state__in=[state.value for state in SessionState])
+            ),
+        ]
+        indexes = [
+            models.Index(name="sessions_open", fields=["gateway", "state"], condition=~Q(state="ended")),
+            models.Index(name="sessions_recent", fields=["organisation", "requested_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def open(self) -> bool:
+        return self.state != SessionState.ENDED
+
+    @property
+    def proven_cut(self) -> bool:
+        """Only now may anybody say *cut*: the gateway signed for it."""
+        return self.state == SessionState.ENDED and self.ending == "cut" and self.receipt_id is not None
+
+    def move(self, state: SessionState) -> None:
+        """Change state in memory; raise SessionEnded for a way that does not exist."""
+        if self.state == state and state is not SessionState.ENDED:
+            return
+        if self.state not in _FROM[state]:
+            raise SessionEnded(f"session {self.public_id} is {self.state}")
+        self.state = state
+
+
+class StreamQuerySet(models.QuerySet["Stream"]):
+    def visible_to(self, actor: Person) -> "StreamQuerySet":
+        return self.filter(session__in=Session.objects.visible_to(actor))
+
+
+class Stream(models.Model):
+    """One connection to one service, as the gateway reported it."""
+
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="streams")
+    public_id = models.CharField(max_length=64)
+    service = models.ForeignKey(Service, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    service_id_text = models.CharField(max_length=ID, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    port = models.PositiveIntegerField(null=True, blank=True)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    how = models.CharField(max_length=32, blank=True)
+    to_device = models.PositiveBigIntegerField(default=0)
+    from_device = models.PositiveBigIntegerField(default=0)
+    resumed = models.PositiveIntegerField(default=0)
+
+    objects = StreamQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="sessions_stream", fields=["session", "public_id"])]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class GatewayReport(models.Model):
+    """The signed bytes of one event of a gateway, kept so that a second version of it is noticed (WIRE 18)."""
+
+    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="reports")
+    epoch = models.BinaryField(max_length=32)
+    seq = models.PositiveBigIntegerField()
+    sha256 = models.BinaryField(max_length=32)
+    signed = models.BinaryField()
+    event = models.OneToOneField(Event, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="sessions_report", fields=["gateway", "epoch", "seq"]),
+            models.CheckConstraint(name="sessions_report_numbered", condition=Q(seq__gte=1)),
+        ]
+
+
+class AskedQuestion(models.Model):
+    """A question that was answered: a relay that plays it again must not look like a second gateway."""
+
+    boot = models.ForeignKey(Boot, on_delete=models.CASCADE, related_name="questions")
+    nonce = models.BinaryField(max_length=32)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="sessions_question", fields=["boot", "nonce"])]

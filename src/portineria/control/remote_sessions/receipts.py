@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a gateway's event changes in our picture of its sessions. The ledger has it already; this may not refuse."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from portineria.control.audit.models import Event as LedgerEvent
+from portineria.control.estate.models import Gateway, Service
+from portineria.control.remote_sessions.models import Session, SessionState, Stream
+from portineria.core.ids import Kind
+from portineria.wire.report import Event
+
+log = structlog.get_logger()
+_MOST = (1 << 63) - 1  # what a column holds; a gateway may say anything
+_STREAM_CHARACTERS = 64
+Effect = Callable[[Session, Event, LedgerEvent, datetime], None]
+
+
+def apply(gateway: Gateway, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    effect = _EFFECTS.get(event.code)
+    if effect is None or not event.session.startswith(f"{Kind.SESSION}_"):
+        return
+    rows = Session.objects.select_for_update(of=("self",)).select_related("machine", "gateway")
+    session = rows.filter(public_id=event.session, gateway=gateway).first()
+    if session is None:
+        log.warning("report.session.unknown", gateway=gateway.public_id, session=event.session, code=event.code)
+        return
+    effect(session, event, ledger, at)
+
+
+def _text(event: Event, name: str, characters: int) -> str:
+    value = event.fields.get(name, "")
+    text = str(value).encode("utf-8", "replace").decode()
+    return "".join(symbol for symbol in text if symbol.isprintable())[:characters]
+
+
+def _number(event: Event, name: str) -> int:
+    value = event.fields.get(name, 0)
+    return min(max(value, 0), _MOST) if isinstance(value, int) else 0
+
+
+def _order_accepted(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    """Only of the newest order: the answer to an older one says nothing about what holds now."""
+    if session.withdrawal or _number(event, "order_seq") != session.order_seq:
+        return
+    if session.state == SessionState.OPENING:
+        session.move(SessionState.LIVE)
+        session.live_at = session.live_at or at
+        session.save(update_fields=["state", "live_at"])
+
+
+def _order_refused(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    """The gateway obeys nothing of a session it never took, so nothing of it is open: proof of its end as well."""
+    newest = _number(event, "order_seq") == session.order_seq
+    if session.state == SessionState.CUTTING and session.live_at is None:
+        _end(session, "cut", ledger, at)
+    elif session.state == SessionState.OPENING and newest:
+        session.end_why = _text(event, "reason", 120)
+        if session.live_at is None:
+            _end(session, "refused", ledger, at)
+            return
+        # An extension that came too late: what it had runs out as ordered before.
+        session.move(SessionState.DRAINING)
+        session.drain_until = at + timedelta(seconds=session.machine.drain_s)
+        session.save(update_fields=["state", "drain_until", "end_why"])
+
+
+def _session_draining(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    if session.state not in (SessionState.OPENING, SessionState.LIVE):
+        return
+    session.move(SessionState.DRAINING)
+    seconds = min(_number(event, "seconds"), 86400)
+    session.drain_until = at + timedelta(seconds=seconds)
+    session.end_why = session.end_why or _text(event, "reason", 120)
+    session.save(update_fields=["state", "drain_until", "end_why"])
+
+
+def _session_ended(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    """The receipt. Whatever was asked for, this is what happened."""
+    if session.state == SessionState.ENDED and session.receipt_id is not None:
+        return
+    if "latency_ms" in event.fields:
+        session.latency_ms = min(_number(event, "latency_ms"), (1 << 31) - 1)
+    session.end_why = session.end_why or _text(event, "reason", 120)
+    _end(session, _text(event, "ending", 12) or "finished", ledger, at)
+
+
+def _end(session: Session, ending: str, ledger: LedgerEvent, at: datetime) -> None:
+    if session.state != SessionState.ENDED:
+        session.move(SessionState.ENDED)
+    session.ending, session.receipt, session.ended_at = ending, ledger, at
+    session.save()
+
+
+def _stream(session: Session, event: Event) -> Stream | None:
+    name = _text(event, "stream", _STREAM_CHARACTERS)
+    return session.streams.filter(public_id=name).first() if name else None
+
+
+def _stream_opened(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    name, service = _text(event, "stream", _STREAM_CHARACTERS), _text(event, "service", 24)
+    if not name or _stream(session, event) is not None:
+        return
+    Stream.objects.create(
+        session=session,
+        public_id=name,
+        service=Service.objects.filter(public_id=service, device__machine=session.machine).first(),
+        service_id_text=service,
+        address=_text(event, "address", 45),
+        port=_number(event, "port") or None,
+        opened_at=at,
+    )
+    if session.state == SessionState.DRAINING and not session.withdrawal and session.expires_at > at:
+        # The gateway heard nothing from us for a while, drained, and is back: it opens streams only with a lease.
+        session.state, session.drain_until, session.end_why = SessionState.LIVE, None, ""
+        session.save(update_fields=["state", "drain_until", "end_why"])
+
+
+def _stream_closed(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    stream = _stream(session, event)
+    if stream is None or stream.closed_at is not None:
+        return
+    stream.closed_at, stream.how = at, _text(event, "how", 32)
+    stream.to_device, stream.from_device = _number(event, "to_device"), _number(event, "from_device")
+    stream.save()
+    session.to_device = min(session.to_device + stream.to_device, _MOST)
+    session.from_device = min(session.from_device + stream.from_device, _MOST)
+    session.save(update_fields=["to_device", "from_device"])
+
+
+def _stream_resumed(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    stream = _stream(session, event)
+    if stream is not None:
+        stream.resumed += 1
+        stream.save(update_fields=["resumed"])
+
+
+_EFFECTS: dict[str, Effect] = {
+    "order.accepted": _order_accepted,
+    "order.refused": _order_refused,
+    "session.draining": _session_draining,
+    "session.ended": _session_ended,
+    "stream.opened": _stream_opened,
+    "stream.closed": _stream_closed,
+    "stream.resumed": _stream_resumed,
+}

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What gateways report: events into the ledger, strictly in order, and what follows from them for sessions.
+
+Nothing is acknowledged that is not committed. A relay may delay, drop, repeat: none of it changes what is stored.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.db import transaction
+from django.utils import timezone
+
+from portineria.control.access.facts import decisions_by_grant
+from portineria.control.audit.models import Event as LedgerEvent
+from portineria.control.audit.services import record
+from portineria.control.estate.enrolment import quarantine
+from portineria.control.estate.models import Boot, Gateway
+from portineria.control.identity import keys
+from portineria.control.identity.authority import SYSTEM
+from portineria.control.remote_sessions.models import AskedQuestion, GatewayReport, Session, SessionState
+from portineria.control.remote_sessions.receipts import apply
+from portineria.control.settings.start import current
+from portineria.core.errors import NotFound, PortineriaError, ProtocolError
+from portineria.core.event import CATALOGUE, REPORTED_BY_GATEWAYS
+from portineria.wire.report import Context, Event, Question, open_report, read_context
+from portineria.wire.statement import Acknowledgement, Leases, Letter, SessionLease, Time, sha256
+
+log = structlog.get_logger()
+_RETURNS = 2  # a dying process may have one question under way; two after its successor's are a second gateway
+_BOOTS = 64  # remembered per gateway; that many restarts later an old one is no danger any more
+_OWN_FIELDS = {"gateway", "session", "epoch", "gateway_seq", "report_sha256", "boot", "gateway_at_ms"}
+
+
+class Unreadable(ProtocolError):
+    code = "report.unreadable"
+
+
+@dataclass(slots=True)
+class Answer:
+    """What goes back to the gateway, and whether it may stay."""
+
+    letters: list[Letter] = field(default_factory=list)
+    quarantined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    context: Context
+    body: Event | Question
+    signed: bytes
+
+
+def receive(gateway: str, sealed: list[bytes]) -> Answer:
+    """Store and answer one batch in the order it came. Raise NotFound for a gateway that is not admitted."""
+    received = _opened(gateway, sealed)
+    with transaction.atomic():
+        rows = Gateway.objects.select_for_update(of=("self",)).select_related("plant__organisation")
+        row = rows.filter(public_id=gateway).first()
+        if row is None or not row.admitted:
+            raise NotFound(f"gateway {gateway} is not admitted")
+        answer = _answered(row, received)
+        row.last_seen_at = timezone.now()
+        row.save(update_fields=["last_seen_at"])
+    return answer
+
+
+def _opened(gateway: str, sealed: list[bytes]) -> list[_Received]:
+    """Up to the first that does not open; what comes after it hangs in the air and is sent again."""
+    row = Gateway.objects.filter(public_id=gateway).first()
+    if row is None:
+        raise NotFound(f"gateway {gateway}")
+    sender = Ed25519PublicKey.from_public_bytes(bytes(row.event_key))
+    received = []
+    for report in sealed:
+        try:
+            context, outer = read_context(report)
+            if context.gateway != gateway:
+                raise Unreadable(f"a report of {context.gateway} on the link of {gateway}")
+            body, signed = open_report(outer, key=keys.opening_key(context.recipient_key_id), sender=sender)
+            if isinstance(body, Event) == (context.seq == 0):
+                raise Unreadable("events are numbered, questions are not")
+        except PortineriaError as error:
+            log.warning("report.refused", gateway=gateway, code=error.code, why=str(error))
+            break
+        received.append(_Received(context, body, signed))
+    return received
+
+
+def _answered(gateway: Gateway, received: list[_Received]) -> Answer:
+    answer = Answer()
+    epochs: list[bytes] = []
+    for report in received:
+        if isinstance(report.body, Question):
+            answer.letters += _answer_question(gateway, report.body)
+        elif not _take(gateway, report, report.body):
+            break
+        else:
+            epochs.append(report.context.epoch)
+    if not gateway.admitted:
+        return Answer(quarantined=True)
+    # One per epoch that was heard of, even when everything was a repetition: the first answer may have been lost.
+    answer.letters += [letter for epoch in dict.fromkeys(epochs) if (letter := _acknowledgement(gateway, epoch))]
+    return answer
+
+
+# -- events -----------------------------------------------------------------------------------------------------
+
+
+def _take(gateway: Gateway, report: _Received, event: Event) -> bool:
+    """Store the event if it is the next one. False for a gap: nothing behind it can be taken either."""
+    context, digest = report.context, sha256(report.signed)
+    known = GatewayReport.objects.filter(gateway=gateway, epoch=context.epoch, seq=context.seq).first()
+    if known is not None:
+        if bytes(known.sha256) == digest:
+            return True
+        _forked(gateway, context, bytes(known.sha256), digest)
+        return False
+    if context.epoch != bytes(gateway.epoch):
+        if GatewayReport.objects.filter(gateway=gateway, epoch=context.epoch).exists():
+            # Two spools take turns: the old one went on after the new one had begun.
+            _forked(gateway, context, bytes(gateway.chain_sha256), digest)
+            return False
+        if context.seq != 1 or any(context.prev_sha256):
+            log.warning("report.gap", gateway=gateway.public_id, seq=context.seq, expected=1)
+            return False
+        _begin_epoch(gateway, context.epoch)
+    if context.seq != gateway.seq + 1:
+        log.warning("report.gap", gateway=gateway.public_id, seq=context.seq, expected=gateway.seq + 1)
+        return False
+    if context.prev_sha256 != bytes(gateway.chain_sha256):
+        _forked(gateway, context, bytes(gateway.chain_sha256), digest)
+        return False
+    _store(gateway, context, event, report.signed, digest)
+    return True
+
+
+def _begin_epoch(gateway: Gateway, epoch: bytes) -> None:
+    if gateway.epoch:
+        record(
+            "estate.gateway.epoch-changed",
+            organisation=gateway.plant.organisation.public_id,
+            actor=SYSTEM,
+            gateway=gateway.public_id,
+            epoch=epoch.hex(),
+            previous_epoch=bytes(gateway.epoch).hex(),
+            previous_seq=gateway.seq,
+        )
+    gateway.epoch, gateway.seq, gateway.chain_sha256 = epoch, 0, bytes(32)
+
+
+def _store(gateway: Gateway, context: Context, event: Event, signed: bytes, digest: bytes) -> None:
+    ledger = _recorded(gateway, context, event, digest)
+    GatewayReport.objects.create(
+        gateway=gateway, epoch=context.epoch, seq=context.seq, sha256=digest, signed=signed, event=ledger
+    )
+    gateway.seq, gateway.chain_sha256 = context.seq, digest
+    gateway.save(update_fields=["epoch", "seq", "chain_sha256"])
+    apply(gateway, event, ledger, happened_at(event, ledger.at))
+
+
+def _recorded(gateway: Gateway, context: Context, event: Event, digest: bytes) -> LedgerEvent:
+    """A code or field that we do not know yet is kept in the signed bytes, and named here."""
+    code = event.code if event.code in REPORTED_BY_GATEWAYS else "gateway.other"
+    known = CATALOGUE[code].keys() - _OWN_FIELDS
+    said: dict[str, Any] = {name: value for name, value in event.fields.items() if name in known}
+    if code != event.code:
+        said = {"code": event.code}
+    return record(
+        code,
+        organisation=gateway.plant.organisation.public_id,
+        actor=gateway.public_id,
+        gateway=gateway.public_id,
+        session=event.session,
+        epoch=context.epoch.hex(),
+        gateway_seq=context.seq,
+        report_sha256=digest.hex(),
+        boot=event.boot.hex(),
+        gateway_at_ms=event.at_ms,
+        **said,
+    )
+
+
+def happened_at(event: Event, received: datetime) -> datetime:
+    """The gateway's trusted time where it has one that is not in our future."""
+    if not 0 < event.at_ms < int(received.timestamp() * 1000):
+        return received
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=event.at_ms)
+
+
+def _forked(gateway: Gateway, context: Context, stored: bytes, digest: bytes) -> None:
+    record(
+        "estate.gateway.forked",
+        organisation=gateway.plant.organisation.public_id,
+        actor=SYSTEM,
+        gateway=gateway.public_id,
+        epoch=context.epoch.hex(),
+        gateway_seq=context.seq,
+        stored_sha256=stored.hex(),
+        report_sha256=digest.hex(),
+    )
+    quarantine(gateway, "forked")
+
+
+def _acknowledgement(gateway: Gateway, epoch: bytes) -> Acknowledgement | None:
+    newest = GatewayReport.objects.filter(gateway=gateway, epoch=epoch).order_by("-seq").first()
+    if newest is None:
+        return None
+    return Acknowledgement(gateway=gateway.public_id, epoch=epoch, up_to_seq=newest.seq, sha256=bytes(newest.sha256))
+
+
+# -- questions --------------------------------------------------------------------------------------------------
+
+
+def _answer_question(gateway: Gateway, question: Question) -> list[Letter]:
+    boot = _boot(gateway, question)
+    if boot is None or not gateway.admitted:
+        return []
+    now = timezone.now()
+    leases = _leases(gateway, question, now)
+    return [
+        Time(gateway=gateway.public_id, nonce=question.nonce, unix_ms=int(now.timestamp() * 1000)),
+        Leases(gateway=gateway.public_id, nonce=question.nonce, leases=leases),
+    ]
+
+
+def _boot(gateway: Gateway, question: Question) -> Boot | None:
+    """None for a question that was asked before, or by a second gateway with the same identity."""
+    newest = gateway.boots.order_by("-pk").first()
+    boot = gateway.boots.filter(boot=question.boot).first()
+    if boot is None:
+        boot = Boot.objects.create(gateway=gateway, boot=question.boot)
+        for old in gateway.boots.order_by("-pk")[_BOOTS:]:
+            old.delete()
+    if AskedQuestion.objects.filter(boot=boot, nonce=question.nonce).exists():
+        return None
+    AskedQuestion.objects.create(boot=boot, nonce=question.nonce)
+    if newest is not None and boot.pk < newest.pk:
+        boot.returns += 1
+        boot.save(update_fields=["returns"])
+        if boot.returns >= _RETURNS:
+            _cloned(gateway, question.boot, bytes(newest.boot))
+            return None
+    if gateway.version != question.version:
+        gateway.version = question.version
+        gateway.save(update_fields=["version"])
+    return boot
+
+
+def _cloned(gateway: Gateway, boot: bytes, newest: bytes) -> None:
+    record(
+        "estate.gateway.cloned",
+        organisation=gateway.plant.organisation.public_id,
+        actor=SYSTEM,
+        gateway=gateway.public_id,
+        boot=boot.hex(),
+        previous_boot=newest.hex(),
+    )
+    quarantine(gateway, "cloned")
+
+
+def _leases(gateway: Gateway, question: Question, now: datetime) -> list[SessionLease]:
+    """For what is permitted at this moment, asked of policy anew; a session that is missing has none."""
+    rows = Session.objects.filter(
+        gateway=gateway,
+        public_id__in=question.sessions,
+        state__in=[SessionState.OPENING, SessionState.LIVE, SessionState.DRAINING],
+        withdrawal=b"",
+    ).select_related("grant__rule", "grant__machine__plant", "grant__machine__gateway")
+    sessions = list(rows)
+    judged = decisions_by_grant([session.grant for session in sessions], now)
+    return [
+        SessionLease(session.public_id, bytes(session.order_sha256), current().lease_s)
+        for session in sessions
+        if judged[session.grant_id].permitted
+    ]

@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opening, extending and ending sessions. State lies in the database; letters follow from it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.db import transaction
+from django.utils import timezone
+
+from portineria.control.access.facts import decision, decisions_by_grant
+from portineria.control.access.models import Grant
+from portineria.control.access.queries import visible_machine
+from portineria.control.audit.services import record
+from portineria.control.estate.models import Gateway, GatewayState, Link, Service
+from portineria.control.estate.queries import services_of
+from portineria.control.identity.authority import SYSTEM, require, works_here
+from portineria.control.identity.models import Person
+from portineria.control.identity.services import BadField
+from portineria.control.remote_sessions import letters, outgoing
+from portineria.control.remote_sessions.models import Session, SessionEnded, SessionState
+from portineria.control.remote_sessions.queries import links_of
+from portineria.core.errors import Conflict, Denied, NotFound, Unavailable
+from portineria.policy.decision import Decision
+from portineria.policy.ending import Ending, Reason
+from portineria.wire.certificate import BadCertificate, load_spki, spki_sha256
+from portineria.wire.statement import Ending as WireEnding
+
+SESSIONS_PER_GRANT = 8  # a few computers at once; each costs the gateway a ready leg
+_OVERDUE = timedelta(seconds=10)  # a drain that is over and not reported is cut
+
+
+class GatewayAway(Unavailable):
+    code = "gateway.away"
+
+
+class TooManySessions(Conflict):
+    code = "session.too-many"
+
+
+class KeyUsed(Conflict):
+    code = "session.key-used"
+
+
+class NotPermitted(Denied):
+    """``reasons`` are policy's."""
+
+    code = "access.denied"
+
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        super().__init__(" ".join(reason.value for reason in reasons))
+        self.reasons = reasons
+        if reasons:
+            self.code = f"access.{reasons[0].value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a connector needs to start."""
+
+    session: Session
+    links: list[Link]
+    tickets: list[bytes]
+    services: list[Service]
+
+
+@transaction.atomic
+def start_session(*, actor: Person, machine: str, key: bytes, address: str) -> Opened:
+    """Order a session for the holder of ``key`` (P-256, DER SubjectPublicKeyInfo).
+
+    Raise NotFound, NotPermitted, GatewayAway, TooManySessions, BadField.
+    """
+    now = timezone.now()
+    seen = visible_machine(actor, machine, now)
+    locked = Grant.objects.select_for_update(of=("self",)).filter(public_id=seen.decision.grant or "").first()
+    judged = decision(actor, seen.machine, now)
+    if locked is None or not judged.permitted or judged.grant != locked.public_id:
+        raise NotPermitted(judged.denials)
+    links = links_of(seen.machine.gateway)
+    if not links:
+        raise GatewayAway(f"gateway {seen.machine.gateway.public_id} has no link")
+    if locked.sessions.open().count() >= SESSIONS_PER_GRANT:
+        raise TooManySessions(f"grant {locked.public_id} carries {SESSIONS_PER_GRANT} sessions")
+    session = Session(
+        organisation=locked.organisation,
+        grant=locked,
+        person=actor,
+        machine=seen.machine,
+        gateway=seen.machine.gateway,
+        key=key,
+        key_sha256=_key_sha256(key),
+        expires_at=locked.ends_at,
+        requested_at=now,
+        order_seq=0,
+    )
+    services = services_of(seen.machine)
+    letters.write_order(session, services, starts=now)
+    session.save(force_insert=True)
+    _record("requested", session, actor.public_id, address=address, **_order_fields(session))
+    outgoing.after_commit(*letters.standing_messages(session))
+    return Opened(session, links, letters.tickets(session, links, now), services)
+
+
+def _key_sha256(key: bytes) -> bytes:
+    try:
+        loaded = load_spki(key)
+    except BadCertificate as error:
+        raise BadField("key", str(error)) from error
+    if not isinstance(loaded, ec.EllipticCurvePublicKey):
+        raise BadField("key", "a P-256 key")
+    digest = spki_sha256(loaded)
+    if Session.objects.filter(key_sha256=digest).exists():
+        raise KeyUsed("every session has a key of its own")
+    return digest
+
+
+def _order_fields(session: Session) -> dict[str, str | int]:
+    return {
+        "order_seq": session.order_seq,
+        "order_sha256": bytes(session.order_sha256).hex(),
+        "ends_at": session.expires_at.isoformat(timespec="seconds"),
+    }
+
+
+def _record(what: str, session: Session, actor: str, **fields: Any) -> None:
+    record(
+        f"remote_sessions.session.{what}",
+        organisation=session.organisation.public_id,
+        actor=actor,
+        about=actor,
+        session=session.public_id,
+        machine=session.machine.public_id,
+        gateway=session.gateway.public_id,
+        person=session.person.public_id,
+        grant=session.grant.public_id,
+        **fields,
+    )
+
+
+def locked_session(public_id: str) -> Session | None:
+    rows = Session.objects.select_for_update(of=("self",)).select_related(
+        "organisation", "person", "gateway", "machine__plant__organisation", "machine__gateway", "grant__rule"
+    )
+    return rows.filter(public_id=public_id).first()
+
+
+def _visible_session(actor: Person, session: str) -> Session:
+    visible = Session.objects.visible_to(actor).filter(public_id=session).exists()
+    row = locked_session(session) if visible else None
+    if row is None:
+        raise NotFound(f"session {session}")
+    return row
+
+
+@transaction.atomic
+def renew_tickets(*, actor: Person, session: str) -> tuple[Session, list[Link], list[bytes]]:
+    """For the person whose session it is, while it is permitted or drains."""
+    row = _visible_session(actor, session)
+    now = timezone.now()
+    if row.person_id != actor.pk:
+        raise NotFound(f"session {session}: of somebody else")
+    if row.state in (SessionState.CUTTING, SessionState.ENDED):
+        raise SessionEnded(f"session {session} is {row.state}")
+    judged = decisions_by_grant([row.grant], now)[row.grant_id]
+    draining = row.state == SessionState.DRAINING and judged.ending is Ending.ADMINISTRATIVE
+    if not judged.permitted and not draining:
+        raise NotPermitted(judged.denials)
+    links = links_of(row.gateway)
+    if not links:
+        raise GatewayAway(f"gateway {row.gateway.public_id} has no link")
+    return row, links, letters.tickets(row, links, now)
+
+
+# -- ending -----------------------------------------------------------------------------------------------------
+
+
+def withdraw(
+    session: Session, ending: WireEnding, *, ending_class: Ending, why: str, actor: str, reason: str = "",
+    by: Person | None = None,
+) -> None:  # fmt: skip
+    """Order the end of a locked session. Repeating it is harmless; a cut overrides a drain, never the reverse."""
+    if session.state in (SessionState.CUTTING, SessionState.ENDED):
+        return
+    if ending == "drain" and session.state == SessionState.DRAINING and session.withdrawal:
+        return
+    now = timezone.now()
+    letters.write_withdrawal(session, ending, why)
+    session.ending_class, session.end_why = ending_class.value, why[:120]
+    session.end_reason, session.ended_by = reason[:500], by
+    if ending == "cut":
+        session.move(SessionState.CUTTING)
+        session.cut_requested_at = now
+    else:
+        session.move(SessionState.DRAINING)
+        session.drain_until = now + timedelta(seconds=session.machine.drain_s)
+    session.save()
+    extra = {"seconds": session.machine.drain_s} if ending == "drain" else {}
+    _record(
+        "cutting" if ending == "cut" else "draining",
+        session,
+        actor,
+        why=why,
+        ending=ending_class.value,
+        reason=reason,
+        **extra,
+    )
+    outgoing.after_commit(*letters.standing_messages(session))
+
+
+@transaction.atomic
+def cut(*, actor: Person, session: str, reason: str) -> Session:
+    """By the owner's people, or by whoever works in it. It is *cut* only when the gateway has signed for it."""
+    row = _visible_session(actor, session)
+    if row.person_id != actor.pk:
+        require(actor, row.organisation_id, works_here)
+    if not row.open:
+        raise SessionEnded(f"session {session} ended already")
+    withdraw(
+        row, "cut", ending_class=Ending.SECURITY, why="cut-by-person", actor=actor.public_id, reason=reason, by=actor
+    )
+    return row
+
+
+@transaction.atomic
+def drain(*, actor: Person, session: str, reason: str = "", why: str = "drained-by-person") -> Session:
+    """Nothing new starts; what runs may finish within the machine's drain time."""
+    row = _visible_session(actor, session)
+    if row.person_id != actor.pk:
+        require(actor, row.organisation_id, works_here)
+    if not row.open:
+        raise SessionEnded(f"session {session} ended already")
+    withdraw(row, "drain", ending_class=Ending.ADMINISTRATIVE, why=why, actor=actor.public_id, reason=reason, by=actor)
+    return row
+
+
+def finish(*, actor: Person, session: str) -> Session:
+    """The connector is done: the session closes as soon as its streams have."""
+    return drain(actor=actor, session=session, why="finished")
+
+
+# -- enforcement ------------------------------------------------------------------------------------------------
+
+
+def enforce(at: datetime) -> int:
+    """Bring every open session in line with what is permitted now. Return how many were changed.
+
+    Runs each second and whenever something was revoked, disabled or narrowed. Decides outside the transaction, looks
+    again inside it: the lock is held for the few sessions that change only.
+    """
+    rows = list(
+        Session.objects.open().select_related(
+            "gateway", "grant__rule", "grant__machine__plant", "grant__machine__gateway", "machine"
+        )
+    )
+    judged = decisions_by_grant([row.grant for row in rows], at)
+    changed = 0
+    for row in rows:
+        if _due(row, judged[row.grant_id], at):
+            changed += _enforce_one(row.public_id, at)
+    return changed
+
+
+def _beyond_proof(session: Session, at: datetime) -> bool:
+    """The gateway's own clock ended it long ago, and the gateway cannot or need not ever say so."""
+    over = session.expires_at + timedelta(seconds=session.machine.drain_s + session.machine.hold_s) + _OVERDUE
+    silent = session.gateway.state == GatewayState.REVOKED or session.live_at is None
+    return session.state == SessionState.CUTTING and silent and over <= at
+
+
+def _drain_overdue(session: Session, at: datetime) -> bool:
+    until = session.drain_until
+    return session.state == SessionState.DRAINING and until is not None and until + _OVERDUE <= at
+
+
+def _due(session: Session, judged: Decision, at: datetime) -> bool:
+    if session.state == SessionState.CUTTING:
+        return _beyond_proof(session, at)
+    if _drain_overdue(session, at):
+        return True
+    if judged.permitted:
+        return not session.withdrawal and session.grant.ends_at != session.expires_at
+    if judged.ending is Ending.SECURITY:
+        return True
+    return session.state in (SessionState.OPENING, SessionState.LIVE)
+
+
+@transaction.atomic
+def _enforce_one(public_id: str, at: datetime) -> int:
+    session = locked_session(public_id)
+    if session is None:
+        return 0
+    judged = decisions_by_grant([session.grant], at)[session.grant_id]
+    if not _due(session, judged, at):
+        return 0
+    why = " ".join(reason.value for reason in judged.denials)
+    if session.state == SessionState.CUTTING:
+        _end_unproven(session, at)
+    elif not judged.permitted and judged.ending is Ending.SECURITY:
+        withdraw(session, "cut", ending_class=Ending.SECURITY, why=why, actor=SYSTEM)
+    elif _drain_overdue(session, at):
+        withdraw(session, "cut", ending_class=Ending.ADMINISTRATIVE, why="drain-overdue", actor=SYSTEM)
+    elif judged.permitted:
+        _reissue(session, at)
+    elif judged.denials == (Reason.EXPIRED,) and session.grant.ends_at == session.expires_at:
+        _expire(session)
+    else:
+        withdraw(session, "drain", ending_class=Ending.ADMINISTRATIVE, why=why, actor=SYSTEM)
+    return 1
+
+
+def _expire(session: Session) -> None:
+    """The order ended by itself at the gateway too: no withdrawal, so that an extension can still take effect."""
+    session.move(SessionState.DRAINING)
+    session.ending_class, session.end_why = Ending.ADMINISTRATIVE.value, Reason.EXPIRED.value
+    session.drain_until = session.expires_at + timedelta(seconds=session.machine.drain_s)
+    session.save()
+    _record(
+        "draining",
+        session,
+        SYSTEM,
+        seconds=session.machine.drain_s,
+        why=Reason.EXPIRED.value,
+        ending=Ending.ADMINISTRATIVE.value,
+    )
+
+
+def _reissue(session: Session, at: datetime) -> None:
+    """The grant's end moved: a new order with a higher number supersedes the old one."""
+    session.expires_at = session.grant.ends_at
+    letters.write_order(session, services_of(session.machine), starts=min(at, session.requested_at))
+    if session.state == SessionState.DRAINING:
+        session.move(SessionState.OPENING)
+        session.ending_class, session.end_why, session.drain_until = "", "", None
+    session.save()
+    _record("extended", session, SYSTEM, **_order_fields(session))
+    outgoing.after_commit(*letters.standing_messages(session))
+
+
+def _end_unproven(session: Session, at: datetime) -> None:
+    """Whatever was ordered ended by the gateway's own clock long ago, and it will never be able to say so."""
+    session.move(SessionState.ENDED)
+    session.ending, session.ended_at = "unproven", at
+    session.save()
+    why = "gateway-revoked" if session.gateway.state == GatewayState.REVOKED else "never-accepted"
+    _record("unproven", session, SYSTEM, why=why)
+
+
+def unanswered(gateway: Gateway | None = None) -> list[Session]:
+    """Sessions about which the gateway still has to be told something."""
+    waiting = [SessionState.OPENING, SessionState.DRAINING, SessionState.CUTTING]
+    rows = Session.objects.filter(state__in=waiting).select_related("gateway", "machine")
+    return [
+        row for row in (rows.filter(gateway=gateway) if gateway else rows) if row.withdrawal or row.state == "opening"
+    ]

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Between the bus and the database. One message of a gateway at a time, gateways side by side.
+
+Events in the order they came; a question for a lease goes before them, so that a flood of events delays no session.
+
+What has to be said follows from the database, so that nothing depends on this process having been up when it was
+decided: news make it quick, the timer makes it sure.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import structlog
+from django.db import OperationalError, close_old_connections
+from django.utils import timezone
+
+from portineria.bus.local import LocalBus
+from portineria.bus.message import (
+    DropGateway,
+    FromGateway,
+    LegsClosed,
+    LinkDown,
+    LinkUp,
+    RelayUp,
+    SetAdmitted,
+    ToControl,
+    ToRelay,
+)
+from portineria.control.access.services import expire_requests
+from portineria.control.audit import news
+from portineria.control.audit.queries import heads, news_since
+from portineria.control.estate.models import Gateway
+from portineria.control.remote_sessions import letters, outgoing, presence, reports, services
+from portineria.core.errors import PortineriaError, ProtocolError
+from portineria.wire.report import read_context
+
+log = structlog.get_logger()
+T = TypeVar("T")
+_THREADS = 4  # SQLite has one writer; more threads would only wait for each other
+_WAITING = 64  # messages per gateway; what does not fit is not acknowledged, so the gateway says it again
+_WAITING_LINKS = 1024  # a link that comes and goes more often than that while one message is dealt with is an attack
+_GATEWAYS = 30_000  # as many as one relay links (its own limit); more names than that are invented
+_TICK_S = 1.0
+_AGAIN_S = 2.0  # a letter without an answer is said again
+_LIST_S = 3600.0  # relays forget the admitted list after a day (WIRE 4)
+# News after which somebody may have lost a permission, or gained an extension.
+_ENFORCE = (
+    "identity.person.disabled",
+    "identity.supplier.disabled",
+    "identity.membership.removed",
+    "identity.second-factor.removed",
+    "estate.gateway.",
+    "access.grant.",
+    "access.rule.",
+)
+_LIST_CHANGES = (
+    "estate.gateway.admitted",
+    "estate.gateway.revoked",
+    "estate.gateway.quarantined",
+    "estate.gateway.renewed",
+)
+_IDLE = ("estate.gateway.connected", "estate.gateway.disconnected", "estate.gateway.enrolled")
+
+
+class _Inbox:
+    """What one gateway has said and nobody has dealt with yet."""
+
+    def __init__(self) -> None:
+        self._questions: deque[ToControl] = deque()
+        self._rest: deque[ToControl] = deque()
+
+    def put(self, message: LinkUp | LinkDown | FromGateway) -> bool:
+        """Return False when it is dropped: there is too much already, and it will be said again."""
+        if not isinstance(message, FromGateway):
+            return _put(self._rest, message, _WAITING_LINKS)
+        questions = [report for report in message.sealed if _asks(report)]
+        events = [report for report in message.sealed if not _asks(report)]
+        kept = True
+        if questions:
+            kept = _put(self._questions, FromGateway(message.relay, message.gateway, questions), _WAITING)
+        if events:
+            kept = _put(self._rest, FromGateway(message.relay, message.gateway, events), _WAITING) and kept
+        return kept
+
+    def take(self) -> ToControl | None:
+        waiting = self._questions or self._rest
+        return waiting.popleft() if waiting else None
+
+
+def _put(waiting: deque[ToControl], message: ToControl, most: int) -> bool:
+    if len(waiting) >= most:
+        return False
+    waiting.append(message)
+    return True
+
+
+def _asks(report: bytes) -> bool:
+    """Questions stand outside the chain of events. What cannot be read is refused with the events."""
+    try:
+        return read_context(report)[0].seq == 0
+    except ProtocolError:
+        return False
+
+
+class Switchboard:
+    """``bus`` is given later because the two need each other."""
+
+    def __init__(self) -> None:
+        self._bus: LocalBus | None = None
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="switchboard")
+        self._queues: dict[str, _Inbox] = {}
+        self._workers: dict[str, asyncio.Task[None]] = {}
+        self._said: dict[str, float] = {}
+        self._enforce = asyncio.Event()
+        self._list_at = 0.0
+        self._heads: dict[str, int] = {}
+
+    async def open(self, bus: LocalBus) -> None:
+        self._bus = bus
+        loop = asyncio.get_running_loop()
+        await self._in_thread(presence.forget_links)
+        self._heads = await self._in_thread(heads)
+
+        def send(message: ToRelay) -> None:
+            loop.call_soon_threadsafe(self._publish_all, message)
+
+        outgoing.attach(send)
+
+    async def run(self) -> None:
+        """Until cancelled: news and timer."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._read_news(), name="news")
+            tasks.create_task(self._tick(), name="tick")
+            tasks.create_task(self._enforce_when_asked(), name="enforce")
+
+    async def close(self) -> None:
+        outgoing.detach()
+        for worker in self._workers.values():
+            worker.cancel()
+        await asyncio.gather(*self._workers.values(), return_exceptions=True)
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
+        """The database is never touched from the loop's thread."""
+
+        def with_own_connection() -> T:
+            try:
+                return work(*given)
+            finally:
+                close_old_connections()
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, with_own_connection)
+
+    def _publish_all(self, message: ToRelay) -> None:
+        if self._bus is not None:
+            self._bus.publish_all(message)
+
+    def _publish(self, relay: str, messages: Sequence[ToRelay]) -> None:
+        if self._bus is not None:
+            for message in messages:
+                self._bus.publish(relay, message)
+
+    # -- from the relays ----------------------------------------------------------------------------------------
+
+    async def receive(self, message: ToControl) -> None:
+        """The bus's receiver. Only what concerns a whole relay is waited for here."""
+        if isinstance(message, RelayUp):
+            await self._guarded(self._relay_up(message), relay=message.relay)
+        elif isinstance(message, LegsClosed):
+            log.info("legs.closed", relay=message.relay, session=message.session, to_gateway=message.bytes_to_gateway)
+        else:
+            self._queue(message)
+
+    async def _relay_up(self, message: RelayUp) -> None:
+        await self._in_thread(presence.relay_up, message.relay, message.gateways)
+        self._publish(message.relay, [await self._in_thread(presence.admitted)])
+
+    def _queue(self, message: LinkUp | LinkDown | FromGateway) -> None:
+        inbox = self._queues.get(message.gateway)
+        if inbox is None:
+            if len(self._queues) >= _GATEWAYS:
+                log.warning("switchboard.full", relay=message.relay)
+                return
+            inbox = self._queues[message.gateway] = _Inbox()
+            work = self._work(message.gateway, inbox)
+            self._workers[message.gateway] = asyncio.get_running_loop().create_task(work, name=message.gateway)
+        if not inbox.put(message):
+            log.warning("switchboard.behind", gateway=message.gateway)
+
+    async def _work(self, gateway: str, inbox: "_Inbox") -> None:
+        """Ends when there is nothing more to do, so that an idle gateway costs nothing."""
+        while (message := inbox.take()) is not None:
+            if isinstance(message, LinkUp):
+                await self._guarded(self._link_up(message), gateway=gateway)
+            elif isinstance(message, LinkDown):
+                await self._guarded(self._in_thread(presence.link_down, message.relay, gateway), gateway=gateway)
+            elif isinstance(message, FromGateway):
+                await self._guarded(self._from_gateway(message), gateway=gateway)
+        # No await between here and the last look into the inbox: nobody can have put anything in.
+        del self._queues[gateway], self._workers[gateway]
+
+    async def _link_up(self, message: LinkUp) -> None:
+        said = await self._in_thread(
+            presence.link_up, message.relay, message.gateway, message.spki_sha256, message.peer
+        )
+        self._publish(message.relay, said)
+
+    async def _from_gateway(self, message: FromGateway) -> None:
+        answer = await self._in_thread(_answer, message.gateway, message.sealed)
+        if answer is None:
+            # Its sessions are cut before it is sent away: on the way out it can still hear so.
+            await self._in_thread(services.enforce, timezone.now())
+            self._publish_all(DropGateway(message.gateway))
+        else:
+            self._publish(message.relay, answer)
+
+    async def _guarded(self, work: Any, **about: str) -> None:
+        """A message that cannot be dealt with now is dropped: it is not acknowledged, so it comes again."""
+        try:
+            await work
+        except PortineriaError as error:
+            log.warning("switchboard.refused", code=error.code, why=str(error), **about)
+        except OperationalError as error:
+            log.error("switchboard.database", why=str(error), **about)
+
+    # -- by itself ----------------------------------------------------------------------------------------------
+
+    async def _read_news(self) -> None:
+        with news.subscription(everything=True) as fresh:
+            async for item in fresh:
+                if item.code in _LIST_CHANGES:
+                    await self._guarded(self._in_thread(services.enforce, timezone.now()))
+                    self._list_at = 0.0
+                    await self._guarded(self._admitted())
+                if item.code.startswith(_ENFORCE) and item.code not in _IDLE:
+                    self._enforce.set()
+                self._heads[item.organisation] = max(item.seq, self._heads.get(item.organisation, 0))
+
+    async def _enforce_when_asked(self) -> None:
+        while True:
+            await self._enforce.wait()
+            self._enforce.clear()
+            await self._guarded(self._in_thread(services.enforce, timezone.now()))
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            self._enforce.set()
+            await self._guarded(self._say_again())
+            await self._guarded(self._in_thread(expire_requests, timezone.now()))
+            await self._guarded(self._admitted())
+            await self._guarded(self._news_of_others())
+
+    async def _admitted(self) -> None:
+        if time.monotonic() - self._list_at < _LIST_S and self._list_at:
+            return
+        self._list_at = time.monotonic()
+        message: SetAdmitted = await self._in_thread(presence.admitted)
+        self._publish_all(message)
+
+    async def _say_again(self) -> None:
+        now = time.monotonic()
+        unanswered = await self._in_thread(_unanswered)
+        # The first time it was said by whoever decided it.
+        said = {session: self._said.get(session, now) for session in unanswered}
+        due = {session for session, at in said.items() if at + _AGAIN_S <= now}
+        self._said = {session: now if session in due else at for session, at in said.items()}
+        for message in await self._in_thread(_standing, due) if due else []:
+            self._publish_all(message)
+
+    async def _news_of_others(self) -> None:
+        """What another process wrote (the command line) did not come as news. Hearing some twice does no harm."""
+        for item in await self._in_thread(news_since, dict(self._heads)):
+            news.tell(item)
+            self._heads[item.organisation] = max(item.seq, self._heads.get(item.organisation, 0))
+
+
+def _answer(gateway: str, sealed: list[bytes]) -> list[ToRelay] | None:
+    """None: it must not stay connected."""
+    answer = reports.receive(gateway, sealed)
+    if answer.quarantined:
+        return None
+    if not answer.letters:
+        return []
+    return [letters.sealed(Gateway.objects.get(public_id=gateway), *answer.letters)]
+
+
+def _unanswered() -> list[str]:
+    return [session.public_id for session in services.unanswered()]
+
+
+def _standing(sessions: set[str]) -> list[ToRelay]:
+    rows = [session for session in services.unanswered() if session.public_id in sessions]
+    return [message for session in rows for message in letters.standing_messages(session)]

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything one machine needs, in one command: web, bus, switchboard, and the relays as child processes."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+
+import structlog
+import uvicorn
+
+from portineria.bus.local import LocalBus
+from portineria.control import operations
+from portineria.control.console_certificate import console_context
+from portineria.control.console_door import ConsoleDoor
+from portineria.control.settings.server import ServerSettings
+from portineria.process import logging
+from portineria.process.loop import run
+
+log = structlog.get_logger()
+_GRACE_S = 1  # answers under way at a stop; streams are told to end before
+_CONNECTIONS = 2048  # open pages included; about 60 kB each. More are answered 503 at once
+
+
+class _Web(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the process, not to one of its parts."""
+        yield
+
+
+def _web() -> _Web:
+    from portineria.control.asgi import application
+
+    config = uvicorn.Config(
+        application,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=75,
+        proxy_headers=False,
+        server_header=False,
+        h11_max_incomplete_event_size=65536,
+        limit_concurrency=_CONNECTIONS,
+        ws="none",
+    )
+    return _Web(config)
+
+
+def _protocols(web: _Web) -> asyncio.Protocol:
+    made: asyncio.Protocol = web.config.http_protocol_class(  # type: ignore[call-arg]
+        config=web.config, server_state=web.server_state, app_state={}
+    )
+    return made
+
+
+async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
+    """Until ``stop`` is set. Django runs with ``settings`` already, and ``prepare`` has been called."""
+    from portineria.control.audit import news
+    from portineria.control.estate.relays import bus_folder, console_socket, write_programs
+    from portineria.control.relay_children import RelayChildren
+    from portineria.control.remote_sessions.switchboard import Switchboard
+
+    programs = await asyncio.to_thread(write_programs)
+    switchboard = Switchboard()
+    bus = LocalBus(bus_folder(), switchboard.receive)
+    web = _web()
+    door = ConsoleDoor(console_socket(), lambda: _protocols(web), console_context(settings))
+    await switchboard.open(bus)
+    await bus.open([program.relay for program in programs])
+    loop = asyncio.get_running_loop()
+    serving = loop.create_task(web.serve(sockets=[]), name="web")
+    await web.ready.wait()
+    door.open()
+    background = [
+        loop.create_task(switchboard.run(), name="switchboard"),
+        loop.create_task(RelayChildren(programs).run(), name="relays"),
+    ]
+    log.info("serving", console=settings.public_url, state=str(settings.state))
+    try:
+        await _until(stop, [serving, *background])
+    finally:
+        news.end_all()
+        await door.close()
+        web.should_exit = True
+        await _end(background, serving)
+        await bus.close()
+        await switchboard.close()
+
+
+async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """A part that ends by itself ends everything: half a server would only look like one."""
+    stopping = asyncio.get_running_loop().create_task(stop.wait(), name="stop")
+    try:
+        done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+    for task in done - {stopping}:
+        task.result()
+
+
+async def _end(background: list[asyncio.Task[None]], serving: asyncio.Task[None]) -> None:
+    for task in background:
+        task.cancel()
+    await asyncio.gather(*background, serving, return_exceptions=True)
+
+
+async def _serve_until_signal(settings: ServerSettings) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(settings, stop)
+
+
+def main(settings: ServerSettings) -> int:
+    logging.set_up()
+    operations.set_up(settings)
+    run(_serve_until_signal(settings))
+    return 0

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Django's settings, all derived from ServerSettings. Importing this writes nothing."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from csp.constants import NONE, SELF
+
+from portineria.control.settings.master_key import NoMasterKey, derive
+from portineria.control.settings.start import current
+
+PORTINERIA = current()
+_CONTROL = Path(__file__).resolve().parent.parent
+_STATE = PORTINERIA.state
+
+
+def _secret_key() -> str:
+    try:
+        return derive("django-secret-key").hex()
+    except NoMasterKey:
+        return secrets.token_hex(32)  # migrations and checks run before there is an installation
+
+
+def _database() -> dict[str, Any]:
+    if PORTINERIA.database:
+        url = urlsplit(PORTINERIA.database)
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": url.path.removeprefix("/"),
+            "USER": unquote(url.username or ""),
+            "PASSWORD": unquote(url.password or ""),
+            # A folder of Unix sockets is named as libpq does: postgresql://user@/name?host=/run/postgresql
+            "HOST": url.hostname or parse_qs(url.query).get("host", [""])[0],
+            "PORT": str(url.port or ""),
+        }
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": _STATE / "portineria.sqlite3",
+        "TEST": {"NAME": _STATE / "test.sqlite3"},
+        "OPTIONS": {
+            # IMMEDIATE takes the write lock at BEGIN: a transaction never fails half-way for want of it.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 10,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
+        },
+    }
+
+
+SECRET_KEY = _secret_key()
+DEBUG = False
+# Gateways know the server by the address of its relay: they enrol and renew there.
+_RELAY_HOSTS = [f"[{place.host}]" if ":" in place.host else place.host for place in PORTINERIA.places()]
+ALLOWED_HOSTS = [PORTINERIA.host, "localhost", "127.0.0.1", "[::1]", *_RELAY_HOSTS]
+CSRF_TRUSTED_ORIGINS = [PORTINERIA.public_url.rstrip("/")]
+ROOT_URLCONF = "portineria.control.urls"
+ASGI_APPLICATION = "portineria.control.asgi.application"
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+INSTALLED_APPS = [
+    "portineria.control.audit",
+    "portineria.control.identity",
+    "portineria.control.estate",
+    "portineria.control.access",
+    "portineria.control.remote_sessions",
+    "portineria.control.console",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "csp",
+    "django_htmx",
+    "ninja",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portineria.control.identity.middleware.PersonalLanguageMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "portineria.control.identity.middleware.SecondFactorMiddleware",
+    "portineria.control.identity.middleware.ProblemMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [_CONTROL / "console" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.template.context_processors.i18n",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Languages
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("it", "Italiano"), ("ja", "日本語")]
+LOCALE_PATHS = [_CONTROL / "console" / "locale"]
+USE_I18N = True
+
+# Static files are served from where they are: the wheel carries them
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# People
+AUTH_USER_MODEL = "identity.Person"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "portineria.control.identity.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # an administrator vouches for the address
+ACCOUNT_EMAIL_NOTIFICATIONS = False
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "reauthenticate": "10/m/user"}
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
+MFA_ADAPTER = "portineria.control.identity.adapter.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Portineria"
+MFA_TOTP_TOLERANCE = 1
+MFA_RATE_LIMITS = {"authenticate": "20/m/ip"}
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PORTINERIA.secure
+USERSESSIONS_TRACK_ACTIVITY = True
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # links are handed over by the administrator
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# The browser's side
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PORTINERIA.secure
+SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the sign-in when the connector opens the browser
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_HSTS_SECONDS = 365 * 86400 if PORTINERIA.secure else 0
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # the largest body of ours is an enrolment request of 2 KiB
+
+# Refusals are logged by our own handler with their code; of Django itself only what broke is of interest.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {"django.request": {"level": "ERROR"}, "django.security": {"level": "ERROR"}},
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything the control plane reads from its surroundings: ``portineria.toml``, ``PORTINERIA_SERVER_*`` over it."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from portineria.process.settings import BadSettings, read_settings
+
+PREFIX = "PORTINERIA_SERVER_"
+FILE = "portineria.toml"
+DEFAULT_STATE = Path(".portineria")
+
+
+class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Built once, in ``main``."""
+
+    state: Annotated[Path, Meta(description="Database, keys and sockets of this installation.")] = DEFAULT_STATE
+    public_url: Annotated[str, Meta(description="Address of the console. Plain http is served on loopback only.")] = (
+        "http://localhost:8443"
+    )
+    relays: Annotated[
+        list[str],
+        Meta(
+            description="One relay process each: listen address, or LISTEN=PUBLIC where gateways and connectors "
+            "reach it by another one. The first also takes the console's connections."
+        ),
+    ] = []
+    console_certificate: Annotated[
+        Path | None, Meta(description="PEM chain for the console; self-made when absent.")
+    ] = None
+    console_key: Annotated[Path | None, Meta(description="PEM key of that certificate.")] = None
+    database: Annotated[
+        str, Meta(description="postgresql://user@host/name; SQLite in the state folder when empty.")
+    ] = ""
+    lease_s: Annotated[int, Meta(ge=1, le=3600, description="How long a gateway trusts one lease.")] = 30
+    nested_only: Annotated[bool, Meta(description="Relays never take the outer TLS off (for middleboxes).")] = False
+
+    @property
+    def secure(self) -> bool:
+        return self.public_url.startswith("https:")
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.public_url).hostname or "localhost"
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.public_url).port or (443 if self.secure else 80)
+
+    def places(self) -> "list[RelayPlace]":
+        bind = "127.0.0.1" if is_loopback(self.host) else "[::]"
+        places = []
+        for text in self.relays or [f"{bind}:{self.port}"]:
+            listen, _, public = text.partition("=")
+            host, port = split_address(public or f"{_bracketed(self.host)}:{split_address(listen)[1]}")
+            places.append(RelayPlace(listen, host, port))
+        return places
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPlace:
+    listen: str  # host:port
+    host: str  # by which it is reached
+    port: int
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """``host:port``, where an IPv6 host stands in brackets."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise BadSettings(f"{text!r} is not host:port")
+    return host.strip("[]"), int(port)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def load(state: Path) -> ServerSettings:
+    """Read the state folder's file, if there is one, and the environment; raise BadSettings."""
+    file = state / FILE
+    settings = read_settings(ServerSettings, file if file.exists() else None, prefix=PREFIX)
+    settings = msgspec.structs.replace(settings, state=state.absolute())
+    _check(settings)
+    return settings
+
+
+def _check(settings: ServerSettings) -> None:
+    parts = urlsplit(settings.public_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        raise BadSettings(f"public_url {settings.public_url!r} is not like https://host:port")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise BadSettings("public_url: plain http is for loopback only; write https")
+    if (settings.console_certificate is None) != (settings.console_key is None):
+        raise BadSettings("console_certificate and console_key belong together")
+    settings.places()

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which settings this process runs with. The only place where the control plane looks at its environment."""
+
+import os
+from pathlib import Path
+
+from portineria.control.settings.server import DEFAULT_STATE, ServerSettings, load
+
+_MODULE = "portineria.control.settings.base"
+_used: list[ServerSettings] = []
+
+
+def use(settings: ServerSettings) -> None:
+    """Start Django with these settings. Once per process, before anything imports a model."""
+    import django
+
+    _used[:] = [settings]
+    os.environ["DJANGO_SETTINGS_MODULE"] = _MODULE
+    django.setup()
+
+
+def current() -> ServerSettings:
+    """What ``use`` was given; without it (Django's own commands) the folder PORTINERIA_STATE, or the default one."""
+    if not _used:
+        _used.append(load(Path(os.environ.get("PORTINERIA_STATE") or DEFAULT_STATE)))
+    return _used[0]
+
+
+def master_key_from_environment() -> str | None:
+    return os.environ.get("PORTINERIA_MASTER_KEY")

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+from portineria.control.api import api
+
+
+def absent(request: HttpRequest) -> HttpResponse:
+    """Pages of the sign-in library that we do not offer: no open sign-up, no mail yet, addresses are vouched for."""
+    raise Http404
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", api.urls),
+    path("connect/", include("portineria.control.identity.urls")),
+    re_path(r"^accounts/(?:signup|email|confirm-email|password/reset|inactive)/(?:done/)?$", absent),
+    path("accounts/", include("allauth.urls")),
+    path("", include("portineria.control.console.urls")),
+]

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""WIRE 18 and 19: events are stored once, in order, or not acknowledged; a second gateway is noticed."""
+
+from __future__ import annotations
+
+import copy
+import secrets
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.db import DatabaseError, connection
+
+from portineria.control.audit.queries import events, views
+from portineria.control.audit.services import verify_chain
+from portineria.control.estate.models import Gateway
+from portineria.control.remote_sessions.models import GatewayReport
+from portineria.control.remote_sessions.reports import Answer, receive
+from portineria.core.errors import NotFound
+from portineria.wire.certificate import spki
+from portineria.wire.report import Report, read_context
+from portineria.wire.statement import Acknowledgement, Leases, Time, sha256
+from tests.integration.control.world import GatewayEnd, World, admitted_gateway
+
+
+def hear(end: GatewayEnd, *sealed: bytes) -> Answer:
+    return receive(end.id, list(sealed))
+
+
+def acknowledged(answer: Answer) -> list[tuple[int, bytes]]:
+    return [(letter.up_to_seq, letter.sha256) for letter in answer.letters if isinstance(letter, Acknowledgement)]
+
+
+def state(end: GatewayEnd) -> str:
+    return Gateway.objects.get(public_id=end.id).state
+
+
+def codes(world: World) -> list[str]:
+    return [event.code for event in events(world.owner, gateway=world.gateway.id).order_by("seq")]
+
+
+def test_events_in_order_are_stored_and_acknowledged_with_the_hash_of_the_last(world: World) -> None:
+    end = world.gateway
+    batch = [end.say("gateway.started", version="0.1"), end.say("gateway.time.set", step_ms=3)]
+    assert acknowledged(hear(end, *batch)) == [(2, end.prev)]
+    stored = views(events(world.owner, code="gateway."))
+    assert {view.code for view in stored} == {"gateway.started", "gateway.time.set"}
+    assert {view.actor for view in stored} == {end.id}
+    assert verify_chain(world.organisation) > 0
+
+
+def test_a_repetition_is_acknowledged_again_and_stored_once(world: World) -> None:
+    end = world.gateway
+    report = end.say("gateway.started")
+    first, again = hear(end, report), hear(end, report)
+    assert acknowledged(first) == acknowledged(again) == [(1, end.prev)]
+    assert GatewayReport.objects.count() == 1
+    assert state(end) == "admitted"
+
+
+def test_nothing_behind_a_gap_is_acknowledged(world: World) -> None:
+    end = world.gateway
+    first = end.say("gateway.started")
+    prev = end.prev
+    lost, third = end.say("lease.lost"), end.say("gateway.stopped")
+    assert acknowledged(hear(end, first, third)) == [(1, prev)]
+    assert acknowledged(hear(end, lost, third)) == [(3, end.prev)]
+
+
+def test_a_first_event_that_is_not_number_one_is_a_gap(world: World) -> None:
+    end = world.gateway
+    end.say("gateway.started")
+    assert hear(end, end.say("gateway.stopped")).letters == []
+    assert not GatewayReport.objects.exists()
+
+
+def test_another_event_of_the_same_number_is_a_fork_and_locks_the_gateway(world: World) -> None:
+    end = world.gateway
+    twin = copy.copy(end)
+    hear(end, end.say("gateway.started"))
+    assert hear(twin, twin.say("gateway.started", version="evil")).quarantined
+    assert state(end) == "quarantined"
+    assert codes(world)[-2:] == ["estate.gateway.forked", "estate.gateway.quarantined"]
+    with pytest.raises(NotFound):
+        hear(end, end.say("gateway.stopped"))
+
+
+def test_a_chain_that_does_not_follow_is_a_fork(world: World) -> None:
+    end = world.gateway
+    hear(end, end.say("gateway.started"))
+    end.prev = sha256(b"another past")
+    assert hear(end, end.say("gateway.stopped")).quarantined
+
+
+def test_a_restored_snapshot_is_a_fork(world: World) -> None:
+    end = world.gateway
+    snapshot = copy.copy(end)
+    hear(end, end.say("gateway.started"), end.say("order.accepted"), end.say("gateway.stopped"))
+    assert hear(snapshot, snapshot.say("gateway.started", version="restored")).quarantined
+
+
+def test_a_new_spool_is_noted_and_two_that_take_turns_are_a_fork(world: World) -> None:
+    end = world.gateway
+    wiped = copy.copy(end)
+    wiped.epoch = secrets.token_bytes(32)
+    hear(end, end.say("gateway.started"))
+    assert not hear(wiped, wiped.say("gateway.started")).quarantined
+    assert "estate.gateway.epoch-changed" in codes(world)
+    assert hear(end, end.say("gateway.stopped")).quarantined
+
+
+def test_what_the_relay_kept_from_an_older_spool_does_no_harm(world: World) -> None:
+    end = world.gateway
+    old = end.say("gateway.started")
+    hear(end, old)
+    wiped = copy.copy(end)
+    wiped.epoch, wiped.seq, wiped.prev = secrets.token_bytes(32), 0, bytes(32)
+    hear(wiped, wiped.say("gateway.started"))
+    assert not hear(wiped, old).quarantined
+    assert state(end) == "admitted"
+
+
+# -- questions --------------------------------------------------------------------------------------------------
+
+
+def test_a_question_is_answered_with_its_own_nonce(world: World) -> None:
+    nonce = secrets.token_bytes(32)
+    time, leases = hear(world.gateway, world.gateway.ask(nonce=nonce)).letters
+    assert isinstance(time, Time)
+    assert isinstance(leases, Leases)
+    assert time.nonce == leases.nonce == nonce
+    assert leases.leases == []
+
+
+def test_two_starts_that_speak_in_turn_are_a_clone(world: World) -> None:
+    first, second = world.gateway, copy.copy(world.gateway)
+    second.boot = secrets.token_bytes(32)
+    assert hear(first, first.ask()).letters
+    assert hear(second, second.ask()).letters
+    assert not hear(first, first.ask()).quarantined  # one question may have been under way when it restarted
+    assert hear(second, second.ask()).letters
+    assert hear(first, first.ask()).quarantined
+    assert codes(world)[-2:] == ["estate.gateway.cloned", "estate.gateway.quarantined"]
+
+
+def test_a_restart_is_no_clone(world: World) -> None:
+    end = world.gateway
+    for _ in range(5):
+        end.boot = secrets.token_bytes(32)
+        assert hear(end, end.ask()).letters
+    assert state(end) == "admitted"
+
+
+def test_a_relay_that_repeats_old_questions_cannot_have_the_gateway_locked(world: World) -> None:
+    end = world.gateway
+    old = [end.ask() for _ in range(5)]
+    hear(end, *old)
+    end.boot = secrets.token_bytes(32)
+    hear(end, end.ask())
+    for _ in range(3):
+        assert hear(end, *old).letters == []
+    assert state(end) == "admitted"
+
+
+# -- hostile bytes ----------------------------------------------------------------------------------------------
+
+
+def test_reports_of_another_gateway_are_not_taken_on_this_link(world: World) -> None:
+    other = admitted_gateway(world.owner, world.plant)
+    report = other.say("gateway.started")
+    assert hear(world.gateway, report).letters == []
+    assert acknowledged(hear(other, report)) == [(1, other.prev)]
+
+
+@pytest.mark.parametrize("position", [0, 5, 40, 120, -1])
+def test_an_altered_report_is_dropped_and_what_follows_waits(world: World, position: int) -> None:
+    end = world.gateway
+    good = end.say("gateway.started")
+    bad = bytearray(good)
+    bad[position] ^= 1
+    assert hear(end, bytes(bad), good).letters == []
+    assert acknowledged(hear(end, good)) == [(1, end.prev)]
+
+
+def test_events_signed_by_another_key_are_dropped(world: World) -> None:
+    end = world.gateway
+    thief = GatewayEnd(id=end.id, trust=end.trust)
+    assert hear(end, thief.say("gateway.started")).letters == []
+
+
+def test_a_seal_put_around_another_context_does_not_open(world: World) -> None:
+    end = world.gateway
+    report = end.say("gateway.started")
+    _, outer = read_context(report)
+    moved = Report(outer.context.replace(end.epoch, secrets.token_bytes(32)), outer.sealed)
+    assert hear(end, msgspec.msgpack.encode(moved)).letters == []
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\xc1", b"\x92\xa0\xa0", b"\x90" * 5000, b"\xff" * 9000])
+def test_garbage_is_dropped(world: World, garbage: bytes) -> None:
+    assert hear(world.gateway, garbage).letters == []
+
+
+def test_unknown_codes_and_fields_are_kept_in_the_signed_bytes(world: World) -> None:
+    end = world.gateway
+    hear(end, end.say("gateway.dreamt", colour="blue"), end.say("gateway.started", version="9", mood="good"))
+    other, started = views(events(world.owner, code="gateway.").order_by("seq"))
+    assert (other.code, other.fields["code"]) == ("gateway.other", "gateway.dreamt")
+    assert started.fields["version"] == "9"
+    assert "mood" not in started.fields
+    assert b"blue" in bytes(GatewayReport.objects.get(seq=1).signed)
+
+
+def test_a_gateway_cannot_speak_about_sessions_that_are_not_its_own(world: World) -> None:
+    from portineria.control.remote_sessions.models import Session
+    from portineria.control.remote_sessions.services import start_session
+
+    world.link()
+    world.grant()
+    key = spki(ec.generate_private_key(ec.SECP256R1()).public_key())
+    session = start_session(actor=world.technician, machine="Press 3", key=key, address="").session
+    other = admitted_gateway(world.owner, world.plant)
+    hear(other, other.say("session.ended", session.public_id, ending="cut", reason="lie"))
+    assert Session.objects.get(pk=session.pk).state == "opening"
+
+
+def test_nothing_is_acknowledged_that_could_not_be_committed(world: World) -> None:
+    end = world.gateway
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TRIGGER full BEFORE INSERT ON remote_sessions_gatewayreport "
+            "WHEN NEW.seq = 2 BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+    first, second = end.say("gateway.started"), end.say("gateway.stopped")
+    with pytest.raises(DatabaseError, match="full"):
+        hear(end, first, second)
+    assert not GatewayReport.objects.exists()
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER full")
+    assert acknowledged(hear(end, first, second)) == [(2, end.prev)]

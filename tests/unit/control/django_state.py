@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Django for the tests: a throw-away state folder, a real database file, once per test process."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings as django_settings
+from django.db import connections
+
+from portineria.control.settings import start as settings_start
+from portineria.control.settings.master_key import make_master_key
+from portineria.control.settings.server import load
+
+
+@cache
+def start() -> Path:
+    """Return the state folder. Whoever started Django before with another one gets this one too."""
+    folder = Path(tempfile.mkdtemp(prefix="portineria-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    make_master_key(folder)
+    if django_settings.configured:
+        settings_start._used[:] = [load(folder)]
+    else:
+        settings_start.use(load(folder))
+    # A slow hash protects nobody here.
+    django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    database = connections.settings["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        database["TEST"]["NAME"] = folder / "test.sqlite3"
+        # Durability against power loss is not what these tests can see, and costs them minutes.
+        command = database["OPTIONS"]["init_command"]
+        database["OPTIONS"]["init_command"] = command.replace("synchronous=FULL", "synchronous=OFF")
+    return folder

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from portineria.control.settings.server import ServerSettings, load
+from portineria.process.settings import BadSettings
+
+
+def test_without_a_file_everything_is_on_loopback(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert [(p.listen, p.host, p.port) for p in settings.places()] == [("127.0.0.1:8443", "localhost", 8443)]
+    assert not settings.secure
+
+
+def test_a_public_address_is_served_on_all_addresses(tmp_path: Path) -> None:
+    (tmp_path / "portineria.toml").write_text('public_url = "https://gate.example"\n')
+    [place] = load(tmp_path).places()
+    assert (place.listen, place.host, place.port) == ("[::]:443", "gate.example", 443)
+
+
+def test_relays_may_be_reached_by_another_address_than_they_listen_on(tmp_path: Path) -> None:
+    (tmp_path / "portineria.toml").write_text('relays = ["127.0.0.1:1=gate.example:443", "127.0.0.1:2"]\n')
+    assert [(p.host, p.port) for p in load(tmp_path).places()] == [("gate.example", 443), ("localhost", 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ('publik_url = "https://gate.example"', "public_url"),
+        ('public_url = "http://gate.example:8443"', "loopback"),
+        ('public_url = "ftp://gate.example"', "https://"),
+        ('console_key = "key.pem"', "together"),
+        ('relays = ["nowhere"]', "host:port"),
+        ("lease_s = 0", "lease_s"),
+        ("lease_s = ", "portineria.toml"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_what_would_be_right(tmp_path: Path, text: str, word: str) -> None:
+    (tmp_path / "portineria.toml").write_text(text + "\n")
+    with pytest.raises(BadSettings, match=word):
+        load(tmp_path)
+
+
+def test_the_environment_has_the_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "portineria.toml").write_text("lease_s = 10\n")
+    monkeypatch.setenv("PORTINERIA_SERVER_LEASE_S", "7")
+    assert load(tmp_path).lease_s == 7
+    monkeypatch.setenv("PORTINERIA_SERVER_LEASES", "7")
+    with pytest.raises(BadSettings, match="lease_s"):
+        load(tmp_path)
+
+
+def test_every_setting_is_described() -> None:
+    bare = [field.name for field in msgspec.structs.fields(ServerSettings) if not description(field.type)]
+    assert bare == []
+
+
+def description(annotated: object) -> str:
+    return next((meta.description or "" for meta in getattr(annotated, "__metadata__", ())), "")
