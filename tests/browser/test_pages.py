@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every page, in every language, light and dark, on a control-room screen and on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser.conftest import DESKTOP, PHONE, Open, Server
+
+pytestmark = pytest.mark.browser
+
+LOCALES = {"en": "en-GB", "it": "it-IT", "ja": "ja-JP"}
+AUTHORISE = (
+    "/connect/authorize?challenge=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU&redirect=http://127.0.0.1:5555/"
+    "&state=x&key=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU&name=LAPTOP-7"
+)
+# Path, with {names} from the world; {language} first. The owner's, the technician's, everybody's.
+PAGES = {
+    "owner": [
+        "/",
+        "/machines/",
+        "/machines/?q=nothing-like-this",
+        "/machines/{press3}/",
+        "/approvals/",
+        "/requests/{waiting}/",
+        "/requests/{waiting}/refuse/",
+        "/requests/{request}/",
+        "/grants/{grant}/extend/",
+        "/grants/{grant}/revoke/",
+        "/sessions/",
+        "/sessions/{session}/",
+        "/sessions/{session}/cut/",
+        "/sessions/{session}/end/",
+        "/sessions/{session-cut}/",
+        "/sessions/{session-cutting}/",
+        "/sessions/{session-draining}/",
+        "/gateways/",
+        "/gateways/add/",
+        "/gateways/{gateway-north}/",
+        "/gateways/{gateway-north}/revoke/",
+        "/gateways/{gateway-wrong}/",
+        "/gateways/{gateway-wrong}/refuse/",
+        "/events/",
+        "/events/?code=access.",
+        "/account/",
+        "/accounts/logout/",
+        "/accounts/2fa/",
+        "/accounts/2fa/webauthn/",
+        "/accounts/2fa/webauthn/add/",
+        "/accounts/2fa/recovery-codes/generate/",
+        "/accounts/2fa/totp/deactivate/",
+        "/accounts/password/change/",
+        "/accounts/reauthenticate/",
+        "/accounts/sessions/",
+    ],
+    "technician": [
+        "/",
+        "/machines/",
+        "/machines/{press3}/",
+        "/machines/{robot}/",
+        "/machines/{robot}/ask/",
+        "/requests/",
+        "/requests/{waiting}/",
+        "/sessions/",
+        "/sessions/{session}/",
+        AUTHORISE,
+    ],
+    "stranger": ["/accounts/login/", "/nothing-here/", "/accounts/password/reset/key/1-set-password/"],
+}
+NARROW = {"width": 360, "height": 640}  # the narrowest telephone that is still sold
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+UNTRANSLATED = (
+    """() => [...document.querySelectorAll("h1, h2, th, dt, label, main button")].map(e => e.innerText.trim())"""
+)
+
+
+def address(path: str, server: Server, language: str) -> str:
+    names = {"waiting", "request", "grant", "session"}
+    ids = server.ids | {name: server.ids[f"{name}-{language}"] for name in names}
+    for name, value in ids.items():
+        path = path.replace(f"{{{name}}}", value)
+    assert "{" not in path
+    return path
+
+
+def serious(axe: Axe, page: Page, *, contrast: bool) -> list[str]:
+    options = {"resultTypes": ["violations"], "rules": {"color-contrast": {"enabled": contrast}}}
+    found: dict[str, Any] = axe.run(page, options=options).response
+    return [
+        f"{page.url}: {fault['id']}: {fault['help']}: {node['target']}"
+        for fault in found["violations"]
+        for node in fault["nodes"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+
+
+def looks(page: Page) -> Iterator[str]:
+    """The page as it is on both screens, in both appearances; the system's wish is followed at once."""
+    for screen, size, scheme in (
+        ("desktop", DESKTOP, "light"),
+        ("phone", PHONE, "light"),
+        ("narrow", NARROW, "light"),
+        ("phone", PHONE, "dark"),
+        ("desktop", DESKTOP, "dark"),
+    ):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.wait_for_function("scheme => document.documentElement.dataset.bsTheme === scheme", arg=scheme)
+        yield f"{screen} {scheme}"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("character", PAGES)
+@pytest.mark.parametrize("language", LOCALES)
+def test_every_page_is_quiet_fits_and_can_be_used_by_everybody(
+    character: str, language: str, server: Server, open_as: Open, request: pytest.FixtureRequest
+) -> None:
+    request.node.expected_noise = ["status of 404"]
+    who = f"{character}-{language}" if character != "stranger" else ""
+    page, axe, faults = open_as(who, None, locale=LOCALES[language], reduced_motion="reduce"), Axe(), []
+    english = language == "en"
+    for path in PAGES[character]:
+        answer = page.goto(address(path, server, language))
+        assert answer is not None
+        assert answer.status == (404 if path == "/nothing-here/" else 200), page.url
+        assert page.get_attribute("html", "lang") == language
+        for look in looks(page):
+            if (over := page.evaluate(OVERFLOW)) > 0:
+                faults.append(f"{page.url}: {over} px too wide: {look}")
+            # Contrast depends on the appearance, names and structure on the language: this covers both.
+            if look == "desktop light" or (look == "phone dark" and english):
+                faults.extend(serious(axe, page, contrast=english))
+    assert faults == []
+
+
+def test_another_language_says_something_else_everywhere(server: Server, open_as: Open) -> None:
+    """A heading, label or button that reads the same in Japanese is one that nobody translated."""
+    words: dict[str, set[str]] = {}
+    for language in ("en", "ja"):
+        page = open_as(f"owner-{language}", None, locale=LOCALES[language])
+        for path in ("/", "/machines/", "/sessions/", "/gateways/", "/accounts/2fa/", "/account/"):
+            page.goto(path)
+            words.setdefault(language, set()).update(page.evaluate(UNTRANSLATED))
+    names = {"", "gateway-north", "gateway-east", "gateway-new", "gateway-wrong", "Robot cell", "Hardening oven"}
+    names |= {"Press 3", "Press 4", "Plant North › Line 1", "Plant East › Line 1", "Technician"}
+    assert words["en"] & words["ja"] <= names
+
+
+def test_the_appearance_that_somebody_chose_stays(open_as: Open) -> None:
+    page = open_as("owner", "/", color_scheme="light")
+    page.get_by_label("Appearance").first.select_option("dark")
+    page.goto("/machines/")
+    assert page.get_attribute("html", "data-bs-theme") == "dark"
+    page.get_by_label("Appearance").first.select_option("system")
+    assert page.get_attribute("html", "data-bs-theme") == "light"
+
+
+def test_the_menu_of_a_phone_reaches_everything_and_closes_again(open_as: Open) -> None:
+    page = open_as("owner", "/", viewport=PHONE)
+    page.get_by_text("More", exact=True).click()
+    assert page.locator(".nav-more .sheet").get_by_text("Events").is_visible()
+    page.keyboard.press("Escape")
+    page.locator(".nav-more .sheet").get_by_text("Events").wait_for(state="hidden")
+
+
+def test_a_stranger_chooses_the_language_before_signing_in(open_as: Open) -> None:
+    page = open_as("", "/accounts/login/", locale="it-IT")
+    assert page.get_by_role("heading", level=1).inner_text() == "Accedi"
+    page.get_by_label("Lingua").select_option("ja")
+    page.get_by_role("heading", name="サインイン").wait_for()

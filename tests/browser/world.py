@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An installation with something on every page: made by the services people use; only what a gateway would report is
+written beside them. Imported after Django was started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from allauth.account.internal.flows.login import record_authentication
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from portineria.control.access import services as access
+from portineria.control.audit.services import record
+from portineria.control.estate import enrolment
+from portineria.control.estate import services as estate
+from portineria.control.estate.models import Gateway, Link, Relay
+from portineria.control.identity import services as identity
+from portineria.control.identity.authority import Operator
+from portineria.control.identity.first_run import create_owner, set_password, set_totp
+from portineria.control.identity.models import Person, Role
+from portineria.control.remote_sessions import services as remote_sessions
+from portineria.control.remote_sessions.models import Session, SessionState, Stream
+from portineria.wire import enrolment as wire
+
+PASSWORD = "correct horse battery staple"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # of everybody's authenticator app
+LANGUAGES = {"en": "Europe/Rome", "it": "Europe/Rome", "ja": "Asia/Tokyo"}
+
+
+@dataclass
+class World:
+    cookies: dict[str, str] = field(default_factory=dict)
+    emails: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+
+
+def raw(key: Any) -> bytes:
+    return bytes(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+
+def p256() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def enrolled(owner: Person, plant: str, name: str) -> str:
+    """A gateway that has typed its code."""
+    code, _ = enrolment.offer_enrolment(actor=owner, plant=plant)
+    lookup, secret = wire.split_code(code)
+    asked = wire.EnrolmentRequest(
+        tls_key=p256(), event_key=raw(Ed25519PrivateKey.generate()), sealing_key=raw(X25519PrivateKey.generate()),
+        name=name, version="0.1.0",
+    )  # fmt: skip
+    request = wire.REQUEST.encode(asked)
+    proof = wire.gateway_proof(secret, request)
+    return enrolment.enrol(lookup=lookup, request=request, proof=proof, address="192.0.2.17").gateway
+
+
+def link(gateway: str) -> None:
+    row = Gateway.objects.get(public_id=gateway)
+    row.last_seen_at = timezone.now()
+    row.save(update_fields=["last_seen_at"])
+    Link.objects.create(gateway=row, relay=Relay.objects.earliest("position"), address="192.0.2.17")
+
+
+class Maker:
+    def __init__(self) -> None:
+        self.world = World()
+        self.owner = create_owner(
+            actor=Operator(), organisation="Northern Works", name="Owner", email="owner@example.test",
+            language="en", time_zone="Europe/Rome",
+        )  # fmt: skip
+        self.organisation = self.owner.memberships.get().organisation.public_id
+        self.world.ids["organisation"] = self.organisation
+        self._account("owner", self.owner)
+
+    def _account(self, character: str, person: Person) -> Person:
+        """Everybody has a password and an authenticator app, and a browser that is signed in already."""
+        if not person.has_usable_password():
+            set_password(actor=Operator(), person=person.public_id, password=PASSWORD)
+            set_totp(actor=Operator(), person=person.public_id, secret=SECRET)
+            person.refresh_from_db()
+        session = SessionStore()
+        session[SESSION_KEY] = str(person.pk)
+        session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
+        session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+        request = HttpRequest()
+        request.session = session
+        record_authentication(request, person, "password", reauthenticated=True)
+        session.create()
+        self.world.cookies[character] = str(session.session_key)
+        self.world.emails[character] = person.email
+        self.world.ids[character] = person.public_id
+        return person
+
+    def person(self, character: str, role: Role, supplier: str = "", language: str = "en") -> Person:
+        made = identity.create_person(
+            actor=self.owner, organisation=self.organisation, name=character.split("-")[0].capitalize(),
+            email=f"{character}@example.test", role=role, supplier=supplier, language=language,
+            time_zone=LANGUAGES[language],
+        )  # fmt: skip
+        return self._account(character, made)
+
+    def people(self) -> None:
+        suppliers = {
+            name: identity.create_supplier(actor=self.owner, organisation=self.organisation, name=title).public_id
+            for name, title in {"presses": "Press Supplier", "drives": "Drive Supplier"}.items()
+        }
+        self.world.ids |= suppliers
+        for language in LANGUAGES:
+            self.person(f"owner-{language}", Role.ADMINISTRATOR, language=language)
+            self.person(f"technician-{language}", Role.TECHNICIAN, suppliers["presses"], language)
+        self.technician = self.person("technician", Role.TECHNICIAN, suppliers["presses"])
+        self.person("signer", Role.APPROVER)
+        self.person("watcher", Role.OPERATOR)
+        self.person("rival", Role.TECHNICIAN, suppliers["drives"])
+        self.person("newcomer", Role.TECHNICIAN, suppliers["presses"])
+        self.person("passkey", Role.TECHNICIAN, suppliers["presses"])
+
+    def estate(self) -> None:
+        ids, owner = self.world.ids, self.owner
+        for name, title, zone in (("north", "Plant North", "Europe/Rome"), ("east", "Plant East", "Asia/Tokyo")):
+            ids[name] = estate.create_plant(
+                actor=owner, organisation=self.organisation, name=title, time_zone=zone
+            ).public_id
+            estate.create_zone(actor=owner, plant=ids[name], name="Pressing")
+            estate.create_line(actor=owner, plant=ids[name], name="Line 1", zone="Pressing")
+            ids[f"gateway-{name}"] = enrolled(owner, ids[name], f"gateway-{name}")
+            enrolment.admit_gateway(actor=owner, gateway=ids[f"gateway-{name}"])
+        ids["gateway-new"] = enrolled(owner, ids["north"], "gateway-new")
+        ids["gateway-wrong"] = enrolled(owner, ids["north"], "gateway-wrong")
+        link(ids["gateway-north"])
+        ids["press3"] = self.machine("north", "Press 3", "PR-0003", "high")
+        ids["press4"] = self.machine("north", "Press 4", "PR-0004", "normal")
+        ids["oven"] = self.machine("north", "Hardening oven", "OV-0001", "low")
+        ids["robot"] = self.machine("east", "Robot cell", "RB-0007", "normal")
+
+    def machine(self, plant: str, name: str, tag: str, criticality: str) -> str:
+        ids = self.world.ids
+        made = estate.create_machine(
+            actor=self.owner, plant=ids[plant], gateway=ids[f"gateway-{plant}"], name=name, line="Line 1", tag=tag,
+            criticality=criticality, answering=self.owner.public_id,
+        ).public_id  # fmt: skip
+        controller = estate.add_device(actor=self.owner, machine=made, name="Controller", address="192.168.10.5")
+        panel = estate.add_device(actor=self.owner, machine=made, name="Operator panel", address="192.168.10.6")
+        estate.add_service(actor=self.owner, device=controller.public_id, name="Registers", protocol="modbus", port=502)
+        estate.add_service(actor=self.owner, device=controller.public_id, name="Program", protocol="s7", port=102)
+        estate.add_service(actor=self.owner, device=panel.public_id, name="Panel", protocol="http", port=80)
+        return made
+
+    def rules(self) -> None:
+        ids = self.world.ids
+        access.create_rule(
+            actor=self.owner, organisation=self.organisation, supplier=ids["presses"],
+            machines=[ids["press3"], ids["press4"], ids["robot"]], max_minutes=480,
+        )  # fmt: skip
+        access.create_rule(
+            actor=self.owner, organisation=self.organisation, supplier=ids["drives"], machines=[ids["oven"]],
+            max_minutes=60, needs_approval=False,
+        )  # fmt: skip
+
+    def granted(self, character: str, machine: str, reason: str) -> tuple[str, str]:
+        person = Person.objects.get(public_id=self.world.ids[character])
+        asked = access.make_request(actor=person, machine=self.world.ids[machine], reason=reason, minutes=240)
+        grant = access.approve(actor=self.owner, request=asked.public_id, reason="Shift lead is informed.")
+        return asked.public_id, grant.public_id
+
+    def session(self, character: str, machine: str) -> Session:
+        person = Person.objects.get(public_id=self.world.ids[character])
+        opened = remote_sessions.start_session(
+            actor=person, machine=self.world.ids[machine], key=p256(), address="198.51.100.7"
+        )
+        return opened.session
+
+    def history(self) -> None:
+        ids = self.world.ids
+        for language in LANGUAGES:
+            name = f"technician-{language}"
+            ids[f"request-{language}"], ids[f"grant-{language}"] = self.granted(name, "press3", "Order 4711: seal")
+            running = live(self.session(name, "press3"))
+            ids[f"session-{language}"] = running.public_id
+            person = Person.objects.get(public_id=ids[name])
+            ids[f"waiting-{language}"] = access.make_request(
+                actor=person, machine=ids["press4"], reason="Order 4712: drive reports fault F07", minutes=120,
+                starts_at=timezone.now() + timedelta(hours=20),
+            ).public_id  # fmt: skip
+        ids["request"], ids["grant"] = self.granted("technician", "press3", "Order 4710: pressure drops")
+        drained = live(self.session("technician", "press3"))
+        remote_sessions.drain(actor=self.owner, session=drained.public_id, reason="Shift ends")
+        ids["session-draining"] = drained.public_id
+        past = live(self.session("technician", "press3"))
+        remote_sessions.cut(actor=self.owner, session=past.public_id, reason="Wrong machine")
+        receipt(past.public_id)
+        ids["session-cut"] = past.public_id
+        cutting = live(self.session("technician", "press3"))
+        remote_sessions.cut(actor=self.owner, session=cutting.public_id, reason="Wrong machine")
+        ids["session-cutting"] = cutting.public_id
+
+
+@transaction.atomic
+def live(session: Session) -> Session:
+    """As the gateway reports it: accepted, two connections opened, one closed again."""
+    now = timezone.now()
+    session.move(SessionState.LIVE)
+    session.live_at = now
+    session.save()
+    fields: dict[str, Any] = {
+        "organisation": session.organisation.public_id, "actor": session.gateway.public_id,
+        "gateway": session.gateway.public_id, "session": session.public_id,
+    }  # fmt: skip
+    record("order.accepted", **fields, order_seq=session.order_seq)
+    for number, (name, port) in enumerate((("Registers", 502), ("Panel", 80))):
+        service = session.machine.devices.get(services__name=name).services.get(name=name)
+        stream = Stream.objects.create(
+            session=session, public_id=f"s{number}", service=service, service_id_text=service.public_id,
+            address=service.device.address, port=port, opened_at=now,
+        )  # fmt: skip
+        record("stream.opened", **fields, stream=stream.public_id, service=service.public_id, port=port)
+    stream.closed_at, stream.how, stream.to_device, stream.from_device = now, "finished", 2310, 184_320
+    stream.save()
+    record("stream.closed", **fields, stream=stream.public_id, to_device=2310, from_device=184_320, how="finished")
+    return session
+
+
+@transaction.atomic
+def receipt(session: str) -> None:
+    """What the gateway signs when the cut is done."""
+    row = Session.objects.select_related("organisation", "gateway").get(public_id=session)
+    row.receipt = record(
+        "session.ended", organisation=row.organisation.public_id, actor=row.gateway.public_id,
+        gateway=row.gateway.public_id, session=session, ending="cut", latency_ms=41,
+    )  # fmt: skip
+    row.move(SessionState.ENDED)
+    row.ending, row.ended_at, row.latency_ms = "cut", timezone.now(), 41
+    row.to_device, row.from_device = 5120, 1_250_000
+    row.save()
+
+
+def make() -> World:
+    maker = Maker()
+    maker.people()
+    maker.estate()
+    maker.rules()
+    maker.history()
+    return maker.world
