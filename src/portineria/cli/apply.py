@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""portineria apply: make plants, machines, people and rules as a file declares them; nothing is deleted."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portineria.cli import server_state
+
+if TYPE_CHECKING:
+    from portineria.control.declaration.operation import Proposal
+
+REFUSED, USAGE = 1, 2
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    server_state.configure(parser)
+    parser.add_argument("file", type=Path, metavar="FILE.toml", help="see docs/howto/example-plant.toml")
+    parser.add_argument("--yes", action="store_true", help="apply without asking")
+    parser.add_argument(
+        "--as", dest="administrator", default="", metavar="EMAIL", help="in whose name; the only administrator's"
+    )
+    parser.add_argument(
+        "--before-gateways", action="store_true", help="leave machines for later whose gateway is not enrolled yet"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    server_state.require("django", "server")
+    from portineria.control.operations import open_state
+
+    open_state(args.state)
+    # These need Django to have started.
+    from portineria.control.declaration.document import Faulty, read_declaration
+    from portineria.control.declaration.operation import carry_out, check_set_up, propose
+
+    try:
+        check_set_up()
+        declaration = read_declaration(args.file)
+        proposal = propose(declaration, administrator=args.administrator, before_gateways=args.before_gateways)
+        _show(proposal)
+        if proposal.empty:
+            print("Nothing to change.")
+            return 0
+        if not args.yes and (status := _ask()):
+            return status
+        invitations = carry_out(proposal)
+    except Faulty as error:
+        for fault in error.faults:
+            print(f"{args.file}: {_on_one_line(fault)}", file=sys.stderr)
+        print("Nothing was changed.", file=sys.stderr)
+        return USAGE
+    print("Applied.")
+    _hand_over(invitations)
+    return 0
+
+
+def _show(proposal: "Proposal") -> None:
+    sections = {
+        "To be added:": proposal.added,
+        "To be changed:": proposal.changed,
+        "Not yet (apply the file again when the gateway is enrolled):": proposal.waiting,
+        "Declared otherwise, and kept:": proposal.kept,
+        "Not in the file, left untouched:": proposal.untouched,
+    }
+    for head, texts in sections.items():
+        if texts:
+            print(head)
+            for text in texts:
+                print(f"  {_on_one_line(text)}")
+    if not proposal.empty:
+        print(f"Plants, machines and rules are entered in the name of {proposal.administrator}.")
+
+
+def _ask() -> int:
+    """0 for yes."""
+    if not sys.stdin.isatty():
+        print("Nothing was changed: add --yes to apply it.", file=sys.stderr)
+        return USAGE
+    try:
+        answer = input("Apply this? [yes/no] ").strip()
+    except EOFError:  # Ctrl-D
+        answer = ""
+    if answer != "yes":
+        print("Nothing was changed.")
+        return REFUSED
+    return 0
+
+
+def _hand_over(invitations: dict[str, str]) -> None:
+    if invitations:
+        print("Each new person sets a password, once, at their own address. Hand these over; they are not shown again:")
+    for email, address in invitations.items():
+        print(f"  {email}\n    {address}")
+
+
+def _on_one_line(text: str) -> str:
+    """A file may come from others: no control characters reach the terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""portineria connect: open local addresses that lead to a machine."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+
+from portineria.cli.account import Account, account_of
+from portineria.cli.account import configure as configure_account
+from portineria.cli.screen import as_json, news
+from portineria.core.errors import Invalid
+from portineria.dataplane.connector.connect import Connected, Wish, connected
+from portineria.dataplane.connector.door import Door
+from portineria.dataplane.connector.hint import hint, moved
+from portineria.dataplane.connector.keeper import local_time
+from portineria.dataplane.connector.text import end_text
+from portineria.process.loop import run as run_loop
+
+_GRACE_S = 3.0
+
+
+class BadCommand(Invalid):
+    code = "exec"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    configure_account(parser)
+    parser.add_argument(
+        "machine", metavar="MACHINE[/SERVICE]", help="as in `portineria machines`; all services without"
+    )
+    parser.add_argument("--port-offset", type=int, default=0, metavar="N", help="add N to every local port")
+    parser.add_argument("--nested", action="store_true", help="keep the outer TLS: for networks that inspect it")
+    parser.add_argument(
+        "--allow-opened",
+        action="store_true",
+        help="go on where a proxy decrypts the outer TLS; it cannot read the inner",
+    )
+    parser.add_argument("--json", action="store_true", help="print the addresses for programs")
+    parser.add_argument(
+        "--exec", nargs=argparse.REMAINDER, metavar="CMD", dest="command",
+        help="run a command with {address}, {port} and {machine} filled in; the session ends with it",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    account = account_of(args)
+    machine, _, service = args.machine.partition("/")
+    if args.command == []:
+        raise BadCommand("--exec needs a command")
+    wish = Wish(
+        machine, service or None, port_offset=args.port_offset, nested=args.nested, allow_opened=args.allow_opened,
+        proxy=account.server.proxy or None,
+    )  # fmt: skip
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    return run_loop(_connect(account, wish, args))
+
+
+async def _connect(account: Account, wish: Wish, args: argparse.Namespace) -> int:
+    pin = account.server.root_spki_sha256
+    async with connected(account.api, wish, pin=pin, tell=news) as line:
+        if args.command:
+            return await _run_command(fill(args.command, line.doors, line.machine.name))
+        print(as_json(_listed(line)) if args.json else _shown(line), flush=True)
+        reason = await line.session.over
+        print(end_text(reason), file=sys.stderr)
+        return 1 if reason == "cut" else 0
+
+
+def fill(command: list[str], doors: list[Door], machine: str) -> list[str]:
+    """Only these three words in braces are replaced: a command may have braces of its own. Raises BadCommand."""
+    if len(doors) > 1 and any("{address}" in word or "{port}" in word for word in command):
+        names = ", ".join(door.service.name for door in doors)
+        raise BadCommand(f"which service? Write MACHINE/SERVICE; there are: {names}")
+    values = {"{address}": doors[0].address, "{port}": str(doors[0].port), "{machine}": machine}
+    filled = []
+    for word in command:
+        for name, value in values.items():
+            word = word.replace(name, value)
+        filled.append(word)
+    return filled
+
+
+async def _run_command(command: list[str]) -> int:
+    """Its exit status; 128 + number when a signal ended it, as shells have it."""
+    try:
+        process = await asyncio.create_subprocess_exec(*command)
+    except OSError as error:
+        raise BadCommand(f"{command[0]}: {error.strerror}") from error
+    try:
+        status = await process.wait()
+    except asyncio.CancelledError:  # the terminal's Ctrl-C reaches the command too: it may end by itself
+        for end in (None, process.terminate, process.kill):
+            with contextlib.suppress(ProcessLookupError, TimeoutError):
+                if end is not None:
+                    end()
+                async with asyncio.timeout(_GRACE_S):
+                    await process.wait()
+                    break
+        raise
+    return status if status >= 0 else 128 - status
+
+
+def _shown(line: Connected) -> str:
+    machine = line.machine
+    lines = [f"Connected to {machine.name} until {local_time(line.session.ends_at)}. Ctrl-C ends it.", ""]
+    width = max(len(door.service.name) for door in line.doors)
+    for door in line.doors:
+        typed = hint(door.service.protocol, door.address, door.port)
+        lines.append(f"  {door.service.name:<{width}}  {typed}")
+        if (why := moved(door)) is not None:
+            lines.append(f"  {'':<{width}}  ({why})")
+    return "\n".join(lines)
+
+
+def _listed(line: Connected) -> dict[str, object]:
+    doors = [
+        {"service": d.service.service, "name": d.service.name, "protocol": d.service.protocol, "address": d.address,
+         "port": d.port}
+        for d in line.doors
+    ]  # fmt: skip
+    return {"session": line.session.id, "machine": line.machine.machine, "doors": doors}

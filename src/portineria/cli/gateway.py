@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""portineria gateway: enrol, run and look after the gateway on this machine."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from portineria.dataplane.gateway.settings import GatewaySettings
+    from portineria.dataplane.gateway.state import Pinned, State
+    from portineria.dataplane.gateway.status import Status
+
+DEFAULT_STATE = Path("/var/lib/portineria-gateway")
+REFUSED, USAGE, AWAY = 1, 2, 3
+STALE_S = 60.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    _enrolment(_act(acts, "enrol", "make the keys here and ask to be admitted", _enrol))
+    _act(acts, "run", "link to the relays and serve sessions until stopped", _run)
+    _act(acts, "status", "what the gateway on this machine is doing", _status)
+    repin = _act(acts, "repin", "believe another server from now on: only here, never from afar", _repin)
+    _enrolment(repin)
+    repin.add_argument("--fingerprint", help="of the new server's root, when it was told to you")
+    repin.add_argument("--yes", action="store_true", help="replace without asking")
+    reach = _act(acts, "reach", "what this gateway may ever dial", _reach)
+    reach.add_argument("change", choices=("list", "add", "remove"))
+    reach.add_argument("entries", nargs="*", metavar="NETWORK:PORTS", help="192.168.10.0/24:502,102,20000-20010")
+
+
+def _act(
+    acts: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, purpose: str,
+    act: Callable[[argparse.Namespace], int],
+) -> argparse.ArgumentParser:  # fmt: skip
+    parser = acts.add_parser(name, help=purpose, description=purpose)
+    parser.add_argument("--state", type=Path, default=DEFAULT_STATE, metavar="DIR", help="default: %(default)s")
+    parser.set_defaults(do=act)
+    return parser
+
+
+def _enrolment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", help="of the server, as the console shows it")
+    parser.add_argument("code", help="of the enrolment, from the console; its secret part is never sent")
+    parser.add_argument("--name", help="proposed to the console")
+    parser.add_argument("--proxy", help="http://[user:password@]host:port, or none; the surroundings' when left out")
+    parser.add_argument(
+        "--reach", action="append", default=[], metavar="NETWORK:PORTS", help="may be dialled; may be repeated"
+    )
+    parser.add_argument("--no-wait", action="store_true", help="do not wait for admission; `run` goes on asking")
+    parser.add_argument("--loopback-devices", action="store_true", help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    status: int = args.do(args)
+    return status
+
+
+# -- enrolment -------------------------------------------------------------------------------------------------
+
+
+def _enrol(args: argparse.Namespace) -> int:
+    from portineria.dataplane.gateway.enrol import enrol
+    from portineria.dataplane.gateway.state import State
+
+    state = State(args.state)
+    state.lock()
+    try:
+        settings = _keep_settings(state, args)
+        pinned = enrol(state, args.url, args.code, name=settings.name, proxy=settings.proxy)
+        _widen(state, args.reach)
+        _introduce(state, pinned)
+        return 0 if args.no_wait else _wait_for_admission(state, pinned, settings)
+    finally:
+        state.unlock()
+
+
+def _keep_settings(state: "State", args: argparse.Namespace) -> "GatewaySettings":
+    """What was given on the command line stays for `run`."""
+    import msgspec
+
+    from portineria.dataplane.gateway.__main__ import load_settings
+    from portineria.process.settings import write_settings
+
+    given = {name: getattr(args, name) for name in ("name", "proxy") if getattr(args, name) is not None}
+    if args.loopback_devices:
+        given["loopback_devices"] = True
+    settings = msgspec.structs.replace(load_settings(state), **given)
+    if given or not state.settings.exists():
+        write_settings(state.settings, settings)
+    return settings
+
+
+def _widen(state: "State", entries: list[str]) -> None:
+    from portineria.dataplane.gateway.reach import read_reach, read_reach_argument, write_reach
+
+    known = read_reach(state.reach)
+    added = tuple(read_reach_argument(entry) for entry in entries)
+    write_reach(state.reach, known + tuple(entry for entry in added if entry not in known))
+
+
+def _introduce(state: "State", pinned: "Pinned") -> None:
+    from portineria.wire.certificate import fingerprint, spki_sha256
+
+    own = spki_sha256(state.load_keys().tls.public_key())
+    print(f"Gateway {pinned.trust.gateway}")
+    print(f"Fingerprint of this gateway: {fingerprint(own)}")
+    print(f"Fingerprint of the server's root, pinned from now on: {fingerprint(pinned.root_spki_sha256)}")
+    print("Compare the first one with the console, then admit the gateway there.", flush=True)
+
+
+def _wait_for_admission(state: "State", pinned: "Pinned", settings: "GatewaySettings") -> int:
+    from portineria.core.errors import Unavailable
+    from portineria.dataplane.gateway.enrol import ask_certificate
+
+    keys = state.load_keys()
+    while True:
+        try:
+            answer = ask_certificate(state, pinned, keys, name=settings.name, at_ms=0, proxy=settings.proxy)
+        except Unavailable as error:
+            print(f"The server does not answer ({error}); trying again.", file=sys.stderr)
+        else:
+            if answer.state == "admitted":
+                print("Admitted. Start it with `portineria gateway run`, or the systemd unit.")
+                return 0
+            if answer.state != "waiting":
+                print(f"The console has {answer.state} this gateway.", file=sys.stderr)
+                return REFUSED
+        time.sleep(settings.admission_s)
+
+
+def _repin(args: argparse.Namespace) -> int:
+    from portineria.dataplane.gateway.enrol import prepare
+    from portineria.dataplane.gateway.state import State
+    from portineria.wire.certificate import fingerprint
+
+    state = State(args.state)
+    state.lock()
+    try:
+        old = state.load_pinned()
+        print(f"Pinned until now:  {fingerprint(old.root_spki_sha256)}  ({old.trust.gateway})")
+        if not args.yes and not sys.stdin.isatty():
+            print("Nothing was changed: add --yes to replace it.", file=sys.stderr)
+            return USAGE
+        settings = _keep_settings(state, args)
+        prepared, new = prepare(state, args.url, args.code, name=settings.name, proxy=settings.proxy)
+        shown = fingerprint(new.root_spki_sha256)
+        print(f"From now on:       {shown}  ({new.trust.gateway})")
+        if args.fingerprint and args.fingerprint.replace(" ", "").lower() != shown.replace(" ", ""):
+            print("That is not the fingerprint you gave. Nothing was changed.", file=sys.stderr)
+            return REFUSED
+        if not args.yes and input("Replace it? Sessions and links of the old server end. [yes/no] ") != "yes":
+            print("Nothing was changed.")
+            return REFUSED
+        state.replace_with(prepared)
+        _widen(state, args.reach)
+        _introduce(state, new)
+        return 0 if args.no_wait else _wait_for_admission(state, new, settings)
+    finally:
+        state.unlock()
+
+
+# -- running ---------------------------------------------------------------------------------------------------
+
+
+def _run(args: argparse.Namespace) -> int:
+    from portineria.dataplane.gateway.__main__ import main
+
+    return main(str(args.state))
+
+
+def _status(args: argparse.Namespace) -> int:
+    from portineria.dataplane.gateway.clock import boot_s
+    from portineria.dataplane.gateway.state import State
+    from portineria.dataplane.gateway.status import read_status
+    from portineria.wire.certificate import fingerprint, spki_sha256
+
+    state = State(args.state)
+    pinned = state.load_pinned()
+    print(f"Gateway      {pinned.trust.gateway}")
+    print(f"Fingerprint  {fingerprint(spki_sha256(state.load_keys().tls.public_key()))}")
+    print(f"Root         {fingerprint(pinned.root_spki_sha256)}")
+    status = read_status(state.status)
+    age_s = boot_s() - status.boot_s if status else STALE_S
+    if status is None or not state.in_use:
+        print("Process      not running: `portineria gateway run`, or systemctl start portineria-gateway")
+        return AWAY
+    stuck = "" if 0 <= age_s < STALE_S else f", has said nothing for {round(age_s)} s"
+    print(f"Process      running, pid {status.pid}, version {status.version}{stuck}")
+    _print_status(status)
+    return 0 if status.links else AWAY
+
+
+def _print_status(status: "Status") -> None:
+    print(f"Admission    {status.admission}")
+    print(f"Time         {_moment(status.time)}")
+    print(f"Certificate  until {_moment(status.certificate_ends_ms)}")
+    for link in status.links:
+        opened = f", opened by {link.opened_by}" if link.opened_by else ""
+        print(f"Link         {link.relay}, up for {link.since_s} s{opened}")
+    for relay, fault in status.link_faults.items():
+        print(f"No link      {relay}: {fault}")
+    for session in status.sessions:
+        what = f"{session.state}, {session.streams} streams, {session.seconds_left} s left"
+        print(f"Session      {session.session}, {what}")
+    full = ", FULL: nothing new is begun" if status.full else ""
+    print(f"Events       {status.events_waiting} waiting, {status.events_bytes} bytes{full}")
+    if status.reach_fault:
+        print(f"Reach list   cannot be read, so nothing may be dialled: {status.reach_fault}")
+
+
+def _moment(unix_ms: int) -> str:
+    if not unix_ms:
+        return "not known yet"
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(sep=" ", timespec="seconds")
+
+
+def _reach(args: argparse.Namespace) -> int:
+    from portineria.dataplane.gateway.reach import read_reach, read_reach_argument, write_reach
+    from portineria.dataplane.gateway.state import State
+
+    state = State(args.state)
+    known = read_reach(state.reach)
+    named = [read_reach_argument(entry) for entry in args.entries]
+    if args.change == "remove":
+        missing = [str(entry) for entry in named if entry not in known]
+        if missing:
+            print(f"not in the list: {', '.join(missing)}", file=sys.stderr)
+            return REFUSED
+        known = tuple(entry for entry in known if entry not in named)
+    elif args.change == "add":
+        known += tuple(entry for entry in named if entry not in known)
+    if args.change != "list":
+        write_reach(state.reach, known)
+        state.hand_over()
+    for entry in known:
+        print(entry)
+    if not known:
+        print("The list is empty: this gateway may dial nothing.")
+    return 0

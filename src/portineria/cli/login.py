@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""portineria login: sign in to a server with the browser."""
+
+import argparse
+import asyncio
+import socket
+import sys
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from portineria.cli.account import add_state, store_of
+from portineria.core.errors import NotFound
+from portineria.dataplane.connector.api import Api
+from portineria.dataplane.connector.login import Attempt, SignedIn, wait_for_code
+from portineria.dataplane.connector.state import BadUrl, Store, origin
+from portineria.process.loop import run as run_loop
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", nargs="?", help="the server, as in the address line of the browser; the last one again")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address to open")
+    parser.add_argument("--ca", type=Path, help="certificate (PEM) that signed the server's, when the system lacks it")
+    parser.add_argument("--proxy", help="http://[user:password@]host:port, or none; the surroundings' when left out")
+    add_state(parser)
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    url: str
+    ca: str
+    proxy: str
+
+
+def run(args: argparse.Namespace) -> int:
+    store = store_of(args)
+    server = _server(args, store)
+    signed_in = run_loop(_sign_in(server, browser=not args.no_browser))
+    kept = msgspec.structs.replace(signed_in.server, ca=server.ca, proxy=server.proxy)
+    store.save(kept, signed_in.key, signed_in.token)
+    print(f"Signed in to {server.url} as {kept.person}.")
+    return 0
+
+
+def _server(args: argparse.Namespace, store: Store) -> _Server:
+    """What was given before is kept unless given anew."""
+    try:
+        before = store.server(args.url)
+    except NotFound:
+        if args.url is None:
+            raise
+        before = None
+    ca = str(args.ca.resolve()) if args.ca else before.ca if before else ""
+    if ca and not Path(ca).is_file():
+        raise BadUrl(f"there is no file {ca}")
+    url = before.url if before else origin(args.url)
+    return _Server(url, ca, args.proxy or (before.proxy if before else ""))
+
+
+async def _sign_in(server: _Server, *, browser: bool) -> SignedIn:
+    attempt = Attempt(server.url, socket.gethostname())
+
+    async def opened(address: str) -> None:
+        print(f"Sign in with your browser:\n\n    {address}\n", flush=True)
+        if browser and not await asyncio.to_thread(webbrowser.open, address):
+            print("No browser could be started here; open the address yourself.", file=sys.stderr)
+
+    code = await wait_for_code(attempt, opened)
+    return await asyncio.to_thread(
+        attempt.redeem,
+        code,
+        lambda credential: Api(server.url, ca=server.ca, proxy=server.proxy, credential=credential),
+    )

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""portineria request: ask the owner for access to a machine."""
+
+import argparse
+import sys
+import time
+from datetime import datetime
+from urllib.parse import quote
+
+import msgspec
+
+from portineria.cli.account import account_of
+from portineria.cli.account import configure as configure_account
+from portineria.cli.screen import as_json
+from portineria.core.errors import Unavailable
+from portineria.dataplane.connector.api import Api
+from portineria.dataplane.connector.connect import Machine
+
+_POLL_S = 2.0
+
+
+class Request(msgspec.Struct):
+    request: str
+    state: str
+    reason: str | None = None
+    starts_at: str | None = None
+    minutes: int | None = None
+    grant: str | None = None
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    configure_account(parser)
+    parser.add_argument("machine", help="its name or id, as in `portineria machines`")
+    parser.add_argument("--reason", required=True, help="the owner reads it, and it is kept")
+    parser.add_argument("--minutes", type=int, default=60, help="for how long; 60 when left out")
+    parser.add_argument("--start", type=_moment, metavar="ISO", help="e.g. 2026-11-23T08:00; now when left out")
+    parser.add_argument("--wait", action="store_true", help="until the owner has decided")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _moment(text: str) -> datetime:
+    """Without a zone it is this computer's."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time like 2026-11-23T08:00") from error
+
+
+def run(args: argparse.Namespace) -> int:
+    api = account_of(args).api
+    machine = api.call("GET", f"/api/v1/machines/{quote(args.machine, safe='')}", Machine)
+    wanted = {
+        "machine": machine.machine,
+        "reason": args.reason,
+        "starts_at": args.start.isoformat() if args.start else None,
+        "minutes": args.minutes,
+    }
+    made = api.call("POST", "/api/v1/requests", Request, wanted)
+    if args.wait:
+        if not args.json:
+            print(f"{made.request} is with the owner of {machine.name}; waiting.", file=sys.stderr, flush=True)
+        made = _decided(api, made)
+    print(as_json(made) if args.json else f"{made.request}: {made.state}")
+    return 0 if made.state in ("pending", "approved") else 1
+
+
+def _decided(api: Api, made: Request) -> Request:
+    while made.state == "pending":
+        time.sleep(_POLL_S)
+        try:
+            made = api.call("GET", f"/api/v1/requests/{made.request}", Request)
+        except Unavailable:  # the request stands; the answer can wait
+            continue
+    return made
