@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Somebody of the plant changes something, in a process of their own: ``STATE ACT [WORD …]``; prints JSON."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def drain_seconds(machine: str, seconds: str) -> Any:
+    from portineria.control.estate.services import change_machine
+
+    return change_machine(actor=_owner(), machine=_machine(machine), drain_s=int(seconds)).drain_s
+
+
+def revoke_grants(machine: str) -> Any:
+    from portineria.control.access.queries import live_grants
+    from portineria.control.access.services import revoke
+
+    found = [grant.public_id for grant in live_grants(_owner()) if grant.machine.name == machine]
+    for grant in found:
+        revoke(actor=_owner(), grant=grant, reason="work is done")
+    return found
+
+
+def set_supplier(name: str, enabled: str) -> Any:
+    from portineria.control.identity.queries import suppliers
+    from portineria.control.identity.services import set_supplier_enabled
+
+    supplier = next(row for row in suppliers(_owner()) if row.name == name)
+    set_supplier_enabled(actor=_owner(), supplier=supplier.public_id, enabled=enabled == "yes", reason="test")
+    return supplier.public_id
+
+
+def chain(*_: str) -> Any:
+    """How many events the organisation's chain has; raises when it is broken."""
+    from portineria.control.audit.services import verify_chain
+
+    return verify_chain(_owner().memberships.get().organisation.public_id)
+
+
+def events(session: str) -> Any:
+    from portineria.control.audit import queries
+
+    return [event.code for event in queries.events(_owner(), session=session)][::-1]
+
+
+def _owner() -> Any:
+    from portineria.control.identity.models import Person
+
+    return Person.objects.get(email="owner@example.com")
+
+
+def _machine(name: str) -> str:
+    from portineria.control.estate.queries import machines
+
+    return next(str(row.public_id) for row in machines(_owner()) if row.name == name)
+
+
+def main(state: str, what: str, *words: str) -> None:
+    from portineria.control.operations import open_state
+
+    open_state(Path(state))
+    acts: dict[str, Callable[..., Any]] = {
+        act.__name__: act for act in (drain_seconds, revoke_grants, set_supplier, chain, events)
+    }
+    sys.stdout.write(json.dumps(acts[what](*words)) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
