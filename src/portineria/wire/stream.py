@@ -74,10 +74,10 @@ class End(_Control, frozen=True, tag="end"):
 
 
 class Notice(_Control, frozen=True, tag="notice"):
-    """gateway → connector: the permission drains; what runs ends in ``seconds_left``."""
+    """gateway → connector: the permission drains; what runs ends in ``seconds_left``. None: the drain was lifted."""
 
     reason: Annotated[str, Meta(max_length=64)]
-    seconds_left: Annotated[int, Meta(ge=0)]
+    seconds_left: Annotated[int, Meta(ge=0)] | None
 
 
 Control = Hello | Open | Refuse | Reset | End | Notice
@@ -135,6 +135,13 @@ def data_head(offset: int, length: int) -> bytes:
     return _DATA_HEAD.pack(_DATA, _OFFSET.size + length, offset)
 
 
+def _content_length(length: int) -> int:
+    """Of a DATA frame whose head says ``length``."""
+    if not _OFFSET.size < length <= _OFFSET.size + DATA_BYTES:
+        raise BadStream(f"DATA of {length} bytes")
+    return length - _OFFSET.size
+
+
 class FrameReader:
     """One per leg and direction. Content of DATA is handed on in pieces, without waiting for the whole frame."""
 
@@ -154,8 +161,12 @@ class FrameReader:
                 self._left -= len(piece)
                 self._offset += len(piece)
                 at += len(piece)
-                continue
-            at += self._take_head(data, at, frames)
+            elif not self._head and end - at >= DATA_OVERHEAD and data[at] == _DATA:
+                _, length, self._offset = cast(tuple[int, int, int], _DATA_HEAD.unpack_from(data, at))
+                self._left = _content_length(length)
+                at += DATA_OVERHEAD
+            else:
+                at += self._take_head(data, at, frames)
         return frames
 
     def _take_head(self, data: memoryview, at: int, frames: list[Frame]) -> int:
@@ -182,8 +193,7 @@ class FrameReader:
             return _HEAD.size
         kind, length = cast(tuple[int, int], _HEAD.unpack_from(self._head))
         if kind == _DATA:
-            if not _OFFSET.size < length <= _OFFSET.size + DATA_BYTES:
-                raise BadStream(f"DATA of {length} bytes")
+            _content_length(length)
             return _DATA_HEAD.size
         limit = CONTROL_BYTES if kind == _CONTROL else _OFFSET.size if kind in (_ACK, _EOF) else 0
         if kind not in (_ACK, _EOF, _PING, _PONG, _CONTROL) or length > limit:

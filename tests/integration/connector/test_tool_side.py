@@ -136,12 +136,12 @@ async def replaced_after(pair: WirePair, count: int) -> None:
 
 
 async def test_legs_lost_again_and_again_lose_and_repeat_no_byte(pair: WirePair) -> None:
-    there, back = os.urandom(24 * MEBIBYTE), os.urandom(24 * MEBIBYTE)
+    there, back = os.urandom(48 * MEBIBYTE), os.urandom(48 * MEBIBYTE)
     moving = asyncio.gather(read_all(pair.device), read_all(pair.tool), send(pair.tool, there), send(pair.device, back))
     chance = random.Random(7)
     async with asyncio.timeout(60):
         for _ in range(6):
-            await replaced_after(pair, chance.randrange(MEBIBYTE, 3 * MEBIBYTE))
+            await replaced_after(pair, chance.randrange(MEBIBYTE, 2 * MEBIBYTE))
         at_device, at_tool, *_ = await moving
         assert await pair.connector.over == "finished"
     assert hashlib.sha256(at_device).digest() == hashlib.sha256(there).digest()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import cast
 
 from portineria.core.errors import ProtocolError
-from portineria.dataplane.aio.tls import HANDSHAKE_S, TlsLayer, Truncated
+from portineria.dataplane.aio.tls import HANDSHAKE_S, Pieces, TlsLayer, Truncated
 
 RECEIVE_BYTES = 1 << 17
 WRITE_HIGH, WRITE_LOW = 1 << 20, 1 << 18  # of ciphertext waiting for the kernel, per leg
@@ -38,12 +38,12 @@ class Channel(asyncio.BufferedProtocol):
         self._buffer = bytearray(RECEIVE_BYTES)
         self._view = memoryview(self._buffer)
         self._handshaken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._early: list[bytes] = []
+        self._early: Pieces = []
         self._error: Exception | None = None
         self._goodbye: asyncio.TimerHandle | None = None
         self.writable = True
         self.closed, self._leaving = False, False
-        self.on_data: Callable[[list[bytes]], None] | None = None
+        self.on_data: Callable[[Pieces], None] | None = None
         self.on_lost: Callable[[Exception | None], None] | None = None
         self.on_writable: Callable[[], None] | None = None
         self.last_received = 0.0
@@ -74,7 +74,7 @@ class Channel(asyncio.BufferedProtocol):
             raise
         return inner
 
-    def begin(self, on_data: Callable[[list[bytes]], None], on_lost: Callable[[Exception | None], None]) -> None:
+    def begin(self, on_data: Callable[[Pieces], None], on_lost: Callable[[Exception | None], None]) -> None:
         """From now on deliver: first what came with the handshake."""
         self.on_data, self.on_lost = on_data, on_lost
         early, self._early = self._early, []

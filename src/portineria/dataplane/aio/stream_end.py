@@ -6,11 +6,13 @@ outcome once.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from portineria.core.errors import ProtocolError
 from portineria.dataplane.aio.channel import Channel
+from portineria.dataplane.aio.tls import Pieces
 from portineria.wire.stream import (
     DATA_BYTES,
     DATA_OVERHEAD,
@@ -39,7 +41,8 @@ from portineria.wire.stream import (
 _SLACK = 1 << 18  # what a local socket may still hold and count as taken: it keeps the socket busy between two ACKs
 _ACK_EVERY = WINDOW // 16
 _ACK_WITHIN_S = 0.02  # a lone small answer is acknowledged together with its successors
-_COPY_BELOW = DATA_BYTES // 2  # a mostly empty read buffer is not kept for its few bytes
+_FRAME_BYTES = DATA_BYTES  # head included, so that a full frame fills sixteen TLS records exactly
+_COPY_BELOW = _FRAME_BYTES // 2  # a buffer that is mostly empty is not kept for its few bytes
 PING_S, DEAD_S = 5.0, 15.0
 # What a connector may say of its own end. At the gateway a reason is evidence: it must not claim a cut or a good end.
 _FROM_CONNECTOR = frozenset({"tool.reset", "hold.expired", "protocol"})
@@ -63,9 +66,20 @@ class Local(Protocol):
         """At once, with a reset: what is unsent never arrives."""
 
 
+class _Shared(threading.local):
+    """The buffer of all local sockets of one event loop: a thousand idle connections would keep 256 MB of their own."""
+
+    buffer: bytearray | None = None
+
+
+_SHARED = _Shared()
+
+
 def read_buffer() -> bytearray:
-    """For one read of a local socket; read into it behind DATA_OVERHEAD, then give it to ``local_data``."""
-    return bytearray(DATA_OVERHEAD + DATA_BYTES)
+    """For one read of a local socket; read into it behind DATA_OVERHEAD, then give it to ``local_data`` at once."""
+    if _SHARED.buffer is None:
+        _SHARED.buffer = bytearray(_FRAME_BYTES)
+    return _SHARED.buffer
 
 
 class Acknowledgements:
@@ -190,7 +204,7 @@ class StreamEnd:
         self._gate()
         self._on_leg_lost()
 
-    def _leg_data(self, pieces: list[bytes]) -> None:
+    def _leg_data(self, pieces: Pieces) -> None:
         try:
             for piece in pieces:
                 if self.over is None:  # what follows RESET in the same read must not reach the local socket
@@ -247,20 +261,18 @@ class StreamEnd:
 
     # -- the local socket ------------------------------------------------------------------------------------
 
-    def local_data(self, buffer: bytearray, count: int) -> bytearray:
-        """``count`` bytes were read into ``buffer`` behind DATA_OVERHEAD. Return the buffer for the next read."""
-        offset = self._out.offset
-        head = data_head(offset, count)
+    def local_data(self, buffer: bytearray, count: int) -> None:
+        """``count`` bytes were read into ``buffer`` behind DATA_OVERHEAD. The buffer is ours or reused from now on."""
+        head = data_head(self._out.offset, count)
         if count >= _COPY_BELOW:
+            _SHARED.buffer = None
             buffer[:DATA_OVERHEAD] = head
-            frame, following = memoryview(buffer)[: DATA_OVERHEAD + count], read_buffer()
+            frame = memoryview(buffer)[: DATA_OVERHEAD + count]
         else:
             frame = memoryview(head + memoryview(buffer)[DATA_OVERHEAD : DATA_OVERHEAD + count])
-            following = buffer
         self._out.push(frame[DATA_OVERHEAD:])
         self._write(frame)
         self._gate()
-        return following
 
     def local_eof(self) -> None:
         if not self._out.ended and self.over is None:

@@ -10,6 +10,7 @@ No context looks at the wall clock: a gateway may believe it is 1970 (WIRE 10). 
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -20,7 +21,11 @@ from portineria.wire.leg import END_TO_END_ALPN, LEG_ALPN, LINK_ALPN
 
 HANDSHAKE_S = 5.0
 _RECORD = 16384
+_MUCH = 4 * _RECORD
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, openssl/x509_vfy.h; the ssl module has no name for it
+
+
+Pieces = list[bytes | memoryview]  # of plaintext, in order
 
 
 class BadTls(ProtocolError):
@@ -95,16 +100,22 @@ class TlsLayer:
     def feed(self, ciphertext: bytes | memoryview) -> None:
         self._incoming.write(ciphertext)
 
-    def read(self) -> list[bytes]:
-        """All plaintext that is there, one piece per record; notes the other side's goodbye."""
-        pieces: list[bytes] = []
+    def read(self) -> Pieces:
+        """All plaintext that is there; notes the other side's goodbye.
+
+        Little comes as a piece per record, much as one piece: whoever passes it on needs one call instead of many.
+        """
+        pieces: Pieces = []
         try:
-            while True:
+            if self._incoming.pending >= _MUCH:
+                self._read_much(pieces)
+            while not self.peer_closed:
                 piece = self._object.read(_RECORD)
-                if not piece:
-                    self.peer_closed = True
-                    break
-                pieces.append(piece)
+                self.peer_closed = not piece
+                if piece:
+                    pieces.append(piece)
+                    if not self._incoming.pending:
+                        break  # as the next read would say, at the price of an exception for each small answer
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
@@ -112,6 +123,16 @@ class TlsLayer:
         except ssl.SSLError as error:
             raise BadTls(str(error.reason or error)) from error
         return pieces
+
+    def _read_much(self, pieces: Pieces) -> None:
+        """Into one block; whatever ends the reading is met again by the next read."""
+        block = memoryview(bytearray(self._incoming.pending + _RECORD))  # and the rest of a record begun before
+        filled = 0
+        try:
+            while filled < len(block) and (count := cast(int, self._object.read(_RECORD, block[filled:]))):
+                filled += count
+        finally:
+            pieces.append(block[:filled])
 
     def write(self, plaintext: bytes | bytearray | memoryview) -> None:
         try:

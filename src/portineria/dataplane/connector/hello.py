@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from portineria.core.errors import Denied, ProtocolError
 from portineria.dataplane.aio.channel import Channel
 from portineria.dataplane.aio.stream_end import StreamEnd
+from portineria.dataplane.aio.tls import Pieces
 from portineria.wire.stream import BadStream, Frame, FrameReader, Hello, Open, Refuse, encode_control
 
 ANSWER_S = 20.0  # the gateway gives order and lease 5 s to arrive, and the device 10 s to answer
@@ -44,7 +45,7 @@ class _Answer:
         self.frames: list[Frame] = []
         self.first: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
 
-    def data(self, pieces: list[bytes]) -> None:
+    def data(self, pieces: Pieces) -> None:
         try:
             for piece in pieces:
                 self.frames += self.reader.receive(memoryview(piece))

@@ -16,6 +16,7 @@ from portineria.core.errors import ProtocolError, Unavailable
 from portineria.dataplane.aio.channel import Channel
 from portineria.dataplane.aio.leg import LegRefused, Way, dial_leg
 from portineria.dataplane.aio.task import Tasks
+from portineria.dataplane.aio.tls import Pieces
 from portineria.dataplane.connector.admission import Admission
 from portineria.wire.leg import Challenge, ConnectorLeg, prove
 from portineria.wire.statement import RelayAddress
@@ -139,7 +140,7 @@ class Legs:
             self._set_ready(leg)
 
     def _set_ready(self, leg: Channel) -> None:
-        def spoke(_pieces: list[bytes]) -> None:
+        def spoke(_pieces: Pieces) -> None:
             leg.abort()  # nobody may speak before HELLO
 
         def lost(_error: Exception | None) -> None:

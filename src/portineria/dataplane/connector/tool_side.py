@@ -14,6 +14,7 @@ from portineria.wire.stream import DATA_OVERHEAD
 # StreamEnd counts up to 256 KiB that the kernel has not taken as taken. Beyond that it must hear when they are: the
 # high mark lies below, so that nothing waits for a call that does not come.
 _HIGH, _LOW = 1 << 17, 1 << 16
+_JOIN_BELOW = 1 << 16  # event loops make one call of the kernel for each piece
 
 
 class ToolSide(asyncio.BufferedProtocol):
@@ -24,8 +25,7 @@ class ToolSide(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._stream: StreamEnd | None = None
         self._on_gone = on_gone
-        self._buffer = read_buffer()
-        self._early, self._early_end = 0, False
+        self._early, self._early_end = bytearray(), False
         self.gone = False
 
     async def start(self) -> None:
@@ -40,7 +40,8 @@ class ToolSide(asyncio.BufferedProtocol):
         """From now on what the tool says goes into ``stream``."""
         self._stream = stream
         if self._early:
-            self._buffer = stream.local_data(self._buffer, self._early)
+            stream.local_data(self._early, len(self._early) - DATA_OVERHEAD)
+            self._early = bytearray()
         if self._early_end:
             stream.local_eof()
         self.resume_reading()
@@ -52,14 +53,14 @@ class ToolSide(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=_HIGH, low=_LOW)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return memoryview(self._buffer)[DATA_OVERHEAD:]
+        return memoryview(read_buffer())[DATA_OVERHEAD:]
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._stream is None:
-            self._early = nbytes
+            self._early = read_buffer()[: DATA_OVERHEAD + nbytes]
             self.pause_reading()
         elif self._stream.over is None:
-            self._buffer = self._stream.local_data(self._buffer, nbytes)
+            self._stream.local_data(read_buffer(), nbytes)
 
     def eof_received(self) -> bool:
         if self._stream is None:
@@ -86,8 +87,12 @@ class ToolSide(asyncio.BufferedProtocol):
         return 0 if self._transport is None or self.gone else self._transport.get_write_buffer_size()
 
     def write(self, pieces: list[memoryview]) -> None:
-        if self._open is not None:
-            self._open.writelines(pieces)
+        if (transport := self._open) is None:
+            return
+        if len(pieces) > 1 and sum(map(len, pieces)) < _JOIN_BELOW:
+            pieces = [memoryview(b"".join(pieces))]
+        for piece in pieces:
+            transport.write(piece)
 
     def write_eof(self) -> None:
         if (transport := self._open) is not None:

@@ -69,7 +69,6 @@ class DeviceSocket:
         self._waiting: deque[memoryview] = deque()
         self._small = bytearray()  # the end of the queue
         self._unsent = 0
-        self._buffer = read_buffer()
         self._reading = self._writing = self._eof = self._closing = False
         self.closed = False
 
@@ -200,14 +199,15 @@ class DeviceSocket:
         if not self._permitted():
             return False
         try:
-            count = self._sock.recv_into(memoryview(self._buffer)[DATA_OVERHEAD:])
+            buffer = read_buffer()
+            count = self._sock.recv_into(memoryview(buffer)[DATA_OVERHEAD:])
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:
             self._lost()
             return False
         if count:
-            self._buffer = self._stream.local_data(self._buffer, count)
+            self._stream.local_data(buffer, count)
         else:
             self.pause_reading()
             self._stream.local_eof()

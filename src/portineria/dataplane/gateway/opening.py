@@ -5,6 +5,7 @@ import asyncio
 
 from portineria.core.errors import ProtocolError
 from portineria.dataplane.aio.channel import Channel
+from portineria.dataplane.aio.tls import Pieces
 from portineria.wire.stream import BadStream, Data, Frame, FrameReader, Hello, Refuse, encode_control
 
 EARLY_BYTES = 64 << 10  # an honest connector waits for OPEN; this much is borne, not kept for long
@@ -29,7 +30,7 @@ class Opening:
         """Raises LegGone, or ProtocolError for another first frame."""
         return await self._hello
 
-    def _data(self, pieces: list[bytes]) -> None:
+    def _data(self, pieces: Pieces) -> None:
         try:
             for piece in pieces:
                 self._take(self.reader.receive(memoryview(piece)))
