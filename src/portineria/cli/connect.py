@@ -61,11 +61,11 @@ async def _connect(account: Account, wish: Wish, args: argparse.Namespace) -> in
     pin = account.server.root_spki_sha256
     async with connected(account.api, wish, pin=pin, tell=news) as line:
         if args.command:
-            return await _run_command(fill(args.command, line.doors, line.machine.name))
+            return await _run_command(fill(args.command, line.doors, line.machine_name))
         print(as_json(_listed(line)) if args.json else _shown(line), flush=True)
         reason = await line.session.over
         print(end_text(reason), file=sys.stderr)
-        return 1 if reason == "cut" else 0
+        return 1 if reason in ("cut", "relay.closed", "unproven") else 0
 
 
 def fill(command: list[str], doors: list[Door], machine: str) -> list[str]:
@@ -103,8 +103,7 @@ async def _run_command(command: list[str]) -> int:
 
 
 def _shown(line: Connected) -> str:
-    machine = line.machine
-    lines = [f"Connected to {machine.name} until {local_time(line.session.ends_at)}. Ctrl-C ends it.", ""]
+    lines = [f"Connected to {line.machine_name} until {local_time(line.session.ends_at)}. Ctrl-C ends it.", ""]
     width = max(len(door.service.name) for door in line.doors)
     for door in line.doors:
         typed = hint(door.service.protocol, door.address, door.port)
@@ -120,4 +119,4 @@ def _listed(line: Connected) -> dict[str, object]:
          "port": d.port}
         for d in line.doors
     ]  # fmt: skip
-    return {"session": line.session.id, "machine": line.machine.machine, "doors": doors}
+    return {"session": line.session.id, "machine": line.machine, "doors": doors}

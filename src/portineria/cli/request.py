@@ -5,7 +5,6 @@ import argparse
 import sys
 import time
 from datetime import datetime
-from urllib.parse import quote
 
 import msgspec
 
@@ -13,7 +12,7 @@ from portineria.cli.account import account_of
 from portineria.cli.account import configure as configure_account
 from portineria.cli.screen import as_json
 from portineria.core.errors import Unavailable
-from portineria.dataplane.connector.api import Api
+from portineria.dataplane.connector.api import Api, segment
 from portineria.dataplane.connector.connect import Machine
 
 _POLL_S = 2.0
@@ -48,7 +47,7 @@ def _moment(text: str) -> datetime:
 
 def run(args: argparse.Namespace) -> int:
     api = account_of(args).api
-    machine = api.call("GET", f"/api/v1/machines/{quote(args.machine, safe='')}", Machine)
+    machine = api.call("GET", f"/api/v1/machines/{segment(args.machine)}", Machine)
     wanted = {
         "machine": machine.machine,
         "reason": args.reason,

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from portineria.dataplane.aio.channel import Channel
-from portineria.dataplane.aio.tls import TlsLayer, inner_context
+from portineria.dataplane.aio.tls import Pieces, TlsLayer, inner_context
 from portineria.wire.certificate import ISSUERS, issue, make_issuer, make_root
 
 WAIT_S = 10.0
@@ -96,7 +96,7 @@ class Heard:
         self.lost: list[Exception | None] = []
         channel.begin(self._on_data, self.lost.append)
 
-    def _on_data(self, pieces: list[bytes]) -> None:
+    def _on_data(self, pieces: Pieces) -> None:
         for piece in pieces:
             self.data += piece
 

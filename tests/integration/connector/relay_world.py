@@ -25,7 +25,7 @@ from portineria.dataplane.aio.channel import Channel
 from portineria.dataplane.aio.leg import Way, dial_leg, reach
 from portineria.dataplane.aio.stream_end import StreamEnd
 from portineria.dataplane.aio.task import Tasks, until
-from portineria.dataplane.aio.tls import inner_context
+from portineria.dataplane.aio.tls import Pieces, inner_context
 from portineria.dataplane.connector.api import decode, encode
 from portineria.dataplane.connector.tool_side import ToolSide
 from portineria.dataplane.relay.door import Door
@@ -111,7 +111,7 @@ class ScriptedGateway:
         self.legs += 1
         reader, first = FrameReader(), asyncio.get_running_loop().create_future()
 
-        def data(pieces: list[bytes]) -> None:
+        def data(pieces: Pieces) -> None:
             for piece in pieces:
                 for frame in reader.receive(memoryview(piece)):
                     first.set_result(frame)
@@ -226,6 +226,8 @@ class World:
         certificates = self.certificates
         return {
             "session": SESSION,
+            "machine": MACHINE,
+            "machine_name": "Press 3",
             "certificate": encode(certificates.leaf("session", SESSION, public).public_bytes(Encoding.DER)),
             "trust": {
                 "root": encode(certificates.root.public_bytes(Encoding.DER)),

@@ -40,7 +40,7 @@ class Outer:
             raise Truncated("the connection ended during set-up")
         self.layer.feed(data)
 
-    async def send(self, frame: bytes) -> None:
+    async def send(self, frame: bytes | memoryview) -> None:
         self.layer.write(frame)
         await self.flush()
 

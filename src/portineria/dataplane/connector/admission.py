@@ -62,6 +62,8 @@ class SessionAnswer(msgspec.Struct):
     """POST /api/v1/sessions; bytes are base64url."""
 
     session: str
+    machine: str
+    machine_name: str
     certificate: str
     trust: TrustAnswer
     gateway: str

@@ -11,8 +11,8 @@ import msgspec
 from portineria.core.errors import Invalid
 from portineria.dataplane.aio.dial import proxy_for
 from portineria.dataplane.aio.leg import Way
-from portineria.dataplane.connector.admission import Admission, ServiceAnswer, SessionAnswer, admit, session_key
-from portineria.dataplane.connector.api import Api, segment
+from portineria.dataplane.connector.admission import ServiceAnswer, SessionAnswer, admit, session_key
+from portineria.dataplane.connector.api import Api
 from portineria.dataplane.connector.door import Door, Service, open_doors
 from portineria.dataplane.connector.keeper import Keeper, finish
 from portineria.dataplane.connector.session import Session, Tell
@@ -49,7 +49,8 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    machine: Machine
+    machine: str
+    machine_name: str
     session: Session
     doors: list[Door]
 
@@ -57,8 +58,10 @@ class Connected:
 @asynccontextmanager
 async def connected(api: Api, wish: Wish, *, pin: str, tell: Tell) -> AsyncIterator[Connected]:
     """Doors are open inside; leaving it ends the session. Raises PortineriaError with a code of ``text``."""
-    machine = await api.in_thread("GET", f"/api/v1/machines/{segment(wish.machine)}", Machine)
-    admission = await _admitted(api, machine, pin)
+    key, public = session_key()
+    wanted = {"machine": wish.machine, "key": public}
+    answer = await api.in_thread("POST", "/api/v1/sessions", SessionAnswer, wanted)
+    admission = admit(answer, key=key, pin=pin)
     try:
         services = chosen(admission.services, wish.service)
         keeper = Keeper(api, admission.tickets)
@@ -67,24 +70,17 @@ async def connected(api: Api, wish: Wish, *, pin: str, tell: Tell) -> AsyncItera
             allow_opened=wish.allow_opened, nested=wish.nested,
         )  # fmt: skip
         session = Session(admission, way, tell, keeper.refresh)
-        doors = open_doors(machine.machine, services, offset=wish.port_offset)
+        doors = open_doors(answer.machine, services, offset=wish.port_offset)
         try:
             await session.begin(doors)
             session.tasks.spawn(keeper.keep(session), "keeper")
-            yield Connected(machine, session, doors)
+            yield Connected(answer.machine, answer.machine_name, session, doors)
         finally:
             await session.close()
             for door in doors:
                 door.listener.close()
     finally:
         await asyncio.shield(finish(api, admission.session))
-
-
-async def _admitted(api: Api, machine: Machine, pin: str) -> Admission:
-    key, public = session_key()
-    wanted = {"machine": machine.machine, "key": public}
-    answer = await api.in_thread("POST", "/api/v1/sessions", SessionAnswer, wanted)
-    return admit(answer, key=key, pin=pin)
 
 
 def chosen(services: tuple[Service, ...], wanted: str | None) -> list[Service]:
