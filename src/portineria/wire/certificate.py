@@ -7,8 +7,9 @@ OpenSSL would then refuse ``urn:``. Validity is judged against the signed time, 
 
 import hashlib
 import ipaddress
+import string
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from portineria.core.errors import ProtocolError
+from portineria.core.errors import Invalid, ProtocolError
 
 ISSUERS = ("gateway", "relay", "session", "signer")
 GATEWAY_LIFE = timedelta(days=30)
@@ -36,6 +37,14 @@ class BadCertificate(ProtocolError):
     code = "wire.certificate"
 
 
+class OutOfDate(BadCertificate):
+    code = "certificate.date"
+
+
+class BadFingerprint(Invalid):
+    code = "fingerprint"
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a certificate says its holder is, once its issuer was checked."""
@@ -46,6 +55,16 @@ class Identity:
     not_before: datetime
     not_after: datetime
     key: LeafKey
+
+    def check_date(self, unix_ms: int | None) -> None:
+        """Raise OutOfDate unless the certificate is valid at that Unix time; a time that is not known judges none."""
+        if unix_ms is None:
+            return
+        at = datetime.fromtimestamp(unix_ms / 1000, UTC)
+        if at > self.not_after:
+            raise OutOfDate(f"the certificate of {self.id} expired on {self.not_after:%Y-%m-%d}")
+        if at < self.not_before:
+            raise OutOfDate(f"the certificate of {self.id} is not valid before {self.not_before:%Y-%m-%d}")
 
 
 def spki(key: LeafKey) -> bytes:
@@ -73,6 +92,14 @@ def fingerprint(key_sha256: bytes) -> str:
     """For eyes: the SHA-256 of the public key in eight groups of eight hex digits."""
     text = key_sha256.hex()
     return " ".join(text[start : start + 8] for start in range(0, 64, 8))
+
+
+def read_fingerprint(text: str) -> bytes:
+    """The SHA-256 that ``fingerprint`` wrote; spaces, colons and case do not matter. Raise BadFingerprint."""
+    digits = "".join(text.split()).replace(":", "")
+    if len(digits) != 64 or not set(digits) <= set(string.hexdigits):
+        raise BadFingerprint("a fingerprint has 64 digits 0-9 and a-f; copy all eight groups from the console")
+    return bytes.fromhex(digits)
 
 
 def _authority(

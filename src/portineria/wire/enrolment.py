@@ -77,6 +77,11 @@ def server_proof(secret: bytes, request: bytes, trust: bytes, root_spki_sha256: 
     return hmac.digest(secret, b"enrol-srv" + parts, "sha256")
 
 
+def introduction_covered(request: bytes, plant: str, root_spki_sha256: bytes) -> bytes:
+    """What a gateway without a code signs with its TLS key: it has it, and means this server and this plant."""
+    return b"portineria-introduction" + root_spki_sha256 + hashlib.sha256(request).digest() + plant.encode()
+
+
 def check(expected: bytes, given: bytes, whose: str) -> None:
     if not hmac.compare_digest(expected, given):
         raise BadSignature(f"the {whose} does not know the secret of this code")

@@ -70,7 +70,11 @@ def verify(signed: Signed, key: Ed25519PublicKey, *, kind: str, version: int) ->
 
 
 def seal(data: bytes, recipient: X25519PublicKey, *, info: bytes) -> bytes:
-    return bytes([_SUITE]) + _SUITES[_SUITE].encrypt(data, recipient, info=info)
+    """Raise BadSeal for a key that nothing can be sealed to."""
+    try:
+        return bytes([_SUITE]) + _SUITES[_SUITE].encrypt(data, recipient, info=info)
+    except ValueError as error:  # a point of small order: the shared secret would be known to everybody
+        raise BadSeal("nothing can be sealed to this key") from error
 
 
 def unseal(sealed: bytes, key: X25519PrivateKey, *, info: bytes) -> bytes:

@@ -19,6 +19,12 @@ class ProxyRefused(Unavailable):
     code = "proxy.refused"
 
 
+class ProxyCredentials(ProxyRefused):
+    """It wants a name and a password, or others than it got."""
+
+    code = "proxy.credentials"
+
+
 @dataclass(frozen=True, slots=True)
 class Proxy:
     host: str
@@ -57,7 +63,7 @@ def answered(received: bytes) -> bool:
         raise BadProxyAnswer("the proxy does not speak HTTP")
     number = int(status[1])
     if number == 407:
-        raise ProxyRefused("the proxy wants other credentials (407)")
+        raise ProxyCredentials("the proxy wants other credentials (407)")
     if not 200 <= number < 300:
         raise ProxyRefused(f"the proxy answered {number}")
     if len(received) != end + 4:

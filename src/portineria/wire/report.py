@@ -18,6 +18,10 @@ from portineria.wire.statement import Id, Nonce, Sha256
 
 VERSION = 1
 EVENT_BYTES = 8192  # an event names things, it carries no traffic
+# As many streams as a gateway has by its ordinary settings: 2,048 x 67 bytes are 134 KiB, and beside 4,096 sessions of
+# 25 bytes still below a quarter of a link's frame.
+QUESTION_STREAMS = 2048
+KNOWN_SIGNERS = 64  # that a gateway keeps, 0.6 KiB each: every role renewed once a year for twenty years
 Field = str | int | bool
 
 
@@ -42,14 +46,32 @@ class Event(msgspec.Struct, frozen=True, tag_field="is", tag="event", forbid_unk
     fields: Annotated[dict[str, Field], Meta(max_length=32)]
 
 
+class StreamTraffic(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """How many bytes a running stream has carried so far: for who looks on. The proof is the event of its end."""
+
+    session: Id
+    stream: Id
+    to_device: Annotated[int, Meta(ge=0)]
+    from_device: Annotated[int, Meta(ge=0)]
+
+
 class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forbid_unknown_fields=True):
-    """Asks for the time and for a lease of each named session. Answered by Time and Leases with the same nonce."""
+    """Asks for the time and for a lease of each named session. Answered by Time and Leases with the same nonce.
+
+    ``heard_ms``: the last time of the control plane that was believed, exactly as it was said, 0 before the first.
+    So a question that a relay kept back is told from one of a second gateway. ``traffic`` rides along: no event, it
+    stands in no chain and may be lost. ``signers``: whom the gateway believes, so that the control plane signs with
+    what is believed here.
+    """
 
     boot: Nonce
     nonce: Nonce
     sessions: Annotated[list[Id], Meta(max_length=4096)]
     version: Annotated[str, Meta(max_length=32)]
     spooled: int = 0
+    heard_ms: Annotated[int, Meta(ge=0)] = 0
+    traffic: Annotated[list[StreamTraffic], Meta(max_length=QUESTION_STREAMS)] = []
+    signers: Annotated[list[Id], Meta(max_length=KNOWN_SIGNERS)] = []
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

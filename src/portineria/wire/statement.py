@@ -101,11 +101,15 @@ class Acknowledgement(_Statement, frozen=True, tag="acknowledgement"):
 
 
 class Additions(_Statement, frozen=True, tag="additions"):
-    """Relays and opening keys that the gateway may add to what it pinned; it never removes any by order (WIRE 6)."""
+    """What the gateway may add to what it pinned; it never removes or replaces any by order (WIRE 6).
+
+    ``signers``: certificates, DER, of the pinned root's signer issuer.
+    """
 
     gateway: Id
     relays: Annotated[list["RelayAddress"], Meta(max_length=64)]
     opening_keys: Annotated[list["OpeningKey"], Meta(max_length=16)]
+    signers: Annotated[list[Annotated[bytes, Meta(max_length=2048)]], Meta(max_length=16)] = []
 
 
 class RelayAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,6 +139,14 @@ class Ticket(_Statement, frozen=True, tag="ticket"):
     max_legs: Annotated[int, Meta(ge=1, le=4096)]
 
 
+class Introduction(_Statement, frozen=True, tag="introduction"):
+    """Answers a gateway that came without a code: this trust and no other, for exactly this request (WIRE 5)."""
+
+    gateway: Id
+    request_sha256: Sha256
+    trust_sha256: Sha256
+
+
 class AdmittedGateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gateway: Id
     spki_sha256: Sha256
@@ -155,6 +167,7 @@ ROLE_OF = {
     "leases": "order",
     "time": "order",
     "additions": "order",
+    "introduction": "order",
     "acknowledgement": "acknowledgement",
     "ticket": "ticket",
     "admitted": "ticket",
@@ -164,13 +177,14 @@ ROLES = ("order", "acknowledgement", "ticket")
 _LETTERS: Codec[Letter] = Codec(Letter)
 _TICKET: Codec[Ticket] = Codec(Ticket)
 _ADMITTED: Codec[Admitted] = Codec(Admitted)
+_INTRODUCTION: Codec[Introduction] = Codec(Introduction)
 
 
 def tag_of(statement: msgspec.Struct) -> str:
     return str(statement.__struct_config__.tag)
 
 
-def sign_statement(statement: Letter | Ticket | Admitted, key: Ed25519PrivateKey, signer: str) -> bytes:
+def sign_statement(statement: Letter | Ticket | Admitted | Introduction, key: Ed25519PrivateKey, signer: str) -> bytes:
     tag = tag_of(statement)
     exact = msgspec.msgpack.encode(statement)
     return sign(key, kind=f"portineria.{tag}", version=VERSION, signer=signer, statement=exact)
@@ -200,6 +214,10 @@ def open_ticket(data: bytes, key: Ed25519PublicKey) -> Ticket:
 
 def open_admitted(data: bytes, key: Ed25519PublicKey) -> Admitted:
     return _ADMITTED.decode(verify(read_signed(data), key, kind="portineria.admitted", version=VERSION))
+
+
+def open_introduction(signed: Signed, key: Ed25519PublicKey) -> Introduction:
+    return _INTRODUCTION.decode(verify(signed, key, kind="portineria.introduction", version=VERSION))
 
 
 def sha256(data: bytes) -> bytes:

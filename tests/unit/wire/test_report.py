@@ -4,13 +4,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from portineria.wire.envelope import BadSeal, BadSignature, seal, sign
-from portineria.wire.frame import BadFrame
+from portineria.wire.frame import LINK_FRAME_BYTES, BadFrame
 from portineria.wire.report import (
     EVENT_BYTES,
+    QUESTION_STREAMS,
     Context,
     Event,
     Question,
     Report,
+    StreamTraffic,
     _positioned,
     open_report,
     read_context,
@@ -53,6 +55,23 @@ def test_a_chain_of_two_events_arrives_with_its_places_and_hashes() -> None:
 def test_a_question_arrives_as_one() -> None:
     report, _ = written(QUESTION, context(0))
     assert opened(report)[1] == QUESTION
+
+
+def test_a_question_tells_what_running_streams_have_carried_and_no_more_than_fit() -> None:
+    one = StreamTraffic("ses_aaaaaaaaaaaaaaaa", "str_aaaaaaaaaaaaaaaa", (1 << 63) - 1, 0)
+    asked = Question(BOOT, BOOT, ["ses_aaaaaaaaaaaaaaaa"] * 4096, "0.1", traffic=[one] * QUESTION_STREAMS)
+    report, _ = written(asked, context(0))
+    assert opened(report)[1] == asked
+    assert len(report) < LINK_FRAME_BYTES // 4
+    more, _ = written(Question(BOOT, BOOT, [], "0.1", traffic=[one] * (QUESTION_STREAMS + 1)), context(0))
+    with pytest.raises(BadFrame):
+        opened(more)
+
+
+def test_a_count_below_nothing_is_refused() -> None:
+    report, _ = written(Question(BOOT, BOOT, [], "0.1", traffic=[StreamTraffic("ses_a", "str_a", -1, 0)]), context(0))
+    with pytest.raises(BadFrame):
+        opened(report)
 
 
 def test_a_relay_that_moves_an_event_to_another_place_is_found_out() -> None:

@@ -58,7 +58,9 @@ def test_content_is_handed_on_before_the_whole_frame_is_there() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("control", [HELLO, Open(3), Refuse("x"), Reset("cut"), End(1, 2), Notice("x", 600)])
+@pytest.mark.parametrize(
+    "control", [HELLO, Open(3), Refuse("x"), Reset("cut"), End(1, 2), Notice("x", 600), Notice("x", None)]
+)
 def test_every_control_message_survives_arriving_byte_by_byte(control: Frame) -> None:
     said = encode_control(control)  # type: ignore[arg-type]
     assert read(*(said[at : at + 1] for at in range(len(said)))) == [control]
