@@ -92,9 +92,10 @@ class Squid:
 
     port: int
     log: Path
+    address: str = "127.0.0.1"
 
     def url(self, credentials: str = "") -> str:
-        return f"http://{credentials}{'@' if credentials else ''}127.0.0.1:{self.port}"
+        return f"http://{credentials}{'@' if credentials else ''}{self.address}:{self.port}"
 
     @property
     def tunnels(self) -> list[str]:
@@ -108,17 +109,20 @@ ENCODED = "plant:ga%3Ate%20w%40y"
 
 
 @contextlib.contextmanager
-def squid(*, with_password: bool) -> Iterator[Squid]:
+def squid(*, with_password: bool, address: str = "127.0.0.1", names: str = "") -> Iterator[Squid]:
+    """``names``: what only it can resolve, as in /etc/hosts."""
     program = shutil.which("squid") or "/usr/sbin/squid"
     if not Path(program).exists():
         pytest.skip("squid is missing: sudo apt-get install --no-install-recommends squid")
     folder = Path(tempfile.mkdtemp(prefix="squid-"))
     port = free_port()
     lines = [
-        f"http_port 127.0.0.1:{port}", f"pid_filename {folder}/pid", f"access_log stdio:{folder}/access.log",
+        f"http_port {address}:{port}", f"pid_filename {folder}/pid", f"access_log stdio:{folder}/access.log",
         f"cache_log {folder}/cache.log", "cache deny all", f"coredump_dir {folder}", "shutdown_lifetime 0 seconds",
         "max_filedescriptors 1024", "acl CONNECT method CONNECT",
     ]  # fmt: skip
+    (folder / "hosts").write_text(names)
+    lines.append(f"hosts_file {folder}/hosts")
     if with_password:
         hashed = subprocess.run(
             ["openssl", "passwd", "-6", "-stdin"], input=PASSWORD, text=True, capture_output=True, check=True
@@ -137,8 +141,8 @@ def squid(*, with_password: bool) -> Iterator[Squid]:
             shutil.chown(path, "proxy", "proxy")
     process = subprocess.Popen([program, "-N", "-f", str(folder / "squid.conf")])
     try:
-        wait_for(port)
-        yield Squid(port, folder / "access.log")
+        wait_for(port, address)
+        yield Squid(port, folder / "access.log", address)
     finally:
         process.terminate()
         process.wait(10)

@@ -286,7 +286,7 @@ async def test_data_is_acknowledged_also_when_another_frame_follows_it(ours: Ins
         heard.data.clear()
         return Ack(5) in frames
 
-    await eventually(acknowledged, "ACK 5", within_s=3)
+    await eventually(acknowledged, "ACK 5", within_s=30)
     path.end()
 
 
@@ -330,7 +330,7 @@ async def test_a_leg_that_fell_silent_is_given_up_though_tcp_holds(
     connector, gateway = await channels(ours, *sockets[0])
     stop_reading(gateway)
     path.tool.stream.attach(connector, FrameReader(), 0)
-    await eventually(lambda: path.tool.lost == 1, "given up", within_s=5)
+    await eventually(lambda: path.tool.lost == 1, "given up", within_s=30)
     assert not path.tool.over
     path.end()
     gateway.abort()

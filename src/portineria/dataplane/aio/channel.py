@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from typing import cast
 
@@ -29,14 +30,22 @@ class NotRead(ProtocolError):
     code = "leg.not-read"
 
 
+class _Shared(threading.local):
+    """One buffer for all legs of an event loop: what is read into it is decrypted before the next read."""
+
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(RECEIVE_BYTES))
+
+
+_SHARED = _Shared()
+
+
 class Channel(asyncio.BufferedProtocol):
     """``start``, ``begin``, then ``write``. ``on_data`` gets lists of plaintext, ``on_lost`` comes once, at the end."""
 
     def __init__(self, layers: list[TlsLayer]) -> None:
         self._layers = layers
         self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray(RECEIVE_BYTES)
-        self._view = memoryview(self._buffer)
         self._handshaken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._early: Pieces = []
         self._error: Exception | None = None
@@ -91,12 +100,12 @@ class Channel(asyncio.BufferedProtocol):
         self.last_received = asyncio.get_running_loop().time()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._view
+        return _SHARED.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         self.last_received = asyncio.get_running_loop().time()
         if not self._leaving:
-            self._received(self._view[:nbytes])
+            self._received(_SHARED.buffer[:nbytes])
 
     def _received(self, data: bytes | memoryview) -> None:
         try:

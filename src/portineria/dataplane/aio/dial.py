@@ -2,6 +2,7 @@
 """Dialling out: TCP, through an HTTP CONNECT proxy where there is one."""
 
 import asyncio
+import ipaddress
 import os
 import socket
 from urllib.parse import unquote, urlsplit
@@ -32,11 +33,23 @@ def read_proxy(url: str) -> Proxy:
 
 
 def proxy_for(host: str, setting: str | None) -> Proxy | None:
-    """The proxy to use for ``host``: the setting ("none" forbids one), else the surroundings'."""
+    """The proxy to use for ``host``: the setting ("none" forbids one), else the surroundings'.
+
+    The surroundings' is never used for this computer itself: its loopback addresses mean another one at the proxy.
+    """
     if setting is not None:
         return None if setting in ("", "none") else read_proxy(setting)
+    if _is_loopback(host):
+        return None
     found = getproxies().get("https") or os.environ.get("ALL_PROXY")
     return read_proxy(found) if found and not proxy_bypass(host) else None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 async def dial(host: str, port: int, proxy: Proxy | None = None) -> socket.socket:

@@ -41,6 +41,7 @@ class Way:
     proxy_of: Callable[[str], Proxy | None]
     allow_opened: bool = False  # whether a path that a proxy decrypts (outer layer only) may be used
     nested: bool = False
+    unix_ms: Callable[[], int | None] = lambda: None  # the time that this end believes, None while it knows none
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,10 @@ async def reach(relay: RelayAddress, way: Way, alpn: str) -> tuple[Outer, Challe
             opened_by = reached if isinstance(reached, str) else None
             if opened_by is not None and not way.allow_opened:
                 raise PathOpened(f"the path to the relay is opened by {opened_by}")
-            if not isinstance(reached, str) and reached.id != relay.relay:
-                raise BadTls(f"reached {reached.id}, expected {relay.relay}")
+            if not isinstance(reached, str):
+                if reached.id != relay.relay:
+                    raise BadTls(f"reached {reached.id}, expected {relay.relay}")
+                reached.check_date(way.unix_ms())
             outer.layer.require_alpn(alpn)
             message = FROM_RELAY.decode(await outer.receive())
         if not isinstance(message, Challenge) or message.relay != relay.relay:

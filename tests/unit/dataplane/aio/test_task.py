@@ -89,5 +89,5 @@ async def test_who_is_cancelled_takes_both_along() -> None:
 
 async def test_a_condition_is_waited_for_and_its_absence_reported() -> None:
     turns = iter([False, False, True])
-    assert await until(lambda: next(turns), timeout_s=5, step_s=0)
+    assert await until(lambda: next(turns), timeout_s=30, step_s=0)
     assert not await until(lambda: False, timeout_s=0.01, step_s=0.001)
