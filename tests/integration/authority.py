@@ -5,28 +5,16 @@ Everything that crosses a wire is made by ``portineria.wire``; relays are real p
 wants otherwise (no answers, no leases, wrong signatures) it switches.
 """
 
-import asyncio
-import contextlib
-import ctypes
-import os
 import secrets
 import shutil
-import signal
 import socket
-import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from portineria.bus.local import LocalBus
 from portineria.bus.message import (
@@ -40,12 +28,10 @@ from portineria.bus.message import (
     ToControl,
 )
 from portineria.core.ids import Kind, new_id
-from portineria.dataplane.relay.settings import RelaySettings
-from portineria.process.settings import write_settings
 from portineria.wire import certificate as certificates
 from portineria.wire.enrolment import EnrolmentRequest, Trust
-from portineria.wire.envelope import seal
-from portineria.wire.report import Context, Event, Question, open_report, read_context
+from portineria.wire.envelope import read_signed, seal
+from portineria.wire.report import Context, Question, open_report, read_context
 from portineria.wire.statement import (
     ROLES,
     Acknowledgement,
@@ -64,97 +50,11 @@ from portineria.wire.statement import (
     letter_info,
     sha256,
     sign_statement,
-    tag_of,
 )
-
-WAIT_S = 30.0  # a deadline, not a pause: this machine may be busy with other tests
-PEM = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-async def eventually(condition: Callable[[], object], what: str = "", *, within_s: float = WAIT_S) -> None:
-    """Wait for a condition; fail with ``what`` when it does not come true in time."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within_s} s: {what or condition}")
-        await asyncio.sleep(0.005)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-def _end_with_the_test() -> None:
-    """Whoever kills the test run leaves nothing running behind."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, linux/prctl.h
-
-
-class Process:
-    """A child process of the test: its log is kept, its signals are ours to give."""
-
-    def __init__(self, arguments: list[str], log: Path) -> None:
-        self._arguments, self.log = arguments, log
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self, *, environment: dict[str, str] | None = None) -> None:
-        with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, *self._arguments, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **(environment or {})}, preexec_fn=_end_with_the_test,
-            )  # fmt: skip
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.returncode is None
-
-    def send(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def freeze(self) -> None:
-        self.send(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self.send(signal.SIGCONT)
-
-    async def kill(self) -> None:
-        await self.end(signal.SIGKILL)
-
-    async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Signal, wait, return the exit status."""
-        if self._process is None:
-            return 0
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGCONT)
-                self._process.send_signal(number)
-            try:
-                async with asyncio.timeout(WAIT_S):
-                    await self._process.wait()
-            except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
-        return self._process.returncode or 0
-
-    @property
-    def said(self) -> str:
-        return self.log.read_text("utf-8", "replace") if self.log.exists() else ""
-
-
-@dataclass
-class RelayProcess:
-    address: RelayAddress
-    settings: RelaySettings
-    process: Process
-    certificate: Path
-    key: Path
+from tests.integration.credentials import Credentials, raw
+from tests.integration.process import eventually
+from tests.integration.register import Register, Stored
+from tests.integration.relay_process import RelayProcess, furnish
 
 
 @dataclass
@@ -172,18 +72,6 @@ class KnownGateway:
         return sha256(self.request.tls_key)
 
 
-@dataclass(frozen=True)
-class Stored:
-    """An event as the control plane keeps it."""
-
-    context: Context
-    event: Event
-    sha256: bytes
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.event, name)
-
-
 @dataclass
 class KnownSession:
     order: Order
@@ -191,7 +79,7 @@ class KnownSession:
     permitted: bool = True
 
 
-class Authority:
+class Authority(Credentials, Register):
     """``await start()``, ``await close()``. Switches: ``answers_time``, ``leases``, ``acknowledges``, ``lease_s``.
 
     ``time_shift_ms`` sets the control plane's clock beside this machine's, which is the gateway's: as if that one were
@@ -199,25 +87,14 @@ class Authority:
     """
 
     def __init__(self, directory: Path) -> None:
+        Credentials.__init__(self)
+        Register.__init__(self)
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.organisation = new_id(Kind.ORGANISATION)
-        self.now = datetime.now(UTC)
-        self.root_key = ec.generate_private_key(ec.SECP256R1())
-        self.root = certificates.make_root(self.root_key, "test", self.now)
-        self.issuer_keys = {kind: ec.generate_private_key(ec.SECP256R1()) for kind in certificates.ISSUERS}
-        self.issuers = {
-            kind: certificates.make_issuer(kind, key.public_key(), root_key=self.root_key, root=self.root, at=self.now)
-            for kind, key in self.issuer_keys.items()
-        }
-        self.signer_keys = {role: Ed25519PrivateKey.generate() for role in ROLES}
-        self.signer_ids = {role: new_id(Kind.SIGNER) for role in ROLES}
-        self.opening_keys = {"key_1": X25519PrivateKey.generate()}
         self.relays: dict[str, RelayProcess] = {}
         self.gateways: dict[str, KnownGateway] = {}
         self.sessions: dict[str, KnownSession] = {}
-        self.events: dict[str, list[Stored]] = defaultdict(list)  # in the order of their chain, per gateway
-        self.faults: list[str] = []  # gaps, forks, clones, broken seals
         self.legs_closed: list[LegsClosed] = []
         self.answers_time = self.leases = self.acknowledges = True
         self.time_shift_ms = 0
@@ -252,21 +129,7 @@ class Authority:
         await eventually(lambda: _listens(port), f"{relay} listening: {self.relays[relay].process.said}")
 
     def _furnish_relay(self, name: str, settings: dict[str, object]) -> RelayProcess:
-        place = self.directory / name
-        place.mkdir()
-        port, key = free_port(), ec.generate_private_key(ec.SECP256R1())
-        leaf = self.issue("relay", name, key.public_key(), hosts=("127.0.0.1", "localhost"))
-        (place / "relay.pem").write_bytes(leaf.public_bytes(Encoding.PEM))
-        (place / "relay.key").write_bytes(key.private_bytes(*PEM))
-        (place / "gateway-issuer.der").write_bytes(self.der(self.issuers["gateway"]))
-        given = RelaySettings(
-            relay=name, listen=[f"127.0.0.1:{port}"], certificate=place / "relay.pem", key=place / "relay.key",
-            gateway_issuer=place / "gateway-issuer.der", ticket_key=raw(self.signer_keys["ticket"]).hex(),
-            bus=self.bus.path(name), **settings,  # type: ignore[arg-type]
-        )  # fmt: skip
-        write_settings(place / "relay.toml", given)
-        process = Process(["-m", "portineria.dataplane.relay", str(place / "relay.toml")], place / "log")
-        return RelayProcess(RelayAddress(name, "127.0.0.1", port), given, process, given.certificate, given.key)
+        return furnish(name, self.directory / name, self, bus=self.bus.path(name), settings=settings)
 
     @property
     def relay(self) -> RelayProcess:
@@ -284,25 +147,6 @@ class Authority:
             await relay.process.end()
         await self.bus.close()
         shutil.rmtree(self.sockets)
-
-    # -- certificates ------------------------------------------------------------------------------------------
-
-    def issue(
-        self, kind: str, identifier: str, key: certificates.LeafKey, *, hosts: tuple[str, ...] = (),
-        at: datetime | None = None, life: timedelta = timedelta(days=30),
-    ) -> x509.Certificate:  # fmt: skip
-        return certificates.issue(
-            kind, identifier, key, issuer_key=self.issuer_keys[kind], issuer=self.issuers[kind], at=at or self.now,
-            life=life, hosts=hosts,
-        )  # fmt: skip
-
-    @staticmethod
-    def der(certificate: x509.Certificate) -> bytes:
-        return certificate.public_bytes(Encoding.DER)
-
-    def signer_certificate(self, role: str) -> bytes:
-        name = f"{role}:{self.signer_ids[role]}"
-        return self.der(self.issue("signer", name, self.signer_keys[role].public_key(), life=timedelta(days=3650)))
 
     def trust(
         self, gateway: str, *, url: str = "http://127.0.0.1:9", relays: list[RelayAddress] | None = None
@@ -341,13 +185,6 @@ class Authority:
 
     # -- letters -----------------------------------------------------------------------------------------------
 
-    def signed(
-        self, letter: Letter | Ticket, *, role: str | None = None, key: Ed25519PrivateKey | None = None
-    ) -> bytes:  # fmt: skip
-        """Signed by the right role, or by another one, or by a stranger's ``key`` under the right name."""
-        chosen = role or {"acknowledgement": "acknowledgement", "ticket": "ticket"}.get(tag_of(letter), "order")
-        return sign_statement(letter, key or self.signer_keys[chosen], self.signer_ids[chosen])
-
     def seal(self, gateway: str, signed: bytes) -> bytes:
         recipient = X25519PublicKey.from_public_bytes(self.gateways[gateway].request.sealing_key)
         return seal(signed, recipient, info=letter_info(gateway))
@@ -376,7 +213,7 @@ class Authority:
     def permit(self, order: Order) -> bytes:
         """Send the order and lease its session from now on; return the order's hash."""
         signed = self.signed(order)
-        digest = sha256(_statement(signed))
+        digest = sha256(read_signed(signed).statement)
         self.sessions[order.session] = KnownSession(order, digest)
         self.deliver(order.gateway, self.seal(order.gateway, signed))
         return digest
@@ -428,7 +265,7 @@ class Authority:
             known.questions.append(body)
             self._answer(relay, known, body)
         else:
-            self._store(relay, context, body, sha256(exact))
+            self._acknowledge(relay, self.keep(context, body, sha256(exact)), context)
 
     def _answer(self, relay: str, known: KnownGateway, question: Question) -> None:
         letters: list[Letter] = []
@@ -445,55 +282,10 @@ class Authority:
         sealed = [self.seal(known.gateway, self.signed(letter)) for letter in letters]
         self.bus.publish(relay, Deliver(known.gateway, sealed))
 
-    def _store(self, relay: str, context: Context, event: Event, digest: bytes) -> None:
-        kept = self.events[context.gateway]
-        same = [one for one in kept if (one.context.epoch, one.context.seq) == (context.epoch, context.seq)]
-        if same:
-            if same[0].sha256 != digest:
-                self.faults.append(f"forked at {context.seq}")
-        else:
-            last = kept[-1] if kept and kept[-1].context.epoch == context.epoch else None
-            expected = (last.context.seq + 1, last.sha256) if last else (1, bytes(32))
-            if (context.seq, context.prev_sha256) != expected:
-                self.faults.append(f"gap at {context.seq}, expected {expected[0]}")
-                return
-            kept.append(Stored(context, event, digest))
-        if self.acknowledges and kept[-1].context.epoch == context.epoch:
-            newest = kept[-1]
+    def _acknowledge(self, relay: str, newest: Stored | None, context: Context) -> None:
+        if self.acknowledges and newest is not None and newest.context.epoch == context.epoch:
             letter = Acknowledgement(context.gateway, context.epoch, newest.context.seq, newest.sha256)
             self.bus.publish(relay, Deliver(context.gateway, [self.seal(context.gateway, self.signed(letter))]))
-
-    def found(self, gateway: str, code: str, session: str | None = None, **fields: object) -> list[Event]:
-        """The events of this code (session, fields), in order."""
-        return [
-            one.event
-            for one in self.events[gateway]
-            if one.event.code == code
-            and session in (None, one.event.session)
-            and all(one.event.fields.get(name) == value for name, value in fields.items())
-        ]
-
-    async def event(self, gateway: str, code: str, session: str | None = None, **fields: object) -> Event:
-        """The first such event, when it has come."""
-
-        def why() -> str:
-            return f"{code} {fields}; there are {[(one.code, one.fields) for one in self.events[gateway]]}"
-
-        deadline = time.monotonic() + WAIT_S
-        while not (found := self.found(gateway, code, session, **fields)):
-            assert time.monotonic() < deadline, why()
-            await asyncio.sleep(0.005)
-        return found[0]
-
-
-def raw(key: Ed25519PrivateKey | X25519PrivateKey) -> bytes:
-    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-
-
-def _statement(signed: bytes) -> bytes:
-    from portineria.wire.envelope import read_signed
-
-    return read_signed(signed).statement
 
 
 def _listens(port: int) -> bool:

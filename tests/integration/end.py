@@ -13,12 +13,14 @@ from portineria.core.ids import Kind, new_id
 from portineria.dataplane.aio.channel import Channel
 from portineria.dataplane.aio.leg import Way, dial_leg
 from portineria.dataplane.aio.stream_end import StreamEnd, read_buffer
-from portineria.dataplane.aio.tls import inner_context
+from portineria.dataplane.aio.tls import Pieces, inner_context
 from portineria.wire import certificate as certificates
 from portineria.wire.leg import END_TO_END_ALPN, Challenge, ConnectorLeg, prove
 from portineria.wire.statement import Asset, RelayAddress
 from portineria.wire.stream import DATA_OVERHEAD, Frame, FrameReader, Hello, Notice, Open, Refuse, encode_control
-from tests.integration.authority import PEM, Authority, eventually
+from tests.integration.authority import Authority
+from tests.integration.credentials import PEM
+from tests.integration.process import eventually
 
 
 class Refused(Exception):
@@ -39,7 +41,7 @@ class Leg:
         self._first: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         channel.begin(self._data, self._lost)
 
-    def _data(self, pieces: list[bytes]) -> None:
+    def _data(self, pieces: Pieces) -> None:
         for piece in pieces:
             self._frames += self.reader.receive(memoryview(piece))
         if self._frames and not self._first.done():

@@ -9,7 +9,8 @@ from portineria.dataplane.gateway.settings import GatewaySettings
 from portineria.dataplane.gateway.state import Pinned, State
 from portineria.process.settings import write_settings
 from portineria.wire.certificate import spki_sha256
-from tests.integration.authority import Authority, Process
+from tests.integration.authority import Authority
+from tests.integration.process import Process
 
 # The same logic with short clocks: what takes a minute in a plant takes a second here.
 QUICK: dict[str, object] = {

@@ -32,7 +32,8 @@ from portineria.wire.leg import (
     Welcome,
     prove,
 )
-from tests.integration.authority import Authority, raw
+from tests.integration.authority import Authority
+from tests.integration.credentials import raw
 
 _PIECE = 1 << 16
 

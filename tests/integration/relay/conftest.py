@@ -10,11 +10,12 @@ import pytest_asyncio
 
 from portineria.core.ids import Kind, new_id
 from portineria.wire.statement import Asset
-from tests.integration.authority import Authority, eventually
+from tests.integration.authority import Authority
 from tests.integration.end import End, Stream
 from tests.integration.floor import Device, Floor, open_floor
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.hostile import HostileLink, HostileRelay
+from tests.integration.process import eventually
 from tests.integration.relay.bare import BareConnector, BareGateway
 
 

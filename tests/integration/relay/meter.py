@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.integration.authority import WAIT_S, Process, eventually
+from tests.integration.process import WAIT_S, Process, eventually
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _AT_ONCE = 16 << 20

@@ -10,9 +10,9 @@ import pytest
 
 from portineria.core.ids import Kind, new_id
 from portineria.wire.statement import Asset
-from tests.integration.authority import eventually
 from tests.integration.end import End
 from tests.integration.floor import Floor
+from tests.integration.process import eventually
 from tests.integration.relay.conftest import Bare, Plant
 from tests.integration.relay.meter import resident_bytes, settled
 

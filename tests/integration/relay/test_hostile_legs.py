@@ -24,11 +24,13 @@ from portineria.dataplane.connector.legs import Legs, NoLeg
 from portineria.wire.leg import FROM_RELAY, DialFailed, Go
 from portineria.wire.statement import Asset
 from portineria.wire.stream import Hello, encode_control
-from tests.integration.authority import PEM, Authority, eventually
+from tests.integration.authority import Authority
+from tests.integration.credentials import PEM
 from tests.integration.end import End, Refused, Stream
 from tests.integration.floor import Device, Floor
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.hostile import HostileLink
+from tests.integration.process import eventually
 from tests.integration.relay.bare import way
 from tests.integration.relay.conftest import Stolen, stolen_relay
 from tests.integration.relay.meter import descriptors
@@ -165,7 +167,7 @@ async def test_the_relay_cannot_come_in_the_connector_s_place(stolen: Stolen, wh
         channel.begin(lambda pieces: heard.extend(b"".join(pieces)), lambda _: lost.set_result(None))
         asset = end.assets[0]
         channel.write(encode_control(Hello(end.order_sha256, new_id(Kind.STREAM), asset.service, asset.port, 0)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await lost
     assert heard == b""
     await eventually(lambda: stolen.process.said.count("leg.refused") > refused, "the gateway says why")

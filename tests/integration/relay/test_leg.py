@@ -28,7 +28,7 @@ from portineria.wire.leg import (
     prove,
 )
 from portineria.wire.statement import Ticket, sha256
-from tests.integration.authority import eventually
+from tests.integration.process import eventually
 from tests.integration.relay.bare import BareConnector, BareGateway, RawLeg, running, way
 from tests.integration.relay.conftest import Bare
 from tests.integration.relay.meter import descriptors, settled
@@ -181,7 +181,7 @@ async def test_a_dial_request_answered_twice_in_the_same_moment_is_answered_once
     for outer in outers:
         await outer.send(TO_RELAY.frame(GatewayLeg(dial.nonce, True)))
     relay.process.thaw()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         answers = [FROM_RELAY.decode(await outer.receive()) for outer in outers]
     assert Go(True) in answers
     assert Refused("leg.unexpected") in answers
@@ -268,7 +268,7 @@ async def test_an_end_that_leaves_during_the_goodbye_takes_the_other_with_it_at_
     await asyncio.sleep(3.2)  # as long as a forgotten task would have waited
     for mine, theirs_now in pairs:
         await mine.send(b"whose descriptor is this")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await theirs_now.exactly(24) == b"whose descriptor is this"
         mine.close()
         theirs_now.close()
@@ -285,7 +285,7 @@ async def test_other_first_frames_of_a_leg_end_it(bare: Bare) -> None:
         outer, _, _ = await reach(address, way(bare.authority), LEG_ALPN)
         await outer.send(frame)
         with pytest.raises(ConnectionError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await outer.receive()
         outer.abort()
     await settled(bare.authority.relay.process, **NOTHING)
@@ -328,7 +328,7 @@ async def test_close_legs_also_ends_those_that_still_wait_for_the_gateway(bare: 
     dial = await link.hear()
     assert isinstance(dial, Dial)
     bare.authority.bus.publish(bare.relay, CloseLegs(bare.connector.session))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         assert await asking == "session.ended"
     with pytest.raises(LegRefused) as late:
         await bare.gateway.leg(dial.nonce)

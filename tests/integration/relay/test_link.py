@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portineria.bus.message import Deliver, DropGateway, SetAdmitted
 from portineria.core.ids import Kind, new_id
+from portineria.dataplane.aio.outer import CLOSE_S
 from portineria.wire.leg import TO_RELAY, Challenge, Dial, GatewayProof, Letters, Ping, Pong, Welcome, prove
 from portineria.wire.statement import Admitted, AdmittedGateway, sign_statement
-from tests.integration.authority import Authority, eventually
+from tests.integration.authority import Authority
+from tests.integration.process import eventually
 from tests.integration.relay.bare import BareConnector, BareGateway, running
 from tests.integration.relay.conftest import Bare
 from tests.integration.relay.meter import descriptors, figures, settled
@@ -55,6 +58,16 @@ async def test_a_signer_s_certificate_never_passes_as_a_gateway(bare: Bare) -> N
     signature = key.sign(b"portineria-auth" + link.challenge.nonce + link.challenge.relay.encode() + b" link")
     await link.say(GatewayProof(bare.authority.der(leaf), signature))
     assert await link.refused() == "link.refused"
+
+
+@pytest.mark.parametrize("begins_in", [timedelta(days=-61), timedelta(days=2)])
+async def test_a_certificate_out_of_date_has_no_link(bare: Bare, begins_in: timedelta) -> None:
+    authority = bare.authority
+    leaf = authority.issue("gateway", bare.gateway.id, bare.gateway.key.public_key(), at=authority.now + begins_in)
+    bare.gateway.certificate = authority.der(leaf)
+    link = await bare.gateway.reach()
+    await link.say(bare.gateway.proof(link.challenge))
+    assert await link.refused() == "certificate.date"
 
 
 async def test_a_gateway_that_was_not_admitted_has_no_link(bare: Bare) -> None:
@@ -150,7 +163,7 @@ async def test_a_revoked_gateway_that_plays_dead_is_out_of_the_tables_at_once(ba
     link = await bare.gateway.link()
     bare.authority.bus.publish(bare.relay, DropGateway(bare.gateway.id))
     # It reads nothing and answers no goodbye, but goes on sending.
-    await eventually(lambda: not bare.authority.gateways[bare.gateway.id].links, within_s=1)
+    await eventually(lambda: not bare.authority.gateways[bare.gateway.id].links, within_s=CLOSE_S * 0.8)
     await link.say(Letters([b"from a revoked gateway"]))
     assert (await figures(bare.authority.relay.process))["links"] == 0
     held = descriptors(bare.authority.relay.process.pid)
@@ -182,7 +195,7 @@ async def test_a_link_is_dead_after_three_heartbeats_even_while_technicians_keep
         while authority.gateways[gateway.id].links:  # it says nothing more, and does not come for its legs
             with pytest.raises(Exception, match=r"gateway\.(silent|away)"):
                 await connector.leg()
-            assert loop.time() - silent_since < 6
+            assert loop.time() - silent_since < 60
         assert loop.time() - silent_since > 1
         await link.ended()
         await gateway.close()

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from portineria.core.ids import Kind, new_id
-from tests.integration.authority import Authority, Process
+from tests.integration.authority import Authority
+from tests.integration.process import Process
 from tests.integration.relay.bare import BareConnector, BareGateway, RawLeg, running
 from tests.integration.relay.meter import descriptors, resident_bytes, settled
 

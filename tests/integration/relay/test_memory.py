@@ -93,7 +93,7 @@ async def test_no_password_typed_into_the_console_is_ever_in_the_relay_s_memory(
 
         def serve(sock: socket.socket) -> None:
             with sock:
-                sock.settimeout(5)
+                sock.settimeout(30)
                 if tls:
                     sock = server.wrap_socket(sock, server_side=True)
                 assert password in sock.recv(4096)

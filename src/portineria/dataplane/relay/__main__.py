@@ -4,7 +4,6 @@
 import asyncio
 import fcntl
 import os
-import resource
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from portineria.dataplane.relay.door import Door
 from portineria.dataplane.relay.relay import Relay
 from portineria.dataplane.relay.settings import RelaySettings
 from portineria.process import logging
+from portineria.process.descriptors import raise_descriptor_limit
 from portineria.process.loop import run
 from portineria.process.settings import read_settings
 
@@ -40,11 +40,6 @@ async def serve(settings: RelaySettings) -> None:
     finally:
         await door.close()
         await tasks.close()
-
-
-def raise_descriptor_limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def take(lock: Path) -> int | None:

@@ -153,7 +153,8 @@ class Door:
             raise BadClientHello("no console behind this port")
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as way:
             way.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(way, str(self._settings.console))
+            async with asyncio.timeout(self._settings.setup_s):
+                await asyncio.get_running_loop().sock_connect(way, str(self._settings.console))
             socket.send_fds(way, [b"c"], [sock.fileno()])
         sock.close()
 

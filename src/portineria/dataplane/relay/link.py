@@ -3,6 +3,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
@@ -10,7 +11,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from portineria.core.errors import ProtocolError
-from portineria.wire.certificate import BadCertificate, Identity, check_leaf
+from portineria.wire.certificate import BadCertificate, Identity, OutOfDate, check_leaf
 from portineria.wire.frame import FIRST_FRAME_BYTES, LINK_FRAME_BYTES, BadFrame, FrameDecoder
 from portineria.wire.leg import (
     FROM_RELAY,
@@ -69,7 +70,7 @@ class Link(asyncio.Protocol):
                 self._message(TO_RELAY.decode(frame))
         except ProtocolError as error:
             log.warning("link.refused", peer=self.peer, code=error.code, why=str(error))
-            self.refuse("link.refused")
+            self.refuse(error.code if isinstance(error, OutOfDate) else "link.refused")
 
     def _next_frame(self) -> bytes | None:
         return None if self._over else self._decoder.next_frame()
@@ -93,6 +94,7 @@ class Link(asyncio.Protocol):
         settings = self._relay.settings
         if not isinstance(identity.key, EllipticCurvePublicKey):
             raise BadCertificate("a gateway proves itself with a P-256 key")
+        identity.check_date(time.time_ns() // 1_000_000)
         check_proof(identity.key, message.signature, nonce=self._nonce, relay=settings.relay, purpose="link")
         if not self._relay.admits(identity):
             self.refuse("link.not-admitted")
