@@ -50,7 +50,7 @@ assets: .venv/ready ## browser libraries, icons and compiled translations, after
 bench: .venv/ready debian-test ## our figures beside OpenSSH's and stunnel's, into docs/performance.json
 	$(BIN)/python -m tests.bench
 
-deep: .venv/ready debian-test ## what takes hours (long fuzzing), into docs/deep.json
+deep: .venv/ready debian-test ## what takes hours (long fuzzing, peers frozen for ten minutes), into docs/deep.json
 	$(BIN)/python -m tests.deep
 
 clean: ## what was made here; the next verb makes it again

@@ -15,7 +15,11 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs/deep.json"
 
 # id -> arguments for pytest. PORTINERIA_DEEP=1 makes hypothesis try 50,000 examples per property (tests/conftest.py).
-RUNS = {"fuzz": ["tests/fuzz", "-n", "2", "--dist", "loadfile", "--timeout", "7200"]}
+# The same variable makes the frozen ones sleep for the real ten minutes instead of seconds.
+RUNS = {
+    "frozen": ["tests/integration/gateway/test_frozen.py", "--timeout", "1200"],
+    "fuzz": ["tests/fuzz", "-n", "2", "--dist", "loadfile", "--timeout", "7200"],
+}
 
 
 def commit() -> str:

@@ -16,7 +16,7 @@ from portineria.dataplane.gateway.http import b64, unb64
 from portineria.wire.certificate import load_spki, spki_sha256
 from portineria.wire.enrolment import REQUEST, TRUST, check, gateway_proof, new_code, server_proof, split_code
 from portineria.wire.envelope import BadSignature
-from portineria.wire.statement import sha256
+from portineria.wire.statement import Introduction, sha256, sign_statement
 from tests.integration.authority import Authority
 
 
@@ -74,7 +74,19 @@ class Console:
         return Handler
 
     def _answer(self, path: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        return self._enrol(asked) if path == "/api/v1/gateways/enrol" else self._certificate(asked)
+        answers = {"/api/v1/gateways/enrol": self._enrol, "/api/v1/gateways/introduce": self._introduce}
+        return answers.get(path, self._certificate)(asked)
+
+    def _introduce(self, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Takes everybody; what the real one asks of them has its own tests."""
+        request, gateway = unb64(asked, "request"), new_id(Kind.GATEWAY)
+        self.authority.know(gateway, REQUEST.decode(request))
+        trust = TRUST.encode(self.authority.trust(gateway, url=self.url))
+        return 200, {
+            "gateway": gateway,
+            "trust": b64(trust),
+            "introduction": introduction(self.authority, gateway, request, trust),
+        }
 
     def _enrol(self, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         secret, request = self.secrets.get(asked["lookup"]), unb64(asked, "request")
@@ -106,3 +118,9 @@ class Console:
             return 200, {"state": self.admission, "certificate": None}
         certificate = self.authority.gateway_certificate(known.gateway, life=self.life, at=self.authority.now)
         return 200, {"state": "admitted", "certificate": b64(certificate)}
+
+
+def introduction(authority: Authority, gateway: str, request: bytes, trust: bytes, role: str = "order") -> str:
+    """What vouches for this trust, for this request alone."""
+    said = Introduction(gateway, sha256(request), sha256(trust))
+    return b64(sign_statement(said, authority.signer_keys[role], authority.signer_ids[role]))

@@ -4,17 +4,22 @@
 import asyncio
 import hashlib
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from portineria.core.errors import PortineriaError
-from portineria.wire.statement import RelayAddress
-from tests.integration.authority import Authority, eventually
-from tests.integration.end import End, Refused, Stream
+from portineria.core.ids import Kind, new_id
+from portineria.dataplane.gateway.status import read_status
+from portineria.wire.statement import Asset, RelayAddress
+from portineria.wire.stream import Hello, Open, Refuse, encode_control
+from tests.integration.authority import Authority
+from tests.integration.end import End, Leg, Refused, Stream
 from tests.integration.floor import Device, Floor
 from tests.integration.gateway.conftest import Plant, asset_of
 from tests.integration.gateway_process import GatewayProcess
+from tests.integration.process import eventually
 
 
 async def resumed(end: End, stream: Stream, relay: RelayAddress | None = None) -> None:
@@ -125,3 +130,138 @@ async def test_a_held_stream_ends_with_its_session(plant: Plant) -> None:
     await eventually(lambda: plant.device.connections[0].ended == "reset")
     with pytest.raises(Refused):
         await plant.end.resume(stream)
+
+
+async def finished_unheard(plant: Plant) -> Stream:
+    """A stream that the gateway finished, and whose technician's end heard neither the last ACK nor END."""
+    plant.end.permit([plant.asset])
+    stream = await plant.end.open()
+    await stream.say(b"all of it")
+    await stream.heard(9)
+    [connection] = plant.device.connections
+    connection.sock.shutdown(socket.SHUT_WR)
+    await eventually(lambda: stream.tool.eof, "the device's end arrives")
+    assert stream.leg is not None
+    stream.leg.channel.on_data = lambda pieces: None  # what the gateway says from now on is lost
+    stream.say_end()
+    closed = await plant.authority.event(plant.gateway, "stream.closed", stream=stream.name)
+    assert closed.fields["how"] == "finished"
+    assert stream.over is None
+    stream.leg.abort()
+    await eventually(lambda: stream.legs_lost == 1)
+    return stream
+
+
+async def test_a_last_word_that_is_lost_with_the_leg_is_said_again(plant: Plant) -> None:
+    """The gateway has let the device go; the tool must not be reset, since everything was delivered."""
+    stream = await finished_unheard(plant)
+    await plant.end.resume(stream)
+    await stream.ended("finished")
+    assert (bytes(stream.tool.heard), stream.tool.aborted, stream.tool.closed) == (b"all of it", False, True)
+    assert len(plant.device.connections) == 1
+
+
+async def test_nobody_else_hears_the_last_word(plant: Plant) -> None:
+    stream = await finished_unheard(plant)
+    rival = plant.another_end()
+    rival.permit([plant.asset])
+    with pytest.raises(Refused) as refused:
+        await rival.resume(stream)
+    assert refused.value.reason == "hold.expired"
+
+
+async def test_a_reset_that_is_lost_with_the_leg_keeps_its_reason(plant: Plant) -> None:
+    plant.end.permit([plant.asset])
+    stream = await plant.end.open()
+    await stream.say(b"x")
+    await stream.heard(1)
+    assert stream.leg is not None
+    stream.leg.channel.on_data = lambda pieces: None
+    plant.device.connections[0].reset()
+    await plant.authority.event(plant.gateway, "stream.closed", how="device.reset")
+    stream.leg.abort()
+    with pytest.raises(Refused) as refused:
+        await plant.end.resume(stream)
+    assert refused.value.reason == "device.reset"
+
+
+def say_hello(leg: Leg, end: End, stream: str, asset: Asset, *, resume: bool) -> None:
+    leg.channel.write(encode_control(Hello(end.order_sha256, stream, asset.service, asset.port, 0, resume)))
+
+
+async def test_a_leg_lost_while_the_device_is_being_connected_costs_no_second_connection(
+    authority: Authority, floor: Floor, tmp_path: Path
+) -> None:
+    """HELLO has come, OPEN has not gone: the same stream goes on over the next leg, from its beginning."""
+    process = GatewayProcess(authority, tmp_path / "gateway", reach=[f"{floor.network}:503"], connect_s=30)
+    authority.admit(process.gateway)
+    await process.start()
+    busy = floor.listen(13, 503)
+    busy.listen(0)  # one place, which is taken: the kernel lets the next one wait
+    try:
+        await authority.linked(process.gateway)
+        loop = asyncio.get_running_loop()
+        with socket.socket() as first_in_line:
+            first_in_line.setblocking(False)
+            await loop.sock_connect(first_in_line, (floor.address(13), 503))
+            end = End(authority, process.gateway, tmp_path)
+            asset, name = Asset(new_id(Kind.SERVICE), floor.address(13), 503), new_id(Kind.STREAM)
+            end.permit([asset])
+            lost = await end.dial()
+            say_hello(lost, end, name, asset, resume=False)
+            await eventually(lambda: connecting(process) == 1, "the gateway dials the device")
+            lost.abort()
+            second = await end.dial()
+            say_hello(second, end, name, asset, resume=True)
+            (await loop.sock_accept(busy))[0].close()
+            device, _ = await asyncio.wait_for(loop.sock_accept(busy), 30)
+            assert await second.answer() == Open(0)
+            await loop.sock_sendall(device, b"welcome")
+            await authority.event(process.gateway, "stream.resumed", stream=name)
+            assert len(authority.found(process.gateway, "stream.opened")) == 1
+            assert connecting(process) == 1
+            device.close()
+    finally:
+        busy.close()
+        await process.end()
+
+
+def connecting(process: GatewayProcess) -> int:
+    """Streams that run or are being connected, as `gateway status` shows them."""
+    status = read_status(process.state.status)
+    return sum(session.streams for session in status.sessions) if status else 0
+
+
+async def test_a_hello_that_a_relay_held_back_opens_nothing(plant: Plant) -> None:
+    """Its connector was told that the stream is unknown and has opened another one meanwhile."""
+    plant.end.permit([plant.asset])
+    name = new_id(Kind.STREAM)
+    first, second = await plant.end.dial(), await plant.end.dial()
+    say_hello(second, plant.end, name, plant.asset, resume=True)
+    assert await second.answer() == Refuse("hold.expired")
+    say_hello(first, plant.end, name, plant.asset, resume=False)
+    assert await first.answer() == Refuse("order.stale")
+    assert plant.device.connections == []
+
+
+async def test_a_refusal_that_is_lost_with_the_leg_is_said_again(plant: Plant) -> None:
+    """Without another attempt at a device that has just refused."""
+    off = Asset(plant.asset.service, plant.device.address, 9)
+    plant.end.permit([off])
+    name = new_id(Kind.STREAM)
+    first = await plant.end.dial()
+    say_hello(first, plant.end, name, off, resume=False)
+    await plant.authority.event(plant.gateway, "stream.refused", stream=name)
+    second = await plant.end.dial()
+    say_hello(second, plant.end, name, off, resume=True)
+    assert await second.answer() == Refuse("device.refused")
+    assert len(plant.authority.found(plant.gateway, "stream.refused")) == 1
+
+
+async def test_a_name_is_used_for_one_connection_only(plant: Plant) -> None:
+    plant.end.permit([plant.asset])
+    stream = await plant.end.open()
+    with pytest.raises(Refused) as refused:
+        await plant.end.open(name=stream.name)
+    assert refused.value.reason == "order.stale"
+    assert len(plant.device.connections) == 1

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.authority import eventually
 from tests.integration.end import Stream
 from tests.integration.floor import Device, DeviceConnection, Floor
 from tests.integration.gateway.conftest import Plant, asset_of
 from tests.integration.gateway.test_orders import refusal
+from tests.integration.process import eventually
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from portineria.dataplane.aio.outer import reset_on_close
 from portineria.dataplane.aio.stream_end import StreamEnd
 from portineria.dataplane.gateway.device import DeviceSocket
-from tests.integration.authority import eventually
+from tests.integration.process import eventually
 
 
 @dataclass

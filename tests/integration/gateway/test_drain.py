@@ -3,10 +3,10 @@
 
 from portineria.core.ids import Kind, new_id
 from portineria.wire.statement import Asset
-from tests.integration.authority import eventually
 from tests.integration.floor import Device, Floor
 from tests.integration.gateway.conftest import Plant
 from tests.integration.gateway.test_orders import refusal
+from tests.integration.process import eventually
 
 
 async def test_a_drain_lets_what_runs_finish_and_nothing_begin(plant: Plant) -> None:
@@ -66,6 +66,7 @@ async def test_extending_lifts_a_drain(plant: Plant) -> None:
     plant.end.permit([plant.asset], order_seq=withdrawn.order_seq + 1)
     another = await plant.end.open()
     await plant.authority.event(plant.gateway, "order.accepted", order_seq=withdrawn.order_seq + 1)
+    await eventually(lambda: stream.notices[-1].seconds_left is None)
     plant.authority.send(plant.gateway, withdrawn)  # an old letter does not bring the drain back
     await eventually(lambda: "withdrawal.stale" in plant.process.said)
     for one in (stream, another):

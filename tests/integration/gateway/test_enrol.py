@@ -16,12 +16,13 @@ from portineria.dataplane.gateway.http import b64, unb64
 from portineria.dataplane.gateway.state import State
 from portineria.wire.certificate import fingerprint, spki_sha256
 from portineria.wire.enrolment import REQUEST, TRUST, new_code, split_code
-from tests.integration.authority import Authority, Process, eventually
+from tests.integration.authority import Authority
 from tests.integration.end import End
 from tests.integration.floor import Device, Floor
 from tests.integration.gateway.conftest import asset_of
 from tests.integration.gateway.console import Console
 from tests.integration.gateway_process import QUICK
+from tests.integration.process import Process, eventually
 
 FAR_REACH = "192.168.10.0/24:502,102"
 

@@ -5,9 +5,11 @@ import asyncio
 import time
 
 from portineria.wire.statement import Leases, SessionLease
-from tests.integration.authority import eventually, nonce
+from portineria.wire.stream import Notice
+from tests.integration.authority import nonce
 from tests.integration.gateway.conftest import Plant
 from tests.integration.gateway.test_orders import refusal
+from tests.integration.process import eventually
 
 
 async def test_an_order_without_a_lease_opens_nothing(plant: Plant) -> None:
@@ -87,6 +89,8 @@ async def test_silence_drains_by_default_and_a_new_lease_ends_the_drain(plant: P
     await again.say(b"open again")
     await again.heard(10)
     assert stream.over is None
+    await plant.authority.event(plant.gateway, "session.resumed", plant.end.session, reason="lease.lost")
+    await eventually(lambda: stream.notices[-1] == Notice("lease.lost", None))
 
 
 async def test_a_drain_by_silence_has_an_end(plant: Plant) -> None:
@@ -134,3 +138,21 @@ async def test_an_order_waits_a_little_for_its_first_lease(plant: Plant) -> None
         lease = SessionLease(plant.end.session, digest, 30)
         authority.send(plant.gateway, Leases(plant.gateway, known.questions[-1].nonce, [lease]))
     opening.result().hang_up()
+
+
+async def test_the_question_for_a_lease_also_says_what_running_streams_have_carried(plant: Plant) -> None:
+    plant.end.permit([plant.asset], lease_s=1)
+    stream = await plant.end.open()
+    await stream.say(b"seven b")
+    await stream.heard(7)
+    questions = plant.authority.gateways[plant.gateway].questions
+
+    def told() -> set[tuple[str, int, int]]:
+        return {(one.session, one.to_device, one.from_device) for asked in questions for one in asked.traffic}
+
+    await eventually(lambda: (plant.end.session, 7, 7) in told())
+    first = next(at for at, asked in enumerate(questions) if asked.traffic)
+    # Not with every question: leases of one second are asked for three times in it.
+    await eventually(lambda: any(not asked.traffic for asked in questions[first:]))
+    assert plant.authority.found(plant.gateway, "stream.closed") == []
+    stream.hang_up()

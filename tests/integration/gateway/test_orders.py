@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from portineria.core.ids import Kind, new_id
 from portineria.wire.envelope import sign
 from portineria.wire.statement import Asset, Withdrawal
-from tests.integration.authority import eventually
 from tests.integration.end import End, Refused
 from tests.integration.gateway.conftest import Plant
+from tests.integration.process import eventually
 
 
 async def refusal(end: End, **how: object) -> str:

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from tests.integration.authority import eventually
 from tests.integration.gateway.conftest import Plant
+from tests.integration.process import eventually
 
 
 @pytest.mark.parametrize("nested", [True, False], ids=["nested", "spliced"])

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from portineria.dataplane.gateway.status import Status, read_status
-from tests.integration.authority import Process, eventually
 from tests.integration.floor import Floor
 from tests.integration.gateway.conftest import Plant
 from tests.integration.gateway.test_orders import refusal
 from tests.integration.gateway_process import GatewayProcess
+from tests.integration.process import Process, eventually
 
 UNIT = Path(__file__).resolve().parents[3] / "packaging/systemd/portineria-gateway.service"
 _LISTEN, _UNCONNECTED = "0A", "07"  # net/tcp_states.h

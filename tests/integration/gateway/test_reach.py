@@ -7,10 +7,10 @@ import pytest
 
 from portineria.core.ids import Kind, new_id
 from portineria.wire.statement import Asset
-from tests.integration.authority import eventually, free_port
 from tests.integration.floor import Device, Floor
 from tests.integration.gateway.conftest import Plant
 from tests.integration.gateway.test_orders import refusal
+from tests.integration.process import eventually, free_port
 
 
 def at(address: str, port: int = 502) -> Asset:

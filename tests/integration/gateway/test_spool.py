@@ -12,12 +12,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portineria.wire.statement import Acknowledgement
-from tests.integration.authority import Authority, eventually
+from tests.integration.authority import Authority
 from tests.integration.end import End, Refused
 from tests.integration.floor import Device, Floor
 from tests.integration.gateway.conftest import Plant, asset_of
 from tests.integration.gateway.test_orders import refusal
 from tests.integration.gateway_process import GatewayProcess
+from tests.integration.process import eventually
 
 
 def spooled(process: GatewayProcess) -> int:

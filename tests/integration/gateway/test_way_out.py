@@ -8,12 +8,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from portineria.core.errors import PortineriaError
 from portineria.wire.statement import Additions, OpeningKey, RelayAddress
-from tests.integration.authority import Authority, eventually, raw
+from tests.integration.authority import Authority
+from tests.integration.credentials import raw
 from tests.integration.end import End, Refused
 from tests.integration.floor import Device, Floor
 from tests.integration.gateway.conftest import Plant, asset_of
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.middlebox import ENCODED, squid
+from tests.integration.process import eventually
 
 
 @pytest.mark.parametrize("with_password", [False, True], ids=["open", "with a password"])

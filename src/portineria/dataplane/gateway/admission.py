@@ -8,6 +8,7 @@ from portineria.core.ids import Kind, parse_id
 from portineria.dataplane.gateway.clock import boot_s
 from portineria.dataplane.gateway.device import DeviceFailed, connect_device
 from portineria.dataplane.gateway.opening import Opening
+from portineria.dataplane.gateway.past import PastStream, UsedNames
 from portineria.dataplane.gateway.rate import PerMinute
 from portineria.dataplane.gateway.seen import remember_stream
 from portineria.dataplane.gateway.session import Session, Surroundings
@@ -24,7 +25,8 @@ class Admission:
 
     def __init__(self, session: Session, around: Surroundings) -> None:
         self._session, self._around = session, around
-        self._used: set[str] = set()  # a stream's name is used once: events must not mean two connections
+        self._used = UsedNames()
+        self._opening: dict[str, asyncio.Event] = {}  # streams whose HELLO has come and whose answer has not gone
         self._refusals = PerMinute(REFUSALS_PER_MINUTE)
 
     @property
@@ -47,35 +49,49 @@ class Admission:
             opening.channel.abort()
             return
         if hello.resume:
-            self._resume(opening, hello)
+            await self._resume(opening, hello)
         else:
             await self._open(opening, hello)
 
-    def _resume(self, opening: Opening, hello: Hello) -> None:
-        stream = self._session.may_resume(hello.stream, hello.order_sha256)
-        if stream is None:
-            opening.refuse("hold.expired")
+    async def _resume(self, opening: Opening, hello: Hello) -> None:
+        if (answered := self._opening.get(hello.stream)) is not None:
+            await answered.wait()  # its first leg died early: the device must not see a second connection
+        stream = self._session.streams.get(hello.stream)
+        if stream is None or not self._session.resumes(hello.order_sha256):
+            self._say_past(opening, hello)
             return
         after_ms = stream.resume(opening, hello.resume_from)
         self._around.spool.record(
             "stream.resumed", self._session.order.session, stream=hello.stream, after_ms=after_ms, relay=opening.relay
         )
-        self._session.announce_again(stream)
+        self._session.announcements.again(stream)
+
+    def _say_past(self, opening: Opening, hello: Hello) -> None:
+        past = self._session.past.find(hello.stream)
+        if past is not None and self._session.resumes(hello.order_sha256):
+            opening.say_last(past.answer(hello.resume_from))
+            return
+        # A relay may hold its HELLO back. The other end opens anew under another name: this one comes too late.
+        self._used.add(hello.stream)
+        opening.refuse("hold.expired")
 
     async def _open(self, opening: Opening, hello: Hello) -> None:
-        await self._first_lease(hello)
-        if (reason := self._why_not(hello)) is not None:
-            self._refuse(opening, hello, reason)
+        if hello.stream in self._used or hello.stream in self._opening:
+            self._refuse(opening, hello, "order.stale")
             return
-        asset = self._asset(hello)
-        assert asset is not None  # noqa: S101 - _why_not looked
-        self._used.add(hello.stream)
+        answered = self._opening[hello.stream] = asyncio.Event()
         try:
-            with self._session.opening():
-                await self._connect(opening, hello, asset)
+            await self._first_lease(hello)
+            reason = self._why_not(hello) or await self._connect_permitted(opening, hello)
+            if reason is not None:
+                self._session.past.add(hello.stream, PastStream(reason), hold_s=self._session.order.hold_s)
+                self._refuse(opening, hello, reason)
         except asyncio.CancelledError:  # the session ended meanwhile
             opening.refuse("order.unknown")
             raise
+        finally:
+            del self._opening[hello.stream]
+            answered.set()
 
     async def _first_lease(self, hello: Hello) -> None:
         """The order and its first lease may still be on their way."""
@@ -99,7 +115,7 @@ class Admission:
         """The code of the first reason to refuse a new stream; None when it may be opened."""
         if self._session.ended:
             return "order.unknown"
-        if hello.order_sha256 != self._session.order_sha256 or hello.stream in self._used:
+        if hello.order_sha256 != self._session.order_sha256:
             return "order.stale"
         if (reason := self._session.permit.refuses_new(boot_s())) is not None:
             return reason
@@ -112,15 +128,22 @@ class Admission:
         self._around.reach.refresh()
         return self._around.reach.refuses(asset.address, asset.port)
 
-    async def _connect(self, opening: Opening, hello: Hello, asset: Asset) -> None:
+    async def _connect_permitted(self, opening: Opening, hello: Hello) -> str | None:
+        asset = self._asset(hello)
+        assert asset is not None  # noqa: S101 - _why_not looked
+        self._used.add(hello.stream)
+        with self._session.opening():
+            return await self._connect(opening, hello, asset)
+
+    async def _connect(self, opening: Opening, hello: Hello, asset: Asset) -> str | None:
+        """The code of why there is no connection; None when there is."""
         try:
             settings = self._around.settings
             sock = await connect_device(
                 asset.address, asset.port, timeout_s=settings.connect_s, own=settings.loopback_devices
             )
         except DeviceFailed as error:
-            self._refuse(opening, hello, error.code)
-            return
+            return error.code
         session = self._session.order.session
         stream = self._session.add(hello.stream, asset, sock)  # from here on the session's end is also the socket's
         try:
@@ -130,12 +153,12 @@ class Admission:
             )  # fmt: skip
         except StoreFull:
             self._session.discard(stream)
-            self._refuse(opening, hello, "spool.full")
-            return
+            return "spool.full"
         if stream.over:
             opening.refuse("order.unknown")
-            return
-        stream.start(opening)
+        else:
+            stream.start(opening)
+        return None
 
     def _refuse(self, opening: Opening, hello: Hello, reason: str) -> None:
         opening.refuse(reason)

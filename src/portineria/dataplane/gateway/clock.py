@@ -28,6 +28,7 @@ class TrustedClock:
         self._answer_s = answer_s
         self._sent: OrderedDict[bytes, float] = OrderedDict()
         self._unix_ms_at_boot: int | None = None
+        self.heard_ms = 0  # the last signed time that was believed, as it was said; 0 before the first
 
     def asked(self, nonce: bytes) -> None:
         """Call right before the question with this nonce is sent."""
@@ -46,12 +47,17 @@ class TrustedClock:
             return None
         at_boot = unix_ms - round(sent * 1000)
         step = 0 if self._unix_ms_at_boot is None else at_boot - self._unix_ms_at_boot
-        self._unix_ms_at_boot = at_boot
+        self._unix_ms_at_boot, self.heard_ms = at_boot, unix_ms
         return step
 
     @property
     def known(self) -> bool:
         return self._unix_ms_at_boot is not None
+
+    @property
+    def known_ms(self) -> int | None:
+        """Unix time; None while it is not known."""
+        return self.unix_ms if self.known else None
 
     @property
     def unix_ms(self) -> int:

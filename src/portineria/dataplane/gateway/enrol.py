@@ -1,21 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 """Enrolment, admission and renewal, seen from the gateway (WIRE 4, 5, 6)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import portineria
 from portineria.core.errors import Conflict
 from portineria.dataplane.gateway.http import BadAnswer, ServerAway, b64, base_url, post, unb64
 from portineria.dataplane.gateway.state import Keys, Pinned, State, check_trust
-from portineria.wire.certificate import BadCertificate, load_certificate, load_spki, spki_sha256
-from portineria.wire.enrolment import REQUEST, TRUST, Trust, check, gateway_proof, server_proof, split_code
-from portineria.wire.statement import sha256
+from portineria.wire.certificate import (
+    BadCertificate,
+    check_leaf,
+    fingerprint,
+    load_certificate,
+    load_spki,
+    spki_sha256,
+)
+from portineria.wire.enrolment import (
+    REQUEST,
+    TRUST,
+    Trust,
+    check,
+    gateway_proof,
+    introduction_covered,
+    server_proof,
+    split_code,
+)
+from portineria.wire.envelope import Signed, read_signed
+from portineria.wire.statement import ROLE_OF, Introduction, open_introduction, sha256
 
 
 class RootChanged(Conflict):
@@ -30,9 +49,12 @@ class Admission:
     certificate: bytes | None
 
 
-def request_trust(url: str, code: str, keys: Keys, *, name: str, proxy: str | None) -> Pinned:
+def request_trust(
+    url: str, code: str, keys: Keys, *, name: str, proxy: str | None, expected: bytes | None = None
+) -> Pinned:
     """Ask to be enrolled. What returns was proven by the code's secret, which is never sent.
 
+    ``expected``: the hash of the root's key, when it was told beforehand; raise RootChanged for another one.
     Raises BadCode, Refused (wrong, used or expired code), BadSignature, BadCertificate, BadAnswer, ServerAway.
     """
     lookup, secret = split_code(code)
@@ -42,12 +64,52 @@ def request_trust(url: str, code: str, keys: Keys, *, name: str, proxy: str | No
     exact = unb64(answer, "trust")
     trust = TRUST.decode(exact)
     root_spki = _root_spki(trust)
+    _check_root(root_spki, expected)
     check(server_proof(secret, request, exact, root_spki), unb64(answer, "proof"), "server")
     if answer.get("gateway") != trust.gateway:
         raise BadAnswer("the answer names another gateway than its proof")
     pinned = Pinned(root_spki, trust, base_url(url))
     check_trust(pinned)
     return pinned
+
+
+def request_trust_by_root(
+    url: str, plant: str, root_spki_sha256: bytes, keys: Keys, *, name: str, proxy: str | None
+) -> Pinned:
+    """Ask to be taken in without a code. What returns was signed under the root of this fingerprint, for these keys.
+
+    Raises RootChanged when the server has another one, Refused, BadSignature, BadCertificate, BadAnswer, ServerAway.
+    """
+    request = REQUEST.encode(keys.request(name=name, version=portineria.__version__))
+    signature = keys.tls.sign(introduction_covered(request, plant, root_spki_sha256), ec.ECDSA(hashes.SHA256()))
+    body = {"plant": plant, "request": b64(request), "root": b64(root_spki_sha256), "signature": b64(signature)}
+    answer = post(f"{base_url(url)}/api/v1/gateways/introduce", body, proxy=proxy)
+    exact = unb64(answer, "trust")
+    trust = TRUST.decode(exact)
+    _check_root(_root_spki(trust), root_spki_sha256)
+    pinned = Pinned(root_spki_sha256, trust, base_url(url))
+    check_trust(pinned)
+    expected = Introduction(trust.gateway, sha256(request), sha256(exact))
+    if _introduction(trust, read_signed(unb64(answer, "introduction"))) != expected:
+        raise BadAnswer("the answer is for another gateway than this one")
+    return pinned
+
+
+def _check_root(found: bytes, expected: bytes | None) -> None:
+    if expected is not None and found != expected:
+        raise RootChanged(
+            f"whoever answered has the root {fingerprint(found)}, not the one you gave: it is another server, or "
+            "somebody is in between; nothing was changed"
+        )
+
+
+def _introduction(trust: Trust, signed: Signed) -> Introduction:
+    """Believed when the pinned root's signer of orders made it: the trust itself says nothing before that."""
+    issuer = load_certificate(trust.issuers["signer"])
+    signer = check_leaf(trust.signers.get(signed.signer, b""), kind="signer", issuer=issuer)
+    if signer.id != f"{ROLE_OF['introduction']}:{signed.signer}" or not isinstance(signer.key, Ed25519PublicKey):
+        raise BadCertificate(f"{signer.id[:40]!r} introduces no gateways")
+    return open_introduction(signed, signer.key)
 
 
 def _root_spki(trust: Trust) -> bytes:
@@ -58,24 +120,27 @@ def _root_spki(trust: Trust) -> bytes:
     return spki_sha256(load_spki(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)))
 
 
-def enrol(state: State, url: str, code: str, *, name: str, proxy: str | None) -> Pinned:
-    """Enrol for the first time, or anew at the same installation. The caller holds the lock."""
+def enrol(state: State, ask: Callable[[Keys], Pinned]) -> Pinned:
+    """Enrol for the first time, or anew at the same installation. The caller holds the lock.
+
+    ``ask`` is one of the two requests above, for given keys.
+    """
     if not state.enrolled:
-        pinned = request_trust(url, code, state.make_keys(), name=name, proxy=proxy)
+        pinned = ask(state.make_keys())
         state.save_pinned(pinned)
         return pinned
     known = state.load_pinned().root_spki_sha256
-    prepared, pinned = prepare(state, url, code, name=name, proxy=proxy)
+    prepared, pinned = prepare(state, ask)
     if pinned.root_spki_sha256 != known:
         raise RootChanged("this server has another root than the pinned one; nothing was changed")
     state.replace_with(prepared)
     return pinned
 
 
-def prepare(state: State, url: str, code: str, *, name: str, proxy: str | None) -> tuple[State, Pinned]:
+def prepare(state: State, ask: Callable[[Keys], Pinned]) -> tuple[State, Pinned]:
     """A new identity beside the present one, with keys of its own; not in force before ``state.replace_with``."""
     prepared = state.beside()
-    pinned = request_trust(url, code, prepared.make_keys(), name=name, proxy=proxy)
+    pinned = ask(prepared.make_keys())
     prepared.save_pinned(pinned)
     return prepared, pinned
 

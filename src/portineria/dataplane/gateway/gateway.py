@@ -13,6 +13,7 @@ from portineria.dataplane.aio.dial import proxy_for
 from portineria.dataplane.aio.leg import Way
 from portineria.dataplane.aio.task import Tasks
 from portineria.dataplane.gateway import seen, spool
+from portineria.dataplane.gateway.additions import with_additions
 from portineria.dataplane.gateway.clock import TrustedClock, boot_s
 from portineria.dataplane.gateway.enrol import ask_certificate, renewal_due
 from portineria.dataplane.gateway.legs import Legs
@@ -24,11 +25,12 @@ from portineria.dataplane.gateway.reporter import Reporter
 from portineria.dataplane.gateway.session import Surroundings
 from portineria.dataplane.gateway.settings import GatewaySettings
 from portineria.dataplane.gateway.spool import Spool
-from portineria.dataplane.gateway.state import State, with_additions
+from portineria.dataplane.gateway.state import State
 from portineria.dataplane.gateway.status import Self, Status, status_of, write_statuses
 from portineria.dataplane.gateway.store import Store
 from portineria.wire.enrolment import Trust
 from portineria.wire.leg import Challenge, Dial, FromRelay, GatewayProof, Letters, prove
+from portineria.wire.report import StreamTraffic
 from portineria.wire.statement import (
     Acknowledgement,
     Additions,
@@ -36,7 +38,6 @@ from portineria.wire.statement import (
     Letter,
     OpeningKey,
     Order,
-    RelayAddress,
     Time,
     Withdrawal,
     sha256,
@@ -53,7 +54,7 @@ class Gateway:
     def __init__(self, settings: GatewaySettings, state: State) -> None:
         self._settings, self._state = settings, state
         self._pinned, self._keys = state.load_pinned(), state.load_keys()
-        self._postbox = Postbox(self._trust, self._keys.sealing)
+        self._postbox = Postbox(lambda: self._trust, self._keys.sealing)
         self._clock = TrustedClock(answer_s=settings.answer_s)
         self._store = Store(state.spool)
         self._reach = ReachList(state.reach, loopback_devices=settings.loopback_devices)
@@ -64,12 +65,13 @@ class Gateway:
         around = Surroundings(settings, self._spool, self._reach, room=lambda: self._orders.streams < settings.streams)
         self._orders = Orders(self._store, self._clock, around, on_change=lambda: self._reporter.ask())
         self._links = Links(
-            settings, self._way, self._relays, self._prove, receive=self._receive,
+            settings, self._way, lambda: self._trust.relays, self._prove, receive=self._receive,
             changed=lambda: self._reporter.links_changed(), busy=lambda: bool(self._orders.sessions),
         )  # fmt: skip
         self._reporter = Reporter(
             settings, self._spool, self._clock, gateway=self._trust.gateway, key=self._keys.event,
-            opening_key=self._opening_key, links=lambda: self._links.up, leased=self._leased,
+            opening_key=self._opening_key, links=lambda: self._links.up, leased=lambda: _leased(self._orders),
+            traffic=lambda: _traffic(self._orders), signers=lambda: sorted(self._trust.signers),
         )  # fmt: skip
         session_issuer = x509.load_der_x509_certificate(self._trust.issuers["session"])
         self._legs = Legs(settings, self._orders.admissions, self._way, self._inner, session_issuer)
@@ -88,13 +90,13 @@ class Gateway:
     def _opening_key(self) -> OpeningKey:
         return self._trust.opening_keys[-1]
 
-    def _relays(self) -> list[RelayAddress]:
-        return self._trust.relays
-
     def _way(self) -> Way:
         issuer = x509.load_der_x509_certificate(self._trust.issuers["relay"])
         proxy = self._settings.proxy
-        return Way(issuer, lambda host: proxy_for(host, proxy), self._settings.allow_opened, self._settings.nested)
+        return Way(
+            issuer, lambda host: proxy_for(host, proxy), self._settings.allow_opened, self._settings.nested,
+            unix_ms=lambda: self._clock.known_ms,
+        )  # fmt: skip
 
     def _prove(self, challenge: Challenge) -> GatewayProof:
         return GatewayProof(self._certificate, prove(self._keys.tls, challenge, "link"))
@@ -102,9 +104,6 @@ class Gateway:
     def _inner(self) -> ssl.SSLContext:
         assert self._context is not None  # noqa: S101 - legs come after admission
         return self._context
-
-    def _leased(self) -> dict[str, float]:
-        return {name: session.order.lease_s for name, session in self._orders.sessions.items()}
 
     # -- what arrives ------------------------------------------------------------------------------------------
 
@@ -118,12 +117,11 @@ class Gateway:
 
     def _letter(self, sealed: bytes, link: Link, arrived: float) -> None:
         try:
-            letter, exact = self._postbox.open(sealed)
+            letter, exact = self._postbox.open(sealed, self._clock.known_ms)
+            self._obey(letter, exact, arrived)
         except ProtocolError as error:
             # Anybody who holds a relay can make such letters: they are the operators' business, not the ledger's.
             log.warning("letter.refused", relay=link.relay.relay, code=error.code, why=str(error))
-            return
-        self._obey(letter, exact, arrived)
 
     def _obey(self, letter: Letter, exact: bytes, arrived: float) -> None:
         if isinstance(letter, Withdrawal):
@@ -154,10 +152,11 @@ class Gateway:
         self._orders.time_known()
 
     def _add(self, letter: Additions) -> None:
-        pinned, names = with_additions(self._pinned, letter)
+        pinned, names = with_additions(self._pinned, letter, self._clock.known_ms)
         if names:
-            self._pinned = pinned
             self._state.save_pinned(pinned)
+            self._pinned = pinned
+            self._reporter.ask()  # the question says whom we believe now
             self._spool.record("gateway.trust.changed", added=len(names), what=" ".join(names))
 
     # -- running -----------------------------------------------------------------------------------------------
@@ -242,3 +241,15 @@ class Gateway:
     def _status(self) -> Status:
         about = Self(self._trust.gateway, self._admission, self._clock.unix_ms, self._ends_ms, self._reach.fault)
         return status_of(about, self._links, list(self._orders.sessions.values()), self._spool)
+
+
+def _leased(orders: Orders) -> dict[str, float]:
+    return {name: session.order.lease_s for name, session in orders.sessions.items()}
+
+
+def _traffic(orders: Orders) -> list[StreamTraffic]:
+    return [
+        StreamTraffic(name, stream.stream, *stream.bytes_each_way)
+        for name, session in orders.sessions.items()
+        for stream in session.streams.values()
+    ]

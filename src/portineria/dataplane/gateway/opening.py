@@ -63,6 +63,10 @@ class Opening:
 
     def refuse(self, reason: str) -> None:
         """Say no and hang up."""
-        self.channel.write(encode_control(Refuse(reason)))
+        self.say_last(encode_control(Refuse(reason)))
+
+    def say_last(self, frames: bytes) -> None:
+        """Say this and hang up."""
+        self.channel.write(frames)
         self.channel.close()
         self._lost(None)

@@ -15,12 +15,13 @@ from portineria.dataplane.gateway.link import Link
 from portineria.dataplane.gateway.settings import GatewaySettings
 from portineria.dataplane.gateway.spool import Spool
 from portineria.wire.leg import Letters
-from portineria.wire.report import Context, Question, write_report
+from portineria.wire.report import KNOWN_SIGNERS, QUESTION_STREAMS, Context, Question, StreamTraffic, write_report
 from portineria.wire.statement import OpeningKey
 
 log = structlog.get_logger()
 TOGETHER = 64  # reports in one frame: 64 x 8.5 KiB stay below its 1 MiB
 UNDERWAY = 256  # events sent and not acknowledged
+TRAFFIC_S = 10.0  # how often running streams are counted: the console shows the work as it goes on
 _NOTHING = bytes(32)
 
 
@@ -28,14 +29,17 @@ class Reporter:
     def __init__(
         self, settings: GatewaySettings, spool: Spool, clock: TrustedClock, *, gateway: str, key: Ed25519PrivateKey,
         opening_key: Callable[[], OpeningKey], links: Callable[[], list[Link]],
-        leased: Callable[[], dict[str, float]],
+        leased: Callable[[], dict[str, float]], traffic: Callable[[], list[StreamTraffic]],
+        signers: Callable[[], list[str]],
     ) -> None:  # fmt: skip
         self._settings, self._spool, self._clock, self._gateway, self._key = settings, spool, clock, gateway, key
-        self._opening_key, self._links, self._leased = opening_key, links, leased
+        self._opening_key, self._links, self._leased, self._traffic = opening_key, links, leased, traffic
+        self._signers = signers
         self._events, self._question = asyncio.Event(), asyncio.Event()
         self._link: Link | None = None
         self._sent = 0
         self._answered = False
+        self._counted_at, self._turn = -TRAFFIC_S, 0
         spool.on_recorded = self._events.set
 
     def links_changed(self) -> None:
@@ -96,7 +100,9 @@ class Reporter:
         self._answered = True
 
     async def question(self) -> None:
-        """For ever: time and leases, every third of the shortest lease while sessions live."""
+        """For ever: time and leases; while sessions live every third of the shortest lease, at least every
+        ``TRAFFIC_S``.
+        """
         while True:
             if self._links():
                 self._ask_now()
@@ -113,18 +119,29 @@ class Reporter:
             return None
         shortest = min(self._leased().values(), default=None)
         if shortest is not None:
-            return min(shortest / 3, self._settings.time_every_s)
+            return min(shortest / 3, self._settings.time_every_s, TRAFFIC_S)
         return self._settings.time_every_s if self._answered else self._settings.ask_again_s
 
     def _ask_now(self) -> None:
         self._answered = False
         nonce, recipient = secrets.token_bytes(32), self._opening_key()
         question = Question(
-            self._spool.boot, nonce, sorted(self._leased()), portineria.__version__, spooled=self._spool.count
-        )
+            self._spool.boot, nonce, sorted(self._leased()), portineria.__version__, spooled=self._spool.count,
+            heard_ms=self._clock.heard_ms,
+            traffic=self._counted(), signers=self._signers()[-KNOWN_SIGNERS:],
+        )  # fmt: skip
         context = Context(recipient.key_id, self._gateway, self._spool.epoch, 0, _NOTHING)
         opening = X25519PublicKey.from_public_bytes(recipient.key)
         report, _ = write_report(question, context, key=self._key, recipient=opening)
         self._clock.asked(nonce)
         for link in self._links():  # over every link: a relay that drops it must not end sessions
             link.send(Letters([report]))
+
+    def _counted(self) -> list[StreamTraffic]:
+        """Now and then only: with short leases questions are asked more often than anybody reads figures."""
+        now, running = asyncio.get_running_loop().time(), self._traffic()
+        if now < self._counted_at + TRAFFIC_S / 2 or not running:
+            return []
+        self._counted_at, first = now, self._turn % len(running)
+        self._turn = first + QUESTION_STREAMS if len(running) > QUESTION_STREAMS else 0  # more than fit take turns
+        return (running[first:] + running[:first])[:QUESTION_STREAMS]

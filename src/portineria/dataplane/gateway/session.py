@@ -7,9 +7,11 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from portineria.dataplane.gateway.announcement import Announcements
 from portineria.dataplane.gateway.clock import boot_s
 from portineria.dataplane.gateway.opening import Opening
-from portineria.dataplane.gateway.permit import NEVER, Drain, Ending, Permit
+from portineria.dataplane.gateway.past import PastStream, PastStreams
+from portineria.dataplane.gateway.permit import NEVER, Ending, Permit
 from portineria.dataplane.gateway.reach import ReachList
 from portineria.dataplane.gateway.seen import forget_stream
 from portineria.dataplane.gateway.settings import GatewaySettings
@@ -51,13 +53,13 @@ class Session:
         self._around, self._on_ended = around, on_ended
         self._hashes = {order_sha256}  # of every order so far: what runs may resume under any of them
         self.streams: dict[str, GatewayStream] = {}
+        self.past = PastStreams()
+        self.announcements = Announcements(order.session, around.spool, self.streams)
         self._connecting: set[asyncio.Task[object]] = set()
         self.waiting: set[Opening] = set()
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._draining: Drain | None = None
         self._lease_lost = False
-        self._refusals: list[float] = []
         self._stops_at = permit.stops_at
         self.totals = Totals()
         self.ended = False
@@ -110,7 +112,7 @@ class Session:
         for stream in list(self.streams.values()):
             if stream.stops_at <= now:
                 stream.end("drained")
-        self._announce(self.permit.draining(now), now)
+        self.announcements.drain(self.permit.draining(now), now, busy=self.busy)
         self._changed.set()
         self._changed = asyncio.Event()
         self._come_back(now)
@@ -123,19 +125,6 @@ class Session:
             # The loop's clock stands still in suspend; the gateway's regular review finds what that made late.
             self._timer = asyncio.get_running_loop().call_later(max(moment - now, 0) + 0.001, self.review)
 
-    def _announce(self, drain: Drain | None, now: float) -> None:
-        """Tell both ends when a drain begins, and again when its end or reason becomes another one."""
-        if drain == self._draining:
-            return
-        self._draining = drain
-        if drain is None:
-            return
-        seconds = round(max(drain.until - now, 0))
-        if self.busy or not drain.waits:
-            self._around.spool.record("session.draining", self.order.session, seconds=seconds, reason=drain.reason)
-        for stream in self.streams.values():
-            stream.notify(Notice(drain.reason, seconds))
-
     def _note_lease(self, now: float) -> None:
         lost = self.permit.leased and self.permit.lease_until <= now
         if lost and not self._lease_lost:
@@ -147,19 +136,12 @@ class Session:
 
     # -- streams -----------------------------------------------------------------------------------------------
 
-    def may_resume(self, stream: str, order_sha256: bytes) -> GatewayStream | None:
-        """The running stream of this name. Any order this session ever had will do: what runs outlives an extension."""
-        if self.ended or order_sha256 not in self._hashes or boot_s() >= self._stops_at:
-            return None
-        return self.streams.get(stream)
+    def resumes(self, order_sha256: bytes) -> bool:
+        """Whether streams go on. Any order this session ever had will do: what runs outlives an extension."""
+        return not self.ended and order_sha256 in self._hashes and boot_s() < self._stops_at
 
     def knows(self, order_sha256: bytes) -> bool:
         return order_sha256 in self._hashes
-
-    def announce_again(self, stream: GatewayStream) -> None:
-        """A new leg under a drain: its other end may not have heard."""
-        if self._draining is not None:
-            stream.notify(Notice(self._draining.reason, round(max(self._draining.until - boot_s(), 0))))
 
     def add(self, stream: str, asset: Asset, sock: socket.socket) -> GatewayStream:
         added = GatewayStream(
@@ -201,6 +183,7 @@ class Session:
         self.totals.to_device += to_device
         self.totals.from_device += from_device
         self.streams.pop(stream.stream, None)
+        self.past.add(stream.stream, PastStream(how, to_device, from_device), hold_s=self.order.hold_s)
         self._around.spool.record(
             "stream.closed", self.order.session, stream=stream.stream, to_device=to_device, from_device=from_device,
             how=how, also=forget_stream(stream.stream),

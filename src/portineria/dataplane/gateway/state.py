@@ -29,7 +29,7 @@ from portineria.dataplane.aio.tls import inner_context
 from portineria.wire.certificate import BadCertificate, Identity, check_issuer, check_leaf, load_spki, spki, spki_sha256
 from portineria.wire.enrolment import EnrolmentRequest, Trust
 from portineria.wire.frame import Codec
-from portineria.wire.statement import Additions, Sha256
+from portineria.wire.statement import Sha256
 
 _ISSUERS = ("gateway", "relay", "session", "signer")
 
@@ -47,7 +47,7 @@ class InUse(Conflict):
 
 
 class Pinned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was believed at enrolment. Signed letters may add relays and opening keys; a local command may replace."""
+    """What was believed at enrolment. Signed letters may add to it (see ``additions``); a local command may replace."""
 
     root_spki_sha256: Sha256
     trust: Trust
@@ -68,20 +68,6 @@ class Keys:
         event = self.event.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         sealing = self.sealing.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         return EnrolmentRequest(spki(self.tls.public_key()), event, sealing, name, version)
-
-
-RELAYS, OPENING_KEYS = 64, 64  # kept at most
-
-
-def with_additions(pinned: Pinned, letter: Additions) -> tuple[Pinned, list[str]]:
-    """What is new in the letter, added; nothing is removed or replaced (WIRE 6). And the names of what is new."""
-    trust = pinned.trust
-    relays = [relay for relay in letter.relays if relay.relay not in {known.relay for known in trust.relays}]
-    keys = [key for key in letter.opening_keys if key.key_id not in {known.key_id for known in trust.opening_keys}]
-    relays, keys = relays[: RELAYS - len(trust.relays)], keys[: OPENING_KEYS - len(trust.opening_keys)]
-    added = msgspec.structs.replace(trust, relays=[*trust.relays, *relays], opening_keys=[*trust.opening_keys, *keys])
-    names = [*(relay.relay for relay in relays), *(key.key_id for key in keys)]
-    return Pinned(pinned.root_spki_sha256, added, pinned.enrolled_at), names
 
 
 def check_trust(pinned: Pinned) -> None:
