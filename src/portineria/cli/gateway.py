@@ -6,17 +6,24 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from portineria.core.errors import Invalid
+
 if TYPE_CHECKING:
     from portineria.dataplane.gateway.settings import GatewaySettings
-    from portineria.dataplane.gateway.state import Pinned, State
+    from portineria.dataplane.gateway.state import Keys, Pinned, State
     from portineria.dataplane.gateway.status import Status
 
 DEFAULT_STATE = Path("/var/lib/portineria-gateway")
 REFUSED, USAGE, AWAY = 1, 2, 3
 STALE_S = 60.0
+
+
+class WayMissing(Invalid):
+    code = "enrolment.way"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +33,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _act(acts, "status", "what the gateway on this machine is doing", _status)
     repin = _act(acts, "repin", "believe another server from now on: only here, never from afar", _repin)
     _enrolment(repin)
-    repin.add_argument("--fingerprint", help="of the new server's root, when it was told to you")
     repin.add_argument("--yes", action="store_true", help="replace without asking")
     reach = _act(acts, "reach", "what this gateway may ever dial", _reach)
     reach.add_argument("change", choices=("list", "add", "remove"))
@@ -45,7 +51,16 @@ def _act(
 
 def _enrolment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", help="of the server, as the console shows it")
-    parser.add_argument("code", help="of the enrolment, from the console; its secret part is never sent")
+    parser.add_argument(
+        "code", nargs="?", help="of the enrolment, from the console; its secret part is never sent. Without it: --plant"
+    )
+    parser.add_argument(
+        "--root-fingerprint", "--fingerprint", metavar="SHA256",
+        help="of the server's root, as its console shows it; any other server is refused",
+    )  # fmt: skip
+    parser.add_argument(
+        "--plant", metavar="ID", help="without a code, where the server allows it: needs --root-fingerprint"
+    )
     parser.add_argument("--name", help="proposed to the console")
     parser.add_argument("--proxy", help="http://[user:password@]host:port, or none; the surroundings' when left out")
     parser.add_argument(
@@ -67,16 +82,36 @@ def _enrol(args: argparse.Namespace) -> int:
     from portineria.dataplane.gateway.enrol import enrol
     from portineria.dataplane.gateway.state import State
 
+    _check_way(args)
     state = State(args.state)
     state.lock()
     try:
         settings = _keep_settings(state, args)
-        pinned = enrol(state, args.url, args.code, name=settings.name, proxy=settings.proxy)
+        pinned = enrol(state, partial(_ask, args, settings))
         _widen(state, args.reach)
         _introduce(state, pinned)
         return 0 if args.no_wait else _wait_for_admission(state, pinned, settings)
     finally:
         state.unlock()
+
+
+def _check_way(args: argparse.Namespace) -> None:
+    """With the code, or by plant and fingerprint; raise WayMissing."""
+    if bool(args.code) == bool(args.plant):
+        raise WayMissing("give the code from the console or, where the server takes gateways without one, --plant")
+    if args.plant and not args.root_fingerprint:
+        raise WayMissing("--plant needs --root-fingerprint: nothing else would say that this is the right server")
+
+
+def _ask(args: argparse.Namespace, settings: "GatewaySettings", keys: "Keys") -> "Pinned":
+    """Raises RootChanged for a server of another root than the one given."""
+    from portineria.dataplane.gateway.enrol import request_trust, request_trust_by_root
+    from portineria.wire.certificate import read_fingerprint
+
+    root = read_fingerprint(args.root_fingerprint) if args.root_fingerprint else None
+    if not args.code and root is not None:
+        return request_trust_by_root(args.url, args.plant, root, keys, name=settings.name, proxy=settings.proxy)
+    return request_trust(args.url, args.code, keys, name=settings.name, proxy=settings.proxy, expected=root)
 
 
 def _keep_settings(state: "State", args: argparse.Namespace) -> "GatewaySettings":
@@ -138,6 +173,7 @@ def _repin(args: argparse.Namespace) -> int:
     from portineria.dataplane.gateway.state import State
     from portineria.wire.certificate import fingerprint
 
+    _check_way(args)
     state = State(args.state)
     state.lock()
     try:
@@ -147,12 +183,8 @@ def _repin(args: argparse.Namespace) -> int:
             print("Nothing was changed: add --yes to replace it.", file=sys.stderr)
             return USAGE
         settings = _keep_settings(state, args)
-        prepared, new = prepare(state, args.url, args.code, name=settings.name, proxy=settings.proxy)
-        shown = fingerprint(new.root_spki_sha256)
-        print(f"From now on:       {shown}  ({new.trust.gateway})")
-        if args.fingerprint and args.fingerprint.replace(" ", "").lower() != shown.replace(" ", ""):
-            print("That is not the fingerprint you gave. Nothing was changed.", file=sys.stderr)
-            return REFUSED
+        prepared, new = prepare(state, partial(_ask, args, settings))
+        print(f"From now on:       {fingerprint(new.root_spki_sha256)}  ({new.trust.gateway})")
         if not args.yes and input("Replace it? Sessions and links of the old server end. [yes/no] ") != "yes":
             print("Nothing was changed.")
             return REFUSED

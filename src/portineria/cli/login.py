@@ -6,10 +6,12 @@ import asyncio
 import socket
 import sys
 import webbrowser
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portineria.cli.account import add_state, store_of
 from portineria.core.errors import NotFound
@@ -62,14 +64,15 @@ def _server(args: argparse.Namespace, store: Store) -> _Server:
 async def _sign_in(server: _Server, *, browser: bool) -> SignedIn:
     attempt = Attempt(server.url, socket.gethostname())
 
+    def api(credential: Callable[[], tuple[Ed25519PrivateKey, str]]) -> Api:
+        return Api(server.url, ca=server.ca, proxy=server.proxy, credential=credential)
+
+    await asyncio.to_thread(attempt.knock, api(lambda: (attempt.key, "")))
+
     async def opened(address: str) -> None:
         print(f"Sign in with your browser:\n\n    {address}\n", flush=True)
         if browser and not await asyncio.to_thread(webbrowser.open, address):
             print("No browser could be started here; open the address yourself.", file=sys.stderr)
 
     code = await wait_for_code(attempt, opened)
-    return await asyncio.to_thread(
-        attempt.redeem,
-        code,
-        lambda credential: Api(server.url, ca=server.ca, proxy=server.proxy, credential=credential),
-    )
+    return await asyncio.to_thread(attempt.redeem, code, api)

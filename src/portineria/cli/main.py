@@ -14,14 +14,19 @@ from portineria.cli import (
     cut,
     demo,
     gateway,
+    invite,
     login,
     logout,
     machines,
+    person,
     relay,
     request,
+    rule,
     serve,
     sessions,
     setup,
+    signers,
+    supplier,
     version,
 )
 from portineria.core.errors import Invalid, PortineriaError, Unavailable
@@ -31,7 +36,8 @@ from portineria.process import logging
 VERBS = {
     "login": login, "logout": logout, "machines": machines, "request": request, "connect": connect,
     "sessions": sessions, "cut": cut, "gateway": gateway, "relay": relay, "serve": serve, "setup": setup,
-    "apply": apply, "demo": demo, "version": version,
+    "apply": apply, "invite": invite, "person": person, "supplier": supplier, "rule": rule, "signers": signers,
+    "demo": demo, "version": version,
 }  # fmt: skip
 REFUSED, USAGE, AWAY, INTERRUPTED = 1, 2, 3, 130
 log = structlog.get_logger()

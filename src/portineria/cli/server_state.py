@@ -6,6 +6,8 @@ from pathlib import Path
 
 from portineria.core.errors import Unavailable
 
+REASON_CHARACTERS = 500
+
 
 class NotInstalled(Unavailable):
     code = "install.extra"
@@ -19,6 +21,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="database, keys, portineria.toml; .portineria",
     )
+
+
+def reason(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reason", required=True, type=_words, help="kept with the event")
+
+
+def _words(text: str) -> str:
+    words = " ".join(text.split())
+    if not words or len(words) > REASON_CHARACTERS:
+        raise argparse.ArgumentTypeError(f"1 to {REASON_CHARACTERS} characters")
+    return words
+
+
+def open_set_up(state: Path) -> None:
+    """Start Django on an installation that was set up; raise NotInstalled, BadSettings, NotSetUp."""
+    require("django", "server")
+    from portineria.control.operations import open_state
+
+    open_state(state)
+    # Needs Django to have started.
+    from portineria.control.declaration.operation import check_set_up
+
+    check_set_up()
 
 
 def require(module: str, extra: str) -> None:

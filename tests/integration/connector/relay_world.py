@@ -299,4 +299,4 @@ async def relay_world(folder: Path, *, relays: int = 1, nested_only: bool = Fals
             await everybody_was_let_in(relay.address)
             await relay.door.close()
         await device.close()
-        assert await until(lambda: not any(r.relay.figures["pairs"] for r in world.relays), timeout_s=5)
+        assert await until(lambda: not any(r.relay.figures["pairs"] for r in world.relays), timeout_s=30)

@@ -55,11 +55,12 @@ class Responder:
         assert self.key is not None
         if asked.headers.get("authorization") != f"Portineria {self.token}":
             return "token.invalid"
-        version, ms, signature = asked.headers.get("portineria-proof", "..").split(".")
+        version, ms, nonce, signature = asked.headers.get("portineria-proof", "...").split(".")
         covered = (
             hashlib.sha256(self.token.encode()).digest()
             + asked.method.encode() + b" " + asked.path.encode()
             + hashlib.sha256(asked.body).digest() + int(ms).to_bytes(8, "big")
+            + base64.urlsafe_b64decode(nonce + "==")
         )  # fmt: skip
         try:
             self.key.verify(base64.urlsafe_b64decode(signature + "=="), covered)

@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
+import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portineria.core.errors import Conflict, Denied, Invalid, NotFound, PortineriaError, Unavailable
 from portineria.dataplane.connector.api import ANSWER_BYTES, Api, BadAnswer, ServerAway, segment
+from portineria.wire.http_connect import BadProxyAnswer, ProxyCredentials, ProxyRefused
 from tests.integration.connector.responder import Responder, responding
 
 TOKEN = "token-of-the-technician"
@@ -108,10 +112,50 @@ def test_a_server_that_is_not_there_is_said_to_be_away(key: Ed25519PrivateKey) -
         Api("http://127.0.0.1:1", proxy="none", credential=lambda: (key, TOKEN)).call("GET", "/", dict[str, str])
 
 
-def test_the_configured_proxy_is_used_with_its_password(server: Responder, key: Ed25519PrivateKey) -> None:
-    """To a plain HTTP server a proxy is asked with the whole address; the responder plays the proxy."""
-    server.answers = {"GET http://server.example/x": (200, {})}
-    server.key = None
-    address = server.url.replace("http://", "http://plant:p%40ss@")
-    Api("http://server.example", proxy=address, credential=lambda: (key, TOKEN)).call("GET", "/x", dict[str, str])
-    assert server.asked[0].headers["proxy-authorization"] == "Basic cGxhbnQ6cEBzcw=="
+def test_plain_http_which_is_to_this_computer_only_goes_to_no_proxy(server: Responder, key: Ed25519PrivateKey) -> None:
+    server.answers = {"GET /x": (200, {"ok": "1"})}
+    api = Api(server.url, proxy="http://127.0.0.1:1", credential=lambda: (key, TOKEN))
+    assert api.call("GET", "/x", dict[str, str]) == {"ok": "1"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", ProxyCredentials),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", ProxyRefused),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", BadProxyAnswer),
+        (b"HTTP/1.1 200 OK\r\n", ServerAway),
+    ],
+    ids=["other credentials", "not there", "no proxy", "gone in the middle"],
+)
+def test_what_a_proxy_says_instead_of_the_server_is_told_apart(
+    key: Ed25519PrivateKey, answer: bytes, kind: type[PortineriaError]
+) -> None:
+    with answering_once(answer) as (port, heard):
+        api = Api("https://server.example", proxy=f"http://plant:p%40ss@127.0.0.1:{port}", credential=lambda: (key, ""))
+        with pytest.raises(kind) as caught:
+            api.call("GET", "/x", dict[str, str])
+    assert type(caught.value) is kind
+    assert heard[0].startswith(b"CONNECT server.example:443 HTTP/1.1\r\n")
+    assert b"Proxy-Authorization: Basic cGxhbnQ6cEBzcw==\r\n" in heard[0]
+
+
+@contextlib.contextmanager
+def answering_once(answer: bytes) -> Iterator[tuple[int, list[bytes]]]:
+    """Somebody at a port who reads a request head, answers and hangs up: the port, and what was read."""
+    heard: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        visitor, _ = listener.accept()
+        with visitor:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += visitor.recv(4096)
+            heard.append(head)
+            visitor.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        yield listener.getsockname()[1], heard
+        thread.join(10)

@@ -16,12 +16,15 @@ from portineria.dataplane.aio.task import until
 from portineria.dataplane.connector import keeper
 from portineria.dataplane.connector.api import Api, decode, encode
 from portineria.dataplane.connector.connect import NoService, Wish, connected
+from portineria.dataplane.connector.legs import NoLeg
+from portineria.dataplane.connector.text import text_of
 from portineria.wire.certificate import load_certificate
 from tests.integration.connector.control_plane import STATE, ControlPlane
 from tests.integration.connector.relay_world import SESSION, World, relay_world
 from tests.integration.connector.responder import Responder, responding
 from tests.integration.connector.test_session import Told, echoed, tool_at
 from tests.integration.connector.wire_pair import Certificates
+from tests.integration.middlebox import squid
 
 DER = Encoding.DER
 
@@ -60,6 +63,13 @@ async def test_a_session_opens_doors_and_says_when_it_is_done(plane: ControlPlan
 async def test_a_service_is_chosen_by_id_name_or_protocol(plane: ControlPlane, api: Api, wish: str) -> None:
     async with connected(api, Wish("Press 3", wish), pin=plane.world.pin, tell=Told()) as line:
         assert [door.service.name for door in line.doors] == ["Echo"]
+
+
+async def test_a_proxy_that_turns_the_legs_away_is_named(plane: ControlPlane, api: Api) -> None:
+    with squid(with_password=True) as proxy, pytest.raises(NoLeg) as caught:
+        async with connected(api, Wish("Press 3", proxy=proxy.url("plant:old")), pin=plane.world.pin, tell=Told()):
+            pass
+    assert text_of(caught.value.code, why=caught.value.why) == text_of("proxy.credentials")
 
 
 async def test_a_service_that_does_not_exist_is_named_with_those_that_do(plane: ControlPlane, api: Api) -> None:
@@ -205,7 +215,7 @@ async def test_a_session_that_ended_elsewhere_ends_here(
 
 async def test_a_gateway_that_is_away_is_said_before_anything_is_opened(plane: ControlPlane, api: Api) -> None:
     await plane.world.gateway.close()
-    assert await until(lambda: plane.world.relays[0].relay.figures["links"] == 0, timeout_s=5)
+    assert await until(lambda: plane.world.relays[0].relay.figures["links"] == 0, timeout_s=30)
     with pytest.raises(PortineriaError) as caught:
         async with asyncio.timeout(20), connected(api, Wish("Press 3"), pin=plane.world.pin, tell=Told()):
             pass

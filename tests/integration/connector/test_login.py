@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from portineria.core.errors import Denied
-from portineria.dataplane.connector.api import Api, encode
+from portineria.dataplane.connector.api import Api, BadAnswer, encode
 from portineria.dataplane.connector.login import Attempt, LoginDenied, LoginTime, wait_for_code
 from portineria.dataplane.connector.state import OtherRoot, Server, Store
 from portineria.wire.certificate import make_root, spki_sha256
@@ -27,7 +27,7 @@ CODE = "the-code"
 
 def get(address: str) -> tuple[int, str]:
     parts = urlsplit(address)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     connection.request("GET", f"{parts.path}?{parts.query}")
     answer = connection.getresponse()
     body = answer.read().decode()
@@ -138,6 +138,16 @@ async def test_a_refusal_in_the_browser_is_said() -> None:
 
     with pytest.raises(LoginDenied):
         await wait_for_code(Attempt("http://127.0.0.1:1", "laptop"), browser)
+
+
+def test_an_address_without_portineria_is_said_before_anybody_goes_to_the_browser(server: AuthorisationServer) -> None:
+    api = Api(server.responder.url, proxy="none", credential=lambda: (Ed25519PrivateKey.generate(), ""))
+    Attempt.knock(api)
+    server.responder.answers = {"GET /api/v1/me": (401, {"code": "token.invalid", "title": "Not signed in"})}
+    Attempt.knock(api)
+    server.responder.answers = {}
+    with pytest.raises(BadAnswer):
+        Attempt.knock(api)
 
 
 async def test_nobody_answers_for_too_long() -> None:

@@ -114,12 +114,13 @@ class Admission:
             renewed = replace(renewed, gateway_spki_sha256=decode(gateway_spki_sha256))
         return renewed
 
-    def check_gateway(self, layer: TlsLayer) -> None:
-        """Raise unless the other end of the end-to-end session is the gateway that the control plane named."""
+    def check_gateway(self, layer: TlsLayer, unix_ms: int | None) -> None:
+        """Raise unless the other end of the end-to-end session is the gateway that the control plane named, today."""
         layer.require_alpn(END_TO_END_ALPN)
         reached = check_leaf(layer.peer_certificate(), kind="gateway", issuer=self.gateway_issuer)
         if reached.id != self.gateway or reached.spki_sha256 != self.gateway_spki_sha256:
             raise BadCertificate(f"reached {reached.id}, expected {self.gateway} with its key")
+        reached.check_date(unix_ms)
 
 
 def root_sha256(root: bytes) -> bytes:

@@ -8,6 +8,8 @@ import asyncio
 import base64
 import hashlib
 import http.client
+import secrets
+import socket
 import ssl
 import time
 import urllib.error
@@ -22,7 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portineria.core.errors import Conflict, Denied, Invalid, NotFound, PortineriaError, Unavailable
 from portineria.dataplane.aio.dial import proxy_for
-from portineria.wire.http_connect import Proxy
+from portineria.wire.http_connect import Proxy, answered
+from portineria.wire.http_connect import request as connect_request
 
 ANSWER_BYTES = 4 << 20  # 10,000 machines of 400 bytes each
 TIMEOUT_S = 15.0
@@ -57,10 +60,11 @@ def decode(text: str) -> bytes:
 
 
 def proof(key: Ed25519PrivateKey, token: str, method: str, path: str, body: bytes, unix_ms: int) -> str:
-    """``path`` with its query, exactly as it goes out."""
+    """``path`` with its query, exactly as it goes out. It counts once: every call makes another."""
+    nonce = secrets.token_bytes(16)
     token_hash, body_hash = hashlib.sha256(token.encode()).digest(), hashlib.sha256(body).digest()
-    covered = token_hash + f"{method} {path}".encode() + body_hash + unix_ms.to_bytes(8, "big")
-    return f"v1.{unix_ms}.{encode(key.sign(covered))}"
+    covered = token_hash + f"{method} {path}".encode() + body_hash + unix_ms.to_bytes(8, "big") + nonce
+    return f"v1.{unix_ms}.{encode(nonce)}.{encode(key.sign(covered))}"
 
 
 class _StayHere(urllib.request.HTTPRedirectHandler):
@@ -79,10 +83,9 @@ class Api:
         self.url = url
         self._credential = credential
         self._skew_ms = 0
-        host = urlsplit(url).hostname or ""
         self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler(_proxies(proxy_for(host, proxy or None))), _StayHere, *_tls(url, ca)
-        )
+            urllib.request.ProxyHandler({}), _StayHere, *_https(url, ca, proxy or None)
+        )  # an empty ProxyHandler: none, instead of urllib's own look at the surroundings
 
     @property
     def unix_ms(self) -> int:
@@ -95,7 +98,8 @@ class Api:
     def call(self, method: str, path: str, shape: type[T], body: object = None, *, signed: bool = True) -> T:
         """Return the answer as ``shape``; raise the kind of PortineriaError that fits its status, with its code.
 
-        ServerAway when there is no answer. A wrong clock is corrected by the server's, once.
+        ServerAway when there is no answer, ProxyRefused when a proxy on the way does not let it through. A wrong clock
+        is corrected by the server's, once.
         """
         content = b"" if body is None else msgspec.json.encode(body)
         try:
@@ -162,19 +166,46 @@ def _problem(status: int, content: bytes) -> PortineriaError:
     return error
 
 
-def _proxies(proxy: Proxy | None) -> dict[str, str]:
-    if proxy is None:
-        return {}  # none, instead of urllib's own look at the surroundings
-    who = f"{quote(proxy.user, safe='')}:{quote(proxy.password or '', safe='')}@" if proxy.user is not None else ""
-    address = f"http://{who}{proxy.host}:{proxy.port}"
-    return {"http": address, "https": address}
+class _Tunnel(http.client.HTTPSConnection):
+    """HTTPS that leaves through the proxy as the legs do: asked the same way, the same words when it refuses."""
+
+    def __init__(self, host: str, *, proxy: Proxy, context: ssl.SSLContext, timeout: float) -> None:
+        super().__init__(host, context=context, timeout=timeout)
+        self._proxy, self._tls, self._timeout_s = proxy, context, timeout
+
+    def connect(self) -> None:
+        """Raises ProxyRefused, BadProxyAnswer, OSError."""
+        sock = socket.create_connection((self._proxy.host, self._proxy.port), self._timeout_s)
+        try:
+            sock.sendall(connect_request(self.host, self.port, self._proxy))
+            received = b""
+            while not answered(received):
+                data = sock.recv(4096)
+                if not data:
+                    raise ConnectionError("the proxy closed the connection")
+                received += data
+            self.sock = self._tls.wrap_socket(sock, server_hostname=self.host)
+        except BaseException:
+            sock.close()
+            raise
 
 
-def _tls(url: str, ca: str) -> list[urllib.request.HTTPSHandler]:
+class _ThroughProxy(urllib.request.HTTPSHandler):
+    def __init__(self, proxy: Proxy, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._how: dict[str, Any] = {"proxy": proxy, "context": context}
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Tunnel, req, **self._how)  # type: ignore[arg-type]  # of typeshed: HTTPConnection only
+
+
+def _https(url: str, ca: str, proxy: str | None) -> list[urllib.request.HTTPSHandler]:
+    """Nothing for http, which is to this computer only and never leaves it. Raises BadProxy, BadAnswer."""
     if not url.startswith("https:"):
         return []
     try:
         context = ssl.create_default_context(cafile=ca or None)
     except OSError as error:
         raise BadAnswer(f"{ca}: {error}") from error
-    return [urllib.request.HTTPSHandler(context=context)]
+    way = proxy_for(urlsplit(url).hostname or "", proxy)
+    return [_ThroughProxy(way, context) if way else urllib.request.HTTPSHandler(context=context)]

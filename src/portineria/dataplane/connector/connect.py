@@ -67,7 +67,7 @@ async def connected(api: Api, wish: Wish, *, pin: str, tell: Tell) -> AsyncItera
         keeper = Keeper(api, admission.tickets)
         way = Way(
             admission.relay_issuer, lambda host: proxy_for(host, wish.proxy),
-            allow_opened=wish.allow_opened, nested=wish.nested,
+            allow_opened=wish.allow_opened, nested=wish.nested, unix_ms=lambda: api.unix_ms,
         )  # fmt: skip
         session = Session(admission, way, tell, keeper.refresh)
         doors = open_doors(answer.machine, services, offset=wish.port_offset)

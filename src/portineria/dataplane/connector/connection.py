@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from portineria.dataplane.connector.session import Session
 
 log = structlog.get_logger()
+_UNKNOWN = "hold.expired"  # the gateway has no such stream (any more)
 # What may be over in a moment: tried again within the hold time when a stream resumes.
 _PASSING = frozenset({"order.unknown", "order.stale", "lease.missing", "time.unknown"})
 
@@ -69,21 +70,25 @@ class Connection:
     async def _open(self) -> Opened:
         """OPEN for a new stream. A leg that dies before the answer is replaced once, an outdated order learnt anew."""
         try:
-            return await say_hello(await self._session.legs.take(), self._hello(resume=False))
-        except ConnectionError:
-            return await self._open_again()
+            return await self._first_open()
         except StreamRefused as error:
             if error.code != "order.stale" or not await self._session.refresh():
                 raise
         return await say_hello(await self._session.legs.make(), self._hello(resume=False))
 
-    async def _open_again(self) -> Opened:
-        """The gateway may have opened the stream before the leg died: the device must not see two connections."""
+    async def _first_open(self) -> Opened:
+        """The gateway may have heard HELLO before the leg died: the device must not see two connections."""
+        try:
+            return await say_hello(await self._session.legs.take(), self._hello(resume=False))
+        except (ConnectionError, TimeoutError):
+            pass
         try:
             return await say_hello(await self._session.legs.make(), self._hello(resume=True))
-        except StreamRefused:
-            self.stream_id = new_id(Kind.STREAM)
-            return await say_hello(await self._session.legs.make(), self._hello(resume=False))
+        except StreamRefused as error:
+            if error.code != _UNKNOWN:
+                raise
+        self.stream_id = new_id(Kind.STREAM)  # a late HELLO under the old name opens nothing any more
+        return await say_hello(await self._session.legs.make(), self._hello(resume=False))
 
     def _hello(self, *, resume: bool) -> Hello:
         received = self._stream.received if self._stream is not None else 0

@@ -67,7 +67,7 @@ class Keeper:
     def _learn(self, session: Session, answer: StateAnswer) -> bool:
         """Return whether the order is a newer one."""
         if answer.state == "ended":
-            session.end(answer.ending or "cut")
+            session.end(answer.ending or "unproven")
         if answer.ends_at is not None:
             self._note_end(session, read_time(answer.ends_at))
         session.legs.certify(answer.certificate, answer.gateway_spki_sha256)

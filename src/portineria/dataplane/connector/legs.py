@@ -113,7 +113,7 @@ class Legs:
         leg = Channel(ready.layers)
         layer = await leg.start(ready.sock, admission.context, server_side=False, early=ready.early)
         try:
-            admission.check_gateway(layer)
+            admission.check_gateway(layer, self._way.unix_ms())
         except ProtocolError:
             leg.abort()
             raise

@@ -17,9 +17,9 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from portineria.core.errors import Denied, Unavailable
+from portineria.core.errors import Denied, NotFound, Unavailable
 from portineria.dataplane.connector.admission import TrustAnswer, root_sha256
-from portineria.dataplane.connector.api import Api, decode, encode
+from portineria.dataplane.connector.api import Api, BadAnswer, decode, encode
 from portineria.dataplane.connector.same_person import same_person_at
 from portineria.dataplane.connector.state import Server
 
@@ -74,6 +74,19 @@ class Attempt:
             "name": self.computer[:64],
         }
         return f"{self.url}/connect/authorize?{urlencode(query)}"
+
+    @staticmethod
+    def knock(api: Api) -> None:
+        """Whether the server answers at all: asked before a person is sent to the browser and waited for. Blocks.
+
+        Raises ServerAway, ProxyRefused, BadAnswer.
+        """
+        try:
+            api.call("GET", "/api/v1/me", _Me, signed=False)
+        except Denied:
+            return  # it wants to know who asks, as it should
+        except NotFound as error:
+            raise BadAnswer("there is no Portineria at this address") from error
 
     def redeem(self, code: str, api: Callable[[Callable[[], tuple[Ed25519PrivateKey, str]]], Api]) -> SignedIn:
         """Exchange the code and learn which root this server has. Blocks."""

@@ -24,6 +24,7 @@ log = structlog.get_logger()
 CONNECTIONS = 4096  # as many as an order can allow legs; 256 KiB of address space each, touched only where data passes
 _TELL_EVERY_S, _SOON_S = 10.0, 0.5
 _MARKS_S = (600, 300, 120, 60, 30, 10)  # when the countdown is said again
+_SAME_DRAIN_S = 2.0  # streams hear of one drain a moment apart, and again on a new leg, in whole seconds
 
 
 class Tell(Protocol):
@@ -50,6 +51,7 @@ class Session:
         self._connections: set[Connection] = set()
         self._interrupted: dict[Connection, float] = {}
         self._drains_at: float | None = None
+        self._countdown: asyncio.Task[object] | None = None
         self._blip: asyncio.Task[object] | None = None
 
     @property
@@ -114,12 +116,15 @@ class Session:
             await connection.run()
         finally:
             self._connections.discard(connection)
+            if not self._connections:
+                self._forget_drain()  # nothing runs whose time could be counted, and nobody is left to lift it
 
     # -- what connections report -----------------------------------------------------------------------------
 
     def leg_refused(self, code: str) -> None:
+        """The relay may say so by itself, or because of a cut: only the gateway can sign for that (WIRE 17)."""
         if code == "session.ended":
-            self.end("cut")
+            self.end("relay.closed")
 
     def interrupted(self, connection: Connection) -> None:
         self._interrupted[connection] = asyncio.get_running_loop().time() + self.hold_s
@@ -151,18 +156,29 @@ class Session:
             await asyncio.sleep(min(_TELL_EVERY_S, max(left, _SOON_S)))
 
     def noticed(self, notice: Notice) -> None:
-        """The gateway says on every stream that the permission drains: said once, then counted down."""
+        """The gateway says on every stream that the permission drains, or no longer does: said once."""
+        if notice.seconds_left is None:
+            if self._drains_at is not None:
+                self.tell("drain.lifted")
+            self._forget_drain()
+            return
         ends = asyncio.get_running_loop().time() + notice.seconds_left
-        if self._drains_at is None:
-            self.tell("drain.begun", reason=notice.reason, left=duration(notice.seconds_left))
-            self._drains_at = ends
-            self.tasks.spawn(self._count_down(), "countdown")
+        if self._drains_at is not None and abs(ends - self._drains_at) < _SAME_DRAIN_S:
+            return
+        self._forget_drain()
+        self.tell("drain.begun", reason=notice.reason, left=duration(notice.seconds_left))
         self._drains_at = ends
+        self._countdown = self.tasks.spawn(self._count_down(ends), "countdown")
 
-    async def _count_down(self) -> None:
+    def _forget_drain(self) -> None:
+        self._drains_at = None
+        if self._countdown is not None:
+            self._countdown.cancel()
+            self._countdown = None
+
+    async def _count_down(self, ends: float) -> None:
         loop = asyncio.get_running_loop()
         for mark in _MARKS_S:
-            while self._drains_at is not None and (wait := self._drains_at - loop.time() - mark) > 0:
+            if (wait := ends - loop.time() - mark) > 0:
                 await asyncio.sleep(wait)
-                if self._drains_at - loop.time() - mark <= 0:
-                    self.tell("drain.left", left=duration(mark))
+                self.tell("drain.left", left=duration(mark))

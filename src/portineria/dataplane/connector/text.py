@@ -26,6 +26,11 @@ REFUSALS = {
 
 ENDS = {
     "cut": "The session was cut.",
+    "relay.closed": "The relay has closed this session. Whether it was cut, only the plant's gateway can confirm: see "
+    "portineria sessions.",
+    "unproven": "The session has ended; the plant's gateway has not confirmed how.",
+    "refused": "The plant's gateway did not accept the session.",
+    "finished": "The session has ended.",
     "expired": "The permission has ended, and so has the time to finish.",
     "silence": "The gateway has not heard from the server for too long and closed the connection.",
     "drained": "The time to finish is over: the connection was closed.",
@@ -45,11 +50,20 @@ LEGS = {
     "session.legs": "Too many connections are open in this session; close some of them.",
     "session.ended": "The session has ended.",
     "ticket.expired": "The server has not renewed this session's tickets; run the command again when it is back.",
+    "ticket.too-long": "The relay does not take the server's ticket: their clocks differ. Ask the server's operators.",
+    "leg.unexpected": "The relay and this connector do not understand each other: update the older of the two.",
     "ticket.elsewhere": "The ticket is for another relay; run the command again.",
     "leg.opened": "A proxy on the way decrypts the connection, and that is not allowed here: {why}.",
     "leg.unreachable": f"No relay can be reached ({{why}}); {_AGAIN}.",
     "leg.answer": f"The gateway did not answer in time; {_AGAIN}.",
-    "proxy.refused": "The proxy does not let us through: {why}.",
+    "proxy.refused": "The proxy does not let us through: {why}. Ask those who run it whether it may reach this "
+    "address.",
+    "proxy.credentials": "The proxy wants a name and a password, or others than these. Correct them, with special "
+    "characters percent-encoded: https_proxy=http://name:password@proxy:port, or portineria login --proxy.",
+    "certificate.date": (
+        "A certificate on the way is out of date ({why}): nothing was opened. Its owner must renew it; if the clock of "
+        "this computer is wrong, set it."
+    ),
     "wire.certificate": "The other end is not the gateway that the server named ({why}): nothing was opened.",
     "tls": "The encrypted connection could not be made: {why}.",
 }
@@ -59,6 +73,7 @@ NEWS = {
     "line.restored": "Line restored, the work goes on.",
     "drain.begun": "The permission ends ({reason}): finish your work, {left} left.",
     "drain.left": "{left} left.",
+    "drain.lifted": "The permission goes on: what runs has its time again, and new connections may start.",
     "permission.ends": "The permission ends at {at}.",
     "permission.extended": "The permission was extended until {at}.",
     "session.over": "The session has ended: {why}.",

@@ -37,6 +37,16 @@ def test_every_code_that_the_connector_tells_has_a_line() -> None:
     assert told <= text.TEXTS.keys()
 
 
+def test_every_answer_of_a_relay_has_a_line() -> None:
+    answered = set()
+    for file in (SOURCE / "dataplane/relay").glob("*.py"):
+        for line in file.read_text().splitlines():
+            if "Turned(" in line or "waiting.refuse(" in line:
+                answered |= set(re.findall(r'"([a-z]+\.[a-z-]+)"', line))
+    assert len(answered) > 8
+    assert answered <= text.TEXTS.keys()
+
+
 def test_every_end_of_the_contract_has_a_line() -> None:
     ends = {"cut", "expired", "silence", "drained", "device.reset", "tool.reset", "hold.expired", "protocol"}
     assert ends <= text.ENDS.keys()

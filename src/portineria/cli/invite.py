@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""portineria invite: make a new address where somebody sets their first password; earlier ones end."""
+
+import argparse
+
+from portineria.cli import server_state
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    server_state.configure(parser)
+    parser.add_argument("email", help="of somebody who is entered already and has no password yet")
+
+
+def run(args: argparse.Namespace) -> int:
+    server_state.require("django", "server")
+    from portineria.control.operations import invite, open_state
+
+    open_state(args.state)
+    # Needs Django to have started.
+    from portineria.control.declaration.operation import check_set_up
+
+    check_set_up()
+    address = invite(email=args.email)
+    print(f"Hand this over to {args.email}: it sets a password, once, within three days. Earlier addresses are dead.")
+    print(f"\n    {address}")
+    return 0
