@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import time
 from datetime import timedelta
@@ -20,11 +21,12 @@ from django.utils import timezone
 
 from portineria.control.access.models import AccessRequest
 from portineria.control.audit.queries import events, views
+from portineria.control.identity.adapter import AccountAdapter
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.connector import base64url, revoke_token
 from portineria.control.identity.first_run import invite, set_password
-from portineria.control.identity.models import AuthorisationCode, ConnectorToken, Person, Role
-from portineria.control.identity.queries import has_second_factor
+from portineria.control.identity.models import AuthorisationCode, ConnectorToken, Person, Role, UsedProof
+from portineria.control.identity.queries import has_second_factor, tokens
 from portineria.control.identity.services import create_person, reset_second_factor
 from tests.integration.control.world import PASSWORD, TOTP_SECRET, ConnectorEnd, World
 
@@ -238,3 +240,49 @@ def test_a_token_cannot_approve(world: World) -> None:
     for path in (f"/requests/{request}/approve", f"/requests/{request}"):
         assert end.call("POST", path, {"approved": True}).status_code in (404, 405)
     assert AccessRequest.objects.get(public_id=request).state == "pending"
+
+
+def resent(end: ConnectorEnd, method: str, path: str, body: bytes = b"") -> list[tuple[int, str]]:
+    """The very same request three times."""
+    headers = end.headers(method, path, body)
+    answers = [Client().generic(method, path, body, content_type="application/json", headers=headers) for _ in range(3)]
+    return [(answer.status_code, answer.json().get("code", "")) for answer in answers]
+
+
+def test_a_signed_request_counts_once(world: World) -> None:
+    end = ConnectorEnd(world.technician)
+    asked_for = {"machine": world.machine.public_id, "reason": "belt", "minutes": 5}
+    answers = resent(end, "POST", "/api/v1/requests", json.dumps(asked_for).encode())
+    assert answers[0][0] in (200, 201)
+    assert answers[1:] == [(401, "token.used")] * 2
+    assert AccessRequest.objects.count() == 1
+    assert resent(end, "GET", "/api/v1/me") == [(200, ""), (401, "token.used"), (401, "token.used")]
+
+
+def test_what_was_used_is_remembered_as_long_as_its_time_would_fit(world: World) -> None:
+    end = ConnectorEnd(world.technician)
+    resent(end, "POST", "/api/v1/sessions", b"{}")
+    assert UsedProof.objects.count() == 1
+    UsedProof.objects.update(at=timezone.now() - timedelta(seconds=241))
+    resent(end, "POST", "/api/v1/sessions", b"{}")
+    assert UsedProof.objects.count() == 1
+
+
+def test_another_password_ends_the_connectors(world: World) -> None:
+    end = ConnectorEnd(world.technician)
+    assert end.call("GET", "/me").status_code == 200
+    set_password(actor=Operator(), person=world.technician.public_id, password="another long one 9")
+    assert end.call("GET", "/me").json()["code"] == "token.invalid"
+    assert tokens(Person.objects.get(pk=world.technician.pk)) == []
+
+
+def test_a_second_factor_that_is_taken_away_ends_the_connectors(world: World) -> None:
+    end = ConnectorEnd(world.technician)
+    AccountAdapter().send_notification_mail("mfa/email/totp_deactivated", world.technician)
+    assert end.call("GET", "/me").json()["code"] == "token.invalid"
+
+
+def test_an_address_that_cannot_be_read_is_refused_and_breaks_nothing(world: World) -> None:
+    client = browser(world.technician)
+    answer = client.get("/connect/authorize", asked(Ed25519PrivateKey.generate(), "v") | {"redirect": "http://["})
+    assert answer.status_code == 422

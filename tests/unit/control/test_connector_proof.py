@@ -27,6 +27,7 @@ def test_a_code_may_go_to_a_port_of_the_same_computer(redirect: str) -> None:
         "http://127.0.0.1:50123/#x",
         "//127.0.0.1:50123/",
         "javascript:alert(1)",
+        "http://[",
         "",
     ],
 )
@@ -35,26 +36,29 @@ def test_a_code_goes_nowhere_else(redirect: str) -> None:
         check_redirect(redirect)
 
 
-SIGNATURE = base64url(bytes(64))
+NONCE, SIGNATURE = base64url(bytes(16)), base64url(bytes(64))
 
 
 def test_the_headers_are_read() -> None:
-    proof = read_proof("Portineria abc", f"v1.1700000000000.{SIGNATURE}")
-    assert (proof.token, proof.at_ms, proof.signature) == ("abc", 1_700_000_000_000, bytes(64))
+    proof = read_proof("Portineria abc", f"v1.1700000000000.{NONCE}.{SIGNATURE}")
+    assert (proof.token, proof.at_ms, proof.nonce) == ("abc", 1_700_000_000_000, bytes(16))
+    assert proof.signature == bytes(64)
 
 
 @pytest.mark.parametrize(
     ("authorisation", "proof"),
     [
         ("", ""),
-        ("Bearer abc", f"v1.1.{SIGNATURE}"),
-        ("Portineria ", f"v1.1.{SIGNATURE}"),
-        ("Portineria abc", f"v2.1.{SIGNATURE}"),
-        ("Portineria abc", f"v1.-1.{SIGNATURE}"),
-        ("Portineria abc", f"v1.١.{SIGNATURE}"),
-        ("Portineria abc", f"v1.{'9' * 16}.{SIGNATURE}"),
-        ("Portineria abc", "v1.1.AAAA"),
-        ("Portineria abc", "v1.1.!!!!"),
+        ("Bearer abc", f"v1.1.{NONCE}.{SIGNATURE}"),
+        ("Portineria ", f"v1.1.{NONCE}.{SIGNATURE}"),
+        ("Portineria abc", f"v2.1.{NONCE}.{SIGNATURE}"),
+        ("Portineria abc", f"v1.-1.{NONCE}.{SIGNATURE}"),
+        ("Portineria abc", f"v1.١.{NONCE}.{SIGNATURE}"),
+        ("Portineria abc", f"v1.{'9' * 16}.{NONCE}.{SIGNATURE}"),
+        ("Portineria abc", f"v1.1.{SIGNATURE}"),
+        ("Portineria abc", f"v1.1.AAAA.{SIGNATURE}"),
+        ("Portineria abc", f"v1.1.{NONCE}.AAAA"),
+        ("Portineria abc", f"v1.1.{NONCE}.!!!!"),
     ],
 )
 def test_other_headers_are_no_proof(authorisation: str, proof: str) -> None:

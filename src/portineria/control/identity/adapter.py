@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from portineria.control.identity.models import Person
 from portineria.control.identity.queries import has_second_factor
-from portineria.control.identity.services import record_failed_sign_in, record_for_person
+from portineria.control.identity.services import record_failed_sign_in, record_for_person, revoke_tokens
 from portineria.control.identity.vault import unwrap, wrap
 
 _KINDS = {
@@ -53,6 +53,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if template_prefix in _KINDS:
             what, kind = _KINDS[template_prefix]
             record_for_person(f"identity.second-factor.{what}", user, kind=kind)
+            if what == "removed":
+                revoke_tokens(user)  # they were issued to somebody who proved that factor
 
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]

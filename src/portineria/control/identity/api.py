@@ -8,6 +8,7 @@ from pydantic import Field
 
 from portineria.control.identity import keys, queries
 from portineria.control.identity.connector import authenticate, base64url, exchange, read_proof, unbase64
+from portineria.control.identity.middleware import keep_place
 from portineria.control.identity.models import ConnectorToken, Person
 
 router = Router(tags=["connector"])
@@ -26,7 +27,10 @@ def connector(request: HttpRequest) -> ConnectorToken:
     """Authentication of every operation for people: the token, and the proof of the key it is bound to."""
     proof = read_proof(request.headers.get("Authorization", ""), request.headers.get("Portineria-Proof", ""))
     method = request.method or ""
-    return authenticate(proof, method=method, path=_path_as_sent(request), body=request.body, at=timezone.now())
+    path = _path_as_sent(request)
+    row = authenticate(proof, method=method, path=path, body=request.body, at=timezone.now())
+    keep_place(request, row.person)
+    return row
 
 
 def _path_as_sent(request: HttpRequest) -> str:

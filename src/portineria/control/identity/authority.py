@@ -31,6 +31,14 @@ def works_here(role: Role) -> bool:
     return role.staff
 
 
+class DeniedHere(Denied):
+    """By the rules of one organisation: its ledger is told, no other."""
+
+    def __init__(self, why: str, organisation_id: int) -> None:
+        super().__init__(why)
+        self.organisation_id = organisation_id
+
+
 def require(actor: Actor, organisation_id: int, may: Callable[[Role], bool]) -> None:
     """Raise NotFound for strangers and technicians, who see no estate, and Denied for staff of a lesser role."""
     if isinstance(actor, Operator):
@@ -39,7 +47,7 @@ def require(actor: Actor, organisation_id: int, may: Callable[[Role], bool]) -> 
     if role is None or not role.staff:
         raise NotFound(f"organisation {organisation_id}")
     if not may(role):
-        raise Denied(f"{role.value} may not do this")
+        raise DeniedHere(f"{role.value} may not do this", organisation_id)
 
 
 def organisation_of(actor: Actor, public_id: str) -> Organisation:

@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from portineria.control.audit import services as audit
 from portineria.control.identity.models import AuthorisationCode, ConnectorToken, Person
+from portineria.control.identity.one_use import first_use
 from portineria.control.identity.queries import has_second_factor, organisations_of_person
-from portineria.control.identity.services import BadField, clean_name
+from portineria.control.identity.services import BadField, clean_name, record_for_person
 from portineria.core.errors import Denied, NotFound
 
 CODE_LIFE = timedelta(seconds=60)
@@ -35,6 +36,10 @@ class BadClock(BadToken):
     code = "token.clock"
 
 
+class UsedAgain(BadToken):
+    code = "token.used"
+
+
 class BadAuthorisation(BadToken):
     code = "token.code"
 
@@ -45,11 +50,12 @@ class Proof:
 
     token: str
     at_ms: int
+    nonce: bytes  # 16 bytes, another one in every request
     signature: bytes
 
     def covered(self, method: str, path: str, body: bytes) -> bytes:
         line = f"{method} {path}".encode()
-        return _sha256(self.token.encode()) + line + _sha256(body) + self.at_ms.to_bytes(8, "big")
+        return _sha256(self.token.encode()) + line + _sha256(body) + self.at_ms.to_bytes(8, "big") + self.nonce
 
 
 def _sha256(data: bytes) -> bytes:
@@ -73,11 +79,11 @@ def base64url(data: bytes) -> str:
 
 def check_redirect(redirect: str) -> str:
     """Only a port of the same computer: a code sent anywhere else would be somebody else's sign-in."""
-    parts = urlsplit(redirect)
     try:
+        parts = urlsplit(redirect)
         port = parts.port
-    except ValueError:
-        port = None
+    except ValueError as error:
+        raise BadField("redirect", "not an address") from error
     plain = not (parts.username or parts.password or parts.query or parts.fragment)
     if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "::1") or not port or not plain:
         raise BadField("redirect", "must be http://127.0.0.1:PORT/ or http://[::1]:PORT/")
@@ -136,22 +142,20 @@ def _issue(row: AuthorisationCode) -> tuple[str, ConnectorToken]:
         token_sha256=_sha256(token.encode()),
         person_id=row.person_id,
         key=bytes(row.key),
+        password_mark=row.person.get_session_auth_hash(),
         name=row.name,
         address=row.address,
         created_at=at,
         expires_at=at + TOKEN_LIFE,
     )
-    for organisation in organisations_of_person(made.person):
-        audit.record(
-            "identity.token.issued",
-            organisation=organisation,
-            actor=made.person.public_id,
-            person=made.person.public_id,
-            token=made.public_id,
-            expires_at=made.expires_at.isoformat(timespec="seconds"),
-            name=made.name,
-            address=made.address,
-        )
+    record_for_person(
+        "identity.token.issued",
+        made.person,
+        token=made.public_id,
+        expires_at=made.expires_at.isoformat(timespec="seconds"),
+        name=made.name,
+        address=made.address,
+    )
     return token, made
 
 
@@ -167,18 +171,19 @@ def read_proof(authorisation: str, proof: str) -> Proof:
     """Read the two headers; raise BadToken."""
     kind, _, token = authorisation.partition(" ")
     parts = proof.split(".")
-    if kind != "Portineria" or not token or len(parts) != 3 or parts[0] != "v1" or not parts[1].isascii():
+    if kind != "Portineria" or not token or len(parts) != 4 or parts[0] != "v1" or not parts[1].isascii():
         raise BadToken("headers of a signed-in connector are missing")
     if not parts[1].isdecimal() or len(parts[1]) > 15:
         raise BadToken("no time in the proof")
     try:
-        return Proof(token, int(parts[1]), unbase64(parts[2], "proof", size=64))
+        nonce = unbase64(parts[2], "proof", size=16)
+        return Proof(token, int(parts[1]), nonce, unbase64(parts[3], "proof", size=64))
     except BadField as error:
-        raise BadToken("no signature in the proof") from error
+        raise BadToken("no nonce or signature in the proof") from error
 
 
 def authenticate(proof: Proof, *, method: str, path: str, body: bytes, at: datetime) -> ConnectorToken:
-    """Return the token's row with its person; raise BadToken or, for a clock that is off, BadClock."""
+    """Return the token's row with its person; raise BadToken; BadClock for one that is off; UsedAgain for a replay."""
     row = (
         ConnectorToken.objects.filter(token_sha256=_sha256(proof.token.encode()), revoked_at__isnull=True)
         .select_related("person")
@@ -186,10 +191,14 @@ def authenticate(proof: Proof, *, method: str, path: str, body: bytes, at: datet
     )
     if row is None or row.expired(at) or not row.person.enabled:
         raise BadToken("unknown, expired or revoked token")
+    if not secrets.compare_digest(row.password_mark, row.person.get_session_auth_hash()):
+        raise BadToken("the password was changed after the token was issued")
     if not _signed(bytes(row.key), proof.signature, proof.covered(method, path, body)):
         raise BadToken("the token is bound to another key")
     if abs(at.timestamp() * 1000 - proof.at_ms) > SKEW.total_seconds() * 1000:
         raise BadClock("the connector's clock is off")
+    if not first_use(row, proof.nonce, method=method, at=at, life=2 * SKEW):
+        raise UsedAgain("this request was sent before")
     return row
 
 

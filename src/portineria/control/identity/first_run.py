@@ -15,7 +15,15 @@ from portineria.control.identity.authority import Actor, Operator, administers, 
 from portineria.control.identity.models import Organisation, Person, Role
 from portineria.control.identity.queries import organisations_of_person
 from portineria.control.identity.services import BadField, create_organisation, create_person
-from portineria.core.errors import NotFound
+from portineria.core.errors import Conflict, NotFound
+
+
+class HasPassword(Conflict):
+    code = "identity.person.has-password"
+
+
+class NobodyThere(NotFound):
+    code = "identity.person.nobody"
 
 
 @transaction.atomic
@@ -36,19 +44,34 @@ def create_owner(*, actor: Operator, organisation: str, name: str, email: str, l
 
 @transaction.atomic
 def invite(*, actor: Actor, person: str) -> str:
-    """Return the path where this person sets a password, once; handed over by whoever invites."""
-    row = Person.objects.filter(public_id=person, disabled_at__isnull=True).first()
+    """Return the path where this person sets a password, once; handed over by whoever invites.
+
+    Whatever was handed over before is dead. Raise HasPassword for somebody who has followed it already.
+    """
+    row = Person.objects.select_for_update().filter(public_id=person, disabled_at__isnull=True).first()
     owners = list(Organisation.objects.filter(memberships__person=row)) if row else []
     if row is None or not owners:
         raise NotFound(f"person {person}")
     for owner in owners:
         require(actor, owner.pk, administers)
+    if row.has_usable_password():
+        raise HasPassword(f"{row.email} has set a password already: invitations are for the first one only")
+    row.set_unusable_password()  # another random one: the earlier link was made for the one before
+    row.save(update_fields=["password"])
     key = f"{user_pk_to_url_str(row)}-{default_token_generator.make_token(row)}"
     uidb36, _, token = key.partition("-")
     path = reverse("account_reset_password_from_key", kwargs={"uidb36": uidb36, "key": token})
     for organisation in organisations_of_person(row):
         record("identity.person.invited", organisation=organisation, actor=actor.public_id, person=person, link=path)
     return path
+
+
+def invite_address(*, actor: Operator, email: str) -> str:
+    """``invite`` for the server's own command line, where people are known by their e-mail address."""
+    row = Person.objects.filter(email=email.strip().lower(), disabled_at__isnull=True).first()
+    if row is None:
+        raise NobodyThere(f"nobody who is entered here and not locked has the address {email!r}")
+    return invite(actor=actor, person=row.public_id)
 
 
 @transaction.atomic

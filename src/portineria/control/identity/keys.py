@@ -4,6 +4,7 @@
 Private keys are unwrapped once per process and kept: the process that signs orders has to be able to.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,6 +31,7 @@ from portineria.wire.statement import (
     ROLE_OF,
     ROLES,
     Admitted,
+    Introduction,
     Letter,
     OpeningKey,
     Ticket,
@@ -38,7 +40,7 @@ from portineria.wire.statement import (
     tag_of,
 )
 
-SIGNER_LIFE = timedelta(days=3650)  # gateways pin signers; a shorter life would end every offline gateway's trust
+SIGNER_LIFE = timedelta(days=3650)  # gateways pin signers: one that was away for longer has to be enrolled again
 _ROOT = "root"
 _OPENING = "opening"
 
@@ -142,20 +144,65 @@ def issuers() -> dict[str, bytes]:
 
 
 def signers() -> dict[str, bytes]:
-    """Signer id → certificate; its name says the role, ``<role>:<id>``."""
-    rows = Key.objects.filter(role__startswith="signer:")
+    """Signer id → certificate of those in use; its name says the role, ``<role>:<id>``."""
+    rows = Key.objects.filter(role__startswith="signer:", retired_at__isnull=True)
     return {row.key_id: bytes(row.certificate) for row in rows}
 
 
 def signer(role: str) -> Signer:
-    row = _row(f"signer:{role}")
+    return _signer(_row(f"signer:{role}"))
+
+
+def _signer(row: Key) -> Signer:
     return Signer(row.key_id, Ed25519PrivateKey.from_private_bytes(_private(row)), bytes(row.certificate))
 
 
-def signed(statement: Letter | Ticket | Admitted) -> bytes:
-    """Sign with the role that may say this (WIRE 2)."""
-    by = signer(ROLE_OF[tag_of(statement)])
-    return sign_statement(statement, by.key, by.id)
+def signer_known(role: str, known: Collection[str]) -> Signer:
+    """The newest of the role among ``known``. Whoever knows none of ours was enrolled with the oldest that is left."""
+    rows = list(Key.objects.filter(role=f"signer:{role}").exclude(wrapped=b"").order_by("-pk"))
+    if not rows:
+        raise NoInstallation(f"there is no signer of role {role}: run the set-up first")
+    return _signer(next((row for row in rows if row.key_id in known), rows[-1]))
+
+
+def signer_made_at(role: str) -> datetime:
+    return _row(f"signer:{role}").created_at
+
+
+def rotate_signer(role: str, at: datetime, *, by: str) -> Signer:
+    """A new signer of the role. The old one can go on signing for those who do not know the new one yet."""
+    old = Key.objects.select_for_update().get(pk=_row(f"signer:{role}").pk)
+    old.retired_at = at
+    old.save(update_fields=["retired_at"])
+    _record_key("identity.key.retired", old, by)
+    _make_signer(role, at)
+    return signer(role)
+
+
+def retired_signers() -> list[str]:
+    """Those whose private keys are still there."""
+    rows = Key.objects.filter(role__startswith="signer:", retired_at__isnull=False).exclude(wrapped=b"")
+    return list(rows.values_list("key_id", flat=True))
+
+
+def destroy_signers_except(needed: Collection[str], *, by: str) -> None:
+    """Retired ones only. The certificate stays: what it signed can be verified for as long as anybody wants."""
+    for row in Key.objects.select_for_update().filter(key_id__in=set(retired_signers()) - set(needed)):
+        row.wrapped = b""
+        row.save(update_fields=["wrapped"])
+        _unwrapped.pop(row.key_id, None)
+        _record_key("identity.key.destroyed", row, by)
+
+
+def _record_key(code: str, row: Key, by: str) -> None:
+    installation = Installation.objects.get(pk=1).public_id
+    record(code, organisation=installation, actor=by, role=row.role, key=row.key_id)
+
+
+def signed(statement: Letter | Ticket | Admitted | Introduction, by: Signer | None = None) -> bytes:
+    """Sign with the role that may say this (WIRE 2): with its newest signer, or with this one of it."""
+    chosen = by or signer(ROLE_OF[tag_of(statement)])
+    return sign_statement(statement, chosen.key, chosen.id)
 
 
 def opening_keys() -> list[OpeningKey]:

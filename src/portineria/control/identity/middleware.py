@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.template.loader import select_template
 from django.utils import timezone, translation
 
+from portineria.control.identity.authority import DeniedHere
 from portineria.control.identity.models import Person
 from portineria.control.identity.queries import has_second_factor
 from portineria.control.identity.services import record_denial
@@ -59,8 +60,10 @@ class SecondFactorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         person = getattr(request, "user", None)
-        if isinstance(person, Person) and not request.path.startswith(_OPEN_PATHS) and not has_second_factor(person):
-            return redirect("mfa_index")
+        if isinstance(person, Person) and not request.path.startswith(_OPEN_PATHS):
+            if not has_second_factor(person):
+                return redirect("mfa_index")
+            keep_place(request, person)
         return self._get_response(request)
 
 
@@ -78,18 +81,30 @@ class ProblemMiddleware:
             error = busy(error)
         if not isinstance(error, PortineriaError):
             return None
-        note(request, error, getattr(request, "user", None))
-        problem = problem_of(error)
-        template = select_template([f"problem/{problem.status}.html", "problem/problem.html", "identity/problem.html"])
-        return HttpResponse(template.render({"problem": problem}, request), status=problem.status)
+        return problem_page(request, error)
+
+
+def problem_page(request: HttpRequest, error: PortineriaError) -> HttpResponse:
+    note(request, error, getattr(request, "user", None))
+    problem = problem_of(error)
+    template = select_template([f"problem/{problem.status}.html", "problem/problem.html", "identity/problem.html"])
+    return HttpResponse(template.render({"problem": problem}, request), status=problem.status)
+
+
+def keep_place(request: HttpRequest, person: Person) -> None:
+    """The connection belongs to somebody known: strangers cannot drive it away (console_places)."""
+    place = getattr(request, "scope", {}).get("state", {}).get("place")
+    if place is not None:
+        place.prove(person.public_id)
 
 
 def note(request: HttpRequest, error: PortineriaError, actor: "Person | AnonymousUser | None") -> None:
     """For operators into the log; a denial into the ledger as well. Also called by the API."""
     log.info("request.refused", code=error.code, why=str(error), method=request.method, path=request.path)
     if isinstance(error, Denied) and isinstance(actor, Person):
-        what = f"{request.method} {request.path}"
+        what, address = f"{request.method} {request.path}", str(request.META.get("REMOTE_ADDR") or "")
+        where = error.organisation_id if isinstance(error, DeniedHere) else None
         try:
-            record_denial(actor=actor, why=error.code, what=what, address=str(request.META.get("REMOTE_ADDR") or ""))
+            record_denial(actor=actor, why=error.code, what=what, address=address, organisation_id=where)
         except OperationalError as busy_error:  # the refusal stands all the same
             log.warning("denial.not-recorded", why=str(busy_error))

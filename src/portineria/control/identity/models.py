@@ -198,6 +198,30 @@ class Membership(models.Model):
         return f"{self.person_id}: {self.role} in {self.organisation_id}"
 
 
+class MembershipOffer(models.Model):
+    """What somebody known here already has been asked to become in one more organisation. The answer is theirs."""
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="membership_offers")
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="membership_offers")
+    role = models.CharField(max_length=16, choices=Role.choices)
+    supplier = models.ForeignKey(
+        Supplier, on_delete=models.PROTECT, null=True, blank=True, related_name="membership_offers"
+    )
+    offered_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="identity_offer_one", fields=["person", "organisation"]),
+            models.CheckConstraint(
+                name="identity_offer_supplier_is_technician",
+                condition=Q(supplier__isnull=True) | Q(role="technician"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id}: {self.role} in {self.organisation_id}?"
+
+
 class Key(models.Model):
     """A private key of the installation. Without the master key the row is useless."""
 
@@ -258,9 +282,22 @@ class ConnectorToken(_Expiring):
     token_sha256 = models.BinaryField(max_length=32, unique=True)
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="connector_tokens")
     key = models.BinaryField(max_length=32)
+    # Of the password it was issued under, as Django's own browser sessions have it: another password ends the token.
+    password_mark = models.CharField(max_length=128, default="")
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(name="identity_token_ends", condition=Q(expires_at__gt=models.F("created_at")))
         ]
+
+
+class UsedProof(models.Model):
+    """A signed request that was taken: it is not taken again. Kept for as long as its time would fit."""
+
+    token = models.ForeignKey(ConnectorToken, on_delete=models.CASCADE, related_name="used_proofs")
+    nonce = models.BinaryField(max_length=16)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="identity_proof_once", fields=["token", "nonce"])]

@@ -2,6 +2,9 @@
 from collections.abc import Iterable
 
 from allauth.mfa.models import Authenticator
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
 
 from portineria.control.identity.models import (
     ConnectorToken,
@@ -46,7 +49,8 @@ def memberships(actor: Person) -> "list[Membership]":
 
 def tokens(actor: Person) -> list[ConnectorToken]:
     """The actor's own connectors that are signed in."""
-    return list(ConnectorToken.objects.filter(person=actor, revoked_at__isnull=True).order_by("-created_at"))
+    mine = ConnectorToken.objects.filter(person=actor, revoked_at__isnull=True)
+    return list(mine.filter(password_mark=actor.get_session_auth_hash()).order_by("-created_at"))
 
 
 def roles(actor: Person) -> dict[str, Role]:
@@ -58,6 +62,14 @@ def roles(actor: Person) -> dict[str, Role]:
 def organisations_of_person(person: Person) -> list[str]:
     """All, whether they may still act there or not: for the ledger, not for permission."""
     return list(person.memberships.order_by("organisation_id").values_list("organisation__public_id", flat=True))
+
+
+def person_of_browser(session_key: str) -> Person | None:
+    """Who is signed in there now, with the memberships of now. None after sign-out, lock or another password."""
+    request = HttpRequest()
+    request.session = SessionStore(session_key)
+    found = get_user(request)
+    return found if isinstance(found, Person) else None
 
 
 def has_second_factor(person: Person) -> bool:

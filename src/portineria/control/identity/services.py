@@ -24,6 +24,7 @@ from portineria.control.identity.models import (
     Role,
     Supplier,
 )
+from portineria.control.identity.offers import offer
 from portineria.control.identity.queries import organisations_of_person
 from portineria.core.errors import Conflict, Invalid, NotFound
 
@@ -115,9 +116,9 @@ def set_supplier_enabled(*, actor: Actor, supplier: str, enabled: bool, reason: 
 @transaction.atomic
 def create_person(
     *, actor: Actor, organisation: str, name: str, email: str, role: Role, supplier: str = "",
-    language: str = "en", time_zone: str = "UTC",
+    language: str = "en", time_zone: str = "UTC", consented: bool = False,
 ) -> Person:  # fmt: skip
-    """Somebody known to another organisation already becomes a member of this one too, under their own name."""
+    """Somebody known here already is asked first (``offers``), and keeps their own name; ``consented``: was asked."""
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
     firm = _supplier(owner, supplier)
@@ -140,6 +141,9 @@ def create_person(
         )
     elif person.memberships.filter(organisation=owner).exists():
         raise NameTaken("this person is a member already")
+    elif not consented:
+        offer(actor=actor.public_id, person=person, owner=owner, role=role, supplier=firm)
+        return person
     Membership.objects.create(person=person, organisation=owner, role=role, supplier=firm)
     audit.record(
         "identity.membership.added",
@@ -258,6 +262,11 @@ def end_sign_ins(person: Person) -> None:
     keys = list(UserSession.objects.filter(user=person).values_list("session_key", flat=True))
     BrowserSession.objects.filter(session_key__in=keys).delete()
     UserSession.objects.filter(user=person).delete()
+    revoke_tokens(person)
+
+
+def revoke_tokens(person: Person) -> None:
+    """Every connector of this person has to sign in again."""
     ConnectorToken.objects.filter(person=person, revoked_at__isnull=True).update(revoked_at=timezone.now())
 
 
@@ -282,8 +291,8 @@ def end_membership(*, actor: Actor, person: str, organisation: str, reason: str)
 
 
 @transaction.atomic
-def reset_second_factor(*, actor: Actor, person: str) -> None:
-    """For who lost the telephone: the next sign-in begins with a new second factor."""
+def reset_second_factor(*, actor: Actor, person: str, reason: str = "") -> None:
+    """For who lost the telephone: the next sign-in begins with a new second factor. Sessions are cut meanwhile."""
     row = _person_to_change(actor, person)
     Authenticator.objects.filter(user=row).delete()
     end_sign_ins(row)
@@ -294,6 +303,7 @@ def reset_second_factor(*, actor: Actor, person: str) -> None:
             actor=actor.public_id,
             person=row.public_id,
             kind="all",
+            reason=reason,
         )
 
 
@@ -322,28 +332,60 @@ def erase_person(*, actor: Actor, person: str) -> int:
 
 @transaction.atomic
 def record_for_person(code: str, person: Person, **fields: Any) -> None:
-    """An event about somebody's own doing, in each organisation they belong to."""
-    for organisation in organisations_of_person(person):
-        audit.record(code, organisation=organisation, actor=person.public_id, person=person.public_id, **fields)
+    """An event about somebody's own doing, in each organisation they belong to.
+
+    From where they did it is the business of the one that brought them in, not of the others.
+    """
+    for organisation, home in _homes_first(person):
+        said = fields if home else _without_address(fields)
+        audit.record(code, organisation=organisation, actor=person.public_id, person=person.public_id, **said)
+
+
+def _homes_first(person: Person) -> list[tuple[str, bool]]:
+    """The organisations of a person, and which of them has had them for longest."""
+    found = person.memberships.order_by("pk").values_list("organisation__public_id", flat=True)
+    return [(organisation, number == 0) for number, organisation in enumerate(found)]
+
+
+def _without_address(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name != "address"}
 
 
 @transaction.atomic
 def record_failed_sign_in(*, email: str, address: str) -> None:
     person = Person.objects.filter(email=email.strip().lower()).first()
-    known = organisations_of_person(person) if person else []
+    known = _homes_first(person) if person else []
     about = person.public_id if person else "unknown"
-    for organisation in known or list(Installation.objects.values_list("public_id", flat=True)):
+    for organisation, home in known or [(Installation.objects.get().public_id, True)]:
         audit.record(
             "identity.person.sign-in-failed",
             organisation=organisation,
             actor=about,
             about=about,
             email=email[:254],
-            address=address,
+            address=address if home else "",
         )
 
 
 @transaction.atomic
-def record_denial(*, actor: Person, why: str, what: str, address: str) -> None:
-    """Called by the one handler, after the transaction that was refused is rolled back."""
-    record_for_person("identity.attempt.denied", actor, why=why, what=what, address=address)
+def record_denial(*, actor: Person, why: str, what: str, address: str, organisation_id: int | None = None) -> None:
+    """Called by the one handler, after the transaction that was refused is rolled back.
+
+    ``organisation_id``: whose thing it was, the only one that is told. When nobody knows, somebody of several
+    organisations is recorded in each of them, without what they asked for there or elsewhere.
+    """
+    concerned = list(actor.memberships.select_related("organisation"))
+    if organisation_id is not None:
+        concerned = [row for row in concerned if row.organisation_id == organisation_id]
+    if len(concerned) == 1:
+        audit.record(
+            "identity.attempt.denied",
+            organisation=concerned[0].organisation.public_id,
+            actor=actor.public_id,
+            person=actor.public_id,
+            why=why,
+            what=what,
+            address=address,
+        )
+        return
+    record_for_person("identity.attempt.denied", actor, why=why, what=what.split(" ")[0], address=address)
