@@ -13,6 +13,7 @@ import pytest
 from django.test import Client
 
 from portineria.control.access.models import Rule
+from portineria.control.audit import leaf
 from portineria.control.audit.models import Event
 from portineria.control.audit.services import verify_chain
 from portineria.control.declaration.document import Faulty, parse_declaration, read_declaration
@@ -21,9 +22,10 @@ from portineria.control.declaration.present import NobodyToActAs, NoOrganisation
 from portineria.control.estate import services as estate
 from portineria.control.estate.enrolment import revoke_gateway
 from portineria.control.estate.models import Gateway, Machine, Plant, Service
-from portineria.control.identity import first_run
+from portineria.control.identity import first_run, offers
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
+from portineria.control.identity.first_run import HasPassword, NobodyThere
 from portineria.control.identity.models import Membership, Organisation, Person, Role, Supplier
 from tests.integration.control.world import World, admitted_gateway, fresh
 
@@ -246,10 +248,14 @@ def test_an_administrator_hands_over_but_never_changes_their_own_role(world: Wor
     assert propose(parse_declaration(HEAD.encode())).administrator == "approver@example.com"
 
 
-def test_a_person_of_another_organisation_joins_without_an_invitation(world: World) -> None:
+def test_a_person_of_another_organisation_is_asked_and_joins_without_an_invitation(world: World) -> None:
     seen = proposal(PERSON.format("stranger", "operator"))
-    assert seen.added[0].endswith("belongs to another organisation already, as Stranger")
+    assert seen.added[0].endswith("is known here already and asked first, under My account")
     assert carry_out(seen) == {}
+    assert fresh(world.stranger).memberships.count() == 1
+    again = proposal(PERSON.format("stranger", "operator"))
+    assert (again.empty, again.waiting) == (True, ("person stranger@example.com was asked and has not answered",))
+    offers.accept(actor=world.stranger, organisation=world.organisation)
     assert fresh(world.stranger).memberships.count() == 2
 
 
@@ -314,15 +320,47 @@ def test_everything_that_does_not_exist_is_reported_at_once(world: World) -> Non
     ]
 
 
-def test_what_no_service_changes_is_refused_rather_than_ignored(world: World) -> None:
-    text = '[[plant]]\nname = "North"\ntime_zone = "UTC"\nlines = ["Line 1"]\n' + PRESS
-    text += 'line = "Line 1"\ntag = "P3"\n' + PLC.replace(".5", ".6")
-    assert faults(text) == [
-        "plant[0].time_zone: it is Europe/Rome, and stays what it was made with",
-        "machine[0].line: it is empty, and stays what it was made with",
-        "machine[0].tag: it is empty, and stays what it was made with",
-        "machine[0].device[0].address: it is 192.168.10.5, and stays what it was made with",
+MOVED = '[[plant]]\nname = "North"\ntime_zone = "UTC"\nlines = ["Line 1"]\n' + PRESS
+MOVED += 'line = "Line 1"\ntag = "P3"\n' + PLC.replace(".5", ".6")
+
+
+def test_what_was_written_wrong_at_first_is_put_right_by_the_same_file(world: World) -> None:
+    assert list(proposal(MOVED).changed) == [
+        "plant North: time zone Europe/Rome → UTC",
+        "machine North/Press 3: line none → Line 1, tag none → P3",
+        "device North/Press 3/PLC, sessions that reach it are ended: 192.168.10.5 → 192.168.10.6",
     ]
+    applied(MOVED)
+    press = Machine.objects.get(name="Press 3")
+    assert (press.line and press.line.name, press.tag, press.plant.time_zone) == ("Line 1", "P3", "UTC")
+    assert [device.address for device in press.devices.all()] == ["192.168.10.6"]
+    noted = {event.code: leaf.decode(bytes(event.leaf))["fields"] for event in Event.objects.order_by("seq")}
+    assert noted["estate.plant.changed"]["previous_time_zone"] == "Europe/Rome"
+    assert noted["estate.machine.changed"]["changed"] == "line tag"
+    assert noted["estate.device.changed"]["device"] == press.devices.get().public_id
+    assert proposal(MOVED).empty
+    applied(PRESS + 'line = ""\ntag = ""\n')
+    press.refresh_from_db()
+    assert (press.line, press.tag) == (None, "")
+
+
+def test_a_line_that_does_not_exist_is_refused(world: World) -> None:
+    assert faults(PRESS + 'line = "Line 8"\n') == ["machine[0].line: plant North has no line Line 8"]
+
+
+def test_an_invitation_that_is_made_again_ends_the_one_before(world: World) -> None:
+    (first,) = (address.removeprefix("http://localhost:8443") for address in applied(ADDED).values())
+    second = first_run.invite_address(actor=Operator(), email=" Newcomer@example.com ")
+    assert b'type="password"' not in Client().get(first, follow=True).content
+    assert b'type="password"' in Client().get(second, follow=True).content
+    invited = Event.objects.filter(code="identity.person.invited").order_by("seq")
+    assert [event.actor for event in invited] == ["operator", "operator"]
+    newcomer = Person.objects.get(email="newcomer@example.com")
+    first_run.set_password(actor=Operator(), person=newcomer.public_id, password="a long enough pass phrase")
+    with pytest.raises(HasPassword):
+        first_run.invite_address(actor=Operator(), email="newcomer@example.com")
+    with pytest.raises(NobodyThere):
+        first_run.invite_address(actor=Operator(), email="nobody@example.com")
 
 
 def test_a_port_of_a_service_outside_the_file_is_not_taken(world: World) -> None:
@@ -413,6 +451,10 @@ def test_the_command_shows_applies_and_says_what_is_wrong(tmp_path: Path) -> Non
     assert done.stdout.count("http://localhost:8443/accounts/password/reset/key/") == 2
     again = run(state, *words)
     assert (again.returncode, again.stdout.splitlines()[-1]) == (0, "Nothing to change.")
+    invited = run(state, "invite", "technician@example.com")
+    assert (invited.returncode, "/accounts/password/reset/key/" in invited.stdout) == (0, True)
+    unknown = run(state, "invite", "nobody@example.com")
+    assert (unknown.returncode, "nobody@example.com" in unknown.stderr) == (1, True)
 
     wrong.write_text(EXAMPLE.read_text().replace("192.168.10.12", "panel.local"))
     refused = run(state, "apply", str(wrong), "--yes")

@@ -14,6 +14,7 @@ from portineria.control.access import services as access
 from portineria.control.access.models import AccessRequest, Approval, Grant
 from portineria.control.audit.queries import events
 from portineria.control.audit.services import verify_chain
+from portineria.control.identity import services as identity
 from portineria.control.identity.models import Membership, Role
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Conflict, Denied, NotFound, PortineriaError
@@ -192,3 +193,20 @@ def test_the_database_refuses_impossible_grants_and_memberships(world: World) ->
             Grant.objects.filter(pk=grant.pk).update(**change)
     with pytest.raises(IntegrityError), transaction.atomic():
         Membership.objects.filter(person=world.technician).update(role=Role.ADMINISTRATOR)
+
+
+@pytest.mark.parametrize("how", ["person", "supplier", "member"])
+def test_nothing_is_approved_for_somebody_who_is_locked_or_gone(world: World, how: str) -> None:
+    request, why = world.request(), "left the firm"
+    who = world.technician.public_id
+    if how == "person":
+        identity.set_person_enabled(actor=world.owner, person=who, enabled=False, reason=why)
+    elif how == "supplier":
+        identity.set_supplier_enabled(actor=world.owner, supplier=world.supplier, enabled=False, reason=why)
+    else:
+        identity.end_membership(actor=world.owner, person=who, organisation=world.organisation, reason=why)
+    with pytest.raises(access.PersonLocked):
+        access.approve(actor=fresh(world.owner), request=request)
+    assert not Grant.objects.exists()
+    assert AccessRequest.objects.get(public_id=request).state == "pending"
+    access.refuse(actor=fresh(world.owner), request=request, reason=why)

@@ -3,10 +3,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from portineria.control.access.models import Grant, Rule
-from portineria.control.estate.models import GatewayState, Machine, Service
+from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
 from portineria.control.identity.models import Membership, Person
 from portineria.control.identity.queries import standings
 from portineria.policy.decision import Attempt, Decision, GrantFacts, decide
@@ -34,14 +36,33 @@ def decision(person: Person, machine: Machine, at: datetime) -> Decision:
     return decisions([(person.pk, machine)], at)[person.pk, machine.pk]
 
 
-def decisions_by_grant(grants: Iterable[Grant], at: datetime) -> dict[int, Decision]:
-    """Grant → does it still permit? A session lives by its own grant, whatever else its person was given.
+class Use(Protocol):
+    """A session, which this app does not know. Its grant comes with ``rule`` and ``machine__plant`` loaded."""
 
-    Grants come with ``rule``, ``machine__plant`` and ``machine__gateway`` loaded.
+    @property
+    def pk(self) -> int: ...
+
+    @property
+    def grant(self) -> Grant: ...
+
+    @property
+    def gateway(self) -> Gateway: ...
+
+
+def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
+    """Use → is it still permitted? It lives by its own grant, whatever else its person was given, and by the gateway
+    that it runs through, wherever the machine is now.
     """
-    rows = list({grant.pk: grant for grant in grants}.values())
-    attempts = _attempts({(grant.person_id, grant.machine_id): grant.machine for grant in rows}, at)
-    return {row.pk: decide(attempts[row.person_id, row.machine_id], [facts]) for row, facts in _facts(rows)}
+    rows = list(uses)
+    grants = list({use.grant.pk: use.grant for use in rows}.values())
+    attempts = _attempts({(grant.person_id, grant.machine_id): grant.machine for grant in grants}, at)
+    facts = {grant.pk: facts for grant, facts in _facts(grants)}
+    return {use.pk: decide(_through(use, attempts), [facts[use.grant.pk]]) for use in rows}
+
+
+def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt]) -> Attempt:
+    attempt = attempts[use.grant.person_id, use.grant.machine_id]
+    return replace(attempt, gateway_admitted=use.gateway.state == GatewayState.ADMITTED)
 
 
 def _attempts(wanted: Mapping[tuple[int, int], Machine], at: datetime) -> dict[tuple[int, int], Attempt]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may ask for what, who said yes, and until when."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import models
@@ -21,6 +21,10 @@ def _id_field(kind: Kind) -> "models.CharField[str, str]":
 
 class AlreadyDecided(Conflict):
     code = "access.request.already-decided"
+
+
+class NoLonger(Conflict):
+    code = "access.grant.longest"
 
 
 class RuleQuerySet(models.QuerySet["Rule"]):
@@ -180,3 +184,14 @@ class Grant(models.Model):
     @property
     def revoked(self) -> Ending | None:
         return Ending(self.ended_class) if self.ended_class else None
+
+    def minutes_left(self, at: datetime) -> int:
+        """How many more it may be given, counted from its end or from now: in all as many as its rule allows."""
+        longest = self.starts_at + timedelta(minutes=self.rule.max_minutes)
+        return max(0, int((longest - max(self.ends_at, at)).total_seconds() // 60))
+
+    def lengthen(self, minutes: int, at: datetime) -> None:
+        """In memory; raise NoLonger beyond what the rule allows."""
+        if minutes > (left := self.minutes_left(at)):
+            raise NoLonger(f"grant {self.public_id} may be {left} minutes longer")
+        self.ends_at = max(self.ends_at, at) + timedelta(minutes=minutes)

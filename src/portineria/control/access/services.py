@@ -12,14 +12,25 @@ from portineria.control.access.models import AccessRequest, Approval, Grant, Req
 from portineria.control.access.queries import visible_machine
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine
-from portineria.control.identity.authority import SYSTEM, administers, approves, organisation_of, require, works_here
+from portineria.control.identity.authority import (
+    SYSTEM,
+    Actor,
+    Operator,
+    administers,
+    approves,
+    organisation_of,
+    require,
+    works_here,
+)
 from portineria.control.identity.models import Organisation, Person, Supplier
+from portineria.control.identity.queries import standing
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import Ending
 
 AHEAD = timedelta(days=90)  # how far in the future a window may begin
 PENDING = timedelta(days=7)  # an undecided request without a start is forgotten after that
+WAITING_REQUESTS = 20  # of one person at one organisation: whoever approves has to be able to read them
 _RULE_MINUTES = 10080
 
 
@@ -31,8 +42,16 @@ class OwnRequest(Denied):
     code = "access.request.own"
 
 
+class PersonLocked(Conflict):
+    code = "access.person-locked"
+
+
 class GrantEnded(Conflict):
     code = "access.grant.ended"
+
+
+class TooManyRequests(Conflict):
+    code = "access.request.too-many"
 
 
 # -- rules ------------------------------------------------------------------------------------------------------
@@ -103,8 +122,9 @@ def _member(owner: Organisation, person: str) -> Person | None:
     return found
 
 
-def _rule_to_change(actor: Person, rule: str) -> Rule:
-    rows = Rule.objects.visible_to(actor).holding().select_for_update(of=("self",)).select_related("organisation")
+def _rule_to_change(actor: Actor, rule: str) -> Rule:
+    seen = Rule.objects.all() if isinstance(actor, Operator) else Rule.objects.visible_to(actor)
+    rows = seen.holding().select_for_update(of=("self",)).select_related("organisation")
     row = rows.filter(public_id=rule).first()
     if row is None:
         raise NotFound(f"rule {rule}")
@@ -140,7 +160,7 @@ def change_rule(
 
 
 @transaction.atomic
-def end_rule(*, actor: Person, rule: str, reason: str) -> Rule:
+def end_rule(*, actor: Actor, rule: str, reason: str) -> Rule:
     row = _rule_to_change(actor, rule)
     row.ended_at = timezone.now()
     row.save(update_fields=["ended_at"])
@@ -166,6 +186,7 @@ def make_request(
     now = timezone.now()
     if starts_at is not None and not now - timedelta(minutes=5) <= starts_at <= now + AHEAD:
         raise BadField("starts_at", "from now to 90 days ahead")
+    _keep_readable(actor, seen.machine)
     request = AccessRequest.objects.create(
         organisation=seen.machine.plant.organisation,
         machine=seen.machine,
@@ -182,6 +203,12 @@ def make_request(
         request.save(update_fields=["state"])
         _give(request, SYSTEM)
     return request
+
+
+def _keep_readable(actor: Person, machine: Machine) -> None:
+    waiting = AccessRequest.objects.filter(person=actor, state=RequestState.PENDING)
+    if waiting.filter(organisation=machine.plant.organisation_id).count() >= WAITING_REQUESTS:
+        raise TooManyRequests(f"{WAITING_REQUESTS} requests of {actor.public_id} wait already")
 
 
 def _rule_for(actor: Person, machine: Machine, minutes: int) -> Rule:
@@ -236,6 +263,9 @@ def _decide(actor: Person, request: str, reason: str, *, approved: bool) -> Acce
 def approve(*, actor: Person, request: str, reason: str = "") -> Grant:
     """The grant, its approval and the events commit together, or none of them."""
     row = _decide(actor, request, reason, approved=True)
+    asking = standing(row.person, row.organisation_id)
+    if not (asking.person_enabled and asking.member and asking.supplier_enabled):
+        raise PersonLocked(f"{row.person.public_id} could use no permission now")
     return _give(row, actor.public_id)
 
 
@@ -318,16 +348,18 @@ def _grant_to_change(actor: Person, grant: str, *, while_draining: bool = False)
 
 @transaction.atomic
 def extend(*, actor: Person, grant: str, minutes: int) -> Grant:
-    """By whoever may approve, for at most as long again as the rule allows; also while its sessions drain.
+    """By whoever may approve; also while its sessions drain. Four eyes hold here too.
 
-    Four eyes hold here too.
+    From its start to its end a grant is never longer than its rule allows: longer work is asked for again, and looked
+    at again. Raise NoLonger.
     """
     row = _grant_to_change(actor, grant, while_draining=True)
     if row.person_id == actor.pk:
         raise OwnRequest("whoever works may not extend")
     require(actor, row.organisation_id, approves)
     _check_minutes(minutes, row.rule.max_minutes)
-    before, row.ends_at = row.ends_at, max(row.ends_at, timezone.now()) + timedelta(minutes=minutes)
+    before = row.ends_at
+    row.lengthen(minutes, timezone.now())
     row.save(update_fields=["ends_at"])
     record(
         "access.grant.extended",

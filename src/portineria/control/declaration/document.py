@@ -59,6 +59,11 @@ def _tag(text: str) -> str:
     return clean_name(text, "tag", characters=60) if text.strip() else ""
 
 
+def _line(text: str) -> str:
+    """Empty: it stands in no line."""
+    return clean_name(text, "line") if text.strip() else ""
+
+
 def _time_zone(text: str) -> str:
     if text not in zoneinfo.available_timezones():
         raise BadField("time_zone", "not a name of the tz database, such as Europe/Rome")
@@ -150,7 +155,7 @@ class DeclaredMachine(Entry, frozen=True):
         "plant": _name("plant"),
         "name": _name("name"),
         "gateway": _name("gateway"),
-        "line": _name("line"),
+        "line": _line,
         "tag": _tag,
         "criticality": _one_of("criticality", Criticality.values),
         "answering": _email("answering"),

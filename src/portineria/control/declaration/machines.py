@@ -26,7 +26,8 @@ def plan_plants(declaration: Declaration, present: Present, plan: Plan) -> None:
         if row is None:
             plan.add(place, f"plant {plant.name}, {plant.time_zone}", partial(_make_plant, plant=plant))
         elif row.time_zone != plant.time_zone:
-            plan.faults.append(f"{place}.time_zone: it is {row.time_zone}, and stays what it was made with")
+            text = f"plant {plant.name}: time zone {row.time_zone} → {plant.time_zone}"
+            plan.change(f"{place}.time_zone", text, partial(_change_plant, plant=plant))
         there = present.lines.get(plant.name, set())
         for j, line in enumerate(plant.lines):
             if line not in there:
@@ -63,7 +64,7 @@ def _unknown(place: str, machine: DeclaredMachine, declaration: Declaration, pre
         return [f"{place}.plant: there is no plant {machine.plant}"]
     faults = []
     lines = present.lines.get(machine.plant, set()) | set(plant.lines if plant else ())
-    if machine.line is not None and machine.line not in lines:
+    if machine.line and machine.line not in lines:
         faults.append(f"{place}.line: plant {machine.plant} has no line {machine.line}")
     if machine.answering is not None:
         role = role_after(declaration, present.members.get(machine.answering), machine.answering)
@@ -114,11 +115,12 @@ def _plan_machine(place: str, machine: DeclaredMachine, gateway: Gateway, presen
 
 
 def _plan_behaviour(place: str, machine: DeclaredMachine, gateway: Gateway, row: Machine, plan: Plan) -> None:
-    for field, is_now in (("line", row.line.name if row.line else ""), ("tag", row.tag)):
-        wanted = getattr(machine, field)
-        if wanted is not None and wanted != is_now:
-            plan.faults.append(f"{place}.{field}: it is {is_now or 'empty'}, and stays what it was made with")
     changes = [
+        f"{field} {is_now or 'none'} → {wanted or 'none'}"
+        for field, is_now in (("line", row.line.name if row.line else ""), ("tag", row.tag))
+        if (wanted := getattr(machine, field)) not in (None, is_now)
+    ]
+    changes += [
         f"{field} {getattr(row, field)} → {wanted}"
         for field, wanted in _behaviour(machine).items()
         if wanted != getattr(row, field)
@@ -146,7 +148,8 @@ def _plan_device(place: str, machine: MachineName, device: DeclaredDevice, row: 
         text = f"device {'/'.join(path)} at {device.address}"
         plan.add(place, text, partial(_add_device, machine=machine, device=device))
     elif ipaddress.ip_address(row.address) != ipaddress.ip_address(device.address):
-        plan.faults.append(f"{place}.address: it is {row.address}, and stays what it was made with")
+        text = f"device {'/'.join(path)}, sessions that reach it are ended: {row.address} → {device.address}"
+        plan.change(f"{place}.address", text, partial(_change_device, path=path, address=device.address))
     there = {service.name: service for service in row.services.all()} if row else {}
     declared = {service.name for service in device.services}
     left = {service.port: service.name for service in there.values() if service.name not in declared}
@@ -171,7 +174,7 @@ def _plan_services(
         text = ", ".join(f"{w.name} {row.protocol} {row.port} → {w.protocol} {w.port}" for row, w in other)
         gone = tuple(row.public_id for row, _ in other)
         act = partial(_replace_services, path=path, gone=gone, services_=tuple(wanted for _, wanted in other))
-        plan.change(place, f"services of {'/'.join(path)}, for sessions to come: {text}", act)
+        plan.change(place, f"services of {'/'.join(path)}, sessions that reach them are ended: {text}", act)
     for i, service in enumerate(device.services):
         if service.name not in there:
             text = f"service {'/'.join((*path, service.name))}: {service.protocol} on port {service.port}"
@@ -187,6 +190,10 @@ def _make_plant(work: Work, *, plant: DeclaredPlant) -> None:
         actor=work.actor, organisation=work.organisation, name=plant.name, time_zone=plant.time_zone
     )
     work.ids["plant", plant.name] = made.public_id
+
+
+def _change_plant(work: Work, *, plant: DeclaredPlant) -> None:
+    services.change_plant(actor=work.actor, plant=work.ids["plant", plant.name], time_zone=plant.time_zone)
 
 
 def _make_line(work: Work, *, plant: str, line: str) -> None:
@@ -213,6 +220,8 @@ def _change_machine(work: Work, *, machine: DeclaredMachine, gateway: str) -> No
         machine=work.ids["machine", machine.plant, machine.name],
         gateway=gateway,
         answering=work.ids["person", machine.answering] if machine.answering else None,
+        line=machine.line,
+        tag=machine.tag,
         **_behaviour(machine),
     )
 
@@ -222,6 +231,10 @@ def _add_device(work: Work, *, machine: MachineName, device: DeclaredDevice) -> 
         actor=work.actor, machine=work.ids["machine", *machine], name=device.name, address=device.address
     )
     work.ids["device", *machine, device.name] = made.public_id
+
+
+def _change_device(work: Work, *, path: tuple[str, ...], address: str) -> None:
+    services.change_device(actor=work.actor, device=work.ids["device", *path], address=address)
 
 
 def _add_service(work: Work, *, path: tuple[str, ...], service: DeclaredService) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from portineria.control.declaration.document import Declaration, DeclaredPerson
 from portineria.control.declaration.plan import Plan, Work
 from portineria.control.declaration.present import Present
-from portineria.control.identity import first_run, services
+from portineria.control.identity import first_run, offers, services
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.models import Membership, Person, Role
 
@@ -24,7 +24,7 @@ def plan_people(declaration: Declaration, present: Present, plan: Plan) -> None:
         if person.supplier is not None and not _knows(declaration, present, person.supplier):
             plan.faults.append(f"person[{i}].supplier: there is no supplier {person.supplier}")
         if person.email not in present.members:
-            _plan_newcomer(f"person[{i}]", person, plan)
+            _plan_newcomer(f"person[{i}]", person, present, plan)
     # Whoever becomes an administrator does so before somebody else stops being one.
     known = [(f"person[{i}]", person) for i, person in enumerate(declaration.person) if person.email in present.members]
     for place, person in sorted(known, key=lambda one: one[1].role != Role.ADMINISTRATOR):
@@ -43,12 +43,16 @@ def _what(role: str, supplier: str | None) -> str:
     return f"{role} of {supplier}" if supplier else role
 
 
-def _plan_newcomer(place: str, person: DeclaredPerson, plan: Plan) -> None:
+def _plan_newcomer(place: str, person: DeclaredPerson, present: Present, plan: Plan) -> None:
+    asked = offers.pending(present.organisation, person.email)
+    if asked is not None and (asked.role, asked.supplier and asked.supplier.name) == (person.role, person.supplier):
+        plan.waiting.append(f"person {person.email} was asked and has not answered")
+        return
     text = f"person {person.email}: {person.name}, {_what(person.role, person.supplier)}"
     # Asked without visible_to: one address is one person in the whole installation, and the operator runs it.
     elsewhere = Person.objects.filter(email=person.email).first()
     if elsewhere is not None:
-        text += f"; belongs to another organisation already, as {elsewhere.name}"
+        text += "; is known here already and asked first, under My account"
     plan.add(place, text, partial(_take_in, person=person, invited=elsewhere is None))
 
 
@@ -78,7 +82,7 @@ def _make_supplier(work: Work, *, name: str) -> None:
     work.ids["supplier", name] = made.public_id
 
 
-def _take_in(work: Work, *, person: DeclaredPerson, invited: bool) -> None:
+def _take_in(work: Work, *, person: DeclaredPerson, invited: bool, consented: bool = False) -> None:
     made = services.create_person(
         actor=Operator(),
         organisation=work.organisation,
@@ -88,6 +92,7 @@ def _take_in(work: Work, *, person: DeclaredPerson, invited: bool) -> None:
         supplier=work.ids["supplier", person.supplier] if person.supplier else "",
         language=person.language,
         time_zone=person.time_zone,
+        consented=consented,
     )
     work.ids["person", person.email] = made.public_id
     if invited:
@@ -99,4 +104,4 @@ def _change_member(work: Work, *, person: DeclaredPerson) -> None:
     services.end_membership(
         actor=Operator(), person=work.ids["person", person.email], organisation=work.organisation, reason=_WHY
     )
-    _take_in(work, person=person, invited=False)
+    _take_in(work, person=person, invited=False, consented=True)

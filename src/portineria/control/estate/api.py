@@ -5,7 +5,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
-from portineria.control.estate import enrolment
+from portineria.control.estate import enrolment, introduction
 from portineria.control.identity.api import ERRORS
 from portineria.control.identity.connector import base64url, unbase64
 
@@ -34,6 +34,32 @@ def enrol(request: HttpRequest, asked: EnrolRequest) -> Enrolled:
         address=str(request.META.get("REMOTE_ADDR") or ""),
     )
     return Enrolled(gateway=done.gateway, trust=base64url(done.trust), proof=base64url(done.proof))
+
+
+class IntroductionRequest(Schema):
+    plant: str = Field(max_length=24)
+    request: str = Field(max_length=_REQUEST_CHARACTERS)
+    root: str = Field(max_length=64)
+    signature: str = Field(max_length=128)
+
+
+class Introduced(Schema):
+    gateway: str
+    trust: str
+    introduction: str
+
+
+@router.post("/gateways/introduce", auth=None, response={200: Introduced, **ERRORS})
+def introduce(request: HttpRequest, asked: IntroductionRequest) -> Introduced:
+    """Enrolment without a code, where the server's settings allow it."""
+    done = introduction.introduce(
+        plant=asked.plant,
+        request=unbase64(asked.request, "request"),
+        root=unbase64(asked.root, "root"),
+        signature=unbase64(asked.signature, "signature"),
+        address=str(request.META.get("REMOTE_ADDR") or ""),
+    )
+    return Introduced(gateway=done.gateway, trust=base64url(done.trust), introduction=base64url(done.introduction))
 
 
 class CertificateRequest(Schema):

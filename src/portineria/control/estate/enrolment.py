@@ -9,11 +9,12 @@ from datetime import timedelta
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.audit.services import record
-from portineria.control.estate.models import EnrolmentCode, Gateway, GatewayState
+from portineria.control.estate.models import EnrolmentCode, Gateway, GatewayState, NotInThisState, Plant
 from portineria.control.estate.services import plant_to_change
 from portineria.control.estate.trust import trust_of
 from portineria.control.identity import keys
@@ -23,6 +24,7 @@ from portineria.control.identity.vault import unwrap, wrap
 from portineria.core.errors import Denied, Invalid, NotFound
 from portineria.wire import enrolment
 from portineria.wire.certificate import GATEWAY_LIFE, BadCertificate, load_certificate, load_spki, spki_sha256
+from portineria.wire.envelope import BadSeal, seal
 from portineria.wire.frame import BadFrame
 
 CODE_LIFE = timedelta(minutes=15)
@@ -83,7 +85,7 @@ def offer_enrolment(*, actor: Person, plant: str) -> tuple[str, EnrolmentCode]:
 
 def enrol(*, lookup: str, request: bytes, proof: bytes, address: str) -> Enrolled:
     """Raise BadEnrolment; a failed attempt is counted and recorded all the same."""
-    asked = _read_request(request)
+    asked = read_request(request)
     with transaction.atomic():
         answer = _enrol(lookup, request, proof, asked, address)
     if answer is None:
@@ -91,11 +93,12 @@ def enrol(*, lookup: str, request: bytes, proof: bytes, address: str) -> Enrolle
     return answer
 
 
-def _read_request(request: bytes) -> enrolment.EnrolmentRequest:
+def read_request(request: bytes) -> enrolment.EnrolmentRequest:
     try:
         asked = enrolment.REQUEST.decode(request)
         key = load_spki(asked.tls_key)
-    except (BadFrame, BadCertificate) as error:
+        seal(b"", X25519PublicKey.from_public_bytes(asked.sealing_key), info=b"")
+    except (BadFrame, BadCertificate, BadSeal) as error:
         raise BadRequest(str(error)) from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise BadRequest("the TLS key of a gateway is a P-256 key")
@@ -154,11 +157,14 @@ def _count_failure(code: EnrolmentCode, address: str) -> None:
     )
 
 
-def _take_in(code: EnrolmentCode, asked: enrolment.EnrolmentRequest, address: str) -> None:
+def new_gateway(
+    plant: Plant, asked: enrolment.EnrolmentRequest, address: str, *, without_code: bool = False
+) -> Gateway:
+    """It waits for admission, and believes the signers of the trust that it is about to get."""
     key = load_spki(asked.tls_key)
     name = " ".join(asked.name.split())
-    gateway = Gateway.objects.create(
-        plant=code.plant,
+    return Gateway.objects.create(
+        plant=plant,
         name=name if name and name.isprintable() else "gateway",
         version=asked.version,
         enrolled_from=address,
@@ -166,8 +172,13 @@ def _take_in(code: EnrolmentCode, asked: enrolment.EnrolmentRequest, address: st
         spki_sha256=spki_sha256(key),
         event_key=asked.event_key,
         sealing_key=asked.sealing_key,
+        signers=sorted(keys.signers()),
+        without_code=without_code,
     )
-    code.gateway = gateway
+
+
+def _take_in(code: EnrolmentCode, asked: enrolment.EnrolmentRequest, address: str) -> None:
+    gateway = code.gateway = new_gateway(code.plant, asked, address)
     record(
         "estate.gateway.enrolled",
         organisation=code.plant.organisation.public_id,
@@ -205,6 +216,8 @@ def _issue(gateway: Gateway) -> None:
 def admit_gateway(*, actor: Person, gateway: str) -> Gateway:
     """After its fingerprint was compared with what it shows itself. Also lets a quarantined one in again."""
     row = _gateway_to_decide(actor, gateway)
+    if row.overdue(timezone.now()):
+        raise NotInThisState(f"gateway {gateway} came without a code and waited for too long")
     row.move(GatewayState.ADMITTED)
     _issue(row)
     row.boots.all().delete()
@@ -274,7 +287,7 @@ def certificate(*, gateway: str, request: bytes, at_ms: int, signature: bytes) -
 
     ``at_ms`` is only what was signed: a gateway may believe it is 1970.
     """
-    asked = _read_request(request)
+    asked = read_request(request)
     row = Gateway.objects.select_for_update(of=("self",)).select_related("plant__organisation")
     found = row.filter(public_id=gateway).first()
     if found is None or not 0 <= at_ms < 1 << 63:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stands where: plants, zones, lines, machines, their devices and services; and the gateways in front of them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import models
@@ -97,12 +97,14 @@ class Gateway(models.Model):
     version = models.CharField(max_length=32, blank=True)
     enrolled_at = models.DateTimeField(default=timezone.now)
     enrolled_from = models.CharField(max_length=64, blank=True)
+    without_code = models.BooleanField(default=False)  # then only whoever compares the fingerprint knows whose it is
     last_seen_at = models.DateTimeField(null=True, blank=True)
     tls_key = models.BinaryField(max_length=128)
     previous_tls_key = models.BinaryField(max_length=128, default=b"")
     spki_sha256 = models.BinaryField(max_length=32)
     event_key = models.BinaryField(max_length=32)
     sealing_key = models.BinaryField(max_length=32)
+    signers = models.JSONField(default=list)  # ids of those it believes, by its own word
     certificate = models.BinaryField(default=b"")
     certificate_expires_at = models.DateTimeField(null=True, blank=True)
     # Where its chain of events stands here.
@@ -111,6 +113,8 @@ class Gateway(models.Model):
     chain_sha256 = models.BinaryField(max_length=32, default=bytes(32))
 
     objects = GatewayQuerySet.as_manager()
+
+    WITHOUT_CODE_LIFE = timedelta(days=1)  # of an entry that nobody admits: a working day and the night before it
 
     class Meta:
         constraints = [
@@ -122,7 +126,10 @@ class Gateway(models.Model):
                 name="estate_gateway_state", condition=Q(state__in=[state.value for state in GatewayState])
             ),
         ]
-        indexes = [models.Index(name="estate_gateway_state_idx", fields=["state"])]
+        indexes = [
+            models.Index(name="estate_gateway_state_idx", fields=["state"]),
+            models.Index(name="estate_without_code_idx", fields=["without_code", "enrolled_at"]),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -135,6 +142,11 @@ class Gateway(models.Model):
     def fingerprint(self) -> str:
         """What is compared by eye with what the gateway itself shows."""
         return fingerprint(bytes(self.spki_sha256))
+
+    def overdue(self, at: datetime) -> bool:
+        """Came without a code, and nobody admitted it in time."""
+        waits = self.without_code and self.state == GatewayState.WAITING
+        return waits and at >= self.enrolled_at + self.WITHOUT_CODE_LIFE
 
     def move(self, state: GatewayState, reason: str = "") -> None:
         """Change state in memory; raise NotInThisState for a way that does not exist."""
@@ -149,7 +161,7 @@ class Boot(models.Model):
     gateway = models.ForeignKey(Gateway, on_delete=models.CASCADE, related_name="boots")
     boot = models.BinaryField(max_length=32)
     first_seen_at = models.DateTimeField(default=timezone.now)
-    returns = models.PositiveSmallIntegerField(default=0)  # times it spoke after a later one had
+    returns = models.PositiveSmallIntegerField(default=0)  # times it proved to live beside a later one
 
     class Meta:
         constraints = [models.UniqueConstraint(name="estate_boot_once", fields=["gateway", "boot"])]
@@ -181,10 +193,13 @@ class EnrolmentCode(models.Model):
 
 class Relay(models.Model):
     public_id = _id_field(Kind.RELAY)
-    position = models.PositiveSmallIntegerField(unique=True)  # in the settings' list
+    position = models.PositiveSmallIntegerField()  # in the settings' list
     host = models.CharField(max_length=253)
     port = models.PositiveIntegerField()
     retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="estate_relay_address", fields=["host", "port"])]
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The owner's own view of the estate. What technicians may see of it is in access.queries."""
 
+from collections.abc import Collection
+
 from django.db.models import Count, Q, QuerySet
 
 from portineria.control.estate.models import (
@@ -70,3 +72,12 @@ def machines_without_services(actor: Person) -> MachineQuerySet:
 def services(actor: Person) -> "QuerySet[Service]":
     """Of all machines the actor's own organisations have: to name what an event is about."""
     return Service.objects.filter(device__machine__in=Machine.objects.visible_to(actor)).select_related("device")
+
+
+def reachable_now(machines: Collection[int]) -> dict[int, frozenset[tuple[str, str, int]]]:
+    """Key of a machine → service, address, port of everything it has. For what was established as visible before."""
+    found: dict[int, set[tuple[str, str, int]]] = {}
+    rows = Service.objects.filter(device__machine__in=machines)
+    for row in rows.select_related("device"):
+        found.setdefault(row.device.machine_id, set()).add((row.public_id, row.device.address, row.port))
+    return {machine: frozenset(services) for machine, services in found.items()}

@@ -64,16 +64,26 @@ def console_socket() -> Path:
     return current().state / "run" / "console.sock"
 
 
+def relay_locks() -> list[Path]:
+    """Each is held by a relay's process while it runs, also by one that outlived its server."""
+    return sorted((current().state / "relays").glob("*/lock"))
+
+
 @transaction.atomic
 def settle_relays() -> list[Relay]:
-    """Rows for the relays of the settings; those no longer there are retired."""
+    """Rows for the relays of the settings; those no longer there are retired.
+
+    A relay is its address: at another one it is another relay. Gateways add relays that they do not know and never
+    replace one that they do, so a relay which moved under its old name would be found by none of them.
+    """
     rows = []
     for position, place in enumerate(current().places()):
         row, _ = Relay.objects.update_or_create(
-            position=position, defaults={"host": place.host, "port": place.port, "retired_at": None}
+            host=place.host, port=place.port, defaults={"position": position, "retired_at": None}
         )
         rows.append(row)
-    Relay.objects.filter(position__gte=len(rows), retired_at__isnull=True).update(retired_at=timezone.now())
+    gone = Relay.objects.filter(retired_at__isnull=True).exclude(pk__in=[row.pk for row in rows])
+    gone.update(retired_at=timezone.now())
     return rows
 
 
@@ -99,7 +109,7 @@ def _write(folder: Path, row: Relay, place: RelayPlace) -> Path:
     (folder / "gateway-issuer.der").write_bytes(issuers["gateway"])
     settings = RelayFile(
         relay=row.public_id,
-        listen=[place.listen],
+        listen=place.addresses,
         certificate=str(folder / "certificate.pem"),
         key=str(folder / "key.pem"),
         gateway_issuer=str(folder / "gateway-issuer.der"),

@@ -32,8 +32,7 @@ def create_plant(*, actor: Person, organisation: str, name: str, time_zone: str)
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
     name = clean_name(name)
-    if time_zone not in zoneinfo.available_timezones():
-        raise BadField("time_zone", "not a name of the tz database")
+    _check_time_zone(time_zone)
     if Plant.objects.filter(organisation=owner, name=name).exists():
         raise NameTaken(f"plant {name!r}")
     plant = Plant.objects.create(organisation=owner, name=name, time_zone=time_zone)
@@ -46,6 +45,29 @@ def create_plant(*, actor: Person, organisation: str, name: str, time_zone: str)
         time_zone=time_zone,
     )
     return plant
+
+
+def _check_time_zone(time_zone: str) -> None:
+    if time_zone not in zoneinfo.available_timezones():
+        raise BadField("time_zone", "not a name of the tz database")
+
+
+@transaction.atomic
+def change_plant(*, actor: Person, plant: str, time_zone: str) -> Plant:
+    """Only how times are written changes; a grant begins and ends at the same moments as before."""
+    row = plant_to_change(actor, plant)
+    _check_time_zone(time_zone)
+    before, row.time_zone = row.time_zone, time_zone
+    row.save(update_fields=["time_zone"])
+    record(
+        "estate.plant.changed",
+        organisation=row.organisation.public_id,
+        actor=actor.public_id,
+        plant=plant,
+        time_zone=time_zone,
+        previous_time_zone=before,
+    )
+    return row
 
 
 def plant_to_change(actor: Person, plant: str) -> Plant:
@@ -103,10 +125,7 @@ def create_machine(
         raise NameTaken(f"machine {name!r}")
     machine = Machine(plant=place, name=name)
     machine.gateway = _gateway_of(place, gateway)
-    machine.line = place.lines.filter(name=line).first() if line else None
-    if line and machine.line is None:
-        raise NotFound(f"line {line!r}")
-    machine.tag = clean_name(tag, "tag", characters=60) if tag else ""
+    machine.line, machine.tag = _line_of(place, line), _clean_tag(tag)
     machine.answering = _answering(place, answering)
     _set_behaviour(machine, criticality=criticality, drain_s=drain_s, hold_s=hold_s, on_silence=on_silence)
     machine.save()
@@ -130,6 +149,17 @@ def _gateway_of(plant: Plant, gateway: str) -> Gateway:
     if row is None:
         raise NotFound(f"gateway {gateway}")
     return row
+
+
+def _line_of(plant: Plant, line: str) -> Line | None:
+    row = plant.lines.filter(name=line).first() if line else None
+    if line and row is None:
+        raise NotFound(f"line {line!r}")
+    return row
+
+
+def _clean_tag(tag: str) -> str:
+    return clean_name(tag, "tag", characters=60) if tag else ""
 
 
 def _answering(plant: Plant, person: str) -> Person | None:
@@ -167,9 +197,10 @@ def machine_to_change(actor: Person, machine: str) -> Machine:
 @transaction.atomic
 def change_machine(
     *, actor: Person, machine: str, gateway: str = "", answering: str | None = None, criticality: str | None = None,
-    drain_s: int | None = None, hold_s: int | None = None, on_silence: str | None = None,
+    drain_s: int | None = None, hold_s: int | None = None, on_silence: str | None = None, line: str | None = None,
+    tag: str | None = None,
 ) -> Machine:  # fmt: skip
-    """What is not given stays. Running sessions keep the order they were given."""
+    """What is not given stays; an empty ``line`` or ``tag`` takes it away. Sessions behind another gateway drain."""
     row = machine_to_change(actor, machine)
     given = {
         "criticality": criticality, "drain_s": drain_s, "hold_s": hold_s, "on_silence": on_silence,
@@ -188,6 +219,12 @@ def change_machine(
     if answering is not None:
         row.answering = _answering(row.plant, answering)
         changed.append("answering")
+    if line is not None:
+        row.line = _line_of(row.plant, line)
+        changed.append("line")
+    if tag is not None:
+        row.tag = _clean_tag(tag)
+        changed.append("tag")
     row.save()
     record(
         "estate.machine.changed",
@@ -204,13 +241,8 @@ def add_device(*, actor: Person, machine: str, name: str, address: str) -> Devic
     row, name = machine_to_change(actor, machine), clean_name(name)
     if row.devices.filter(name=name).exists():
         raise NameTaken(f"device {name!r}")
-    try:
-        parsed = ipaddress.ip_address(address.strip())
-    except ValueError as error:
-        raise BadField("address", "an IPv4 or IPv6 address; gateways ask no name server") from error
-    if parsed.is_multicast or parsed.is_unspecified:
-        raise BadField("address", "not the address of one device")
-    device = Device.objects.create(machine=row, name=name, address=str(parsed))
+    address = _clean_address(address)
+    device = Device.objects.create(machine=row, name=name, address=address)
     record(
         "estate.device.created",
         organisation=row.plant.organisation.public_id,
@@ -218,9 +250,41 @@ def add_device(*, actor: Person, machine: str, name: str, address: str) -> Devic
         machine=machine,
         device=device.public_id,
         name=name,
-        address=str(parsed),
+        address=address,
     )
     return device
+
+
+def _clean_address(text: str) -> str:
+    try:
+        parsed = ipaddress.ip_address(text.strip())
+    except ValueError as error:
+        raise BadField("address", "an IPv4 or IPv6 address; gateways ask no name server") from error
+    if parsed.is_multicast or parsed.is_unspecified:
+        raise BadField("address", "not the address of one device")
+    return str(parsed)
+
+
+@transaction.atomic
+def change_device(*, actor: Person, device: str, address: str) -> Device:
+    """Sessions that reach it drain: they were granted for what stood at the old address."""
+    found = Device.objects.filter(machine__plant__organisation__in=actor.staff_of, public_id=device).first()
+    if found is None:
+        raise NotFound(f"device {device}")
+    machine = machine_to_change(actor, found.machine.public_id)
+    before, found.address = found.address, _clean_address(address)
+    found.save(update_fields=["address"])
+    record(
+        "estate.device.changed",
+        organisation=machine.plant.organisation.public_id,
+        actor=actor.public_id,
+        machine=machine.public_id,
+        device=device,
+        name=found.name,
+        address=found.address,
+        previous_address=before,
+    )
+    return found
 
 
 @transaction.atomic
@@ -254,7 +318,7 @@ def add_service(*, actor: Person, device: str, name: str, protocol: str, port: i
 
 @transaction.atomic
 def remove_service(*, actor: Person, service: str) -> None:
-    """For sessions to come; running ones keep the order they were given."""
+    """Sessions that reach it drain."""
     row = Service.objects.filter(device__machine__plant__organisation__in=actor.staff_of, public_id=service).first()
     if row is None:
         raise NotFound(f"service {service}")

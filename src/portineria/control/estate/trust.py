@@ -10,7 +10,7 @@ from portineria.control.identity import keys
 from portineria.control.identity.models import Installation
 from portineria.control.settings.start import current
 from portineria.wire.enrolment import TRUST, Trust
-from portineria.wire.statement import Admitted, AdmittedGateway, RelayAddress
+from portineria.wire.statement import Additions, Admitted, AdmittedGateway, RelayAddress
 
 
 def relays() -> list[RelayAddress]:
@@ -30,6 +30,16 @@ def trust_of(gateway: Gateway) -> bytes:
         renew_url=current().public_url,
     )
     return TRUST.encode(trust)
+
+
+def additions_for(gateway: Gateway) -> Additions:
+    """What there is by now; the gateway takes what it does not have."""
+    return Additions(
+        gateway=gateway.public_id,
+        relays=relays(),
+        opening_keys=keys.opening_keys(),
+        signers=list(keys.signers().values()),
+    )
 
 
 @transaction.atomic
