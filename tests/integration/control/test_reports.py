@@ -103,9 +103,11 @@ def test_a_new_spool_is_noted_and_two_that_take_turns_are_a_fork(world: World) -
     end = world.gateway
     wiped = copy.copy(end)
     wiped.epoch = secrets.token_bytes(32)
+    wiped.ahead_s = 100
     hear(end, end.say("gateway.started"))
     assert not hear(wiped, wiped.say("gateway.started")).quarantined
     assert "estate.gateway.epoch-changed" in codes(world)
+    end.ahead_s = 200
     assert hear(end, end.say("gateway.stopped")).quarantined
 
 
@@ -135,10 +137,10 @@ def test_a_question_is_answered_with_its_own_nonce(world: World) -> None:
 def test_two_starts_that_speak_in_turn_are_a_clone(world: World) -> None:
     first, second = world.gateway, copy.copy(world.gateway)
     second.boot = secrets.token_bytes(32)
-    assert hear(first, first.ask()).letters
-    assert hear(second, second.ask()).letters
-    assert not hear(first, first.ask()).quarantined  # one question may have been under way when it restarted
-    assert hear(second, second.ask()).letters
+    told(first, hear(first, first.ask()))
+    told(second, hear(second, second.ask()))
+    told(first, hear(first, first.ask()))  # that one may have been under way when it restarted
+    told(second, hear(second, second.ask()))
     assert hear(first, first.ask()).quarantined
     assert codes(world)[-2:] == ["estate.gateway.cloned", "estate.gateway.quarantined"]
 
@@ -160,6 +162,58 @@ def test_a_relay_that_repeats_old_questions_cannot_have_the_gateway_locked(world
     for _ in range(3):
         assert hear(end, *old).letters == []
     assert state(end) == "admitted"
+
+
+def told(end: GatewayEnd, answer: Answer) -> None:
+    """The gateway believes the time it was answered with."""
+    [time] = [letter for letter in answer.letters if isinstance(letter, Time)]
+    end.heard_ms = time.unix_ms
+
+
+def test_questions_that_a_relay_kept_back_over_a_restart_are_no_clone(world: World) -> None:
+    end = world.gateway
+    told(end, hear(end, end.ask()))
+    kept = [end.ask() for _ in range(5)]
+    end.boot = secrets.token_bytes(32)
+    told(end, hear(end, end.ask()))
+    for question in kept:
+        assert not hear(end, question).quarantined
+    assert hear(end, end.ask()).letters
+    assert state(end) == "admitted"
+
+
+def test_events_that_a_relay_kept_back_over_a_new_spool_are_stored_late(world: World) -> None:
+    end = world.gateway
+    hear(end, end.say("gateway.started"))
+    kept = [end.say("lease.lost"), end.say("gateway.stopped")]
+    last = end.prev
+    end.epoch, end.seq, end.prev, end.ahead_s = secrets.token_bytes(32), 0, bytes(32), 100
+    hear(end, end.say("gateway.started"))
+    assert acknowledged(hear(end, *kept)) == [(2 + 1, last)]
+    assert codes(world)[-2:] == ["lease.lost", "gateway.stopped"]
+    assert acknowledged(hear(end, end.say("gateway.stopped"))) == [(2, end.prev)]
+    assert state(end) == "admitted"
+
+
+def test_a_whole_spool_that_a_relay_kept_back_is_no_fork_of_the_next(world: World) -> None:
+    end = world.gateway
+    kept = [end.say("gateway.started"), end.say("gateway.stopped")]
+    end.epoch, end.seq, end.prev, end.ahead_s = secrets.token_bytes(32), 0, bytes(32), 100
+    hear(end, end.say("gateway.started"))
+    hear(end, *kept)
+    end.ahead_s = 500
+    assert acknowledged(hear(end, end.say("gateway.stopped"))) == [(2, end.prev)]
+    assert state(end) == "admitted"
+
+
+def test_another_past_of_an_older_spool_is_a_fork_all_the_same(world: World) -> None:
+    end = world.gateway
+    hear(end, end.say("gateway.started"))
+    old = copy.copy(end)
+    end.epoch, end.seq, end.prev = secrets.token_bytes(32), 0, bytes(32)
+    hear(end, end.say("gateway.started"))
+    old.prev = sha256(b"another past")
+    assert hear(old, old.say("gateway.stopped")).quarantined
 
 
 # -- hostile bytes ----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import hashlib
 import json
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +34,7 @@ from portineria.control.identity.models import Installation, Person, Role
 from portineria.wire import enrolment
 from portineria.wire.certificate import check_leaf, load_certificate, spki, spki_sha256
 from portineria.wire.envelope import read_signed, unseal
-from portineria.wire.report import Context, Event, Question, write_report
+from portineria.wire.report import Context, Event, Question, StreamTraffic, write_report
 from portineria.wire.statement import ROLE_OF, Letter, letter_info, open_letter, role_of, sha256
 
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -71,6 +72,8 @@ class GatewayEnd:
     epoch: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     seq: int = 0
     prev: bytes = bytes(32)
+    heard_ms: int = 0  # the last time it was told
+    ahead_s: float = 0  # by how much later than now its events happen
 
     @property
     def spki_sha256(self) -> bytes:
@@ -133,13 +136,23 @@ class GatewayEnd:
         """The next event of the chain."""
         self.seq += 1
         report, signed = self._write(
-            Event(self.boot, int(time.time() * 1000), 1, code, session, fields), self._context(self.seq, self.prev)
+            Event(self.boot, int((time.time() + self.ahead_s) * 1000), 1, code, session, fields),
+            self._context(self.seq, self.prev),
         )
         self.prev = sha256(signed)
         return report
 
-    def ask(self, *sessions: str, nonce: bytes | None = None) -> bytes:
-        question = Question(self.boot, nonce or secrets.token_bytes(32), list(sessions), "0.1")
+    def ask(
+        self, *sessions: str, nonce: bytes | None = None, traffic: Sequence[StreamTraffic] = (),
+        signers: list[str] | None = None,
+    ) -> bytes:  # fmt: skip
+        """``signers``: whom it says it believes; what it pinned at enrolment when left out."""
+        assert self.trust is not None
+        believed = sorted(self.trust.signers) if signers is None else signers
+        question = Question(
+            self.boot, nonce or secrets.token_bytes(32), list(sessions), "0.1", heard_ms=self.heard_ms,
+            traffic=list(traffic), signers=believed,
+        )  # fmt: skip
         return self._write(question, self._context(0, bytes(32)))[0]
 
     def read(self, sealed: list[bytes]) -> list[Letter]:
@@ -183,8 +196,9 @@ class ConnectorEnd:
     def headers(self, method: str, path: str, body: bytes, at_ms: int | None = None) -> dict[str, str]:
         at_ms = int(time.time() * 1000) if at_ms is None else at_ms
         covered = hashlib.sha256(self.token.encode()).digest() + f"{method} {path}".encode()
-        covered += hashlib.sha256(body).digest() + at_ms.to_bytes(8, "big")
-        proof = f"v1.{at_ms}.{base64url(self.key.sign(covered))}"
+        nonce = secrets.token_bytes(16)
+        covered += hashlib.sha256(body).digest() + at_ms.to_bytes(8, "big") + nonce
+        proof = f"v1.{at_ms}.{base64url(nonce)}.{base64url(self.key.sign(covered))}"
         return {"Authorization": f"Portineria {self.token}", "Portineria-Proof": proof}
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -8,11 +8,12 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from portineria.bus.message import CloseLegs, Deliver, ToRelay
 from portineria.control.estate.models import Gateway, Link, Machine, OnSilence, Service
+from portineria.control.estate.signers import signed_for, signer_for
 from portineria.control.identity import keys
 from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.control.settings.start import current
 from portineria.wire.certificate import load_spki
-from portineria.wire.envelope import read_signed, seal
+from portineria.wire.envelope import BadSeal, read_signed, seal
 from portineria.wire.statement import Asset, Ending, Letter, Order, Ticket, Withdrawal, letter_info, sha256
 from portineria.wire.statement import OnSilence as WireOnSilence
 
@@ -28,11 +29,15 @@ def _ms(at: datetime) -> int:
 
 
 def sealed(gateway: Gateway, *letters: Letter) -> Deliver:
-    return deliver(gateway, [keys.signed(letter) for letter in letters])
+    return deliver(gateway, [signed_for(gateway, letter) for letter in letters])
 
 
 def deliver(gateway: Gateway, signed: Sequence[bytes]) -> Deliver:
-    recipient = X25519PublicKey.from_public_bytes(bytes(gateway.sealing_key))
+    """Raise BadSeal when nothing can be sealed to this gateway's key."""
+    try:
+        recipient = X25519PublicKey.from_public_bytes(bytes(gateway.sealing_key))
+    except ValueError as error:
+        raise BadSeal(f"the sealing key of gateway {gateway.public_id}: {error}") from error
     info = letter_info(gateway.public_id)
     return Deliver(gateway.public_id, [seal(letter, recipient, info=info) for letter in signed])
 
@@ -41,6 +46,7 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
     """Give the session its next order and a certificate that lasts as long, in memory."""
     machine: Machine = session.machine
     session.order_seq = (session.order_seq or 0) + 1
+    signer = signer_for(session.gateway, "order")
     order = Order(
         organisation=session.organisation.public_id,
         gateway=session.gateway.public_id,
@@ -58,9 +64,9 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
         lease_s=current().lease_s,
         drain_s=machine.drain_s,
         hold_s=machine.hold_s,
-        signer_id=keys.signer("order").id,
+        signer_id=signer.id,
     )
-    session.order = keys.signed(order)
+    session.order = keys.signed(order, signer)
     session.order_sha256 = sha256(read_signed(session.order).statement)
     session.withdrawal = b""
     life = session.expires_at - starts + timedelta(seconds=machine.drain_s) + _CERTIFICATE_MARGIN
@@ -84,7 +90,7 @@ def write_withdrawal(session: Session, ending: Ending, reason: str) -> None:
         drain_s=session.machine.drain_s if ending == "drain" else 0,
         reason=reason[:64],
     )
-    session.withdrawal = keys.signed(withdrawal)
+    session.withdrawal = signed_for(session.gateway, withdrawal)
 
 
 def standing_messages(session: Session) -> list[ToRelay]:

@@ -68,6 +68,7 @@ class Session(models.Model):
     live_at = models.DateTimeField(null=True, blank=True)
     drain_until = models.DateTimeField(null=True, blank=True)
     cut_requested_at = models.DateTimeField(null=True, blank=True)
+    relay_closed_at = models.DateTimeField(null=True, blank=True)  # by the relay's word, while it is being cut
     ended_at = models.DateTimeField(null=True, blank=True)
     ending_class = models.CharField(
         max_length=16, blank=True, choices=[(ending.value, ending.value) for ending in Ending]
@@ -113,6 +114,11 @@ class Session(models.Model):
         return self.state != SessionState.ENDED
 
     @property
+    def drained_by_gateway(self) -> bool:
+        """It heard nothing from here for a while, or cannot record: nobody here ended the permission."""
+        return self.state == SessionState.DRAINING and not self.withdrawal and not self.ending_class
+
+    @property
     def proven_cut(self) -> bool:
         """Only now may anybody say *cut*: the gateway signed for it."""
         return self.state == SessionState.ENDED and self.ending == "cut" and self.receipt_id is not None
@@ -143,8 +149,10 @@ class Stream(models.Model):
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
     how = models.CharField(max_length=32, blank=True)
+    # While it runs as told now and then, at its end as the gateway signed it.
     to_device = models.PositiveBigIntegerField(default=0)
     from_device = models.PositiveBigIntegerField(default=0)
+    counted_at = models.DateTimeField(null=True, blank=True)
     resumed = models.PositiveIntegerField(default=0)
 
     objects = StreamQuerySet.as_manager()

@@ -2,18 +2,21 @@
 """Which gateway is connected where. What a relay says about it is checked against what we know (WIRE 3)."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 
 from portineria.bus.message import DropGateway, SetAdmitted, ToRelay
+from portineria.control.audit import news
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Gateway, GatewayState, Link, Relay
-from portineria.control.estate.trust import admitted_list, relays
-from portineria.control.identity import keys
+from portineria.control.estate.trust import additions_for, admitted_list
 from portineria.control.identity.authority import SYSTEM
 from portineria.control.remote_sessions import letters
-from portineria.control.remote_sessions.models import Session
-from portineria.wire.statement import Additions
+from portineria.control.remote_sessions.models import Session, SessionState
+
+_CLOSED = "remote_sessions.legs-closed"  # for open pages only: what a relay says is no event
 
 
 @transaction.atomic
@@ -58,8 +61,7 @@ def link_up(relay: str, gateway: str, spki_sha256: bytes, peer: str) -> list[ToR
 
 def standing_letters(gateway: Gateway) -> list[ToRelay]:
     """Everything a gateway that comes back has to hear: additions to its trust, and its sessions as they stand."""
-    additions = Additions(gateway=gateway.public_id, relays=relays(), opening_keys=keys.opening_keys())
-    messages: list[ToRelay] = [letters.sealed(gateway, additions)]
+    messages: list[ToRelay] = [letters.sealed(gateway, additions_for(gateway))]
     for session in Session.objects.open().filter(gateway=gateway).select_related("gateway", "machine"):
         messages += letters.standing_messages(session)
     return messages
@@ -96,3 +98,16 @@ def _gone(gateway: Gateway, relay: Relay) -> None:
             gateway=gateway.public_id,
             relay=relay.public_id,
         )
+
+
+@transaction.atomic
+def legs_closed(relay: str, session: str, at: datetime) -> None:
+    """A relay says that it closed a session's legs. No proof of a cut, and shown as what it is: the relay's word."""
+    rows = Session.objects.select_for_update(of=("self",)).select_related("organisation")
+    row = rows.filter(public_id=session, state=SessionState.CUTTING, relay_closed_at=None).first()
+    if row is None or _relay(relay) is None:
+        return
+    row.relay_closed_at = at
+    row.save(update_fields=["relay_closed_at"])
+    said = news.News(row.organisation.public_id, 0, _CLOSED, relay, session=session)
+    transaction.on_commit(partial(news.tell, said))

@@ -9,11 +9,12 @@ import structlog
 from portineria.control.audit.models import Event as LedgerEvent
 from portineria.control.estate.models import Gateway, Service
 from portineria.control.remote_sessions.models import Session, SessionState, Stream
+from portineria.control.remote_sessions.traffic import MOST, set_counts
 from portineria.core.ids import Kind
+from portineria.policy.ending import Ending
 from portineria.wire.report import Event
 
 log = structlog.get_logger()
-_MOST = (1 << 63) - 1  # what a column holds; a gateway may say anything
 _STREAM_CHARACTERS = 64
 Effect = Callable[[Session, Event, LedgerEvent, datetime], None]
 
@@ -38,17 +39,19 @@ def _text(event: Event, name: str, characters: int) -> str:
 
 def _number(event: Event, name: str) -> int:
     value = event.fields.get(name, 0)
-    return min(max(value, 0), _MOST) if isinstance(value, int) else 0
+    return min(max(value, 0), MOST) if isinstance(value, int) else 0
 
 
 def _order_accepted(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
     """Only of the newest order: the answer to an older one says nothing about what holds now."""
     if session.withdrawal or _number(event, "order_seq") != session.order_seq:
         return
-    if session.state == SessionState.OPENING:
+    # A gateway that began a drain by itself and started anew has forgotten the drain: it takes the order afresh.
+    if session.state == SessionState.OPENING or session.drained_by_gateway:
         session.move(SessionState.LIVE)
         session.live_at = session.live_at or at
-        session.save(update_fields=["state", "live_at"])
+        session.drain_until, session.end_why = None, ""
+        session.save(update_fields=["state", "live_at", "drain_until", "end_why"])
 
 
 def _order_refused(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
@@ -63,8 +66,9 @@ def _order_refused(session: Session, event: Event, ledger: LedgerEvent, at: date
             return
         # An extension that came too late: what it had runs out as ordered before.
         session.move(SessionState.DRAINING)
+        session.ending_class = Ending.ADMINISTRATIVE.value
         session.drain_until = at + timedelta(seconds=session.machine.drain_s)
-        session.save(update_fields=["state", "drain_until", "end_why"])
+        session.save(update_fields=["state", "drain_until", "end_why", "ending_class"])
 
 
 def _session_draining(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
@@ -75,6 +79,14 @@ def _session_draining(session: Session, event: Event, ledger: LedgerEvent, at: d
     session.drain_until = at + timedelta(seconds=seconds)
     session.end_why = session.end_why or _text(event, "reason", 120)
     session.save(update_fields=["state", "drain_until", "end_why"])
+
+
+def _session_resumed(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    """What the gateway began by itself it ends by itself. A drain that was ordered here is not its to lift."""
+    if session.drained_by_gateway:
+        session.move(SessionState.LIVE)
+        session.drain_until, session.end_why = None, ""
+        session.save(update_fields=["state", "drain_until", "end_why"])
 
 
 def _session_ended(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
@@ -112,10 +124,6 @@ def _stream_opened(session: Session, event: Event, ledger: LedgerEvent, at: date
         port=_number(event, "port") or None,
         opened_at=at,
     )
-    if session.state == SessionState.DRAINING and not session.withdrawal and session.expires_at > at:
-        # The gateway heard nothing from us for a while, drained, and is back: it opens streams only with a lease.
-        session.state, session.drain_until, session.end_why = SessionState.LIVE, None, ""
-        session.save(update_fields=["state", "drain_until", "end_why"])
 
 
 def _stream_closed(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
@@ -123,10 +131,8 @@ def _stream_closed(session: Session, event: Event, ledger: LedgerEvent, at: date
     if stream is None or stream.closed_at is not None:
         return
     stream.closed_at, stream.how = at, _text(event, "how", 32)
-    stream.to_device, stream.from_device = _number(event, "to_device"), _number(event, "from_device")
+    set_counts(session, stream, to_device=_number(event, "to_device"), from_device=_number(event, "from_device"))
     stream.save()
-    session.to_device = min(session.to_device + stream.to_device, _MOST)
-    session.from_device = min(session.from_device + stream.from_device, _MOST)
     session.save(update_fields=["to_device", "from_device"])
 
 
@@ -141,6 +147,7 @@ _EFFECTS: dict[str, Effect] = {
     "order.accepted": _order_accepted,
     "order.refused": _order_refused,
     "session.draining": _session_draining,
+    "session.resumed": _session_resumed,
     "session.ended": _session_ended,
     "stream.opened": _stream_opened,
     "stream.closed": _stream_closed,

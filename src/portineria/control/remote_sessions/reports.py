@@ -13,15 +13,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import transaction
 from django.utils import timezone
 
-from portineria.control.access.facts import decisions_by_grant
+from portineria.control.access.facts import decisions_by_use
 from portineria.control.audit.models import Event as LedgerEvent
 from portineria.control.audit.services import record
+from portineria.control.estate import signers
 from portineria.control.estate.enrolment import quarantine
 from portineria.control.estate.models import Boot, Gateway
+from portineria.control.estate.trust import additions_for
 from portineria.control.identity import keys
 from portineria.control.identity.authority import SYSTEM
+from portineria.control.remote_sessions.late_chain import newest_of, took_turns
 from portineria.control.remote_sessions.models import AskedQuestion, GatewayReport, Session, SessionState
 from portineria.control.remote_sessions.receipts import apply
+from portineria.control.remote_sessions.traffic import note_traffic
 from portineria.control.settings.start import current
 from portineria.core.errors import NotFound, PortineriaError, ProtocolError
 from portineria.core.event import CATALOGUE, REPORTED_BY_GATEWAYS
@@ -29,7 +33,9 @@ from portineria.wire.report import Context, Event, Question, open_report, read_c
 from portineria.wire.statement import Acknowledgement, Leases, Letter, SessionLease, Time, sha256
 
 log = structlog.get_logger()
-_RETURNS = 2  # a dying process may have one question under way; two after its successor's are a second gateway
+# A question every ten seconds makes 360 rows a boot. One that is played again later than that gains nothing: its nonce
+# means nothing to the gateway any more, and what it proves about two processes it proved the first time.
+_ASKED = timedelta(hours=1)
 _BOOTS = 64  # remembered per gateway; that many restarts later an old one is no danger any more
 _OWN_FIELDS = {"gateway", "session", "epoch", "gateway_seq", "report_sha256", "boot", "gateway_at_ms"}
 
@@ -119,10 +125,9 @@ def _take(gateway: Gateway, report: _Received, event: Event) -> bool:
         _forked(gateway, context, bytes(known.sha256), digest)
         return False
     if context.epoch != bytes(gateway.epoch):
-        if GatewayReport.objects.filter(gateway=gateway, epoch=context.epoch).exists():
-            # Two spools take turns: the old one went on after the new one had begun.
-            _forked(gateway, context, bytes(gateway.chain_sha256), digest)
-            return False
+        newest = newest_of(gateway, context.epoch)
+        if newest is not None:
+            return _take_late(gateway, report, event, newest)
         if context.seq != 1 or any(context.prev_sha256):
             log.warning("report.gap", gateway=gateway.public_id, seq=context.seq, expected=1)
             return False
@@ -132,6 +137,22 @@ def _take(gateway: Gateway, report: _Received, event: Event) -> bool:
         return False
     if context.prev_sha256 != bytes(gateway.chain_sha256):
         _forked(gateway, context, bytes(gateway.chain_sha256), digest)
+        return False
+    _store(gateway, context, event, report.signed, digest)
+    gateway.seq, gateway.chain_sha256 = context.seq, digest
+    gateway.save(update_fields=["epoch", "seq", "chain_sha256"])
+    return True
+
+
+def _take_late(gateway: Gateway, report: _Received, event: Event, newest: GatewayReport) -> bool:
+    """Of a spool before the one of now: stored when it is the next of that chain, a fork only when that is proven."""
+    context, digest = report.context, sha256(report.signed)
+    if context.seq != newest.seq + 1:
+        log.warning("report.gap", gateway=gateway.public_id, seq=context.seq, expected=newest.seq + 1)
+        return False
+    follows = context.prev_sha256 == bytes(newest.sha256)
+    if not follows or took_turns(gateway, context.epoch, event.at_ms):
+        _forked(gateway, context, bytes(newest.sha256), digest)
         return False
     _store(gateway, context, event, report.signed, digest)
     return True
@@ -156,8 +177,6 @@ def _store(gateway: Gateway, context: Context, event: Event, signed: bytes, dige
     GatewayReport.objects.create(
         gateway=gateway, epoch=context.epoch, seq=context.seq, sha256=digest, signed=signed, event=ledger
     )
-    gateway.seq, gateway.chain_sha256 = context.seq, digest
-    gateway.save(update_fields=["epoch", "seq", "chain_sha256"])
     apply(gateway, event, ledger, happened_at(event, ledger.at))
 
 
@@ -205,7 +224,7 @@ def _forked(gateway: Gateway, context: Context, stored: bytes, digest: bytes) ->
 
 
 def _acknowledgement(gateway: Gateway, epoch: bytes) -> Acknowledgement | None:
-    newest = GatewayReport.objects.filter(gateway=gateway, epoch=epoch).order_by("-seq").first()
+    newest = newest_of(gateway, epoch)
     if newest is None:
         return None
     return Acknowledgement(gateway=gateway.public_id, epoch=epoch, up_to_seq=newest.seq, sha256=bytes(newest.sha256))
@@ -219,11 +238,14 @@ def _answer_question(gateway: Gateway, question: Question) -> list[Letter]:
     if boot is None or not gateway.admitted:
         return []
     now = timezone.now()
+    signers.learn(gateway, question.signers)
     leases = _leases(gateway, question, now)
-    return [
+    note_traffic(gateway, question.traffic, now)
+    letters: list[Letter] = [
         Time(gateway=gateway.public_id, nonce=question.nonce, unix_ms=int(now.timestamp() * 1000)),
         Leases(gateway=gateway.public_id, nonce=question.nonce, leases=leases),
     ]
+    return [*letters, additions_for(gateway)] if signers.lacks_one(gateway) else letters
 
 
 def _boot(gateway: Gateway, question: Question) -> Boot | None:
@@ -236,17 +258,25 @@ def _boot(gateway: Gateway, question: Question) -> Boot | None:
             old.delete()
     if AskedQuestion.objects.filter(boot=boot, nonce=question.nonce).exists():
         return None
-    AskedQuestion.objects.create(boot=boot, nonce=question.nonce)
-    if newest is not None and boot.pk < newest.pk:
+    asked = AskedQuestion.objects.create(boot=boot, nonce=question.nonce)
+    AskedQuestion.objects.filter(boot=boot, at__lt=asked.at - _ASKED).delete()
+    if newest is not None and boot.pk < newest.pk and _heard_later(question, newest):
         boot.returns += 1
         boot.save(update_fields=["returns"])
-        if boot.returns >= _RETURNS:
-            _cloned(gateway, question.boot, bytes(newest.boot))
-            return None
+        _cloned(gateway, question.boot, bytes(newest.boot))
+        return None
     if gateway.version != question.version:
         gateway.version = question.version
         gateway.save(update_fields=["version"])
     return boot
+
+
+def _heard_later(question: Question, newest: Boot) -> bool:
+    """Proof that the older process lived on beside the newer one: it heard a time of ours from after that one's start.
+
+    A question alone proves nothing: a relay may have kept it back since before the restart.
+    """
+    return question.heard_ms > int(newest.first_seen_at.timestamp() * 1000)
 
 
 def _cloned(gateway: Gateway, boot: bytes, newest: bytes) -> None:
@@ -268,11 +298,11 @@ def _leases(gateway: Gateway, question: Question, now: datetime) -> list[Session
         public_id__in=question.sessions,
         state__in=[SessionState.OPENING, SessionState.LIVE, SessionState.DRAINING],
         withdrawal=b"",
-    ).select_related("grant__rule", "grant__machine__plant", "grant__machine__gateway")
+    ).select_related("gateway", "grant__rule", "grant__machine__plant", "grant__machine__gateway")
     sessions = list(rows)
-    judged = decisions_by_grant([session.grant for session in sessions], now)
+    judged = decisions_by_use(sessions, now)
     return [
         SessionLease(session.public_id, bytes(session.order_sha256), current().lease_s)
         for session in sessions
-        if judged[session.grant_id].permitted
+        if judged[session.pk].permitted
     ]

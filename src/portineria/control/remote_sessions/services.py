@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.db import transaction
 from django.utils import timezone
 
-from portineria.control.access.facts import decision, decisions_by_grant
+from portineria.control.access.facts import decision, decisions_by_use
 from portineria.control.access.models import Grant
 from portineria.control.access.queries import visible_machine
 from portineria.control.audit.services import record
@@ -21,14 +22,17 @@ from portineria.control.identity.services import BadField
 from portineria.control.remote_sessions import letters, outgoing
 from portineria.control.remote_sessions.models import Session, SessionEnded, SessionState
 from portineria.control.remote_sessions.queries import links_of
-from portineria.core.errors import Conflict, Denied, NotFound, Unavailable
+from portineria.control.remote_sessions.scope import altered
+from portineria.core.errors import Conflict, Denied, NotFound, PortineriaError, Unavailable
 from portineria.policy.decision import Decision
 from portineria.policy.ending import Ending, Reason
 from portineria.wire.certificate import BadCertificate, load_spki, spki_sha256
 from portineria.wire.statement import Ending as WireEnding
 
+log = structlog.get_logger()
 SESSIONS_PER_GRANT = 8  # a few computers at once; each costs the gateway a ready leg
 _OVERDUE = timedelta(seconds=10)  # a drain that is over and not reported is cut
+_PATIENCE = timedelta(hours=1)  # with the receipt of a gateway that is away
 
 
 class GatewayAway(Unavailable):
@@ -162,7 +166,7 @@ def renew_tickets(*, actor: Person, session: str) -> tuple[Session, list[Link], 
         raise NotFound(f"session {session}: of somebody else")
     if row.state in (SessionState.CUTTING, SessionState.ENDED):
         raise SessionEnded(f"session {session} is {row.state}")
-    judged = decisions_by_grant([row.grant], now)[row.grant_id]
+    judged = decisions_by_use([row], now)[row.pk]
     draining = row.state == SessionState.DRAINING and judged.ending is Ending.ADMINISTRATIVE
     if not judged.permitted and not draining:
         raise NotPermitted(judged.denials)
@@ -253,36 +257,48 @@ def enforce(at: datetime) -> int:
             "gateway", "grant__rule", "grant__machine__plant", "grant__machine__gateway", "machine"
         )
     )
-    judged = decisions_by_grant([row.grant for row in rows], at)
+    judged = decisions_by_use(rows, at)
+    moved = altered(rows)
     changed = 0
     for row in rows:
-        if _due(row, judged[row.grant_id], at):
-            changed += _enforce_one(row.public_id, at)
+        if _due(row, judged[row.pk], at, altered=row.pk in moved):
+            try:
+                changed += _enforce_one(row.public_id, at)
+            except PortineriaError as error:  # the others are dealt with all the same
+                log.error("session.not-enforced", session=row.public_id, code=error.code, why=str(error))
     return changed
 
 
 def _beyond_proof(session: Session, at: datetime) -> bool:
-    """The gateway's own clock ended it long ago, and the gateway cannot or need not ever say so."""
+    """The gateway's own clock ended it long ago, and it cannot say so, need not, or is away for a long time.
+
+    One that comes back after all still hands its receipt in: that then counts.
+    """
     over = session.expires_at + timedelta(seconds=session.machine.drain_s + session.machine.hold_s) + _OVERDUE
-    silent = session.gateway.state == GatewayState.REVOKED or session.live_at is None
-    return session.state == SessionState.CUTTING and silent and over <= at
+    if session.gateway.state != GatewayState.REVOKED and session.live_at is not None:
+        over += _PATIENCE
+    return session.state == SessionState.CUTTING and over <= at
 
 
 def _drain_overdue(session: Session, at: datetime) -> bool:
+    """Of a drain that was ordered, or came with the order's end. What the gateway began by itself it ends by itself."""
     until = session.drain_until
-    return session.state == SessionState.DRAINING and until is not None and until + _OVERDUE <= at
+    ordered = session.state == SessionState.DRAINING and not session.drained_by_gateway
+    return ordered and until is not None and until + _OVERDUE <= at
 
 
-def _due(session: Session, judged: Decision, at: datetime) -> bool:
+def _due(session: Session, judged: Decision, at: datetime, *, altered: bool) -> bool:
     if session.state == SessionState.CUTTING:
         return _beyond_proof(session, at)
     if _drain_overdue(session, at):
         return True
+    # A gateway that drains by itself changes nothing about the permission: it goes on, or ends, as any other.
+    runs = session.state in (SessionState.OPENING, SessionState.LIVE) or session.drained_by_gateway
+    if judged.permitted and altered and runs:
+        return True
     if judged.permitted:
         return not session.withdrawal and session.grant.ends_at != session.expires_at
-    if judged.ending is Ending.SECURITY:
-        return True
-    return session.state in (SessionState.OPENING, SessionState.LIVE)
+    return runs or judged.ending is Ending.SECURITY
 
 
 @transaction.atomic
@@ -290,8 +306,9 @@ def _enforce_one(public_id: str, at: datetime) -> int:
     session = locked_session(public_id)
     if session is None:
         return 0
-    judged = decisions_by_grant([session.grant], at)[session.grant_id]
-    if not _due(session, judged, at):
+    judged = decisions_by_use([session], at)[session.pk]
+    moved = bool(altered([session]))
+    if not _due(session, judged, at, altered=moved):
         return 0
     why = " ".join(reason.value for reason in judged.denials)
     if session.state == SessionState.CUTTING:
@@ -300,6 +317,8 @@ def _enforce_one(public_id: str, at: datetime) -> int:
         withdraw(session, "cut", ending_class=Ending.SECURITY, why=why, actor=SYSTEM)
     elif _drain_overdue(session, at):
         withdraw(session, "cut", ending_class=Ending.ADMINISTRATIVE, why="drain-overdue", actor=SYSTEM)
+    elif judged.permitted and moved and not session.withdrawal:
+        withdraw(session, "drain", ending_class=Ending.ADMINISTRATIVE, why="machine-changed", actor=SYSTEM)
     elif judged.permitted:
         _reissue(session, at)
     elif judged.denials == (Reason.EXPIRED,) and session.grant.ends_at == session.expires_at:
@@ -342,7 +361,10 @@ def _end_unproven(session: Session, at: datetime) -> None:
     session.move(SessionState.ENDED)
     session.ending, session.ended_at = "unproven", at
     session.save()
-    why = "gateway-revoked" if session.gateway.state == GatewayState.REVOKED else "never-accepted"
+    if session.gateway.state == GatewayState.REVOKED:
+        why = "gateway-revoked"
+    else:
+        why = "never-accepted" if session.live_at is None else "gateway-silent"
     _record("unproven", session, SYSTEM, why=why)
 
 

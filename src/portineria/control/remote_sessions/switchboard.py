@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -33,8 +34,10 @@ from portineria.bus.message import (
 from portineria.control.access.services import expire_requests
 from portineria.control.audit import news
 from portineria.control.audit.queries import heads, news_since
+from portineria.control.estate import introduction, signers
 from portineria.control.estate.models import Gateway
 from portineria.control.remote_sessions import letters, outgoing, presence, reports, services
+from portineria.control.remote_sessions.reminder import Reminder
 from portineria.core.errors import PortineriaError, ProtocolError
 from portineria.wire.report import read_context
 
@@ -45,7 +48,6 @@ _WAITING = 64  # messages per gateway; what does not fit is not acknowledged, so
 _WAITING_LINKS = 1024  # a link that comes and goes more often than that while one message is dealt with is an attack
 _GATEWAYS = 30_000  # as many as one relay links (its own limit); more names than that are invented
 _TICK_S = 1.0
-_AGAIN_S = 2.0  # a letter without an answer is said again
 _LIST_S = 3600.0  # relays forget the admitted list after a day (WIRE 4)
 # News after which somebody may have lost a permission, or gained an extension.
 _ENFORCE = (
@@ -54,6 +56,9 @@ _ENFORCE = (
     "identity.membership.removed",
     "identity.second-factor.removed",
     "estate.gateway.",
+    "estate.machine.changed",
+    "estate.device.changed",
+    "estate.service.removed",
     "access.grant.",
     "access.rule.",
 )
@@ -63,7 +68,12 @@ _LIST_CHANGES = (
     "estate.gateway.quarantined",
     "estate.gateway.renewed",
 )
-_IDLE = ("estate.gateway.connected", "estate.gateway.disconnected", "estate.gateway.enrolled")
+_IDLE = (
+    "estate.gateway.connected",
+    "estate.gateway.disconnected",
+    "estate.gateway.enrolled",
+    "estate.gateway.introduced",
+)
 
 
 class _Inbox:
@@ -114,7 +124,7 @@ class Switchboard:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="switchboard")
         self._queues: dict[str, _Inbox] = {}
         self._workers: dict[str, asyncio.Task[None]] = {}
-        self._said: dict[str, float] = {}
+        self._reminder = Reminder()
         self._enforce = asyncio.Event()
         self._list_at = 0.0
         self._heads: dict[str, int] = {}
@@ -171,7 +181,8 @@ class Switchboard:
         if isinstance(message, RelayUp):
             await self._guarded(self._relay_up(message), relay=message.relay)
         elif isinstance(message, LegsClosed):
-            log.info("legs.closed", relay=message.relay, session=message.session, to_gateway=message.bytes_to_gateway)
+            closed = self._in_thread(presence.legs_closed, message.relay, message.session, timezone.now())
+            await self._guarded(closed, relay=message.relay, session=message.session)
         else:
             self._queue(message)
 
@@ -193,15 +204,18 @@ class Switchboard:
 
     async def _work(self, gateway: str, inbox: "_Inbox") -> None:
         """Ends when there is nothing more to do, so that an idle gateway costs nothing."""
-        while (message := inbox.take()) is not None:
-            if isinstance(message, LinkUp):
-                await self._guarded(self._link_up(message), gateway=gateway)
-            elif isinstance(message, LinkDown):
-                await self._guarded(self._in_thread(presence.link_down, message.relay, gateway), gateway=gateway)
-            elif isinstance(message, FromGateway):
-                await self._guarded(self._from_gateway(message), gateway=gateway)
-        # No await between here and the last look into the inbox: nobody can have put anything in.
-        del self._queues[gateway], self._workers[gateway]
+        try:
+            while (message := inbox.take()) is not None:
+                if isinstance(message, LinkUp):
+                    await self._guarded(self._link_up(message), gateway=gateway)
+                elif isinstance(message, LinkDown):
+                    await self._guarded(self._in_thread(presence.link_down, message.relay, gateway), gateway=gateway)
+                elif isinstance(message, FromGateway):
+                    await self._guarded(self._from_gateway(message), gateway=gateway)
+        finally:
+            # However it ended: the next message finds a new worker. No await between here and the last look into the
+            # inbox: nobody can have put anything in.
+            del self._queues[gateway], self._workers[gateway]
 
     async def _link_up(self, message: LinkUp) -> None:
         said = await self._in_thread(
@@ -219,13 +233,18 @@ class Switchboard:
             self._publish(message.relay, answer)
 
     async def _guarded(self, work: Any, **about: str) -> None:
-        """A message that cannot be dealt with now is dropped: it is not acknowledged, so it comes again."""
+        """A message that cannot be dealt with now is dropped: it is not acknowledged, so it comes again.
+
+        What nobody foresaw is logged and dropped as well: the trouble of one gateway must not become that of all.
+        """
         try:
             await work
         except PortineriaError as error:
             log.warning("switchboard.refused", code=error.code, why=str(error), **about)
         except OperationalError as error:
             log.error("switchboard.database", why=str(error), **about)
+        except Exception as error:
+            log.error("switchboard.broken", code=PortineriaError.code, exc_info=error, **about)
 
     # -- by itself ----------------------------------------------------------------------------------------------
 
@@ -261,14 +280,10 @@ class Switchboard:
         self._list_at = time.monotonic()
         message: SetAdmitted = await self._in_thread(presence.admitted)
         self._publish_all(message)
+        await self._in_thread(_settle, timezone.now())
 
     async def _say_again(self) -> None:
-        now = time.monotonic()
-        unanswered = await self._in_thread(_unanswered)
-        # The first time it was said by whoever decided it.
-        said = {session: self._said.get(session, now) for session in unanswered}
-        due = {session for session, at in said.items() if at + _AGAIN_S <= now}
-        self._said = {session: now if session in due else at for session, at in said.items()}
+        due = self._reminder.due(await self._in_thread(_unanswered), time.monotonic())
         for message in await self._in_thread(_standing, due) if due else []:
             self._publish_all(message)
 
@@ -277,6 +292,12 @@ class Switchboard:
         for item in await self._in_thread(news_since, dict(self._heads)):
             news.tell(item)
             self._heads[item.organisation] = max(item.seq, self._heads.get(item.organisation, 0))
+
+
+def _settle(at: datetime) -> None:
+    """What time alone brings about in the estate."""
+    signers.settle(at)
+    introduction.expire(at)
 
 
 def _answer(gateway: str, sealed: list[bytes]) -> list[ToRelay] | None:
@@ -295,4 +316,10 @@ def _unanswered() -> list[str]:
 
 def _standing(sessions: set[str]) -> list[ToRelay]:
     rows = [session for session in services.unanswered() if session.public_id in sessions]
-    return [message for session in rows for message in letters.standing_messages(session)]
+    messages: list[ToRelay] = []
+    for session in rows:
+        try:
+            messages += letters.standing_messages(session)
+        except PortineriaError as error:  # its gateway's own trouble; the others are told all the same
+            log.error("letter.not-written", session=session.public_id, code=error.code, why=str(error))
+    return messages
