@@ -34,8 +34,14 @@ class Server:
     ids: dict[str, str]
 
     def receipt(self, session: str) -> None:
+        self._say(f"receipt {session}")
+
+    def traffic(self, session: str, to_device: int) -> None:
+        self._say(f"traffic {session} {to_device}")
+
+    def _say(self, line: str) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(f"receipt {session}\n")
+        self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
 
 

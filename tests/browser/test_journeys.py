@@ -129,6 +129,19 @@ def test_a_cut_without_a_reason_asks_for_one_and_cuts_nothing(server: Server, op
     expect(page.locator("h1 + p .state")).to_have_text("live")
 
 
+def test_an_administrator_locks_somebody_from_their_session(server: Server, open_as: Open) -> None:
+    page = open_as("owner", f"/sessions/{server.ids['session-careless']}/")
+    locked_out = open_as("careless", "/")
+    page.locator("#lock-person").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("Laptop stolen")
+    dialog.get_by_role("button", name="Lock", exact=True).click()
+    expect(page.get_by_text("is locked. Open sessions are being cut.")).to_be_visible()
+    expect(page.get_by_text("This person is locked.")).to_be_visible()
+    locked_out.goto("/machines/")
+    expect(locked_out).to_have_url(re.compile("/accounts/login/"))
+
+
 def test_the_dialog_works_by_keyboard_alone(server: Server, open_as: Open) -> None:
     page = open_as("owner", f"/sessions/{server.ids['session-en']}/")
     page.locator("#cut").focus()

@@ -36,6 +36,8 @@ PAGES = {
         "/sessions/{session}/",
         "/sessions/{session}/cut/",
         "/sessions/{session}/end/",
+        "/sessions/{session}/lock-person/",
+        "/sessions/{session}/lock-supplier/",
         "/sessions/{session-cut}/",
         "/sessions/{session-cutting}/",
         "/sessions/{session-draining}/",

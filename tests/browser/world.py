@@ -30,7 +30,9 @@ from portineria.control.identity.first_run import create_owner, set_password, se
 from portineria.control.identity.models import Person, Role
 from portineria.control.remote_sessions import services as remote_sessions
 from portineria.control.remote_sessions.models import Session, SessionState, Stream
+from portineria.control.remote_sessions.traffic import note_traffic
 from portineria.wire import enrolment as wire
+from portineria.wire.report import StreamTraffic
 
 PASSWORD = "correct horse battery staple"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # of everybody's authenticator app
@@ -125,6 +127,7 @@ class Maker:
         self.person("watcher", Role.OPERATOR)
         self.person("rival", Role.TECHNICIAN, suppliers["drives"])
         self.person("newcomer", Role.TECHNICIAN, suppliers["presses"])
+        self.person("careless", Role.TECHNICIAN, suppliers["presses"])
         self.person("passkey", Role.TECHNICIAN, suppliers["presses"])
 
     def estate(self) -> None:
@@ -205,6 +208,12 @@ class Maker:
         cutting = live(self.session("technician", "press3"))
         remote_sessions.cut(actor=self.owner, session=cutting.public_id, reason="Wrong machine")
         ids["session-cutting"] = cutting.public_id
+        self.granted("careless", "press3", "Order 4720: hose")
+        ids["session-careless"] = live(self.session("careless", "press3")).public_id
+        ids["session-opening"] = self.session("technician", "press3").public_id
+        ids["waiting"] = access.make_request(
+            actor=Person.objects.get(public_id=ids["passkey"]), machine=ids["press4"], reason="Order 4713", minutes=60
+        ).public_id
 
 
 @transaction.atomic
@@ -230,6 +239,13 @@ def live(session: Session) -> Session:
     stream.save()
     record("stream.closed", **fields, stream=stream.public_id, to_device=2310, from_device=184_320, how="finished")
     return session
+
+
+def traffic(session: str, to_device: int) -> None:
+    """As the gateway's next question tells it."""
+    row = Session.objects.get(public_id=session)
+    with transaction.atomic():
+        note_traffic(row.gateway, [StreamTraffic(session, "s0", to_device, 2 * to_device)], timezone.now())
 
 
 @transaction.atomic

@@ -19,10 +19,8 @@ _LIFE = timedelta(days=825)  # the longest that Apple's systems accept for certi
 _LEFT = timedelta(days=30)
 
 
-def console_context(settings: ServerSettings) -> ssl.SSLContext | None:
-    """None where the console is served in plain, which is on loopback only."""
-    if not settings.secure:
-        return None
+def console_context(settings: ServerSettings) -> ssl.SSLContext:
+    """For every console connection that is not from loopback to loopback of a server without TLS."""
     certificate, key = settings.console_certificate, settings.console_key
     if certificate is None or key is None:
         certificate, key = _self_made(settings.state / "console", settings.host)

@@ -40,7 +40,7 @@ def set_up(settings: ServerSettings) -> ServerSettings:
 
 
 def prepare() -> None:
-    """Tables, keys and relays, as the settings say."""
+    """Files for browsers, tables, keys and relays, as the settings say."""
     from django.core.management import call_command
     from django.db import transaction
     from django.utils import timezone
@@ -50,7 +50,9 @@ def prepare() -> None:
     from portineria.control.estate.relays import settle_relays
     from portineria.control.identity import keys
     from portineria.control.identity.models import Installation
+    from portineria.control.static_files import publish_static_files
 
+    publish_static_files()
     call_command("migrate", verbosity=0, interactive=False)
     with transaction.atomic():
         installation, made = Installation.objects.get_or_create(pk=1)
@@ -77,3 +79,12 @@ def first_owner(*, organisation: str, name: str, email: str, language: str = "en
     path = invite(actor=Operator(), person=person.public_id)
     owner = person.memberships.select_related("organisation").get().organisation
     return Owner(person.public_id, owner.public_id, current().public_url.rstrip("/") + path)
+
+
+def invite(*, email: str) -> str:
+    """Return the full address where somebody who has no password yet sets one; raise NobodyThere, HasPassword."""
+    from portineria.control.identity.authority import Operator
+    from portineria.control.identity.first_run import invite_address
+
+    path = invite_address(actor=Operator(), email=email)
+    return current().public_url.rstrip("/") + path

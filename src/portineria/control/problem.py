@@ -17,16 +17,47 @@ _TITLES: dict[type[PortineriaError], tuple[int, "str | Promise"]] = {
     Invalid: (422, _("Please check what you entered")),
     Unavailable: (503, _("Not available at the moment")),
 }
-_TEXTS: "dict[str, str | Promise]" = {
+# Where HTTP has a status of its own for one code.
+_STATUSES = {"body.too-large": 413, "body.too-slow": 408}
+TEXTS: "dict[str, str | Promise]" = {
     "not-found": _("There is nothing here, or nothing that you may see."),
+    "body.too-large": _("What was sent is larger than this server takes. Nothing of it was kept; send less."),
+    "body.too-slow": _("What was sent did not arrive within 20 seconds. Nothing of it was kept; try again."),
+    "invalid": _("Something that was entered does not fit. Nothing was changed; correct it and try again."),
+    "conflict": _("Somebody else was quicker, or it is done already. Nothing was changed; look again."),
+    "unavailable": _("This does not work at the moment. Nothing was changed; try again."),
     "denied": _("You may see this, but not do this with it. Ask somebody who administers your organisation."),
     "enrolment.code": _("This code is wrong, used or older than 15 minutes. Make a new one in the console."),
+    "enrolment.without-code": _(
+        "Nothing was kept: this server takes no gateway without a code, or it does not know this plant. "
+        "Make a code in the console."
+    ),
+    "enrolment.root": _(
+        "Nothing was kept: the fingerprint typed at the gateway is not that of this server's root. "
+        "Compare it with the console once more."
+    ),
+    "enrolment.full": _(
+        "Nothing was kept: too many gateways came without a code. Admit or refuse those that wait, "
+        "try again in an hour, or use a code."
+    ),
+    "signer.relays-run": _(
+        "Nothing was changed: relays learn the signer of tickets when they start. Stop the server first."
+    ),
     "enrolment.request": _("The gateway's request cannot be read. Check that its version fits this server."),
     "token.invalid": _("You are not signed in, or not any more. Sign in again."),
     "token.clock": _("The clock of this computer is more than two minutes off."),
+    "token.used": _("This request was sent before and counts once. Nothing was changed by the second; try again."),
+    "access.person-locked": _(
+        "Whoever asked is locked or no member any more. Nothing was approved; refuse the request, or unlock them first."
+    ),
     "token.code": _("This sign-in is used up or older than a minute. Start it again."),
     "access.no-rule": _("No rule lets you ask for this machine. Ask its owner."),
     "access.no-grant": _("You have no permission for this machine now. Request access first."),
+    "access.denied": _("You have no permission for this machine now. Request access first."),
+    "access.person-disabled": _("Your account is locked. Ask whoever administers your organisation."),
+    "access.no-membership": _("You no longer belong to this organisation. Ask whoever administers it."),
+    "access.supplier-disabled": _("Your company is locked at this plant. Ask the owner of the machine."),
+    "access.other-machine": _("Your permission is for another machine. Request access to this one."),
     "access.expired": _("Your permission is over. Request access again."),
     "access.not-yet": _("Your permission has not begun yet."),
     "access.revoked": _("Your permission was taken back. Ask the owner of the machine."),
@@ -38,29 +69,62 @@ _TEXTS: "dict[str, str | Promise]" = {
     "access.request.already-decided": _("This request is decided already."),
     "access.request.own": _("Whoever asks does not decide. Somebody else has to."),
     "access.grant.ended": _("This permission is over already."),
+    "access.grant.longest": _(
+        "Nothing was changed: this permission would become longer than its rule allows. Ask for a new one."
+    ),
+    "access.request.too-many": _(
+        "Nothing was asked: too many of your requests wait for an answer. Withdraw one, or wait until one is decided."
+    ),
     "session.ended": _("This session is over or ending."),
     "session.too-many": _("Too many sessions on this permission. End one first."),
     "session.key-used": _("Every session needs a key of its own. Update the connector."),
     "gateway.away": _("The plant's gateway is not connected now. Nothing was changed; try again, or call the plant."),
     "database.busy": _("The server is busy. Nothing was changed; try again in a moment."),
+    "database.full": _("The server's disk is full. Nothing was changed; whoever runs the server has to make room."),
     "estate.gateway.state": _("The gateway is in another state now. Look again."),
     "estate.certificate.too-old": _("The gateway was away for too long. Enrol it again."),
     "identity.last-administrator": _("Somebody has to remain who administers the organisation."),
     "identity.person.elsewhere": _("This person belongs to other organisations too. End the membership instead."),
+    "identity.person.has-password": _(
+        "This person has set a password already. An invitation is for the first one only."
+    ),
+    "identity.person.nobody": _("Nobody who is entered here and not locked has this e-mail address."),
+    "identity.master-key": _("The server cannot open its own keys. Nothing was changed; tell whoever runs the server."),
     "identity.no-installation": _("The set-up of this server is not finished."),
     "name.taken": _("There is one with this name already."),
-    "field.email": _("This is not an e-mail address."),
     "field.address": _("Write the IP address of one device."),
+    "field.challenge": _("The sign-in was not begun properly. Start it again in the connector: portineria login."),
+    "field.criticality": _("Choose low, normal or high."),
+    "field.device": _("A machine has at most 256 services. Divide it into two machines."),
+    "field.drain_s": _("The time to finish is between 0 seconds and 24 hours."),
+    "field.email": _("This is not an e-mail address."),
+    "field.hold_s": _("An interruption is bridged for 0 seconds to one hour."),
+    "field.key": _("The connector's key does not fit. Update the connector and sign in again: portineria login."),
+    "field.language": _("Choose English, Italian or Japanese."),
+    "field.line": _("Write the name of the line, up to 120 characters."),
+    "field.lines": _("Write names of lines of up to 120 characters."),
     "field.minutes": _("The time is shorter or longer than allowed."),
-    "field.reason": _("Write a reason of up to 500 characters."),
-    "field.starts_at": _("The start has to be between now and 90 days ahead."),
-    "field.time_zone": _("This time zone is not known."),
     "field.name": _("Write a name of up to 120 characters."),
+    "field.on_silence": _("Choose what happens when the server falls silent: finish, cut, or go on until the end."),
+    "field.password": _("This password is too easy to guess or too short. Choose another one."),
+    "field.port": _("A port is a number from 1 to 65535."),
+    **dict.fromkeys(
+        ("field.request", "field.proof", "field.root", "field.signature"),  # programs send these
+        _("What this program sent cannot be read. Check that its version fits this server."),
+    ),
+    "field.protocol": _("Write the protocol in up to 24 characters."),
+    "field.reason": _("Write a reason of up to 500 characters."),
+    "field.redirect": _("The sign-in did not come from this computer's connector. Start it again: portineria login."),
+    "field.role": _("People of a supplier are technicians."),
+    "field.starts_at": _("The start has to be between now and 90 days ahead."),
+    "field.supplier": _("Choose either a supplier or a person."),
+    "field.tag": _("Write a tag of up to 60 characters."),
+    "field.time_zone": _("This time zone is not known."),
 }
 
 
 class DatabaseBusy(Unavailable):
-    """Locked for longer than we wait, or full: nothing was changed."""
+    """Locked for longer than we wait, or away: nothing was changed."""
 
     code = "database.busy"
 
@@ -79,9 +143,18 @@ def problem_of(error: PortineriaError) -> Problem:
     status, title = next(kinds, (500, _("Something went wrong")))
     if error.code.startswith("token."):
         status = 401
-    text = _TEXTS.get(error.code, title)
+    status = _STATUSES.get(error.code, status)
+    text = TEXTS.get(error.code, title)
     return Problem(status, error.code, gettext(str(title)), gettext(str(text)))
 
 
-def busy(error: OperationalError) -> DatabaseBusy:
-    return DatabaseBusy(str(error))
+class DatabaseFull(Unavailable):
+    """No room: nothing was changed, and waiting will not help."""
+
+    code = "database.full"
+
+
+def busy(error: OperationalError) -> DatabaseBusy | DatabaseFull:
+    """SQLite says "database or disk is full"; PostgreSQL repeats the system's "No space left on device"."""
+    said = str(error)
+    return DatabaseFull(said) if "full" in said or "No space left" in said else DatabaseBusy(said)

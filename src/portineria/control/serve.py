@@ -6,21 +6,23 @@ import contextlib
 import signal
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import structlog
 import uvicorn
 
 from portineria.bus.local import LocalBus
 from portineria.control import operations
-from portineria.control.console_certificate import console_context
+from portineria.control.console_connection import KEEP_ALIVE_S, ConsoleConnection
 from portineria.control.console_door import ConsoleDoor
+from portineria.control.console_places import Place, places_within
 from portineria.control.settings.server import ServerSettings
 from portineria.process import logging
+from portineria.process.descriptors import raise_descriptor_limit
 from portineria.process.loop import run
 
 log = structlog.get_logger()
 _GRACE_S = 1  # answers under way at a stop; streams are told to end before
-_CONNECTIONS = 2048  # open pages included; about 60 kB each. More are answered 503 at once
 
 
 class _Web(uvicorn.Server):
@@ -47,21 +49,18 @@ def _web() -> _Web:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=_GRACE_S,
-        timeout_keep_alive=75,
+        timeout_keep_alive=int(KEEP_ALIVE_S),
+        http=ConsoleConnection,
         proxy_headers=False,
         server_header=False,
         h11_max_incomplete_event_size=65536,
-        limit_concurrency=_CONNECTIONS,
         ws="none",
     )
     return _Web(config)
 
 
-def _protocols(web: _Web) -> asyncio.Protocol:
-    made: asyncio.Protocol = web.config.http_protocol_class(  # type: ignore[call-arg]
-        config=web.config, server_state=web.server_state, app_state={}
-    )
-    return made
+def _connection(web: _Web, place: Place) -> ConsoleConnection:
+    return ConsoleConnection(place, config=web.config, server_state=web.server_state)
 
 
 async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
@@ -75,7 +74,7 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
     switchboard = Switchboard()
     bus = LocalBus(bus_folder(), switchboard.receive)
     web = _web()
-    door = ConsoleDoor(console_socket(), lambda: _protocols(web), console_context(settings))
+    door = ConsoleDoor(console_socket(), partial(_connection, web), settings, places_within(raise_descriptor_limit()))
     await switchboard.open(bus)
     await bus.open([program.relay for program in programs])
     loop = asyncio.get_running_loop()

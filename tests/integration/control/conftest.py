@@ -16,6 +16,12 @@ def world(db: None) -> World:
 
 
 @pytest.fixture
+def linked(world: World) -> World:
+    world.link()
+    return world
+
+
+@pytest.fixture
 def committed_world(transactional_db: None) -> World:
     """For tests with several threads or connections: everything is really committed."""
     return build()

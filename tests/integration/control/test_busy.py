@@ -6,14 +6,19 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from django.db import connection, connections
-from django.test import Client
+from django.test import Client as Browser
 
 from portineria.control.access.models import AccessRequest
 from portineria.control.audit.services import verify_chain
+from portineria.control.identity.authority import Operator
+from portineria.control.identity.first_run import set_totp
 from tests.integration.control.world import ConnectorEnd, World
+
+Client = partial(Browser, HTTP_HOST="localhost")
 
 
 @pytest.fixture
@@ -65,6 +70,58 @@ def test_a_denial_that_cannot_be_recorded_is_still_a_denial(connector: Connector
 
 
 def test_a_page_says_that_the_server_is_busy(locked: World) -> None:
-    answer = Client(HTTP_HOST="localhost").post("/accounts/login/", {"login": "x@example.com", "password": "x"})
+    answer = Client().post("/accounts/login/", {"login": "x@example.com", "password": "x"})
     assert answer.status_code == 503
     assert b"<h1" in answer.content
+
+
+def at_the_console(world: World) -> Browser:
+    """The owner, signed in with a second factor."""
+    set_totp(actor=Operator(), person=world.owner.public_id, secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    client = Client()
+    client.force_login(world.owner, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+def test_everything_can_be_looked_at_while_the_database_is_locked(impatient: World) -> None:
+    request, owner = impatient.request(), at_the_console(impatient)
+    holder = sqlite3.connect(str(connection.settings_dict["NAME"]), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    for path in ("/", "/machines/", "/approvals/", f"/requests/{request}/", "/events/"):
+        assert owner.get(path).status_code == 200, path
+    holder.execute("ROLLBACK")
+    holder.close()
+
+
+def test_an_approval_into_a_locked_database_keeps_what_was_typed(impatient: World) -> None:
+    request, owner = impatient.request(), at_the_console(impatient)
+    holder = sqlite3.connect(str(connection.settings_dict["NAME"]), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    page = owner.post(f"/requests/{request}/approve/", {"reason": "Only with the shift lead"}).content.decode()
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert "The server is busy. Nothing was changed" in page
+    assert "Only with the shift lead" in page
+    assert AccessRequest.objects.get().state == "pending"
+    owner.post(f"/requests/{request}/approve/", {"reason": "Only with the shift lead"})
+    assert AccessRequest.objects.get().state == "approved"
+
+
+def test_a_full_disk_is_told_from_a_busy_server_and_loses_nothing(impatient: World) -> None:
+    requests, owner = [impatient.request() for _ in range(10)], at_the_console(impatient)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA page_count")
+        cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0]}")
+        try:
+            for request in requests:  # what its pages have left is used up first
+                page = owner.post(f"/requests/{request}/approve/", {"reason": "x" * 500})
+                if page.status_code != 302:
+                    break
+            assert "disk is full. Nothing was changed" in page.content.decode()
+            assert AccessRequest.objects.get(public_id=request).state == "pending"
+            assert owner.get(f"/requests/{request}/").status_code == 200
+        finally:
+            cursor.execute("PRAGMA max_page_count = 1073741823")
+    assert owner.post(f"/requests/{request}/approve/", {"reason": "There is room again"}).status_code == 302
+    assert AccessRequest.objects.get(public_id=request).state == "approved"
+    assert verify_chain(impatient.organisation) > 0

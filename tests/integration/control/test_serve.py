@@ -53,9 +53,9 @@ def until(found: Callable[[], T | None], log: Path) -> T:
 
 
 class Server:
-    def __init__(self, state: Path, scheme: str) -> None:
+    def __init__(self, state: Path, scheme: str, port: int | None = None) -> None:
         self.state = state
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"{scheme}://localhost:{self.port}"
         self.log = state / "log"
         state.mkdir(mode=0o700, exist_ok=True)
@@ -109,8 +109,8 @@ def state(prepared: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def served(state: Path, scheme: str = "http") -> Iterator[Server]:
-    server = Server(state, scheme)
+def served(state: Path, scheme: str = "http", port: int | None = None) -> Iterator[Server]:
+    server = Server(state, scheme, port)
     try:
         server.up()
         yield server
@@ -183,8 +183,9 @@ def test_it_stops_in_order_soon_and_leaves_nothing_running(state: Path) -> None:
 
 
 def test_it_goes_on_where_it_stopped(state: Path) -> None:
+    port = free_port()
     for _ in range(2):
-        with served(state):
+        with served(state, port=port):
             relays = sorted(path.name for path in (state / "relays").iterdir())
     assert len(relays) == 1
 

@@ -29,10 +29,14 @@ def start() -> Path:
         settings_start.use(load(folder))
     # A slow hash protects nobody here.
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    from portineria.control.static_files import publish_static_files, static_root  # needs Django's settings
+
     database = connections.settings["default"]
     if database["ENGINE"].endswith("sqlite3"):
         database["TEST"]["NAME"] = folder / "test.sqlite3"
         # Durability against power loss is not what these tests can see, and costs them minutes.
         command = database["OPTIONS"]["init_command"]
         database["OPTIONS"]["init_command"] = command.replace("synchronous=FULL", "synchronous=OFF")
+    django_settings.STATIC_ROOT = static_root(folder)
+    publish_static_files()
     return folder

@@ -27,11 +27,26 @@ def test_relays_may_be_reached_by_another_address_than_they_listen_on(tmp_path: 
     assert [(p.host, p.port) for p in load(tmp_path).places()] == [("gate.example", 443), ("localhost", 2)]
 
 
+def test_a_network_inside_this_machine_may_be_named(tmp_path: Path) -> None:
+    text = 'relays = ["127.0.0.1:1+10.203.0.1:1=10.203.0.1:1"]\ninner_networks = ["10.203.0.0/16"]\n'
+    (tmp_path / "portineria.toml").write_text(text)
+    settings = load(tmp_path)
+    assert settings.places()[0].addresses == ["127.0.0.1:1", "10.203.0.1:1"]
+    assert settings.inside("10.203.255.2")
+    assert settings.inside("::ffff:10.203.0.2")
+    assert not settings.inside("192.168.1.4")
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [
         ('publik_url = "https://gate.example"', "public_url"),
         ('public_url = "http://gate.example:8443"', "loopback"),
+        ('relays = ["0.0.0.0:8443"]', "https://HOST:PORT"),
+        ('relays = ["[::]:8443=gate.example:443"]', "https://HOST:PORT"),
+        ('relays = ["127.0.0.1:8443+192.168.1.4:8443"]', "192.168.1.4:8443 is not loopback"),
+        ('relays = ["10.203.0.1:8443"]\ninner_networks = ["10.204.0.0/16"]', "not loopback"),
+        ('inner_networks = ["10.203.0.1/16"]\nrelays = ["10.203.0.1:1"]', "write like 10.203.0.0/16"),
         ('public_url = "ftp://gate.example"', "https://"),
         ('console_key = "key.pem"', "together"),
         ('relays = ["nowhere"]', "host:port"),

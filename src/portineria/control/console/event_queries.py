@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from portineria.control.audit import queries as audit
 from portineria.control.audit.queries import EventView
 from portineria.control.console import texts
-from portineria.control.console.templatetags.console import moment_text, size
+from portineria.control.console.templatetags.console import moment_text, size, zone_of
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Service
 from portineria.control.identity import queries as identity
@@ -75,7 +77,7 @@ def event_rows(actor: Person, views: list[EventView], services: Iterable[Service
 _NOT_SHOWN = {
     *_SHOWN_ABOUT, "epoch", "previous_epoch", "gateway_seq", "previous_seq", "report_sha256", "stored_sha256", "boot",
     "previous_boot", "gateway_at_ms", "order_sha256", "order_seq", "request", "grant", "rule", "lookup", "stream",
-    "key", "sha256", "expires_ms", "installation", "token",
+    "key", "sha256", "expires_ms", "installation", "token", "unix_ms", "source", "dead",
 }  # fmt: skip
 _CODES = {"why", "ending", "reasons"}
 _BYTES = {"to_device", "from_device", "limit_bytes"}
@@ -115,7 +117,8 @@ def about_filter(public_id: str) -> dict[str, str]:
 def session_events(actor: Person, public_id: str) -> list[EventRow]:
     """Whoever works in a session sees its services anyway, and so their names."""
     machine = remote_sessions.session(actor, public_id).machine
-    return event_rows(actor, remote_sessions.session_events(actor, public_id), estate.services_of(machine))
+    with timezone.override(zone_of(machine.plant.time_zone)):  # as everything on that page
+        return event_rows(actor, remote_sessions.session_events(actor, public_id), estate.services_of(machine))
 
 
 def gateway_events(actor: Person, public_id: str) -> list[EventRow]:

@@ -50,7 +50,7 @@ class RevokeForm(ReasonForm):
 
 
 def _length_choices(most: int) -> list[tuple[int, str]]:
-    lengths = [minutes for minutes in _LENGTHS if minutes < most] + [most]
+    lengths = [minutes for minutes in _LENGTHS if minutes < most] + [most] * (most > 0)
     return [(minutes, length(minutes)) for minutes in lengths]
 
 

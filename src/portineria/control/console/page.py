@@ -7,11 +7,12 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
+from django.db import OperationalError
 from django.forms import Form
 from django.http import HttpRequest, HttpResponseBase
 
 from portineria.control.identity.models import Person
-from portineria.control.problem import problem_of
+from portineria.control.problem import busy, problem_of
 from portineria.core.errors import Conflict, Invalid, Unavailable
 
 P = ParamSpec("P")
@@ -29,9 +30,14 @@ def page(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBas
 
 
 def attempt(form: Form, act: Callable[[], Any]) -> bool:
-    """Do it, or say in the form what stood in the way. What is not found or denied goes on to the error page."""
+    """Do it, or say in the form what stood in the way: what was typed is kept. What is not found or denied goes on to
+    the error page.
+    """
     try:
         act()
+    except OperationalError as error:
+        form.add_error(None, problem_of(busy(error)).detail)
+        return False
     except (Conflict, Invalid, Unavailable) as error:
         name = error.code.removeprefix("field.")
         form.add_error(name if name in form.fields else None, problem_of(error).detail)

@@ -68,10 +68,22 @@ class Seen:
 
     @cached_property
     def can_extend(self) -> bool:
-        """Four eyes: not by whoever works; and not after somebody ended it."""
+        """Four eyes: not by whoever works; not after somebody ended it, nor beyond what the rule allows."""
         role = self._actor.role_in(self.session.organisation_id)
         by_itself = self.session.state != SessionState.DRAINING or not self.session.withdrawal
+        if not self.session.grant.minutes_left(timezone.now()):
+            return False
         return self.cuttable and by_itself and not self.mine and role is not None and role.approves
+
+    @property
+    def can_ask_for_more(self) -> bool:
+        """The other eyes of four: who works asks, who approves extends."""
+        return self.mine and self.session.state in (SessionState.LIVE, SessionState.DRAINING)
+
+    @cached_property
+    def can_lock(self) -> bool:
+        role = self._actor.role_in(self.session.organisation_id)
+        return role is not None and role.administers and not self.mine
 
     @property
     def ended_because(self) -> list[str]:

@@ -22,6 +22,8 @@ urlpatterns = [
     path("sessions/", sessions.sessions, name="sessions"),
     path("sessions/<str:public_id>/", sessions.session, name="session"),
     path("sessions/<str:public_id>/cut/", sessions.cut, name="cut"),
+    path("sessions/<str:public_id>/lock-person/", sessions.lock_person, name="lock-person"),
+    path("sessions/<str:public_id>/lock-supplier/", sessions.lock_supplier, name="lock-supplier"),
     path("sessions/<str:public_id>/end/", sessions.end, name="end"),
     path("gateways/", gateways.gateways, name="gateways"),
     path("gateways/add/", gateways.add, name="gateway-add"),
@@ -30,5 +32,7 @@ urlpatterns = [
     path("gateways/<str:public_id>/revoke/", gateways.revoke, name="gateway-revoke"),
     path("events/", events.events, name="events"),
     path("account/", account.account, name="account"),
+    path("account/offers/<str:organisation>/accept/", account.accept_offer, name="offer-accept"),
+    path("account/offers/<str:organisation>/decline/", account.decline_offer, name="offer-decline"),
     path("account/connectors/<str:token>/sign-out/", account.sign_out_connector, name="connector-sign-out"),
 ]

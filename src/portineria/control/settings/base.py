@@ -94,10 +94,11 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "portineria.control.identity.browsers.BrowserSeenMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portineria.control.identity.middleware.SecondFactorMiddleware",
     "portineria.control.identity.middleware.ProblemMiddleware",
+    "portineria.control.body_limit.BodyLimitMiddleware",
 ]
 TEMPLATES = [
     {
@@ -121,13 +122,15 @@ LANGUAGES = [("en", "English"), ("it", "Italiano"), ("ja", "日本語")]
 LOCALE_PATHS = [_CONTROL / "console" / "locale"]
 USE_I18N = True
 
-# Static files are served from where they are: the wheel carries them
+# Static files are gathered at start: control/static_files.py
 STATIC_URL = "/static/"
-WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = _STATE / "static"
+WHITENOISE_USE_FINDERS = False
 WHITENOISE_AUTOREFRESH = False
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # whatever is served may be kept for ever
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "portineria.control.static_files.HashedNames"},
 }
 
 # People
@@ -157,7 +160,7 @@ MFA_TOTP_ISSUER = "Portineria"
 MFA_TOTP_TOLERANCE = 1
 MFA_RATE_LIMITS = {"authenticate": "20/m/ip"}
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PORTINERIA.secure
-USERSESSIONS_TRACK_ACTIVITY = True
+USERSESSIONS_TRACK_ACTIVITY = True  # by BrowserSeenMiddleware
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # links are handed over by the administrator
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
@@ -184,7 +187,7 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # the largest body of ours is an enrolment request of 2 KiB
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # never reached: control/body_limit.py takes less
 
 # Refusals are logged by our own handler with their code; of Django itself only what broke is of interest.
 LOGGING = {

@@ -27,8 +27,15 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relays: Annotated[
         list[str],
         Meta(
-            description="One relay process each: listen address, or LISTEN=PUBLIC where gateways and connectors "
-            "reach it by another one. The first also takes the console's connections."
+            description="One relay process each: listen address (or several, A+B), or LISTEN=PUBLIC where gateways "
+            "and connectors reach it by another one. The first also takes the console's connections."
+        ),
+    ] = []
+    inner_networks: Annotated[
+        list[str],
+        Meta(
+            description="Networks inside this machine (containers, namespaces), like 10.203.0.0/16. With a plain http "
+            "public_url relays may listen there too; the console then answers only those networks there, with TLS."
         ),
     ] = []
     console_certificate: Annotated[
@@ -39,6 +46,10 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str, Meta(description="postgresql://user@host/name; SQLite in the state folder when empty.")
     ] = ""
     lease_s: Annotated[int, Meta(ge=1, le=3600, description="How long a gateway trusts one lease.")] = 30
+    enrolment_without_code: Annotated[
+        bool,
+        Meta(description="Gateways may also come by the root's fingerprint, without a code; admitted all the same."),
+    ] = False
     nested_only: Annotated[bool, Meta(description="Relays never take the outer TLS off (for middleboxes).")] = False
 
     @property
@@ -58,16 +69,32 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         places = []
         for text in self.relays or [f"{bind}:{self.port}"]:
             listen, _, public = text.partition("=")
-            host, port = split_address(public or f"{_bracketed(self.host)}:{split_address(listen)[1]}")
+            ports = [split_address(address)[1] for address in listen.split("+")]
+            host, port = split_address(public or f"{_bracketed(self.host)}:{ports[0]}")
             places.append(RelayPlace(listen, host, port))
         return places
+
+    def inside(self, host: str) -> bool:
+        """Whether this address belongs to a network inside this machine."""
+        address = _address(host)
+        return address is not None and any(address in network for network in self._networks())
+
+    def _networks(self) -> "list[ipaddress.IPv4Network | ipaddress.IPv6Network]":
+        try:
+            return [ipaddress.ip_network(text) for text in self.inner_networks]
+        except ValueError as error:
+            raise BadSettings(f"inner_networks: {error}; write like 10.203.0.0/16") from error
 
 
 @dataclass(frozen=True, slots=True)
 class RelayPlace:
-    listen: str  # host:port
+    listen: str  # host:port, or several with + between them
     host: str  # by which it is reached
     port: int
+
+    @property
+    def addresses(self) -> list[str]:
+        return self.listen.split("+")
 
 
 def split_address(text: str) -> tuple[str, int]:
@@ -83,10 +110,17 @@ def _bracketed(host: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _address(host: str) -> "ipaddress.IPv4Address | ipaddress.IPv6Address | None":
+    """None for a name. What arrives at an IPv6 listener from IPv4 counts as IPv4."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def load(state: Path) -> ServerSettings:
@@ -106,4 +140,19 @@ def _check(settings: ServerSettings) -> None:
         raise BadSettings("public_url: plain http is for loopback only; write https")
     if (settings.console_certificate is None) != (settings.console_key is None):
         raise BadSettings("console_certificate and console_key belong together")
+    if not settings.secure:
+        _check_plain(settings)
     settings.places()
+
+
+def _check_plain(settings: ServerSettings) -> None:
+    """Passwords and cookies in clear, also those of an https address: whoever listens outside needs TLS everywhere."""
+    for place in settings.places():
+        for address in place.addresses:
+            host, _ = split_address(address)
+            if not is_loopback(host) and not settings.inside(host):
+                raise BadSettings(
+                    f"relays: {address} is not loopback, and plain http is for loopback only; nothing was started. "
+                    "Write public_url as https://HOST:PORT (a certificate is made when you name none), or listen on "
+                    "127.0.0.1"
+                )

@@ -30,8 +30,10 @@ REASONS: dict[str, str | Promise] = {
     "cut-by-person": _("somebody cut it"),
     "drained-by-person": _("somebody let it finish"),
     "drain-overdue": _("the time to finish was over"),
+    "machine-changed": _("what the session reaches was changed: a device's address, a service or the gateway"),
     "gateway-revoked": _("the gateway was revoked"),
     "never-accepted": _("the gateway never answered"),
+    "gateway-silent": _("the gateway has been away since and sent no receipt"),
     # why a gateway refused an order or a connection
     "order.unknown": _("the gateway does not know this session"),
     "order.stale": _("the session was changed meanwhile"),
@@ -51,6 +53,8 @@ REASONS: dict[str, str | Promise] = {
     # quarantine
     "forked": _("it told two different histories"),
     "cloned": _("its identity was used in two places"),
+    # admission
+    "not-admitted-in-time": _("nobody admitted it within a day"),
     # classes of behaviour
     "until_expiry": _("goes on until the grant ends"),
     "low": _("low"),

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from portineria.control.console.forms import AccountForm, LanguageForm
 from portineria.control.console.page import attempt, page
-from portineria.control.identity import connector, services
+from portineria.control.identity import connector, offers, services
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
 
@@ -28,6 +28,7 @@ def account(request: HttpRequest, actor: Person) -> HttpResponse:
         "tokens": identity.tokens(actor),
         "roles": identity.own_memberships(actor),
         "factors": identity.second_factors(actor),
+        "offers": offers.offers(actor),
     }
     return render(request, "console/account.html", context)
 
@@ -37,6 +38,22 @@ def account(request: HttpRequest, actor: Person) -> HttpResponse:
 def sign_out_connector(request: HttpRequest, actor: Person, token: str) -> HttpResponse:
     connector.revoke_token(actor=actor, token=token)
     messages.success(request, _("The connector is signed out. Sessions that run there go on until they are ended."))
+    return redirect("console:account")
+
+
+@require_POST
+@page
+def accept_offer(request: HttpRequest, actor: Person, organisation: str) -> HttpResponse:
+    offers.accept(actor=actor, organisation=organisation)
+    messages.success(request, _("You belong to this organisation now."))
+    return redirect("console:account")
+
+
+@require_POST
+@page
+def decline_offer(request: HttpRequest, actor: Person, organisation: str) -> HttpResponse:
+    offers.decline(actor=actor, organisation=organisation)
+    messages.success(request, _("Declined. The organisation learnt nothing else about you."))
     return redirect("console:account")
 
 

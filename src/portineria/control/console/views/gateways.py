@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from portineria.control.console import event_queries, queries
 from portineria.control.console.forms import AdmitForm, PlantForm, ReasonForm
 from portineria.control.console.page import attempt, page
-from portineria.control.estate import enrolment
+from portineria.control.estate import enrolment, introduction
 from portineria.control.estate import queries as estate
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
@@ -35,7 +35,17 @@ def add(request: HttpRequest, actor: Person) -> HttpResponse:
         command = f"portineria gateway enrol {current().public_url.rstrip('/')} {code}"
         context = {"code": code, "offer": row, "enrol_command": command}
         return render(request, "console/gateway_offered.html", context)
-    return render(request, "console/gateway_add.html", {"form": form})
+    context = {"form": form, "without_code": _commands_without_code(actor) if introduction.offered() else []}
+    return render(request, "console/gateway_add.html", context)
+
+
+def _commands_without_code(actor: Person) -> list[tuple[str, str]]:
+    """Plant and command."""
+    start = f"portineria gateway enrol {current().public_url.rstrip('/')}"
+    root = introduction.root_fingerprint()
+    return [
+        (plant.name, f'{start} --plant {plant.public_id} --root-fingerprint "{root}"') for plant in estate.plants(actor)
+    ]
 
 
 @page

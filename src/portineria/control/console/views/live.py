@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One stream per open page. It carries only which kind of event happened; the page asks again by itself."""
+"""One stream per open page. It carries only which kind of event happened; the page asks again by itself.
+
+Who is at the other end, and what they may know, is asked anew before every line: a stream may live for days.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
@@ -10,33 +14,52 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 
 from portineria.control.audit.news import News, Subscription, subscription
 from portineria.control.identity.models import Person
+from portineria.control.identity.queries import person_of_browser
 from portineria.control.remote_sessions import queries as remote_sessions
 
 _STILL_HERE_S = 25  # proxies drop what is silent for 30 s or longer
 _RETRY_MS = 1000
+_PER_PERSON = 16  # a browser opens six at the most; of a seventeenth the oldest ends, which nobody may read any more
+_streams: dict[str, list[Subscription]] = {}  # touched on the event loop only
 
 
 async def live(request: HttpRequest) -> HttpResponseBase:
     person: Person | AnonymousUser = await request.auser()
     if not isinstance(person, Person):
         return HttpResponse(status=204)  # tells the browser not to come back
-    response = StreamingHttpResponse(_lines(request, person), content_type="text/event-stream")
+    lines = _lines(request.session.session_key or "", person)
+    response = StreamingHttpResponse(lines, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _lines(request: HttpRequest, person: Person) -> AsyncIterator[str]:
+async def _lines(browser: str, person: Person) -> AsyncIterator[str]:
     yield f"retry: {_RETRY_MS}\n\n"
     organisations = await sync_to_async(_organisations)(person)
-    with subscription(organisations=organisations, person=person.public_id) as mine:
+    with subscription(organisations=organisations, person=person.public_id) as mine, _counted(person.public_id, mine):
         async for news in _with_pauses(mine):
+            somebody = await sync_to_async(person_of_browser)(browser)
+            if somebody is None:
+                return
             if news is None:
-                if not await sync_to_async(_signed_in)(request):
-                    return
                 yield ": still here\n\n"
-            elif await sync_to_async(_concerns)(person, news):
+            elif await sync_to_async(_concerns)(somebody, news):
                 yield f"event: changed\ndata: {news.code}\n\n"
+
+
+@contextmanager
+def _counted(person: str, mine: Subscription) -> Iterator[None]:
+    own = _streams.setdefault(person, [])
+    own.append(mine)
+    if len(own) > _PER_PERSON:
+        own[0].post(None)
+    try:
+        yield
+    finally:
+        own.remove(mine)
+        if not own:
+            _streams.pop(person, None)
 
 
 async def _with_pauses(mine: Subscription) -> AsyncIterator[News | None]:
@@ -60,10 +83,6 @@ def _organisations(person: Person) -> frozenset[str]:
     return frozenset(
         membership.organisation.public_id for membership in person.memberships.select_related("organisation")
     )
-
-
-def _signed_in(request: HttpRequest) -> bool:
-    return bool(request.session.session_key and request.session.exists(request.session.session_key))
 
 
 def _concerns(person: Person, news: News) -> bool:

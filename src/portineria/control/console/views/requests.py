@@ -2,6 +2,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -12,6 +13,8 @@ from portineria.control.console.forms import DecisionForm, ExtendForm, ReasonFor
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.identity.models import Person
 from portineria.policy.ending import Ending
+
+_SHOWN = 50  # of what waits: a longer page is not read
 
 
 @page
@@ -26,8 +29,9 @@ def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
     others = access.pending_requests(actor).filter(organisation__in=actor.staff_of)
     decidable = access.decidable_requests(actor)
     context = {
-        "waiting": decidable,
-        "others": others.exclude(pk__in=decidable.values("pk")),
+        "waiting": decidable[:_SHOWN],
+        "more": max(0, decidable.count() - _SHOWN),
+        "others": others.exclude(pk__in=decidable.values("pk"))[:_SHOWN],
         "rows": leaf(request, decided),
     }
     return render(request, "console/approvals.html", context)
@@ -81,7 +85,7 @@ def withdraw(request: HttpRequest, actor: Person, public_id: str) -> HttpRespons
 @page
 def extend(request: HttpRequest, actor: Person, grant: str) -> HttpResponse:
     row = access.grant(actor, grant)
-    form = ExtendForm(request.POST or None, max_minutes=row.rule.max_minutes)
+    form = ExtendForm(request.POST or None, max_minutes=row.minutes_left(timezone.now()))
     if form.is_valid() and attempt(form, lambda: services.extend(actor=actor, grant=grant, **form.cleaned_data)):
         messages.success(request, _("Extended. The gateway gets the new end at once."))
         return redirect("console:request", row.request.public_id)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What moves while somebody looks on, and what somebody else did a moment before."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PHONE, Open, Server
+
+pytestmark = pytest.mark.browser
+
+
+def test_figures_of_a_running_connection_move_on_the_open_page(server: Server, open_as: Open) -> None:
+    session = server.ids["session-en"]
+    page, home = open_as("technician-en", f"/sessions/{session}/"), open_as("owner", "/", viewport=PHONE)
+    row = page.locator("tr", has_text="Registers")
+    expect(row.get_by_text("counting").first).to_be_visible()
+    for to_device, there, back in ((3 << 10, "3.0 KiB", "6.0 KiB"), (5 << 20, "5.0 MiB", "10.0 MiB")):
+        server.traffic(session, to_device)
+        expect(row.get_by_text(there, exact=True)).to_be_visible()
+        expect(row.get_by_text(back, exact=True)).to_be_visible()
+        expect(page.get_by_text("Last counted:")).to_be_visible()
+    of_it = home.locator("li", has=home.locator(f"#to-{session}"))
+    expect(of_it.get_by_text("5.0 MiB to the machine, 10.0 MiB from it")).to_be_visible()
+
+
+def test_the_second_of_two_approvals_at_once_is_told_who_was_first(server: Server, open_as: Open) -> None:
+    path = f"/requests/{server.ids['waiting']}/"
+    first, second = open_as("owner", path), open_as("signer", path)
+    second.get_by_label("Remark").fill("Only with the shift lead")  # so the page stays as it is meanwhile
+    first.get_by_role("button", name="Approve").click()
+    expect(first.get_by_text("Approved.")).to_be_visible()
+    second.get_by_role("button", name="Approve").click()
+    alert = second.get_by_role("alert")
+    expect(alert.get_by_text("This request is decided already.")).to_be_visible()
+    expect(alert.get_by_text("Nothing was changed.")).to_be_visible()
+    expect(second.get_by_role("heading", name="Decision")).to_be_visible()
+    expect(second.get_by_role("button", name="Approve")).to_have_count(0)
+
+
+def test_an_approval_after_the_request_was_withdrawn_says_so(server: Server, open_as: Open) -> None:
+    path = f"/requests/{server.ids['waiting-en']}/"
+    owner, technician = open_as("owner", path), open_as("technician-en", path)
+    owner.get_by_label("Remark").fill("Only with the shift lead")
+    technician.get_by_role("button", name="Withdraw the request").click()
+    expect(technician.get_by_text("Your request is withdrawn.")).to_be_visible()
+    owner.get_by_role("button", name="Approve").click()
+    expect(owner.get_by_role("alert").get_by_text("This request is decided already.")).to_be_visible()
+    expect(owner.locator(".page-head").get_by_text("withdrawn")).to_be_visible()
+
+
+def test_a_cut_while_the_session_opens_waits_for_the_gateways_word(server: Server, open_as: Open) -> None:
+    session = server.ids["session-opening"]
+    page = open_as("owner", f"/sessions/{session}/")
+    page.locator("#cut").click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("Wrong machine")
+    page.get_by_role("dialog").get_by_role("button", name="Cut now").click()
+    expect(page.get_by_text("Cutting…", exact=True)).to_be_visible()
+    expect(page.get_by_text("Cut.", exact=True)).to_have_count(0)
+    server.receipt(session)
+    expect(page.get_by_text("Cut.", exact=True)).to_be_visible()
+
+
+def test_owner_and_technician_see_the_time_to_finish_run_down_and_may_cut(server: Server, open_as: Open) -> None:
+    session = server.ids["session-draining"]
+    for who in ("owner", "technician"):
+        page = open_as(who, f"/sessions/{session}/")
+        note = page.get_by_role("status").filter(has_text="Finishing.")
+        countdown = note.locator(".countdown")
+        before = countdown.inner_text()
+        expect(countdown).not_to_have_text(before)  # it runs
+        expect(page.locator("#cut")).to_be_visible()
+        page.locator("#cut").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog").get_by_label("Reason")).to_be_focused()
+        page.keyboard.press("Escape")

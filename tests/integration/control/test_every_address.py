@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every address of console and API, for everybody: what one may not see is answered like what does not exist.
+
+The addresses are those of the URL configuration; one that is new is tried without anybody thinking of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from portineria.control.access import services as access
+from portineria.control.api import api
+from portineria.control.identity.models import Person
+from tests.integration.control.test_sight import session_key
+from tests.integration.control.world import ConnectorEnd, World
+
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+ABSENT = "aaaaaaaaaaaaaaaa"
+FORM = {"reason": "x", "minutes": "30", "ending": "security", "compared": "on", "name": "x"}
+PLACE = re.compile(r"<(?:str:)?(\w+)>|\{(\w+)\}")
+# For people themselves, or for programs that prove themselves otherwise.
+NO_THING_OF_OTHERS = ("accounts/", "^accounts/", "connect/", "api/", "account/offers", "account/connectors")
+
+
+@dataclass(frozen=True)
+class Things:
+    machine: str
+    request: str
+    grant: str
+    session: str
+    gateway: str
+
+
+@pytest.fixture
+def things(world: World) -> Things:
+    from portineria.control.remote_sessions.services import start_session
+
+    world.link()
+    request = world.request()
+    grant = access.approve(actor=world.owner, request=request).public_id
+    session = start_session(
+        actor=world.technician, machine=world.machine.public_id, key=session_key(), address=""
+    ).session.public_id
+    return Things(world.machine.public_id, request, grant, session, world.gateway.id)
+
+
+NOWHERE = Things(f"mac_{ABSENT}", f"req_{ABSENT}", f"grt_{ABSENT}", f"ses_{ABSENT}", f"gw_{ABSENT}")
+
+
+def routes(patterns: list[Any], before: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, route)
+        elif isinstance(pattern, URLPattern):
+            yield route
+
+
+PAGES = sorted(route for route in routes(get_resolver().url_patterns) if not route.startswith(NO_THING_OF_OTHERS))
+OF_THINGS = [route for route in PAGES if PLACE.search(route)]
+OPERATIONS = sorted(
+    (method, path)
+    for path, item in api.get_openapi_schema()["paths"].items()
+    for method in item
+    if PLACE.search(path) and "/connector/" not in path and "/gateways/" not in path
+)
+
+
+def filled(route: str, things: Things) -> str:
+    """The id that stands there, by the kind of thing the address begins with."""
+    kind = next(part for part in ("machine", "request", "grant", "session", "gateway") if f"{part}s/" in route)
+    return "/" + PLACE.sub(getattr(things, kind), route).lstrip("/")
+
+
+def browser(person: Person | None) -> Client:
+    client = Client(HTTP_HOST="localhost")
+    if person is not None:
+        client.force_login(person, backend=BACKEND)
+        client.get("/account/")  # what is only done with the first request of a browser is done
+    return client
+
+
+def told(answer: Any, ids: Things) -> tuple[int, bytes]:
+    """Status and body without what differs in every answer: tokens against forgery, times, the id that was asked."""
+    body = re.sub(rb'csrfmiddlewaretoken" value="[^"]+|"token": ?"[^"]+|nonce-[^"]+', b"", answer.content)
+    body = re.sub(rb'data-now="[^"]+"|\d\d:\d\d:\d\d[^"<]*', b"", body)
+    for known in (ids.machine, ids.request, ids.grant, ids.session, ids.gateway):
+        body = body.replace(known.encode(), b"ID")
+    return answer.status_code, body
+
+
+def asked(client: Client, method: str, route: str, ids: Things) -> tuple[int, bytes, int]:
+    with CaptureQueriesContext(connection) as queries:
+        address = filled(route, ids)
+        answer = client.get(address) if method == "get" else client.post(address, FORM)
+    return (*told(answer, ids), len(queries))
+
+
+def test_there_are_addresses() -> None:
+    assert len(OF_THINGS) >= 14
+    assert len(OPERATIONS) >= 6
+
+
+@pytest.mark.parametrize("who", ["stranger", "rival", ""], ids=["stranger", "rival supplier", "anonymous"])
+def test_pages_of_others_are_answered_like_those_that_do_not_exist(world: World, things: Things, who: str) -> None:
+    client = browser(getattr(world, who) if who else None)
+    for route in OF_THINGS:
+        for method in ("get", "post"):
+            there, nowhere = asked(client, method, route, things), asked(client, method, route, NOWHERE)
+            assert there == nowhere, (method, route)
+            assert there[0] in ((404, 405) if who else (302, 405)), (method, route)
+
+
+@pytest.mark.parametrize("who", ["stranger", "rival"])
+def test_operations_on_what_others_have_are_answered_like_those_on_nothing(
+    world: World, things: Things, who: str
+) -> None:
+    end = ConnectorEnd(getattr(world, who))
+    body = {"reason": "x", "machine": "x", "minutes": 5}
+    end.call("GET", "/me")
+    for method, path in OPERATIONS:
+        route = path.removeprefix("/api/v1")
+        answers = []
+        for ids in (things, NOWHERE):
+            with CaptureQueriesContext(connection) as queries:
+                answer = end.call(method.upper(), filled(route, ids), body if method != "get" else None)
+            answers.append((*told(answer, ids), len(queries)))
+        assert answers[0] == answers[1], (method, path)
+        assert answers[0][0] == 404, (method, path)
+
+
+def test_the_owner_sees_every_page_and_the_supplier_s_technician_their_own(world: World, things: Things) -> None:
+    owner, technician = browser(world.owner), browser(world.technician)
+    for route in PAGES:
+        address = filled(route, things) if PLACE.search(route) else f"/{route}"
+        if address not in ("/live/", "/language/"):
+            # 403: who owns a machine sees it and has no rule to ask for it.
+            assert owner.get(address).status_code in ((403,) if route.endswith("/ask/") else (200, 302, 405)), route
+    for address in (f"/machines/{things.machine}/", f"/requests/{things.request}/", f"/sessions/{things.session}/"):
+        assert technician.get(address).status_code == 200, address
+    assert technician.get(f"/gateways/{things.gateway}/").status_code == 404
+
+
+@pytest.mark.parametrize("route", [route for route in PAGES if route not in ("language/", "live/")])
+def test_nobody_sees_a_page_without_signing_in(db: None, route: str) -> None:
+    answer = browser(None).get(filled(route, NOWHERE) if PLACE.search(route) else f"/{route}")
+    assert answer.status_code in (302, 405)
+    if answer.status_code == 302:
+        assert answer.headers["Location"].startswith("/accounts/login/")
