@@ -19,7 +19,7 @@ from portineria.demo.stage import PlantStage, Stage
 
 _READ_WRITE = Path(__file__).with_name("read_write.py")
 _WAIT_S = 30.0
-_AUTHORISE = re.compile(r"https?://\S+/connect/authorize\S+")
+AUTHORISE = re.compile(r"https?://\S+/connect/authorize\S+")
 Say = Callable[[str], None]
 
 
@@ -147,7 +147,7 @@ def sign_in(stage: Stage, person: str, env: dict[str, str]) -> None:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env,
     ) as login:  # fmt: skip
         assert login.stdout is not None  # noqa: S101
-        address = next((found[0] for line in login.stdout if (found := _AUTHORISE.search(line))), "")
+        address = next((found[0] for line in login.stdout if (found := AUTHORISE.search(line))), "")
         visitor = stage.person(person)
         page = visitor.get(address)
         visitor.submit(page, page.form("challenge"))

@@ -5,6 +5,7 @@ Two namespaces per plant, because a gateway never reaches its own or loopback ad
 uplink, and the *floor* with the devices, joined by a cable (veth). The gateway side drops every inbound packet.
 """
 
+import ipaddress
 import itertools
 import os
 import shutil
@@ -29,6 +30,7 @@ SIDES: tuple[Where, Where] = ("gateway", "floor")
 
 _CABLE = "prtn"  # host end of an uplink: prtn<N>; the other end: prtn<N>p
 _UPLINKS = 256  # 10.203.N.0/30
+UPLINKS = ipaddress.ip_network("10.203.0.0/16")
 _FLOOR_CABLE = ("floor0", "plant0")  # name on the gateway side, name on the floor
 _PROBE_CABLE = ("probe0", "type", "veth", "peer", "name", "probe1")
 _FLOOR_ADDRESSES = tuple(place.address for place in places("192.168.10.10"))
@@ -171,8 +173,8 @@ class PlantNetwork:
     def uplink(self, host_port: int) -> tuple[str, int]:
         """What a process on the gateway side dials to reach ``host_port`` outside.
 
-        As root the address is the outer end of the uplink, so the port outside must listen there or on 0.0.0.0.
-        Otherwise it is loopback inside, and the port outside must listen on 127.0.0.1 or 0.0.0.0.
+        As root the address is the outer end of the uplink, so the port outside must listen there.
+        Otherwise it is loopback inside, and the port outside must listen on 127.0.0.1.
         """
         if self.kind is Kind.ROOT:
             return self._host_address, host_port
@@ -268,7 +270,7 @@ class PlantNetwork:
         self._inside("gateway", "ip", "addr", "add", f"10.203.{number}.2/30", "dev", f"{cable}p")
         self._inside("gateway", "ip", "link", "set", f"{cable}p", "up")
         # The other uplinks' outer ends are this machine too: both gateways may dial the relay by one address.
-        self._inside("gateway", "ip", "route", "add", "10.203.0.0/16", "via", self._host_address)
+        self._inside("gateway", "ip", "route", "add", str(UPLINKS), "via", self._host_address)
 
     def _drop_inbound(self) -> None:
         """The proof that a gateway needs no inbound port."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from portineria.core.errors import Unavailable
-from portineria.demo.namespace import Kind, PlantNetwork, available
+from portineria.demo.namespace import UPLINKS, Kind, PlantNetwork, available
 from portineria.demo.plant.layout import places
 from portineria.demo.processes import PORTINERIA, Processes, portineria
 from portineria.demo.seed import PEOPLE, PLANTS
@@ -51,15 +51,19 @@ class Stage:
 
     def __init__(
         self, state: Path, port: int, say: Say, *, kind: Kind | None = None, more_relays: tuple[int, ...] = (),
-        lease_s: int = 30, reach: tuple[str, ...] = (),
+        lease_s: int = 30, reach: tuple[str, ...] = (), public_name: str = "", loopback: str = _LOOPBACK_BASE,
     ) -> None:  # fmt: skip
         """``more_relays``: ports of further relays; ``port`` is the first one's and the console's.
 
-        ``reach``: what the gateways may dial beside the devices of their plants.
+        ``reach``: what the gateways may dial beside the devices of their plants. ``public_name``: by which gateways and
+        connectors find console and relays, over HTTPS; without it they have addresses of this machine, over HTTP.
+        ``loopback``: the address before the first device's where plants have no network of their own.
         """
         self.state, self.port, self._say = state, port, say
         self.kind = available().kind if kind is None else kind
         self._ports, self._lease_s, self._reach = (port, *more_relays), lease_s, reach
+        self._public_name, self._loopback = public_name, loopback
+        self._scheme = "https" if public_name else "http"
         self.processes = Processes(state / "logs")
         self.plants: list[PlantStage] = []
         self._codes: dict[str, str] = {}
@@ -71,7 +75,11 @@ class Stage:
 
     @property
     def console(self) -> str:
-        return f"http://localhost:{self.port}"
+        return f"{self._scheme}://localhost:{self.port}"
+
+    @property
+    def public_url(self) -> str:
+        return f"{self._scheme}://{self._public_name or 'localhost'}:{self.port}"
 
     def open(self) -> None:
         PlantNetwork.sweep()
@@ -131,20 +139,22 @@ class Stage:
 
     @property
     def _base(self) -> str:
-        return _LOOPBACK_BASE if self.kind is Kind.NONE else _BASE
+        return self._loopback if self.kind is Kind.NONE else _BASE
 
     # -- the server ------------------------------------------------------------------------------------------
 
     def _start_server(self) -> None:
         self.server_state.mkdir(parents=True, exist_ok=True)
-        inside = "0.0.0.0" if self.kind is Kind.ROOT else "127.0.0.1"  # noqa: S104 - only the plants' own cables end here
-        relays = []
+        relays, inner = [], [str(UPLINKS)] if self.kind is Kind.ROOT else []
         for port in self._ports:
             for plant in self.plants[1:]:
                 plant.network.uplink(port)  # lays the way out of this plant too
             host, _ = self.plants[0].network.uplink(port)
-            relays.append(f"{inside}:{port}={host}:{port}")
-        toml = f'public_url = "{self.console}"\nrelays = {json.dumps(relays)}\nlease_s = {self._lease_s}\n'
+            # The cables of the plants, and loopback: the accounts are published, so nobody else finds a door here.
+            listen = "+".join(f"{address}:{port}" for address in dict.fromkeys(("127.0.0.1", host)))
+            relays.append(f"{listen}={self._public_name or host}:{port}")
+        toml = f'public_url = "{self.public_url}"\nrelays = {json.dumps(relays)}\nlease_s = {self._lease_s}\n'
+        toml += f"inner_networks = {json.dumps(inner)}\n"
         (self.server_state / "portineria.toml").write_text(toml)
         if self._fresh:
             portineria("setup", "--state", str(self.server_state), "--bare")
@@ -186,7 +196,8 @@ class Stage:
     def _enrol(self) -> None:
         for plant in self.plants:
             host, port = self.plants[0].network.uplink(self.port)
-            argv = ["gateway", "enrol", f"http://{host}:{port}", self._codes[plant.name], "--no-wait"]
+            scheme = "https" if self.kind is Kind.ROOT else self._scheme  # off loopback there is TLS only
+            argv = ["gateway", "enrol", f"{scheme}://{host}:{port}", self._codes[plant.name], "--no-wait"]
             argv += ["--state", str(plant.gateway_state), "--name", f"{plant.name} gateway"]
             devices = places(self._base, high_ports=self.kind is Kind.NONE)
             for reach in (*(f"{place.address}:{place.port}" for place in devices), *self._reach):

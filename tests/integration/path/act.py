@@ -14,6 +14,12 @@ def drain_seconds(machine: str, seconds: str) -> Any:
     return change_machine(actor=_owner(), machine=_machine(machine), drain_s=int(seconds)).drain_s
 
 
+def hold_seconds(machine: str, seconds: str) -> Any:
+    from portineria.control.estate.services import change_machine
+
+    return change_machine(actor=_owner(), machine=_machine(machine), hold_s=int(seconds)).hold_s
+
+
 def revoke_grants(machine: str) -> Any:
     from portineria.control.access.queries import live_grants
     from portineria.control.access.services import revoke
@@ -46,6 +52,14 @@ def events(session: str) -> Any:
     return [event.code for event in queries.events(_owner(), session=session)][::-1]
 
 
+def links(machine: str) -> Any:
+    """Over how many relays the server knows the machine's gateway to be there."""
+    from portineria.control.estate.queries import machines
+
+    row = next(row for row in machines(_owner()) if row.name == machine)
+    return row.gateway.links.count()
+
+
 def _owner() -> Any:
     from portineria.control.identity.models import Person
 
@@ -63,7 +77,7 @@ def main(state: str, what: str, *words: str) -> None:
 
     open_state(Path(state))
     acts: dict[str, Callable[..., Any]] = {
-        act.__name__: act for act in (drain_seconds, revoke_grants, set_supplier, chain, events)
+        act.__name__: act for act in (drain_seconds, hold_seconds, revoke_grants, set_supplier, chain, events, links)
     }
     sys.stdout.write(json.dumps(acts[what](*words)) + "\n")
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vendor's own tools through connector, relay and gateway, to two plants with the same addresses at once."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 from portineria.demo.main_job import HeldSession
 from portineria.demo.plant.panel import file_chunks
 from tests.integration.path.conftest import WholePath
+from tests.integration.path.tool import ask, tool_at
 
 FILE_BYTES = 200_000_000
 _CLIENTS = Path(__file__).parents[1] / "plant" / "client.py"
@@ -127,11 +129,14 @@ def test_the_operator_panel_shows_and_downloads(both: list[HeldSession]) -> None
 
 
 def test_all_protocols_at_once(both: list[HeldSession], ssh: Ssh) -> None:
-    with ThreadPoolExecutor(7) as pool:
+    with contextlib.ExitStack() as held, ThreadPoolExecutor(7) as pool:
+        tools = [held.enter_context(tool_at(session.doors["modbus"])) for session in both for _ in range(4)]
         work = [pool.submit(_client, session, protocol) for session in both for protocol in ("modbus", "s7", "opcua")]
         shell = pool.submit(ssh.run, "ssh", "-n", "@", "hostname")
         assert all(one.result(120) for one in work)
         assert shell.result(120).strip()
+        for tool in tools:  # open all the while
+            ask(tool)
 
 
 def _sha256(path: Path) -> str:

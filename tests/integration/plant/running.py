@@ -2,7 +2,9 @@
 """A plant started as a child process, and what its journal says."""
 
 import json
+import random
 import select
+import socket
 import subprocess
 import sys
 import time
@@ -14,9 +16,10 @@ from typing import Any
 from portineria.demo.namespace import PlantNetwork, Where
 
 CLIENT = Path(__file__).with_name("client.py")
+HIGH_PORTS = {"modbus": 1502, "s7": 1102, "opcua": 14840, "ssh": 2222, "http": 8081}
 
 
-def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 30.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
@@ -88,3 +91,15 @@ class RunningPlant:
             self.run(sys.executable, str(CLIENT), program, address, str(port), where=where)
         )
         return answer
+
+
+def free_base() -> str:
+    """A 127.0.x.10 that no other run of these tests uses now."""
+    for third in random.sample(range(60, 250), 100):  # at random: two may look at the same moment
+        with socket.socket() as probe:
+            try:
+                probe.bind((f"127.0.{third}.11", HIGH_PORTS["modbus"]))
+            except OSError:
+                continue
+            return f"127.0.{third}.10"
+    raise AssertionError("no free loopback address")

@@ -14,21 +14,7 @@ from portineria.demo.plant.journal import Journal
 from portineria.demo.plant.layout import places
 from portineria.demo.plant.press import PressLine
 from portineria.demo.plant.ssh import SshMaintenance
-from tests.integration.plant.running import RunningPlant, end, wait_until
-
-HIGH_PORTS = {"modbus": 1502, "s7": 1102, "opcua": 14840, "ssh": 2222, "http": 8081}
-
-
-def free_base() -> str:
-    """A 127.0.x.10 that no other run of these tests uses now."""
-    for third in range(60, 250):
-        with socket.socket() as probe:
-            try:
-                probe.bind((f"127.0.{third}.11", HIGH_PORTS["modbus"]))
-            except OSError:
-                continue
-            return f"127.0.{third}.10"
-    raise AssertionError("no free loopback address")
+from tests.integration.plant.running import HIGH_PORTS, RunningPlant, end, free_base, wait_until
 
 
 def test_a_plant_on_loopback_serves_refuses_a_second_and_leaves_when_told(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control plane away for longer than a lease, in the real processes: permitted work must not pay for it later."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.path.conftest import WholePath
+from tests.integration.path.tool import ask, tool_at
+
+DRAIN_S = 8
+_OVERDUE_S = 10  # the control plane cuts a drain that is over for so long and not reported
+
+
+def _restart_server(path: WholePath) -> None:
+    path.stage.processes.kill("server", signal.SIGKILL)
+    path.until(lambda: "server" in path.stage.processes.dead())
+    path.stage.start_server()
+
+
+@pytest.fixture
+def short_lease(path: WholePath, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    machine = "Torino press 3"
+    path.act("drain_seconds", machine, str(DRAIN_S))
+    monkeypatch.setenv("PORTINERIA_SERVER_LEASE_S", "3")
+    _restart_server(path)
+    path.until(lambda: path.act("links", machine), seconds=60)  # who is connected is told to it anew
+    yield machine
+    monkeypatch.delenv("PORTINERIA_SERVER_LEASE_S")
+    _restart_server(path)
+    path.act("drain_seconds", machine, "120")
+
+
+@pytest.mark.timeout(300)
+def test_permitted_work_outlives_an_outage_longer_than_its_lease_and_the_drain_it_began(
+    path: WholePath, short_lease: str
+) -> None:
+    with path.connected(path.stage.plants[0]) as held, tool_at(held.doors["modbus"]) as tool:
+        path.until(lambda: path.session(held.session)["state"] == "live")
+        server = path.stage.processes.pid("server")
+        os.kill(server, signal.SIGSTOP)
+        try:
+            path.until(
+                lambda: "lease.lost" in held.errors
+            )  # the gateway drains by itself, and says so to the technician
+        finally:
+            os.kill(server, signal.SIGCONT)
+        path.until(lambda: "session.resumed" in path.act("events", held.session))
+        assert path.session(held.session)["state"] == "live"
+        assert "The permission goes on" in held.errors
+        codes = path.act("events", held.session)
+        assert codes.index("session.draining") < codes.index("session.resumed")
+        time.sleep(DRAIN_S + _OVERDUE_S + 2)  # what is tested is that nothing happens in this time
+        ask(tool)
+        assert path.session(held.session)["state"] == "live"
