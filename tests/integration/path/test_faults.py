@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from portineria.core.errors import Unavailable
-from portineria.demo.main_job import journal
+from portineria.demo.main_job import cut, journal
 from portineria.demo.namespace import Kind
 from portineria.demo.processes import portineria
 from tests.integration.path.conftest import WholePath
@@ -65,8 +65,12 @@ def test_a_killed_control_plane_comes_back_to_the_same_sessions(path: WholePath)
         ask(tool)  # the relays outlive the server
         path.stage.start_server()
         ask(tool)
-        tool.close()
-        assert path.session(held.session)["state"] in ("live", "opening")
+        with tool_at(held.doors["modbus"]) as further:
+            ask(further)
+        cut(path.stage, "Owner", held.session, "The new server cuts what the old one ordered")
+        closed_within(tool, 30)
+        row = path.until(lambda: (found := path.session(held.session))["state"] == "ended" and found)
+        assert (row["ending"], row["proven_cut"]) == ("cut", True)
 
 
 @pytest.fixture

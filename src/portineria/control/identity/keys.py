@@ -206,8 +206,11 @@ def signed(statement: Letter | Ticket | Admitted | Introduction, by: Signer | No
 
 
 def opening_keys() -> list[OpeningKey]:
-    """Every key a gateway may still seal to; retired ones stay until all gateways know the new one (WIRE 18)."""
-    return [OpeningKey(row.key_id, bytes(row.certificate)) for row in Key.objects.filter(role=_OPENING)]
+    """Every key a gateway may still seal to, the newest last.
+
+    Retired ones stay until all gateways know the new one (WIRE 18).
+    """
+    return [OpeningKey(row.key_id, bytes(row.certificate)) for row in Key.objects.filter(role=_OPENING).order_by("pk")]
 
 
 def opening_key(key_id: str) -> X25519PrivateKey:
