@@ -58,15 +58,13 @@ def test_while_the_control_plane_is_frozen_live_sessions_go_on_and_new_ones_get_
 
 def test_a_killed_control_plane_comes_back_to_the_same_sessions(path: WholePath) -> None:
     plant = path.stage.plants[0]
-    with path.connected(plant) as held:
-        tool = tool_at(held.doors["modbus"])
+    with path.connected(plant) as held, tool_at(held.doors["modbus"]) as tool:
         path.stage.processes.kill("server", signal.SIGKILL)
         path.until(lambda: "server" in path.stage.processes.dead())
         ask(tool)  # the relays outlive the server
         path.stage.start_server()
         ask(tool)
-        with tool_at(held.doors["modbus"]) as further:
-            ask(further)
+        tool_at(held.doors["modbus"]).close()
         cut(path.stage, "Owner", held.session, "The new server cuts what the old one ordered")
         closed_within(tool, 30)
         row = path.until(lambda: (found := path.session(held.session))["state"] == "ended" and found)
