@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m tests.bench [ROUNDS]``: everything that TARGETS names and that exists, beside its peer, turn by turn."""
 
-import asyncio
 import statistics
 import sys
 from dataclasses import dataclass, field
 
+from portineria.process.loop import run
 from tests.bench import ours, peers, report
 from tests.bench.load import cpu_seconds, download, downloads, echoes, running_device
 
 BYTES = 1_000_000_000
 ECHOES = 3000
-OPENINGS, FURTHER, CUTS = 10, 10, 20
+OPENINGS, FURTHER, CUTS = 40, 5, 40
 
 
 @dataclass
@@ -46,8 +46,8 @@ def main(rounds: int) -> int:
                 for measured, way in ((us, own.path()), (ssh, peers.openssh(port)), (tunnel, peers.stunnel(port))):
                     with way as path:
                         measured.take(path)
-            first, following = asyncio.run(own.opening_times(OPENINGS, FURTHER))
-        cuts = asyncio.run(own.cut_times(CUTS, port))
+            first, following = run(own.opening_times(OPENINGS, FURTHER))
+        cuts = run(own.cut_times(CUTS, port))
     _report(us, ssh, tunnel, first, following, cuts)
     return 0
 
@@ -80,22 +80,26 @@ def _report(
 
 
 _CPU = (
-    "two cores carry the load generator, the device, connector, relay and gateway together, so the sum of CPU decides; "
-    "connector and gateway take about 1.5 s per GB each (0.4 s of it TLS, the rest socket calls and copies)."
+    "two cores carry the load generator, the device, connector, relay and gateway together, so the sum of CPU decides: "
+    "about 0.9 s per GB in the gateway, 0.8 in the connector, 0.4 in the relay, 0.3 in device and client. More than "
+    "half of it is the kernel's TCP, a quarter AES-GCM and its copies, an eighth Python."
 )
 _HOPS = (
-    "an answer passes three of our processes twice, and each pass wakes an event loop in Python; where the time goes "
-    "within them is not measured yet."
+    "an answer passes three of our processes twice. Bare forwarders on the same event loop, three in a row and without "
+    "any cryptography, take 0.09 to 0.15 ms on the same machine: a third to a half of our figure is waking processes; "
+    "Python takes about 14 µs of each pass."
 )
 REASONS = {
     "tunnel.throughput.1": _CPU,
     "tunnel.throughput.1.stunnel": _CPU,
-    "relay.cpu_per_gb": "splicing alone took 0.22 s per GB on the idle machine; the rest is the kernel's under load.",
+    "relay.cpu_per_gb": "69 % of it is splice(2) itself, which sends and delivers within the call, 12 % waiting for "
+    "the next bytes. Wider pipes (256 KiB, 1 MiB) and fewer wake-ups (1 ms) changed nothing beyond the noise. "
+    "The peer is cheap here: its AES runs in wide vector instructions, 1.4 s per GB where other machines took 2.5.",
     "tunnel.echo.p50": _HOPS,
     "tunnel.echo.p99": _HOPS,
     "tunnel.open.first": "session, order and certificate are stored durably before the answer, and only then does the "
     "gateway ask for its first lease: two trips through the database in a row.",
-    "tunnel.open.next": "the next ready leg is being set up (13 ms of CPU) while the present connection opens.",
+    "tunnel.open.next": "the gateway stores the opening durably before the first byte.",
 }
 
 
