@@ -35,9 +35,9 @@ async def live(request: HttpRequest) -> HttpResponseBase:
 
 
 async def _lines(browser: str, person: Person) -> AsyncIterator[str]:
-    yield f"retry: {_RETRY_MS}\n\n"
     organisations = await sync_to_async(_organisations)(person)
     with subscription(organisations=organisations, person=person.public_id) as mine, _counted(person.public_id, mine):
+        yield f"retry: {_RETRY_MS}\n\n"  # the page hears that it is open: from here on nothing is missed
         async for news in _with_pauses(mine):
             somebody = await sync_to_async(person_of_browser)(browser)
             if somebody is None:

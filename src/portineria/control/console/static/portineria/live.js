@@ -48,15 +48,12 @@ function say(state) {
 
 function listen() {
   const source = new EventSource(document.body.dataset.liveUrl);
-  let interrupted = false;
   source.addEventListener("changed", ({ data }) => changed(data));
   source.addEventListener("open", () => {
     say("");
-    if (interrupted) changed(""); // what happened meanwhile was not heard
-    interrupted = false;
+    changed(""); // what happened since the page was made, or since the last stream broke, was not heard
   });
   source.addEventListener("error", () => {
-    interrupted = true;
     say(source.readyState === EventSource.CLOSED ? "signedOut" : "waiting");
   });
   addEventListener("pagehide", () => source.close());
