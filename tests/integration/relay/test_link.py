@@ -161,12 +161,12 @@ async def test_a_revoked_gateway_loses_its_link_and_its_legs(bare: Bare, how: st
 
 async def test_a_revoked_gateway_that_plays_dead_is_out_of_the_tables_at_once(bare: Bare) -> None:
     link = await bare.gateway.link()
+    held = descriptors(bare.authority.relay.process.pid)
     bare.authority.bus.publish(bare.relay, DropGateway(bare.gateway.id))
     # It reads nothing and answers no goodbye, but goes on sending.
     await eventually(lambda: not bare.authority.gateways[bare.gateway.id].links, within_s=CLOSE_S * 0.8)
     await link.say(Letters([b"from a revoked gateway"]))
     assert (await figures(bare.authority.relay.process))["links"] == 0
-    held = descriptors(bare.authority.relay.process.pid)
     await eventually(lambda: descriptors(bare.authority.relay.process.pid) < held, "its socket is closed by force")
 
 
