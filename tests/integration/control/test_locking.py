@@ -23,8 +23,8 @@ from portineria.control.identity.services import (
 )
 from portineria.control.remote_sessions import services
 from portineria.core.errors import Conflict, NotFound
+from tests.integration.control.commands import run
 from tests.integration.control.sessions import accepted, again, started
-from tests.integration.control.test_apply import run
 from tests.integration.control.world import World, fresh
 
 Client = partial(Browser, HTTP_HOST="localhost")

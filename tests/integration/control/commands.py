@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line on the server itself, as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def run(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "portineria.cli.main", *words, "--state", str(state)]
+    surroundings = {k: v for k, v in os.environ.items() if not k.startswith(("PORTINERIA", "DJANGO"))}
+    return subprocess.run(
+        command, env=surroundings, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+    )
