@@ -129,6 +129,8 @@ class Maker:
         self.person("newcomer", Role.TECHNICIAN, suppliers["presses"])
         self.person("careless", Role.TECHNICIAN, suppliers["presses"])
         self.person("passkey", Role.TECHNICIAN, suppliers["presses"])
+        self.person("head", Role.ADMINISTRATOR)
+        self.person("forgetful", Role.TECHNICIAN, suppliers["drives"])
 
     def estate(self) -> None:
         ids, owner = self.world.ids, self.owner
@@ -152,7 +154,7 @@ class Maker:
         ids = self.world.ids
         made = estate.create_machine(
             actor=self.owner, plant=ids[plant], gateway=ids[f"gateway-{plant}"], name=name, line="Line 1", tag=tag,
-            criticality=criticality, answering=self.owner.public_id,
+            criticality=criticality, answering=self.owner.public_id, drain_s=7200,  # still running down when looked at
         ).public_id  # fmt: skip
         controller = estate.add_device(actor=self.owner, machine=made, name="Controller", address="192.168.10.5")
         panel = estate.add_device(actor=self.owner, machine=made, name="Operator panel", address="192.168.10.6")
@@ -208,6 +210,9 @@ class Maker:
         cutting = live(self.session("technician", "press3"))
         remote_sessions.cut(actor=self.owner, session=cutting.public_id, reason="Wrong machine")
         ids["session-cutting"] = cutting.public_id
+        parting = live(self.session("technician", "press3"))
+        remote_sessions.cut(actor=self.owner, session=parting.public_id, reason="Wrong machine")
+        ids["session-parting"] = parting.public_id
         self.granted("careless", "press3", "Order 4720: hose")
         ids["session-careless"] = live(self.session("careless", "press3")).public_id
         ids["session-opening"] = self.session("technician", "press3").public_id

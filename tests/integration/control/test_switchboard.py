@@ -30,12 +30,15 @@ from portineria.bus.message import (
 from portineria.control.access import services as access
 from portineria.control.audit.queries import events
 from portineria.control.estate import enrolment as admission
+from portineria.control.estate import signers, trust
 from portineria.control.estate.models import Gateway, Link
 from portineria.control.identity import keys
 from portineria.control.identity import services as identity
+from portineria.control.identity.authority import Operator
 from portineria.control.remote_sessions import services
 from portineria.control.remote_sessions.models import GatewayReport, Session
 from portineria.control.remote_sessions.switchboard import Switchboard
+from portineria.dataplane.gateway.reporter import UNDERWAY
 from portineria.wire.certificate import spki
 from portineria.wire.statement import (
     Acknowledgement,
@@ -175,6 +178,36 @@ async def test_order_lease_receipt_and_acknowledgement_end_to_end(committed_worl
         await until_true(lambda: Session.objects.get(pk=session.pk).proven_cut)
 
 
+async def test_events_of_a_busy_gateway_one_by_one_are_all_taken(committed_world: World, tmp_path: Path) -> None:
+    """As many as it may have under way, each in a message of its own: none is dropped, so none has to come again."""
+    world, gateway = committed_world, committed_world.gateway
+    async with running(tmp_path, world.relay) as end:
+        await linked(end, world)
+        session = (await inside(start, world)).public_id
+        said = [
+            gateway.say("stream.refused", session, reason="reach", device="dev_a", port=502) for _ in range(UNDERWAY)
+        ]
+        for one in said:
+            end.carry(gateway, one)
+
+        def acknowledged() -> bool:
+            return any(isinstance(x, Acknowledgement) and x.up_to_seq == UNDERWAY for x in end.letters(gateway))
+
+        await end.until(acknowledged)
+
+
+async def test_a_gap_is_filled_by_what_is_said_again_in_the_same_breath(committed_world: World, tmp_path: Path) -> None:
+    world, gateway = committed_world, committed_world.gateway
+    async with running(tmp_path, world.relay) as end:
+        await linked(end, world)
+        session = (await inside(start, world)).public_id
+        one, two, three = (
+            gateway.say("stream.refused", session, reason="reach", device="dev_a", port=502) for _ in range(3)
+        )
+        end.carry(gateway, two, b"nothing that opens", three, one, two, three)
+        assert (await end.letter(gateway, Acknowledgement)).up_to_seq == 3
+
+
 async def test_a_letter_without_an_answer_is_said_again(committed_world: World, tmp_path: Path) -> None:
     world = committed_world
     async with running(tmp_path, world.relay) as end:
@@ -205,6 +238,26 @@ async def test_a_gateway_that_comes_back_hears_its_sessions_as_they_stand(
 def start_second(world: World) -> Session:
     key = spki(ec.generate_private_key(ec.SECP256R1()).public_key())
     return services.start_session(actor=fresh(world.technician), machine="Press 3", key=key, address="").session
+
+
+async def test_a_gateway_that_is_linked_hears_of_a_new_signer_at_once(committed_world: World, tmp_path: Path) -> None:
+    world = committed_world
+    async with running(tmp_path, world.relay) as end:
+        await linked(end, world)
+        end.heard.clear()
+        made = await inside(signers.rotate, actor=Operator(), role="acknowledgement")
+        additions = await end.letter(world.gateway, Additions)
+        assert (await inside(keys.signers))[made.id] in additions.signers
+
+
+async def test_a_gateway_that_stayed_linked_hears_what_a_new_server_brought(
+    committed_world: World, tmp_path: Path
+) -> None:
+    """A relay of its settings, for one: nothing else tells a gateway whose link never fails."""
+    world = committed_world
+    async with running(tmp_path, world.relay, [world.gateway.id]) as end:
+        additions = await end.letter(world.gateway, Additions)
+        assert additions.relays == await inside(trust.relays)
 
 
 async def test_links_are_counted_as_relays_tell_them(committed_world: World, tmp_path: Path) -> None:

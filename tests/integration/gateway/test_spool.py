@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from portineria.dataplane.aio.leg import LegRefused
 from portineria.wire.statement import Acknowledgement
 from tests.integration.authority import Authority
-from tests.integration.end import End, Refused
+from tests.integration.end import End, Refused, Stream
 from tests.integration.floor import Device, Floor
 from tests.integration.gateway.conftest import Plant, asset_of
 from tests.integration.gateway.test_orders import refusal
@@ -151,14 +151,23 @@ async def test_a_spool_that_is_full_begins_nothing_and_loses_nothing(
         await authority.event(process.gateway, "spool.full")
         await authority.event(process.gateway, "stream.closed", stream=kept.name)
         await eventually(lambda: spooled(process) == 0, "room again")
-        end.permit([asset_of(device)])
-        await eventually(lambda: authority.found(process.gateway, "order.accepted", order_seq=2))
-        again = await end.open()
+        again = await served(end, device)
         await again.say(b"room again")
         await again.heard(10)
         assert authority.faults == []
     finally:
         await process.end()
+
+
+async def served(end: End, device: Device) -> Stream:
+    """A stream as soon as the gateway begins work again."""
+    async with asyncio.timeout(30):
+        while True:
+            end.permit([asset_of(device)])
+            try:
+                return await end.open()
+            except Refused:
+                await asyncio.sleep(0.1)  # each try is a whole order
 
 
 @pytest.fixture
@@ -208,20 +217,29 @@ async def test_a_full_disk_refuses_new_work_and_still_records_how_things_end(
         authority.acknowledges = True
         fresh = End(authority, process.gateway, tmp_path)
 
-        async def served() -> bool:
-            fresh.permit([asset_of(device)])
-            try:
-                (await fresh.open()).hang_up()
-            except Refused:
-                return False
-            return True
-
-        async with asyncio.timeout(20):
-            while not await served():  # noqa: ASYNC110 - each try is a whole order
-                await asyncio.sleep(0.1)
+        (await served(fresh, device)).hang_up()
         assert authority.faults == []
     finally:
         await process.end()
+
+
+async def test_what_was_lost_is_said_again_while_new_events_keep_coming(plant: Plant) -> None:
+    plant.authority.acknowledges = False
+    plant.end.permit([plant.asset])
+
+    async def work() -> None:
+        while True:  # an event every few milliseconds, far more often than acknowledge_s
+            (await plant.end.open()).hang_up()
+
+    working = asyncio.ensure_future(work())
+    try:
+        await eventually(lambda: plant.process.said.count("events.again") > 2, "said again, and again")
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+    plant.authority.acknowledges = True
+    await eventually(lambda: spooled(plant.process) == 0, "everything is acknowledged")
+    assert plant.authority.faults == []
 
 
 def fill(path: Path) -> None:

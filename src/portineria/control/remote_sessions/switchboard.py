@@ -9,7 +9,6 @@ decided: news make it quick, the timer makes it sure.
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -31,21 +30,19 @@ from portineria.bus.message import (
     ToControl,
     ToRelay,
 )
-from portineria.control.access.services import expire_requests
+from portineria.control.access.closing import expire_requests, lapse_requests
 from portineria.control.audit import news
 from portineria.control.audit.queries import heads, news_since
 from portineria.control.estate import introduction, signers
 from portineria.control.estate.models import Gateway
 from portineria.control.remote_sessions import letters, outgoing, presence, reports, services
+from portineria.control.remote_sessions.inbox import Inbox
 from portineria.control.remote_sessions.reminder import Reminder
-from portineria.core.errors import PortineriaError, ProtocolError
-from portineria.wire.report import read_context
+from portineria.core.errors import PortineriaError
 
 log = structlog.get_logger()
 T = TypeVar("T")
 _THREADS = 4  # SQLite has one writer; more threads would only wait for each other
-_WAITING = 64  # messages per gateway; what does not fit is not acknowledged, so the gateway says it again
-_WAITING_LINKS = 1024  # a link that comes and goes more often than that while one message is dealt with is an attack
 _GATEWAYS = 30_000  # as many as one relay links (its own limit); more names than that are invented
 _TICK_S = 1.0
 _LIST_S = 3600.0  # relays forget the admitted list after a day (WIRE 4)
@@ -68,6 +65,7 @@ _LIST_CHANGES = (
     "estate.gateway.quarantined",
     "estate.gateway.renewed",
 )
+_TRUST_GREW = "identity.key.created"
 _IDLE = (
     "estate.gateway.connected",
     "estate.gateway.disconnected",
@@ -76,56 +74,16 @@ _IDLE = (
 )
 
 
-class _Inbox:
-    """What one gateway has said and nobody has dealt with yet."""
-
-    def __init__(self) -> None:
-        self._questions: deque[ToControl] = deque()
-        self._rest: deque[ToControl] = deque()
-
-    def put(self, message: LinkUp | LinkDown | FromGateway) -> bool:
-        """Return False when it is dropped: there is too much already, and it will be said again."""
-        if not isinstance(message, FromGateway):
-            return _put(self._rest, message, _WAITING_LINKS)
-        questions = [report for report in message.sealed if _asks(report)]
-        events = [report for report in message.sealed if not _asks(report)]
-        kept = True
-        if questions:
-            kept = _put(self._questions, FromGateway(message.relay, message.gateway, questions), _WAITING)
-        if events:
-            kept = _put(self._rest, FromGateway(message.relay, message.gateway, events), _WAITING) and kept
-        return kept
-
-    def take(self) -> ToControl | None:
-        waiting = self._questions or self._rest
-        return waiting.popleft() if waiting else None
-
-
-def _put(waiting: deque[ToControl], message: ToControl, most: int) -> bool:
-    if len(waiting) >= most:
-        return False
-    waiting.append(message)
-    return True
-
-
-def _asks(report: bytes) -> bool:
-    """Questions stand outside the chain of events. What cannot be read is refused with the events."""
-    try:
-        return read_context(report)[0].seq == 0
-    except ProtocolError:
-        return False
-
-
 class Switchboard:
     """``bus`` is given later because the two need each other."""
 
     def __init__(self) -> None:
         self._bus: LocalBus | None = None
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="switchboard")
-        self._queues: dict[str, _Inbox] = {}
+        self._queues: dict[str, Inbox] = {}
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._reminder = Reminder()
-        self._enforce = asyncio.Event()
+        self._enforce, self._trust_grew = asyncio.Event(), asyncio.Event()
         self._list_at = 0.0
         self._heads: dict[str, int] = {}
 
@@ -146,6 +104,7 @@ class Switchboard:
             tasks.create_task(self._read_news(), name="news")
             tasks.create_task(self._tick(), name="tick")
             tasks.create_task(self._enforce_when_asked(), name="enforce")
+            tasks.create_task(self._spread_trust(), name="trust")
 
     async def close(self) -> None:
         outgoing.detach()
@@ -189,6 +148,8 @@ class Switchboard:
     async def _relay_up(self, message: RelayUp) -> None:
         await self._in_thread(presence.relay_up, message.relay, message.gateways)
         self._publish(message.relay, [await self._in_thread(presence.admitted)])
+        if message.gateways:  # they stayed linked while we were away, and this start may have brought a relay
+            self._trust_grew.set()
 
     def _queue(self, message: LinkUp | LinkDown | FromGateway) -> None:
         inbox = self._queues.get(message.gateway)
@@ -196,13 +157,13 @@ class Switchboard:
             if len(self._queues) >= _GATEWAYS:
                 log.warning("switchboard.full", relay=message.relay)
                 return
-            inbox = self._queues[message.gateway] = _Inbox()
+            inbox = self._queues[message.gateway] = Inbox()
             work = self._work(message.gateway, inbox)
             self._workers[message.gateway] = asyncio.get_running_loop().create_task(work, name=message.gateway)
         if not inbox.put(message):
             log.warning("switchboard.behind", gateway=message.gateway)
 
-    async def _work(self, gateway: str, inbox: "_Inbox") -> None:
+    async def _work(self, gateway: str, inbox: Inbox) -> None:
         """Ends when there is nothing more to do, so that an idle gateway costs nothing."""
         try:
             while (message := inbox.take()) is not None:
@@ -257,6 +218,8 @@ class Switchboard:
                     await self._guarded(self._admitted())
                 if item.code.startswith(_ENFORCE) and item.code not in _IDLE:
                     self._enforce.set()
+                if item.code == _TRUST_GREW:
+                    self._trust_grew.set()
                 self._heads[item.organisation] = max(item.seq, self._heads.get(item.organisation, 0))
 
     async def _enforce_when_asked(self) -> None:
@@ -265,12 +228,30 @@ class Switchboard:
             self._enforce.clear()
             await self._guarded(self._in_thread(services.enforce, timezone.now()))
 
+    async def _spread_trust(self) -> None:
+        """Whom and what to believe from now on, said at once: an idle gateway asks for the time every six hours only.
+
+        One gateway after the other, so that what others say goes between.
+        """
+        while True:
+            await self._trust_grew.wait()
+            self._trust_grew.clear()
+            await self._guarded(self._say_additions())
+
+    async def _say_additions(self) -> None:
+        for gateway in await self._in_thread(presence.linked):
+            await self._guarded(self._say_additions_to(gateway), gateway=gateway)
+
+    async def _say_additions_to(self, gateway: str) -> None:
+        self._publish_all(await self._in_thread(presence.additions, gateway))
+
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
             self._enforce.set()
             await self._guarded(self._say_again())
             await self._guarded(self._in_thread(expire_requests, timezone.now()))
+            await self._guarded(self._in_thread(lapse_requests, timezone.now()))
             await self._guarded(self._admitted())
             await self._guarded(self._news_of_others())
 

@@ -2,6 +2,7 @@
 """What the gateway says upwards: events until they are acknowledged, and questions for time and leases."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 
@@ -38,6 +39,7 @@ class Reporter:
         self._events, self._question = asyncio.Event(), asyncio.Event()
         self._link: Link | None = None
         self._sent = 0
+        self._heard, self._progress_at = 0, 0.0  # the newest acknowledgement, and when it came or waiting for it began
         self._answered = False
         self._counted_at, self._turn = -TRAFFIC_S, 0
         spool.on_recorded = self._events.set
@@ -55,16 +57,26 @@ class Reporter:
         """For ever. Events go over one link at a time, so that they arrive in order."""
         self._sent = self._spool.acknowledged
         while True:
-            acknowledged = self._spool.acknowledged
-            if not await self._send_some():
-                waiting = self._sent > acknowledged and self._link is not None
-                try:
-                    async with asyncio.timeout(self._settings.acknowledge_s if waiting else None):
-                        await self._events.wait()
-                except TimeoutError:
-                    if self._spool.acknowledged == acknowledged:
-                        self._send_again()
             self._events.clear()
+            if self._overdue():
+                self._send_again()
+            if not await self._send_some():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._overdue_at()):
+                        await self._events.wait()
+
+    def _overdue(self) -> bool:
+        """No acknowledgement for too long; what is recorded meanwhile does not prolong the wait."""
+        now, acknowledged = asyncio.get_running_loop().time(), self._spool.acknowledged
+        if acknowledged != self._heard or not self._underway():
+            self._heard, self._progress_at = acknowledged, now
+        return now >= self._progress_at + self._settings.acknowledge_s
+
+    def _overdue_at(self) -> float | None:
+        return self._progress_at + self._settings.acknowledge_s if self._underway() else None
+
+    def _underway(self) -> bool:
+        return self._link is not None and self._sent > self._spool.acknowledged
 
     async def _send_some(self) -> bool:
         """Whether anything was sent."""
@@ -88,6 +100,7 @@ class Reporter:
         if self._link in links:
             self._link = links[(links.index(self._link) + 1) % len(links)]
         self._sent = self._spool.acknowledged
+        self._progress_at = asyncio.get_running_loop().time()
         log.info("events.again", acknowledged=self._sent)
 
     # -- questions ---------------------------------------------------------------------------------------------

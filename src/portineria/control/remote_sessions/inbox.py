@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one gateway has said and nobody has dealt with yet."""
+
+from collections import deque
+
+from portineria.bus.message import FromGateway, LinkDown, LinkUp, ToControl
+from portineria.core.errors import ProtocolError
+from portineria.wire.report import read_context
+
+_QUESTIONS = 64  # per gateway; it asks again
+# Per gateway, twice what it keeps under way (256, ``reporter.UNDERWAY``). What does not fit is not acknowledged, so the
+# gateway says it again.
+_EVENTS = 512
+_EVENT_BYTES = 8 << 20  # 512 of at most 8.5 KiB are 4.3 MiB
+_TOGETHER = 64  # events that share a transaction
+_WAITING_LINKS = 1024  # a link that comes and goes more often than that while one message is dealt with is an attack
+
+
+class Inbox:
+    """Events that wait become one batch, whatever they came in: they share a transaction."""
+
+    def __init__(self) -> None:
+        self._questions: deque[ToControl] = deque()
+        self._rest: deque[ToControl] = deque()
+        self._events = self._event_bytes = 0
+
+    def put(self, message: LinkUp | LinkDown | FromGateway) -> bool:
+        """Return False when it is dropped: there is too much already, and it will be said again."""
+        if not isinstance(message, FromGateway):
+            return _put(self._rest, message, _WAITING_LINKS)
+        questions = [report for report in message.sealed if _asks(report)]
+        events = [report for report in message.sealed if not _asks(report)]
+        kept = True
+        if questions:
+            kept = _put(self._questions, FromGateway(message.relay, message.gateway, questions), _QUESTIONS)
+        return self._put_events(message, events) and kept
+
+    def _put_events(self, message: FromGateway, events: list[bytes]) -> bool:
+        size = sum(map(len, events))
+        if self._events + len(events) > _EVENTS or self._event_bytes + size > _EVENT_BYTES:
+            return False
+        self._events += len(events)
+        self._event_bytes += size
+        last = self._rest[-1] if self._rest else None
+        if isinstance(last, FromGateway) and last.relay == message.relay and len(last.sealed) < _TOGETHER:
+            room = _TOGETHER - len(last.sealed)
+            self._rest[-1] = FromGateway(last.relay, last.gateway, [*last.sealed, *events[:room]])
+            events = events[room:]
+        if events:
+            self._rest.append(FromGateway(message.relay, message.gateway, events))
+        return True
+
+    def take(self) -> ToControl | None:
+        if self._questions:
+            return self._questions.popleft()
+        if not self._rest:
+            return None
+        taken = self._rest.popleft()
+        if isinstance(taken, FromGateway):
+            self._events -= len(taken.sealed)
+            self._event_bytes -= sum(map(len, taken.sealed))
+        return taken
+
+
+def _put(waiting: deque[ToControl], message: ToControl, most: int) -> bool:
+    if len(waiting) >= most:
+        return False
+    waiting.append(message)
+    return True
+
+
+def _asks(report: bytes) -> bool:
+    """Questions stand outside the chain of events. What cannot be read is refused with the events."""
+    try:
+        return read_context(report)[0].seq == 0
+    except ProtocolError:
+        return False
