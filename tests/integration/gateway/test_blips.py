@@ -132,8 +132,11 @@ async def test_a_held_stream_ends_with_its_session(plant: Plant) -> None:
         await plant.end.resume(stream)
 
 
-async def finished_unheard(plant: Plant) -> Stream:
-    """A stream that the gateway finished, and whose technician's end heard neither the last ACK nor END."""
+async def finished_unheard(plant: Plant, *, drains: bool = False) -> Stream:
+    """A stream that the gateway finished, and whose technician's end heard neither the last ACK nor END.
+
+    ``drains``: as the last one of its session, whose permission has ended.
+    """
     plant.end.permit([plant.asset])
     stream = await plant.end.open()
     await stream.say(b"all of it")
@@ -141,6 +144,9 @@ async def finished_unheard(plant: Plant) -> Stream:
     [connection] = plant.device.connections
     connection.sock.shutdown(socket.SHUT_WR)
     await eventually(lambda: stream.tool.eof, "the device's end arrives")
+    if drains:
+        plant.authority.withdraw(plant.end.session, "drain", drain_s=600)
+        await eventually(lambda: stream.notices)
     assert stream.leg is not None
     stream.leg.channel.on_data = lambda pieces: None  # what the gateway says from now on is lost
     stream.say_end()
@@ -159,6 +165,31 @@ async def test_a_last_word_that_is_lost_with_the_leg_is_said_again(plant: Plant)
     await stream.ended("finished")
     assert (bytes(stream.tool.heard), stream.tool.aborted, stream.tool.closed) == (b"all of it", False, True)
     assert len(plant.device.connections) == 1
+
+
+async def test_a_last_word_outlives_the_session_that_ended_with_it(plant: Plant) -> None:
+    stream = await finished_unheard(plant, drains=True)
+    await plant.authority.event(plant.gateway, "session.ended", ending="drained")
+    await plant.end.resume(stream)
+    await stream.ended("finished")
+    assert (bytes(stream.tool.heard), stream.tool.aborted, stream.tool.closed) == (b"all of it", False, True)
+    with pytest.raises(Refused) as refused:
+        await plant.end.open()
+    assert refused.value.reason == "order.unknown"
+    assert len(plant.device.connections) == 1
+
+
+async def test_why_a_held_stream_was_ended_is_told_after_its_session(plant: Plant) -> None:
+    plant.end.permit([plant.asset])
+    stream = await plant.end.open()
+    assert stream.leg is not None
+    stream.leg.abort()
+    await eventually(lambda: stream.legs_lost == 1)
+    plant.authority.withdraw(plant.end.session, "drain", drain_s=1)
+    await plant.authority.event(plant.gateway, "session.ended", ending="drained")
+    with pytest.raises(Refused) as refused:
+        await plant.end.resume(stream)
+    assert refused.value.reason == "drained"
 
 
 async def test_nobody_else_hears_the_last_word(plant: Plant) -> None:

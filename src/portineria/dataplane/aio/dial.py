@@ -2,13 +2,16 @@
 """Dialling out: TCP, through an HTTP CONNECT proxy where there is one."""
 
 import asyncio
+import contextlib
 import ipaddress
 import os
 import socket
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from portineria.core.errors import Invalid
+from portineria.dataplane.aio.thread import in_thread
 from portineria.wire.http_connect import Proxy, answered, request
 
 CONNECT_S = 10.0
@@ -74,10 +77,17 @@ async def dial(host: str, port: int, proxy: Proxy | None = None) -> socket.socke
         return sock
 
 
+async def _addresses(host: str, port: int) -> list[tuple[Any, ...]]:
+    """Not the loop's own getaddrinfo: its end waits for a resolver that nobody answers, half a minute and longer."""
+    with contextlib.suppress(socket.gaierror):
+        return [*socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)]
+    return [*await in_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))]
+
+
 async def _connect(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:
     """Try each address of ``host`` in turn. An address needs no resolver: a plant may have no DNS."""
     failure: OSError = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in await _addresses(host, port):
         sock = socket.socket(family, kind, protocol)
         sock.setblocking(False)
         try:

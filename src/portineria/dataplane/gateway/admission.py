@@ -7,8 +7,9 @@ from portineria.core.errors import Invalid
 from portineria.core.ids import Kind, parse_id
 from portineria.dataplane.gateway.clock import boot_s
 from portineria.dataplane.gateway.device import DeviceFailed, connect_device
+from portineria.dataplane.gateway.farewell import Farewell, Farewells
 from portineria.dataplane.gateway.opening import Opening
-from portineria.dataplane.gateway.past import PastStream, UsedNames
+from portineria.dataplane.gateway.past import NOTICED_S, PastStream, UsedNames
 from portineria.dataplane.gateway.rate import PerMinute
 from portineria.dataplane.gateway.seen import remember_stream
 from portineria.dataplane.gateway.session import Session, Surroundings
@@ -32,6 +33,11 @@ class Admission:
     @property
     def session(self) -> str:
         return self._session.order.session
+
+    def say_farewell(self, key_sha256: bytes, farewells: Farewells) -> None:
+        session = self._session
+        farewell = Farewell(session.past, session.order_hashes, hello_s=self._around.settings.hello_s)
+        farewells.add(key_sha256, farewell, kept_s=NOTICED_S + session.order.hold_s)
 
     async def serve(self, opening: Opening) -> None:
         """One leg, from its handshake to the stream it carries. Raises LegGone and ProtocolError."""
@@ -176,6 +182,7 @@ class Admissions:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._by_key: dict[bytes, Admission] = {}
+        self._over = Farewells()
         self._arrived = asyncio.Event()
 
     def add(self, key_sha256: bytes, session: Session) -> None:
@@ -187,17 +194,18 @@ class Admissions:
         """A superseding order may name another session key; the old one then opens nothing more."""
         self._by_key[new] = self._by_key.pop(old)
 
-    def remove(self, key_sha256: bytes) -> None:
-        self._by_key.pop(key_sha256, None)
+    def end(self, key_sha256: bytes) -> None:
+        """The session is over: under this key only its streams' last words are heard, for a moment."""
+        self._by_key.pop(key_sha256).say_farewell(key_sha256, self._over)
 
     def session_of(self, key_sha256: bytes) -> str | None:
         found = self._by_key.get(key_sha256)
         return found.session if found is not None else None
 
-    async def find(self, key_sha256: bytes) -> Admission | None:
+    async def find(self, key_sha256: bytes) -> Admission | Farewell | None:
         """Who answers this key; its order may still be on its way. None when none comes."""
         deadline = asyncio.get_running_loop().time() + self._around.settings.order_wait_s
-        while (found := self._by_key.get(key_sha256)) is None:
+        while (found := self._by_key.get(key_sha256) or self._over.find(key_sha256)) is None:
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._arrived.wait()

@@ -12,6 +12,7 @@ from portineria.core.errors import PortineriaError, ProtocolError
 from portineria.dataplane.aio.dial import proxy_for
 from portineria.dataplane.aio.leg import Way
 from portineria.dataplane.aio.task import Tasks
+from portineria.dataplane.aio.thread import in_thread
 from portineria.dataplane.gateway import seen, spool
 from portineria.dataplane.gateway.additions import with_additions
 from portineria.dataplane.gateway.clock import TrustedClock, boot_s
@@ -201,9 +202,11 @@ class Gateway:
         """Whether a certificate came."""
         settings = self._settings
         try:
-            answer = await asyncio.to_thread(
-                ask_certificate, self._state, self._pinned, self._keys, name=settings.name, at_ms=self._clock.unix_ms,
-                proxy=settings.proxy,
+            answer = await in_thread(
+                lambda: ask_certificate(
+                    self._state, self._pinned, self._keys, name=settings.name, at_ms=self._clock.unix_ms,
+                    proxy=settings.proxy,
+                )
             )  # fmt: skip
         except PortineriaError as error:
             self._admission = f"{error.code}: {error}"

@@ -177,7 +177,7 @@ class Orders:
     def _session_ended(self, session: Session, ending: Ending, reason: str, arrived: float | None) -> None:
         name = session.order.session
         self.sessions.pop(name, None)
-        self.admissions.remove(session.order.session_spki_sha256)
+        self.admissions.end(session.order.session_spki_sha256)
         self._receipt(self._seen[name], ending, reason, arrived, session.totals)
         self._on_change()
 

@@ -51,7 +51,7 @@ class Session:
     ) -> None:  # fmt: skip
         self.order, self.order_sha256, self.permit = order, order_sha256, permit
         self._around, self._on_ended = around, on_ended
-        self._hashes = {order_sha256}  # of every order so far: what runs may resume under any of them
+        self.order_hashes = {order_sha256}  # of every order so far: what runs may resume under any of them
         self.streams: dict[str, GatewayStream] = {}
         self.past = PastStreams()
         self.announcements = Announcements(order.session, around.spool, self.streams)
@@ -70,7 +70,7 @@ class Session:
         """A newer order. Streams to services it no longer names drain."""
         self.permit.renew(permit)
         self.order, self.order_sha256, self.permit = order, order_sha256, permit
-        self._hashes.add(order_sha256)
+        self.order_hashes.add(order_sha256)
         for stream in self.streams.values():
             if stream.asset in order.assets:
                 stream.stops_at = NEVER
@@ -138,10 +138,10 @@ class Session:
 
     def resumes(self, order_sha256: bytes) -> bool:
         """Whether streams go on. Any order this session ever had will do: what runs outlives an extension."""
-        return not self.ended and order_sha256 in self._hashes and boot_s() < self._stops_at
+        return not self.ended and order_sha256 in self.order_hashes and boot_s() < self._stops_at
 
     def knows(self, order_sha256: bytes) -> bool:
-        return order_sha256 in self._hashes
+        return order_sha256 in self.order_hashes
 
     def add(self, stream: str, asset: Asset, sock: socket.socket) -> GatewayStream:
         added = GatewayStream(
