@@ -29,8 +29,11 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def _end_with_the_test() -> None:
-    """Whoever kills the test run leaves nothing running behind."""
+def as_a_child_of_a_test() -> None:
+    """Before the child's program. Whoever kills the test run leaves nothing running behind, and a run under nohup tests
+    the same as any other.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, linux/prctl.h
 
@@ -46,7 +49,7 @@ class Process:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, *self._arguments, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **(environment or {})}, preexec_fn=_end_with_the_test,
+                env={**os.environ, **(environment or {})}, preexec_fn=as_a_child_of_a_test,
             )  # fmt: skip
 
     @property

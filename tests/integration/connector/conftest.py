@@ -15,7 +15,8 @@ from tests.integration.connector.relay_world import relay_world
 from tests.integration.connector.responder import Responder, responding
 from tests.integration.connector.terminal import SignedIn
 
-OWN_PROCESS = {"test_cli.py", "test_bare_loop.py"}  # what is tested there has a process and a loop of its own
+# What is tested there has a process and a loop of its own.
+OWN_PROCESS = {"test_cli.py", "test_bare_loop.py", "test_stopping.py"}
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

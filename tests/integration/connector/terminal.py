@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from tests.integration.connector.control_plane import ControlPlane
+from tests.integration.process import as_a_child_of_a_test
 
 
 class Terminal:
@@ -16,13 +17,14 @@ class Terminal:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.before: list[str] = []  # the program and its words that start ours in its own place
 
     async def start(self, *words: str) -> asyncio.subprocess.Process:
         environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "portineria.cli.main", *words, stdin=asyncio.subprocess.DEVNULL,
+            *self.before, sys.executable, "-m", "portineria.cli.main", *words, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env={**environment, "PORTINERIA_HOME": str(self.home)},
+            env={**environment, "PORTINERIA_HOME": str(self.home)}, preexec_fn=as_a_child_of_a_test,
         )  # fmt: skip
 
     async def run(self, *words: str) -> tuple[int, str, str]:

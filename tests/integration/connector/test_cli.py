@@ -72,7 +72,7 @@ async def test_ending_connect_ends_the_command_it_runs(terminal: SignedIn, numbe
         assert process.stdout is not None
         child = int(await process.stdout.readline())
         process.send_signal(number)
-        assert await process.wait() == 130
+        assert await process.wait() == 128 + number
     assert await until(lambda: not Path(f"/proc/{child}").exists(), timeout_s=30)
 
 

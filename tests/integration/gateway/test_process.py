@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process: what it does not open, whom it obeys when it starts, and how it takes being killed and frozen."""
 
+import asyncio
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from portineria.dataplane.gateway.status import Status, read_status
+from portineria.dataplane.gateway.unit import TEMPLATE, unit
 from tests.integration.floor import Floor
 from tests.integration.gateway.conftest import Plant
 from tests.integration.gateway.test_orders import refusal
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.process import Process, eventually
 
-UNIT = Path(__file__).resolve().parents[3] / "packaging/systemd/portineria-gateway.service"
 _LISTEN, _UNCONNECTED = "0A", "07"  # net/tcp_states.h
 
 
@@ -82,7 +84,7 @@ async def test_the_status_file_says_what_is_going_on(plant: Plant) -> None:
     def status() -> Status | None:
         return read_status(plant.process.state.status)
 
-    await eventually(lambda: (said := status()) and said.sessions)
+    await eventually(lambda: (said := status()) and any(session.streams for session in said.sessions))
     said = status()
     assert said is not None
     assert said.gateway == plant.gateway
@@ -181,12 +183,46 @@ async def test_a_session_serves_at_most_its_gateways_streams(plant: Plant, tmp_p
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="apt-get install systemd")
-def test_the_systemd_unit_is_well_formed_and_hardened(tmp_path: Path) -> None:
-    unit = tmp_path / UNIT.name
-    program = tmp_path / "portineria"
+@pytest.mark.parametrize("folder", ["bin", "an odd place 100%"])
+def test_the_systemd_unit_is_well_formed_and_hardened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.setattr("portineria.dataplane.gateway.unit._HIDDEN", ())  # temporary places are hidden from it
+    program = tmp_path / folder / "portineria"
+    program.parent.mkdir()
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    unit.write_text(UNIT.read_text().replace("/opt/portineria/bin/portineria", str(program)))
-    verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    written = tmp_path / TEMPLATE.name
+    written.write_text(unit(program))
+    verified = subprocess.run(["systemd-analyze", "verify", written], capture_output=True, text=True, check=False)
     assert verified.returncode == 0, verified.stderr
-    assert UNIT.name not in verified.stderr, verified.stderr
+    assert written.name not in verified.stderr, verified.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_a_gateway_ends_in_order_though_its_relay_is_frozen(plant: Plant, number: signal.Signals) -> None:
+    plant.end.permit([plant.asset])
+    stream = await plant.end.open()
+    await stream.say(b"busy")
+    await stream.heard(4)
+    relay = plant.authority.relay.process
+    relay.freeze()
+    assert await plant.process.end(number) == 0
+    await eventually(lambda: plant.device.connections[0].ended == "reset")
+    relay.thaw()
+    await plant.process.start()
+    await plant.authority.event(plant.gateway, "gateway.stopped")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_a_relay_ends_in_order_though_its_gateway_is_frozen(plant: Plant, number: signal.Signals) -> None:
+    plant.end.permit([plant.asset])
+    stream = await plant.end.open()
+    plant.process.freeze()
+    filling = asyncio.ensure_future(stream.say(bytes(8 << 20)))
+    await eventually(lambda: stream.tool.paused, "nobody takes any more")
+    assert await plant.authority.relay.process.end(number) == 0
+    plant.process.thaw()
+    await eventually(lambda: stream.legs_lost == 1)
+    filling.cancel()
+    await asyncio.gather(filling, return_exceptions=True)

@@ -13,6 +13,7 @@ from portineria.dataplane.connector.admission import Mismatch, RelayAnswer, read
 from portineria.dataplane.connector.api import Api, decode
 from portineria.dataplane.connector.legs import jittered
 from portineria.dataplane.connector.session import Session
+from portineria.dataplane.connector.text import why_text
 from portineria.wire.certificate import BadCertificate
 from portineria.wire.envelope import read_signed
 from portineria.wire.statement import Ticket
@@ -21,6 +22,8 @@ RENEW_AT = 0.6  # of a ticket's life: two more attempts fit before it ends
 POLL_S = 20.0
 _TICKET_S = 300.0  # WIRE 11; also when the ticket itself cannot be read
 _RETRY_S, _LONGEST_RETRY_S = 2.0, 30.0
+_GOODBYE_S = 3.0
+_RECEIPT_S, _RECEIPT_POLL_S = 5.0, 0.5  # a gateway whose line is up has signed within a second
 T = TypeVar("T")
 
 
@@ -30,6 +33,9 @@ class StateAnswer(msgspec.Struct):
     state: str
     ending: str | None = None
     ends_at: str | None = None
+    drain_until: str | None = None
+    end_why: str = ""  # codes, each of text.WHYS
+    end_reason: str = ""  # what somebody wrote
     order_sha256: str | None = None
     certificate: str | None = None
     gateway_spki_sha256: str | None = None
@@ -46,6 +52,8 @@ class Keeper:
         self._tickets_end_ms = self._end_of(tickets)
         self._away = False
         self._session: Session | None = None
+        self._drains_until: datetime | None = None
+        self._end: StateAnswer | None = None
 
     async def keep(self, session: Session) -> None:
         """Until cancelled, or the session is over."""
@@ -67,7 +75,9 @@ class Keeper:
     def _learn(self, session: Session, answer: StateAnswer) -> bool:
         """Return whether the order is a newer one."""
         if answer.state == "ended":
+            self._end = answer
             session.end(answer.ending or "unproven")
+        self._note_drain(session, answer)
         if answer.ends_at is not None:
             self._note_end(session, read_time(answer.ends_at))
         session.legs.certify(answer.certificate, answer.gateway_spki_sha256)
@@ -80,6 +90,34 @@ class Keeper:
         if ends_at > session.ends_at:
             session.tell("permission.extended", at=local_time(ends_at))
         session.ends_at = ends_at
+
+    def _note_drain(self, session: Session, answer: StateAnswer) -> None:
+        if answer.state == "draining" and answer.drain_until is not None:
+            until = read_time(answer.drain_until)
+            if until != self._drains_until:
+                self._drains_until = until
+                left_s = until.timestamp() - self._api.unix_ms / 1000
+                session.drains(answer.end_why, answer.end_reason, max(0.0, left_s))
+        elif answer.state in ("opening", "live") and self._drains_until is not None:
+            self._drains_until = None
+            session.resumed()
+
+    async def ended(self, session: Session) -> tuple[str, str]:
+        """Wait for the end; return how the session ended and, for people, why.
+
+        That a relay closed it proves nothing: the server is asked for what the gateway signed, for a few seconds.
+        """
+        how = await session.over
+        deadline = asyncio.get_running_loop().time() + _RECEIPT_S
+        while self._end is None and asyncio.get_running_loop().time() < deadline:
+            await self.refresh()
+            if self._away:
+                break
+            if self._end is None:
+                await asyncio.sleep(_RECEIPT_POLL_S)
+        if self._end is None:
+            return how, ""
+        return self._end.ending or "unproven", why_text(self._end.end_why, self._end.end_reason)
 
     async def _renew(self, session: Session) -> None:
         pause_s = _RETRY_S
@@ -135,10 +173,13 @@ def local_time(at: datetime) -> str:
     return at.astimezone().strftime("%H:%M" if abs((at - datetime.now(at.tzinfo)).days) < 1 else "%Y-%m-%d %H:%M")
 
 
-async def finish(api: Api, session: str) -> None:
-    """Tell the control plane that the connector is done. Without it the session ends by itself."""
+async def finish(api: Api, session: str) -> bool:
+    """Tell the control plane that the connector is done; return whether it heard. Else the session ends by itself."""
     try:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(_GOODBYE_S):
             await api.in_thread("POST", f"/api/v1/sessions/{session}/end", msgspec.Raw)
-    except (PortineriaError, TimeoutError):
-        pass
+    except (Unavailable, TimeoutError):
+        return False
+    except PortineriaError:  # it has ended already, or our sign-in has: there is nothing left to end
+        return True
+    return True

@@ -3,7 +3,6 @@
 
 import asyncio
 import resource
-import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from portineria.dataplane.gateway.state import State
 from portineria.process import logging
 from portineria.process.loop import run
 from portineria.process.settings import read_settings
+from portineria.process.stop import stop_signals
 
 log = structlog.get_logger()
 
@@ -26,9 +26,9 @@ def load_settings(state: State) -> GatewaySettings:
 
 
 async def serve(settings: GatewaySettings, state: State) -> None:
-    """Until SIGTERM or SIGINT."""
+    """Until SIGTERM, SIGINT or SIGHUP."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         loop.add_signal_handler(number, stop.set)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
