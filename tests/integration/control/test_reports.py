@@ -18,7 +18,7 @@ from portineria.control.remote_sessions.models import GatewayReport
 from portineria.control.remote_sessions.reports import Answer, receive
 from portineria.core.errors import NotFound
 from portineria.wire.certificate import spki
-from portineria.wire.report import Report, read_context
+from portineria.wire.report import Event, Question, Report, read_context
 from portineria.wire.statement import Acknowledgement, Leases, Time, sha256
 from tests.integration.control.world import GatewayEnd, World, admitted_gateway
 
@@ -72,6 +72,13 @@ def test_a_first_event_that_is_not_number_one_is_a_gap(world: World) -> None:
     end.say("gateway.started")
     assert hear(end, end.say("gateway.stopped")).letters == []
     assert not GatewayReport.objects.exists()
+
+
+def test_a_first_event_that_follows_another_is_a_gap_and_no_fork(world: World) -> None:
+    end = world.gateway
+    end.prev = sha256(b"an event that a relay keeps back")
+    assert not hear(end, end.say("gateway.started")).quarantined
+    assert (state(end), GatewayReport.objects.count()) == ("admitted", 0)
 
 
 def test_another_event_of_the_same_number_is_a_fork_and_locks_the_gateway(world: World) -> None:
@@ -226,14 +233,32 @@ def test_reports_of_another_gateway_are_not_taken_on_this_link(world: World) -> 
     assert acknowledged(hear(other, report)) == [(1, other.prev)]
 
 
+def test_a_gateway_speaks_in_its_own_name_only(world: World) -> None:
+    pretender = copy.copy(world.gateway)
+    pretender.id = admitted_gateway(world.owner, world.plant).id
+    assert hear(world.gateway, pretender.say("gateway.started")).letters == []
+    assert not GatewayReport.objects.exists()
+
+
+def test_a_numbered_question_and_an_event_without_a_number_are_dropped(world: World) -> None:
+    end = world.gateway
+    question = Question(end.boot, secrets.token_bytes(32), [], "0.1")
+    event = Event(end.boot, 0, 1, "gateway.started", "", {})
+    for body, seq in ((question, 1), (event, 0)):
+        report, _ = end.write(body, end.context(seq, bytes(32)))
+        assert hear(end, report).letters == []
+    assert not GatewayReport.objects.exists()
+    assert acknowledged(hear(end, end.say("gateway.started"))) == [(1, end.prev)]  # the chain is where it was
+
+
 @pytest.mark.parametrize("position", [0, 5, 40, 120, -1])
-def test_an_altered_report_is_dropped_and_what_follows_waits(world: World, position: int) -> None:
+def test_an_altered_report_is_dropped_and_the_true_one_behind_it_is_taken(world: World, position: int) -> None:
     end = world.gateway
     good = end.say("gateway.started")
     bad = bytearray(good)
     bad[position] ^= 1
-    assert hear(end, bytes(bad), good).letters == []
-    assert acknowledged(hear(end, good)) == [(1, end.prev)]
+    assert hear(end, bytes(bad)).letters == []
+    assert acknowledged(hear(end, bytes(bad), good)) == [(1, end.prev)]
 
 
 def test_events_signed_by_another_key_are_dropped(world: World) -> None:

@@ -5,7 +5,7 @@ Nothing is acknowledged that is not committed. A relay may delay, drop, repeat: 
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -24,6 +24,7 @@ from portineria.control.identity import keys
 from portineria.control.identity.authority import SYSTEM
 from portineria.control.remote_sessions.late_chain import newest_of, took_turns
 from portineria.control.remote_sessions.models import AskedQuestion, GatewayReport, Session, SessionState
+from portineria.control.remote_sessions.queries import happened_at
 from portineria.control.remote_sessions.receipts import apply
 from portineria.control.remote_sessions.traffic import note_traffic
 from portineria.control.settings.start import current
@@ -74,7 +75,7 @@ def receive(gateway: str, sealed: list[bytes]) -> Answer:
 
 
 def _opened(gateway: str, sealed: list[bytes]) -> list[_Received]:
-    """Up to the first that does not open; what comes after it hangs in the air and is sent again."""
+    """Without those that do not open: their numbers are missing then, and are sent again."""
     row = Gateway.objects.filter(public_id=gateway).first()
     if row is None:
         raise NotFound(f"gateway {gateway}")
@@ -90,7 +91,7 @@ def _opened(gateway: str, sealed: list[bytes]) -> list[_Received]:
                 raise Unreadable("events are numbered, questions are not")
         except PortineriaError as error:
             log.warning("report.refused", gateway=gateway, code=error.code, why=str(error))
-            break
+            continue
         received.append(_Received(context, body, signed))
     return received
 
@@ -101,10 +102,10 @@ def _answered(gateway: Gateway, received: list[_Received]) -> Answer:
     for report in received:
         if isinstance(report.body, Question):
             answer.letters += _answer_question(gateway, report.body)
-        elif not _take(gateway, report, report.body):
-            break
-        else:
+        elif _take(gateway, report, report.body):
             epochs.append(report.context.epoch)
+        elif not gateway.admitted:
+            break
     if not gateway.admitted:
         return Answer(quarantined=True)
     # One per epoch that was heard of, even when everything was a repetition: the first answer may have been lost.
@@ -116,7 +117,7 @@ def _answered(gateway: Gateway, received: list[_Received]) -> Answer:
 
 
 def _take(gateway: Gateway, report: _Received, event: Event) -> bool:
-    """Store the event if it is the next one. False for a gap: nothing behind it can be taken either."""
+    """Store the event if it is the next one. False for a gap, which what was said again may fill, and for a fork."""
     context, digest = report.context, sha256(report.signed)
     known = GatewayReport.objects.filter(gateway=gateway, epoch=context.epoch, seq=context.seq).first()
     if known is not None:
@@ -177,7 +178,7 @@ def _store(gateway: Gateway, context: Context, event: Event, signed: bytes, dige
     GatewayReport.objects.create(
         gateway=gateway, epoch=context.epoch, seq=context.seq, sha256=digest, signed=signed, event=ledger
     )
-    apply(gateway, event, ledger, happened_at(event, ledger.at))
+    apply(gateway, event, ledger, happened_at(event.at_ms, ledger.at))
 
 
 def _recorded(gateway: Gateway, context: Context, event: Event, digest: bytes) -> LedgerEvent:
@@ -200,13 +201,6 @@ def _recorded(gateway: Gateway, context: Context, event: Event, digest: bytes) -
         gateway_at_ms=event.at_ms,
         **said,
     )
-
-
-def happened_at(event: Event, received: datetime) -> datetime:
-    """The gateway's trusted time where it has one that is not in our future."""
-    if not 0 < event.at_ms < int(received.timestamp() * 1000):
-        return received
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=event.at_ms)
 
 
 def _forked(gateway: Gateway, context: Context, stored: bytes, digest: bytes) -> None:
