@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -78,6 +79,11 @@ def test_the_grant_that_lasts_longest_permits() -> None:
     longer = GrantFacts("grt_b", "mac_press", NINE, NINE + timedelta(hours=3), None, rule_holds=True)
     assert decide(attempt(), [GRANT, longer]).grant == "grt_b"
     assert decide(attempt(), [longer, GRANT]).ends == longer.ends
+
+
+def test_of_two_grants_that_last_as_long_the_same_one_permits_whichever_comes_first() -> None:
+    other = replace(GRANT, id="grt_b")
+    assert decide(attempt(), [GRANT, other]).grant == decide(attempt(), [other, GRANT]).grant == "grt_a"
 
 
 grants = st.builds(

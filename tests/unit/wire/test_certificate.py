@@ -15,6 +15,7 @@ from portineria.wire.certificate import (
     GATEWAY_LIFE,
     ISSUERS,
     BadCertificate,
+    OutOfDate,
     check_issuer,
     check_leaf,
     fingerprint,
@@ -161,6 +162,16 @@ def named(*names: x509.GeneralName) -> bytes:
 def test_a_leaf_without_exactly_one_name_of_ours_is_refused(names: tuple[x509.GeneralName, ...]) -> None:
     with pytest.raises(BadCertificate):
         check_leaf(named(*names), kind="gateway", issuer=OURS.issuers["gateway"])
+
+
+def test_a_certificate_counts_from_its_first_moment_to_its_last() -> None:
+    identity = check_leaf(der(OURS.leaf("gateway")), kind="gateway", issuer=OURS.issuers["gateway"])
+    first, last = (round(at.timestamp() * 1000) for at in (identity.not_before, identity.not_after))
+    for right in (first, last, None):  # a time that is not known judges nothing
+        identity.check_date(right)
+    for wrong in (first - 1, last + 1):
+        with pytest.raises(OutOfDate):
+            identity.check_date(wrong)
 
 
 def test_public_keys_of_our_two_kinds_are_read_and_others_refused() -> None:

@@ -7,6 +7,7 @@ from portineria.wire.enrolment import (
     EnrolmentRequest,
     check,
     gateway_proof,
+    introduction_covered,
     new_code,
     server_proof,
     split_code,
@@ -55,6 +56,16 @@ def test_each_side_proves_something_the_other_cannot_replay() -> None:
 def test_somebody_between_can_swap_nothing(other: bytes) -> None:
     with pytest.raises(BadSignature):
         check(server_proof(SECRET, REQUEST_BYTES, TRUST_BYTES, ROOT), other, "server")
+
+
+def test_an_introduction_counts_for_its_request_plant_and_root_only() -> None:
+    meant = introduction_covered(b"request", "pla_a", b"r" * 32)
+    for other in (
+        introduction_covered(b"another", "pla_a", b"r" * 32),
+        introduction_covered(b"request", "pla_b", b"r" * 32),
+        introduction_covered(b"request", "pla_a", b"s" * 32),
+    ):
+        assert other != meant
 
 
 def test_a_request_comes_back_as_it_was() -> None:
