@@ -179,7 +179,7 @@ class End:
 
     async def dial(
         self, *, nested: bool = False, relay: RelayAddress | None = None, ticket: bytes | None = None,
-        introduce: Callable[[Challenge, bool], ConnectorLeg] | None = None,
+        introduce: Callable[[Challenge, bool], ConnectorLeg] | None = None, alpn: str = END_TO_END_ALPN,
     ) -> Leg:  # fmt: skip
         """A ready leg whose far end is proven to be the gateway. Raises what ``dial_leg`` raises."""
         address = relay or self.authority.relay.address
@@ -194,8 +194,10 @@ class End:
         context = inner_context(
             server_side=False, chain=self.chain, key=self.key_file, issuer=self.authority.issuers["gateway"]
         )
+        context.set_alpn_protocols([alpn] if alpn else [])
         layer = await channel.start(ready.sock, context, server_side=False, early=ready.early)
-        layer.require_alpn(END_TO_END_ALPN)
+        if alpn == END_TO_END_ALPN:
+            layer.require_alpn(alpn)
         identity = certificates.check_leaf(
             layer.peer_certificate(), kind="gateway", issuer=self.authority.issuers["gateway"]
         )

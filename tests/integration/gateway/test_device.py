@@ -10,7 +10,7 @@ import pytest
 
 from portineria.dataplane.aio.outer import reset_on_close
 from portineria.dataplane.aio.stream_end import StreamEnd
-from portineria.dataplane.gateway.device import DeviceSocket
+from portineria.dataplane.gateway.device import DeviceFailed, DeviceSocket, connect_device
 from tests.integration.process import eventually
 
 
@@ -54,6 +54,16 @@ async def bench() -> AsyncIterator[Bench]:
     yield Bench(device, far, switch, over, forbidden)
     stream.end("cut")
     far.close()
+
+
+async def test_an_address_of_this_very_machine_is_no_device_however_it_came_to_be_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        port = own.getsockname()[1]
+        with pytest.raises(DeviceFailed) as caught:
+            await connect_device("127.0.0.1", port, timeout_s=30)
+        assert caught.value.code == "address.refused"
+        meant = await connect_device("127.0.0.1", port, timeout_s=30, own=True)
+        meant.close()
 
 
 async def test_without_permission_not_even_the_first_byte_is_sent(bench: Bench) -> None:

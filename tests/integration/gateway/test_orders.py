@@ -7,7 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portineria.core.ids import Kind, new_id
 from portineria.wire.envelope import sign
-from portineria.wire.statement import Asset, Withdrawal
+from portineria.wire.statement import Asset, Leases, SessionLease, Withdrawal
+from portineria.wire.stream import Refuse
+from tests.integration.authority import nonce
 from tests.integration.end import End, Refused
 from tests.integration.gateway.conftest import Plant
 from tests.integration.process import eventually
@@ -71,9 +73,10 @@ async def test_an_order_for_somebody_else_is_not_obeyed(plant: Plant, field: str
     assert await refusal(end) == "order.unknown"
 
 
-async def test_an_expired_order_is_refused_and_reported(plant: Plant) -> None:
+@pytest.mark.parametrize(("begins_h", "ends_h"), [(-2, -1), (2, 1)], ids=["over", "ends before it begins"])
+async def test_an_expired_order_is_refused_and_reported(plant: Plant, begins_h: int, ends_h: int) -> None:
     now = plant.authority._unix_ms()
-    plant.end.permit([plant.asset], not_before_ms=now - 7_200_000, expires_ms=now - 3_600_000)
+    plant.end.permit([plant.asset], not_before_ms=now + begins_h * 3_600_000, expires_ms=now + ends_h * 3_600_000)
     await plant.authority.event(plant.gateway, "order.refused", plant.end.session, reason="order.expired")
     assert await refusal(plant.end) == "order.unknown"
 
@@ -153,6 +156,26 @@ async def test_a_withdrawal_that_overtakes_its_order_wins(plant: Plant) -> None:
     end.permit(end.assets)
     await authority.event(plant.gateway, "order.refused", end.session, reason="order.ended")
     assert await refusal(end) == "order.unknown"
+
+
+async def test_a_withdrawal_of_an_earlier_order_ends_nothing(plant: Plant) -> None:
+    """A relay kept it back until a newer order had superseded it."""
+    for number in (1, 2, 3):
+        plant.end.permit([plant.asset])
+        await plant.authority.event(plant.gateway, "order.accepted", plant.end.session, order_seq=number)
+    stream = await plant.end.open()
+    plant.authority.send(plant.gateway, Withdrawal(plant.gateway, plant.end.session, 2, "cut", 0, "test"))
+    await eventually(lambda: "withdrawal.stale" in plant.process.said or stream.over)
+    await stream.say(b"goes on")
+    assert await stream.heard(7) == b"goes on"
+    assert plant.authority.found(plant.gateway, "session.ended") == []
+
+
+async def test_a_letter_of_no_size_that_anybody_sends_is_not_read(plant: Plant) -> None:
+    leases = [SessionLease(new_id(Kind.SESSION), bytes(32), 30) for _ in range(2048)]
+    plant.authority.send(plant.gateway, Leases(plant.gateway, nonce(), leases))  # by the right signer, 180 KiB
+    await eventually(lambda: "letter.wrong" in plant.process.said or "lease.unasked" in plant.process.said)
+    assert "lease.unasked" not in plant.process.said
 
 
 async def test_the_same_order_said_twice_is_obeyed_once(plant: Plant) -> None:
@@ -235,6 +258,40 @@ async def test_a_ready_leg_may_wait_as_long_as_its_session(plant: Plant) -> None
     waiting = await plant.end.dial()
     plant.authority.withdraw(plant.end.session)
     await eventually(lambda: waiting.channel.closed, "a waiting leg ends with its session")
+
+
+async def test_not_more_legs_wait_than_the_order_allows(plant: Plant) -> None:
+    plant.end.permit([plant.asset], max_legs=2)
+    legs = [await plant.end.dial() for _ in range(3)]
+    await eventually(lambda: any(leg.channel.closed for leg in legs), "one of them is turned away")
+    [turned] = [leg for leg in legs if leg.channel.closed]
+    assert await turned.answer() == Refuse("streams.full")
+    legs.remove(turned)
+    for leg in legs:
+        await plant.end.open(leg=leg)
+
+
+@pytest.mark.parametrize("alpn", ["h2", ""], ids=["another", "none"])
+async def test_a_leg_that_speaks_another_protocol_inside_is_refused(plant: Plant, alpn: str) -> None:
+    plant.end.permit([plant.asset])
+    with pytest.raises(ConnectionError):
+        await plant.end.open(leg=await plant.end.dial(alpn=alpn))
+    await eventually(lambda: "leg.refused" in plant.process.said)
+    assert plant.device.connections == []
+
+
+async def test_a_stream_is_resumed_under_an_order_of_its_own_session_only(plant: Plant) -> None:
+    own = plant.end.permit([plant.asset])
+    stream = await plant.end.open()
+    assert stream.leg is not None
+    stream.leg.abort()
+    stream.order_sha256 = bytes(32)
+    with pytest.raises(Refused):
+        await plant.end.resume(stream)
+    stream.order_sha256 = own
+    await plant.end.resume(stream)
+    await stream.say(b"goes on")
+    assert await stream.heard(7) == b"goes on"
 
 
 async def test_refused_streams_do_not_flood_the_ledger(plant: Plant) -> None:

@@ -34,6 +34,9 @@ async def test_the_gateways_own_addresses_are_refused(plant: Plant, floor: Floor
         plant.process.allow("0.0.0.0/0:1-65535")
         plant.end.permit([at(floor.gateway_address, own.getsockname()[1])])
         assert await refusal(plant.end) == "address.refused"
+        own.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody knocked
+            own.accept()
 
 
 async def test_an_order_cannot_widen_the_reach_list(plant: Plant, floor: Floor) -> None:

@@ -110,6 +110,16 @@ def test_a_gateway_that_cannot_record_drains_until_it_can() -> None:
     assert full.refuses_new(NOW) is None
 
 
+def test_a_newer_order_does_not_give_a_gateway_that_cannot_record_more_time() -> None:
+    full, newer = permit(), Permit(900, 3000, lease_s=30, drain_s=60, on_silence="drain", order_sha256=NEWER)
+    full.obstruct(NOW, "spool.full")
+    full.renew(newer)
+    newer.lease(NEWER, NOW + 30, 30)
+    newer.obstruct(NOW + 30, "spool.full")
+    assert newer.refuses_new(NOW + 30) == "spool.full"
+    assert newer.stops_at == NOW + 60
+
+
 def test_the_next_moment_is_always_ahead_and_misses_no_change() -> None:
     watched, at, moments = permit(), 850.0, []
     while (at := watched.next_moment(at)) != NEVER:
