@@ -154,6 +154,29 @@ async def test_a_gateway_that_does_not_come_leaves_nothing_behind(tmp_path: Path
         await gateway.close()
 
 
+async def test_a_relay_takes_on_no_more_than_its_settings_say(tmp_path: Path) -> None:
+    limits = {"links": 1, "leg_pairs": 2, "pairings_per_gateway": 1, "pairing_s": 60}
+    async with running(tmp_path, **limits) as authority:
+        gateway, late = BareGateway(authority), BareGateway(authority)
+        try:
+            authority.admit(gateway.id, late.id)
+            await gateway.link()
+            one_too_many = await late.reach()
+            await one_too_many.say(late.proof(one_too_many.challenge))
+            assert await one_too_many.refused() == "link.not-admitted"
+            link = await gateway.link()  # whoever has a link replaces it
+            for _ in range(2):
+                waiting = asyncio.ensure_future(BareConnector(gateway).leg())
+                dial = await link.hear(30)
+                assert isinstance(dial, Dial)
+                assert await refusal(BareConnector(gateway)) == "gateway.busy"
+                await asyncio.gather(gateway.leg(dial.nonce), waiting)
+            assert await refusal(BareConnector(gateway)) == "relay.full"
+        finally:
+            await gateway.close()
+            await late.close()
+
+
 async def test_a_dial_request_is_answered_once_and_cannot_be_guessed(bare: Bare) -> None:
     link = await bare.gateway.link()
     dialling = asyncio.ensure_future(bare.connector.leg())
