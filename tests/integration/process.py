@@ -29,11 +29,15 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
+def as_from_a_terminal() -> None:
+    """Before the child's program: a run under nohup or in a script's background tests the same as any other."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def as_a_child_of_a_test() -> None:
-    """Before the child's program. Whoever kills the test run leaves nothing running behind, and a run under nohup tests
-    the same as any other.
-    """
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """Before the child's program. Whoever kills the test run leaves nothing running behind."""
+    as_from_a_terminal()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, linux/prctl.h
 

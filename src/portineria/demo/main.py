@@ -4,6 +4,7 @@
 import argparse
 import json
 import select
+import shlex
 import shutil
 import signal
 import sys
@@ -13,13 +14,21 @@ from pathlib import Path
 from portineria.core.errors import Conflict
 from portineria.demo.main_job import MainJob
 from portineria.demo.namespace import available
+from portineria.demo.processes import typed
 from portineria.demo.seed import PASSWORD, PEOPLE
 from portineria.demo.stage import Stage
 from portineria.demo.visitor import totp
+from portineria.process.lock import holder, take
+
+_LOCK = "demo.lock"
 
 
 class Elsewhere(Conflict):
     code = "demo.elsewhere"
+
+
+class Running(Conflict):
+    code = "demo.running"
 
 
 def say(text: str) -> None:
@@ -28,10 +37,11 @@ def say(text: str) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Raises Unavailable, with the last lines of the log, when a part does not come up."""
+    """Raises Running, Elsewhere; Unavailable, with the last lines of the log, when a part does not come up."""
     state: Path = args.state.absolute()
-    if args.clean and state.exists():
-        shutil.rmtree(state)
+    _hold(state)
+    if args.clean:
+        _empty(state)
     _check_resumable(state, args.port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     kind = available()
@@ -55,6 +65,28 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
+def _hold(state: Path) -> None:
+    """Keep every other demo out of this folder until this process ends."""
+    state.mkdir(parents=True, exist_ok=True)
+    lock = state / _LOCK
+    if take(lock) is None:
+        number = holder(lock)
+        raise Running(
+            f"a demo runs in {state} already (pid {number}); it goes on, and nothing of it was changed. End it with "
+            f"Ctrl-C where it was started, or with `kill {number}`, then try again. A second one beside it needs a "
+            "folder and a port of its own: --state DIR --port PORT"
+        )
+
+
+def _empty(state: Path) -> None:
+    """All but the lock: without its file another demo could hold one of the same name."""
+    for path in state.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != _LOCK:
+            path.unlink()
+
+
 def _check_resumable(state: Path, port: int) -> None:
     """Gateways have pinned the relay's address: a demo cannot move to another port."""
     kept = state / "demo.json"
@@ -69,7 +101,8 @@ def _remember(state: Path, port: int) -> None:
 def _invite(stage: Stage) -> None:
     say(f"\nThe console is open:  {stage.console}\n")
     _codes()
-    say(f"Try as the technician, in another terminal:  portineria login {stage.console}")
+    say(f"Try as the technician, in another terminal, in {Path.cwd()}:")
+    say(f"    {shlex.join((*typed(), 'login', stage.console))}")
     say("Enter shows fresh codes. Ctrl-C ends everything; `make demo` resumes, `make demo-clean` begins anew.")
 
 

@@ -3,6 +3,7 @@
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from portineria.core.errors import Unavailable
-from portineria.demo.processes import PORTINERIA, portineria
+from portineria.demo.processes import PORTINERIA, near, portineria, typed
+from portineria.demo.seed import ORGANISATION, PEOPLE
 from portineria.demo.stage import PlantStage, Stage
 
 _READ_WRITE = Path(__file__).with_name("read_write.py")
@@ -32,25 +34,42 @@ class MainJob:
         machine = f"{plant.name} press 3"
         self._say("\n1. The technician signs in and sees what may be asked for.")
         sign_in(self._stage, "Technician", self._env)
+        self._say(f"   To type along, in {Path.cwd()}, while the demo is up:")
+        home = near(Path(self._env["PORTINERIA_HOME"]))
+        self._say(f"   $ {shlex.join(('export', f'PORTINERIA_HOME={home}'))}")
         self._shown("machines")
         self._say("2. The technician asks; somebody of the plant says yes.")
-        request = json.loads(self._run("request", machine, "--reason", "Replace the drive's parameter set", "--json"))
-        approve(self._stage, "Shift leader", request["request"])
+        self._ask(machine)
         self._shown("machines")
         self._say("3. The vendor's tool reads and writes through connector, relay and gateway.")
-        self._shown("connect", f"{machine}/modbus", "--exec", sys.executable, str(_READ_WRITE), "{address}", "{port}")
+        tool = (near(Path(sys.executable)), near(_READ_WRITE))
+        self._shown("connect", f"{machine}/modbus", "--exec", *tool, "{address}", "{port}")
         self._say("4. While a second session is open, the owner cuts it.")
         self._cut(plant, machine)
+
+    def _ask(self, machine: str) -> None:
+        reason = "Replace the drive's parameter set"
+        try:
+            said = self._shown("request", machine, "--reason", reason, "--minutes", "60")
+        except Unavailable as error:  # a demo that broke off here has asked already
+            said = str(error)
+        if (found := re.search(r"req_\w+", said)) is None:
+            raise Unavailable(said)
+        request = found[0]
+        self._say(f"   {_who('Technician')} asks for {machine}, 60 minutes: “{reason}”")
+        approve(self._stage, "Shift leader", request)
+        self._say(f"   {_who('Shift leader')} reads {request} in the console and approves it.")
 
     def _run(self, *words: str) -> str:
         return portineria(*words, env=self._env)
 
-    def _shown(self, *words: str) -> None:
-        shown = " ".join(word for word in words if not word.startswith("/"))
-        self._say(f"\n   $ portineria {shown}")
-        for line in self._run(*words).rstrip().splitlines():
+    def _shown(self, *words: str) -> str:
+        self._say(f"\n   $ {shlex.join((*typed(), *words))}")
+        said = self._run(*words)
+        for line in said.rstrip().splitlines():
             self._say(f"   {line}")
         self._say("")
+        return said
 
     def _cut(self, plant: PlantStage, machine: str) -> None:
         with HeldSession(machine, self._env) as held:
@@ -138,6 +157,11 @@ class HeldSession:
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
+
+
+def _who(name: str) -> str:
+    """With the supplier or the plant's owner they belong to."""
+    return next(f"{name} of {supplier or ORGANISATION}" for known, _, _, supplier, _ in PEOPLE if known == name)
 
 
 def sign_in(stage: Stage, person: str, env: dict[str, str]) -> None:

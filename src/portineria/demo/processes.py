@@ -73,6 +73,17 @@ class Processes:
             self.stop(name)
 
 
+def near(path: Path) -> str:
+    """As it is typed in the folder where this runs."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def typed() -> tuple[str, ...]:
+    """How a visitor starts our commands from the same folder; nothing needs to be on their PATH."""
+    script = Path(sys.executable).with_name("portineria")
+    return (near(script),) if script.exists() else (near(Path(sys.executable)), *PORTINERIA[1:])
+
+
 def portineria(*words: str, env: Mapping[str, str] | None = None, timeout_s: float = 120) -> str:
     """Run one command of our own CLI; return what it printed. Raise Unavailable with its message when it fails."""
     done = subprocess.run(
