@@ -41,6 +41,7 @@ class LocalBus:
         self._writers: dict[str, asyncio.StreamWriter] = {}
         self._servers: list[asyncio.Server] = []
         self._turns: dict[str, asyncio.Lock] = {}  # a relay's old and new connection take turns
+        self._arrived: dict[str, asyncio.Event] = {}
         self._let_go = asyncio.Event()  # set while no relay is connected
         self._let_go.set()
 
@@ -63,6 +64,10 @@ class LocalBus:
     @property
     def relays(self) -> list[str]:
         return list(self._writers)
+
+    async def arrival(self, relay: str) -> None:
+        """Returns once this relay has been there: it listens before it speaks to us."""
+        await self._arrived.setdefault(relay, asyncio.Event()).wait()
 
     def publish(self, relay: str, message: ToRelay) -> bool:
         """Return whether the relay is there to read it. Call from the event loop's thread."""
@@ -89,6 +94,7 @@ class LocalBus:
                 previous.transport.abort()
             self._writers[relay] = writer
             self._let_go.clear()
+            self._arrived.setdefault(relay, asyncio.Event()).set()
             try:
                 async for message in _messages(reader, TO_CONTROL):
                     if message.relay != relay:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from portineria.wire.frame import Codec
-from portineria.wire.statement import Id, Sha256
+from portineria.wire.statement import PRINTABLE, Id, PlainId, Sha256
 
 
 class _Message(msgspec.Struct, frozen=True, tag_field="is", forbid_unknown_fields=True):
@@ -42,33 +42,33 @@ class SetAdmitted(_Message, frozen=True, tag="set-admitted"):
 class RelayUp(_Message, frozen=True, tag="relay-up"):
     """relay → control: I started or came back, and have these links. Everything else about me is forgotten."""
 
-    relay: Id
-    gateways: list[Id]
+    relay: PlainId
+    gateways: list[PlainId]
 
 
 class LinkUp(_Message, frozen=True, tag="link-up"):
-    relay: Id
-    gateway: Id
+    relay: PlainId
+    gateway: PlainId
     spki_sha256: Sha256
-    peer: Annotated[str, Meta(max_length=64)]
+    peer: Annotated[str, Meta(max_length=64, pattern=PRINTABLE)]
 
 
 class LinkDown(_Message, frozen=True, tag="link-down"):
-    relay: Id
-    gateway: Id
+    relay: PlainId
+    gateway: PlainId
 
 
 class FromGateway(_Message, frozen=True, tag="from-gateway"):
-    relay: Id
-    gateway: Id
+    relay: PlainId
+    gateway: PlainId
     sealed: list[bytes]
 
 
 class LegsClosed(_Message, frozen=True, tag="legs-closed"):
     """relay → control: one leg pair of this session is closed at the relay."""
 
-    relay: Id
-    session: Id
+    relay: PlainId
+    session: PlainId
     bytes_to_gateway: int
     bytes_to_connector: int
 

@@ -18,6 +18,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 10.0
 _STEADY_S = 30.0  # after that long a death counts as the first again
 _STOP_S = 1.0
 _TAKEN = os.EX_TEMPFAIL  # the relay's own word for: one of me runs already
+_SAID = os.EX_UNAVAILABLE  # likewise for: my log line says why I could not start
 # What the parent may know and a relay may not; what remains are paths, locale and the relay's own variables.
 _WITHHELD = ("PORTINERIA_MASTER_KEY", "PORTINERIA_SERVER_", "DJANGO_SETTINGS_MODULE", "PORTINERIA_STATE")
 
@@ -58,7 +59,8 @@ class RelayChildren:
             if code == _TAKEN:
                 await _outlived(program)
                 continue
-            log.warning("relay.died", relay=program.relay, code=code)
+            if code != _SAID:
+                log.warning("relay.died", relay=program.relay, code=code)
             pause = _FIRST_PAUSE_S if clock() - began > _STEADY_S else min(pause * 2, _LONGEST_PAUSE_S)
             await asyncio.sleep(pause)
 

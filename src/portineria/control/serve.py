@@ -3,7 +3,6 @@
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import Iterator
 from functools import partial
@@ -20,6 +19,7 @@ from portineria.control.settings.server import ServerSettings
 from portineria.process import logging
 from portineria.process.descriptors import raise_descriptor_limit
 from portineria.process.loop import run
+from portineria.process.stop import stop_signals
 
 log = structlog.get_logger()
 _GRACE_S = 1  # answers under way at a stop; streams are told to end before
@@ -85,16 +85,23 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
         loop.create_task(switchboard.run(), name="switchboard"),
         loop.create_task(RelayChildren(programs).run(), name="relays"),
     ]
-    log.info("serving", console=settings.public_url, state=str(settings.state))
+    announcing = loop.create_task(_announce(bus, [program.relay for program in programs], settings), name="announce")
     try:
         await _until(stop, [serving, *background])
     finally:
         news.end_all()
         await door.close()
         web.should_exit = True
-        await _end(background, serving)
+        await _end([announcing, *background], serving)
         await bus.close()
         await switchboard.close()
+
+
+async def _announce(bus: LocalBus, relays: list[str], settings: ServerSettings) -> None:
+    """Not before somebody can come in: a port may be taken, which its relay says."""
+    for relay in relays:
+        await bus.arrival(relay)
+    log.info("serving", console=settings.public_url, state=str(settings.state))
 
 
 async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
@@ -116,7 +123,7 @@ async def _end(background: list[asyncio.Task[None]], serving: asyncio.Task[None]
 
 async def _serve_until_signal(settings: ServerSettings) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         loop.add_signal_handler(number, stop.set)
     await serve(settings, stop)
 

@@ -23,6 +23,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tests.integration.process import as_a_child_of_a_test
+
 T = TypeVar("T")
 DEADLINE_S = 40
 PROGRAM = """
@@ -66,8 +68,9 @@ class Server:
         environment[self.secret] = "20"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, str(state)], stdout=log, stderr=log, env=environment
-            )
+                [sys.executable, "-c", PROGRAM, str(state)], stdout=log, stderr=log, env=environment,
+                preexec_fn=as_a_child_of_a_test,
+            )  # fmt: skip
 
     def get(self, path: str) -> tuple[int, dict[str, Any]] | None:
         context = ssl.create_default_context()
@@ -182,6 +185,19 @@ def test_it_stops_in_order_soon_and_leaves_nothing_running(state: Path) -> None:
         assert server.process.wait(10) == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_it_stops_though_its_relay_and_a_visitor_are_frozen(state: Path, number: signal.Signals) -> None:
+    with served(state) as server, socket.create_connection(("127.0.0.1", server.port), 5) as visitor:
+        visitor.sendall(b"POST /api/v1/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")  # never more
+        server.up()
+        child = until(server.child, server.log)
+        os.kill(child, signal.SIGSTOP)
+        server.process.send_signal(number)
+        assert server.process.wait(DEADLINE_S) == 0
+        assert not Path(f"/proc/{child}").exists()
+        assert not listening(server.port)
+
+
 def test_it_goes_on_where_it_stopped(state: Path) -> None:
     port = free_port()
     for _ in range(2):
@@ -197,9 +213,38 @@ def test_a_taken_port_is_said_and_tried_again(state: Path) -> None:
         os.kill(first, signal.SIGKILL)
         blocker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         until(lambda: True if bound(blocker, server.port) else None, server.log)
-        until(lambda: True if b"relay.died" in server.log.read_bytes() else None, server.log)
+        said = until(lambda: lines(server.log, "relay.failed"), server.log)[0]
+        assert_names_the_port(said, server)
         blocker.close()
         server.up()
+
+
+def test_a_server_whose_port_is_taken_does_not_say_that_it_serves(state: Path) -> None:
+    with socket.socket() as blocker:
+        port = free_port()
+        assert bound(blocker, port)
+        server = Server(state, "http", port)
+        try:
+            assert_names_the_port(until(lambda: lines(server.log, "relay.failed"), server.log)[0], server)
+            assert lines(server.log, "serving") is None
+            blocker.close()
+            until(lambda: lines(server.log, "serving"), server.log)
+            server.up()
+        finally:
+            server.process.terminate()
+            assert server.process.wait(DEADLINE_S) == 0
+
+
+def lines(log: Path, event: str) -> list[dict[str, Any]] | None:
+    """What was logged under this name; None when nothing was."""
+    found = [json.loads(line) for line in log.read_text().splitlines() if f'"event": "{event}"' in line]
+    return found or None
+
+
+def assert_names_the_port(said: dict[str, Any], server: Server) -> None:
+    assert f"127.0.0.1:{server.port}: Address already in use" in said["why"]
+    assert "public_url and relays of portineria.toml" in said["why"]
+    assert "Traceback" not in server.log.read_text()
 
 
 def bound(sock: socket.socket, port: int) -> bool:

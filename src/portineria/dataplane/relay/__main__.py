@@ -2,7 +2,6 @@
 """One relay process: ``python -m portineria.dataplane.relay SETTINGS.toml``."""
 
 import asyncio
-import fcntl
 import os
 import signal
 import sys
@@ -10,23 +9,27 @@ from pathlib import Path
 
 import structlog
 
+from portineria.core.errors import PortineriaError
 from portineria.dataplane.aio.task import Tasks
 from portineria.dataplane.relay.door import Door
 from portineria.dataplane.relay.relay import Relay
 from portineria.dataplane.relay.settings import RelaySettings
 from portineria.process import logging
 from portineria.process.descriptors import raise_descriptor_limit
+from portineria.process.lock import take
 from portineria.process.loop import run
 from portineria.process.settings import read_settings
+from portineria.process.stop import stop_signals
 
 log = structlog.get_logger()
 TAKEN = os.EX_TEMPFAIL  # 75: this relay runs already; it outlived the server that started it
+SAID = os.EX_UNAVAILABLE  # 69: it could not start, and its one line says why
 
 
 async def serve(settings: RelaySettings) -> None:
-    """Until SIGTERM or SIGINT. SIGUSR1 logs what is in use."""
+    """Until SIGTERM, SIGINT or SIGHUP. SIGUSR1 logs what is in use."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         loop.add_signal_handler(number, stop.set)
     raise_descriptor_limit()
     relay, tasks = Relay(settings), Tasks()
@@ -42,20 +45,8 @@ async def serve(settings: RelaySettings) -> None:
         await tasks.close()
 
 
-def take(lock: Path) -> int | None:
-    """Hold the lock as long as this process lives, with its number inside; None when another relay holds it."""
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    os.truncate(descriptor, 0)
-    os.write(descriptor, str(os.getpid()).encode())
-    return descriptor
-
-
 def main(path: str) -> int:
+    """Raises NoPort, BadSettings."""
     logging.set_up()
     settings = read_settings(RelaySettings, Path(path), prefix="PORTINERIA_RELAY_")
     if settings.lock is not None and take(settings.lock) is None:
@@ -66,4 +57,8 @@ def main(path: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    try:
+        sys.exit(main(sys.argv[1]))
+    except PortineriaError as error:  # `serve` tries again
+        log.error("relay.failed", code=error.code, why=str(error))
+        sys.exit(SAID)

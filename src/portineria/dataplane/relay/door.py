@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import structlog
 
-from portineria.core.errors import PortineriaError
+from portineria.core.errors import PortineriaError, Unavailable
 from portineria.dataplane.aio.outer import CLOSE_S, Outer, keep_alive
 from portineria.dataplane.aio.task import Tasks
 from portineria.dataplane.aio.tls import relay_context
@@ -28,6 +28,10 @@ log = structlog.get_logger()
 _BACKLOG = 1024
 
 
+class NoPort(Unavailable):
+    code = "relay.port"
+
+
 class Door:
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
@@ -38,12 +42,19 @@ class Door:
         self._listeners: list[socket.socket] = []
 
     def open(self) -> list[tuple[str, int]]:
-        """Listen; return the addresses. Raises OSError when one is taken."""
+        """Listen; return the addresses. Raises NoPort when one is taken, or not ours to listen on."""
         for address in self._settings.listen:
             host, _, port = address.rpartition(":")
             host = host.strip("[]")
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            listener = socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
+            try:
+                listener = socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
+            except OSError as error:
+                why = str(error.strerror).partition(" (")[0]
+                raise NoPort(
+                    f"nobody can come in at {address}: {why}. If another program holds the port, end it (ss -ltnp "
+                    "names it), or choose another one in public_url and relays of portineria.toml"
+                ) from error
             listener.setblocking(False)
             self._listeners.append(listener)
             self._tasks.spawn(self._accept(listener), f"accept {address}")
