@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from portineria.core.errors import Invalid
+from portineria.cli.screen import failure, fault, list_choices
+from portineria.core.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
     from portineria.dataplane.gateway.settings import GatewaySettings
@@ -20,22 +21,35 @@ if TYPE_CHECKING:
 DEFAULT_STATE = Path("/var/lib/portineria-gateway")
 REFUSED, USAGE, AWAY = 1, 2, 3
 STALE_S = 60.0
+_UNIT = "print the systemd unit that starts the gateway with this installation"
+_UNIT_USE = "portineria gateway unit | sudo tee /etc/systemd/system/portineria-gateway.service"
 
 
 class WayMissing(Invalid):
     code = "enrolment.way"
 
 
+class EntriesMissing(Invalid):
+    code = "reach.entries"
+
+
+class FolderClosed(Unavailable):
+    code = "gateway.folder"
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
-    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    acts = parser.add_subparsers(dest="act", metavar="ACT")
+    parser.set_defaults(run=partial(list_choices, parser))
     _enrolment(_act(acts, "enrol", "make the keys here and ask to be admitted", _enrol))
     _act(acts, "run", "link to the relays and serve sessions until stopped", _run)
     _act(acts, "status", "what the gateway on this machine is doing", _status)
     repin = _act(acts, "repin", "believe another server from now on: only here, never from afar", _repin)
     _enrolment(repin)
     repin.add_argument("--yes", action="store_true", help="replace without asking")
+    unit = acts.add_parser("unit", help=_UNIT, description=f"{_UNIT}: {_UNIT_USE}")
+    unit.set_defaults(run=_unit)
     reach = _act(acts, "reach", "what this gateway may ever dial", _reach)
-    reach.add_argument("change", choices=("list", "add", "remove"))
+    reach.add_argument("change", choices=("list", "add", "remove"), metavar="list|add|remove")
     reach.add_argument("entries", nargs="*", metavar="NETWORK:PORTS", help="192.168.10.0/24:502,102,20000-20010")
 
 
@@ -45,7 +59,7 @@ def _act(
 ) -> argparse.ArgumentParser:  # fmt: skip
     parser = acts.add_parser(name, help=purpose, description=purpose)
     parser.add_argument("--state", type=Path, default=DEFAULT_STATE, metavar="DIR", help="default: %(default)s")
-    parser.set_defaults(do=act)
+    parser.set_defaults(run=run, do=act)
     return parser
 
 
@@ -71,7 +85,16 @@ def _enrolment(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    status: int = args.do(args)
+    try:
+        status: int = args.do(args)
+    except OSError as error:
+        if not str(error.filename).startswith(str(args.state)):
+            raise
+        closed = "It belongs to root or to the service, and nothing was changed. Run this with sudo"
+        remedy = closed if isinstance(error, PermissionError) else "Repair it"
+        raise FolderClosed(
+            f"{error.filename}: {error.strerror}. {remedy}, or name another folder with --state"
+        ) from error
     return status
 
 
@@ -149,7 +172,6 @@ def _introduce(state: "State", pinned: "Pinned") -> None:
 
 
 def _wait_for_admission(state: "State", pinned: "Pinned", settings: "GatewaySettings") -> int:
-    from portineria.core.errors import Unavailable
     from portineria.dataplane.gateway.enrol import ask_certificate
 
     keys = state.load_keys()
@@ -157,10 +179,10 @@ def _wait_for_admission(state: "State", pinned: "Pinned", settings: "GatewaySett
         try:
             answer = ask_certificate(state, pinned, keys, name=settings.name, at_ms=0, proxy=settings.proxy)
         except Unavailable as error:
-            print(f"The server does not answer ({error}); trying again.", file=sys.stderr)
+            print(f"{failure(error)} Trying again.", file=sys.stderr)
         else:
             if answer.state == "admitted":
-                print("Admitted. Start it with `portineria gateway run`, or the systemd unit.")
+                print("Admitted. Start it: `portineria gateway run`; as a service: `portineria gateway unit --help`.")
                 return 0
             if answer.state != "waiting":
                 print(f"The console has {answer.state} this gateway.", file=sys.stderr)
@@ -175,6 +197,7 @@ def _repin(args: argparse.Namespace) -> int:
 
     _check_way(args)
     state = State(args.state)
+    state.check_there()
     state.lock()
     try:
         old = state.load_pinned()
@@ -201,8 +224,17 @@ def _repin(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     from portineria.dataplane.gateway.__main__ import main
+    from portineria.dataplane.gateway.state import State
 
+    State(args.state).check_there()  # `main` would make it
     return main(str(args.state))
+
+
+def _unit(_args: argparse.Namespace) -> int:
+    from portineria.dataplane.gateway.unit import unit
+
+    print(unit(Path(sys.executable).with_name("portineria")), end="")
+    return 0
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -228,14 +260,14 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _print_status(status: "Status") -> None:
-    print(f"Admission    {status.admission}")
+    print(f"Admission    {fault(status.admission)}")
     print(f"Time         {_moment(status.time)}")
     print(f"Certificate  until {_moment(status.certificate_ends_ms)}")
     for link in status.links:
         opened = f", opened by {link.opened_by}" if link.opened_by else ""
         print(f"Link         {link.relay}, up for {link.since_s} s{opened}")
-    for relay, fault in status.link_faults.items():
-        print(f"No link      {relay}: {fault}")
+    for relay, said in status.link_faults.items():
+        print(f"No link      {relay}: {fault(said)}")
     for session in status.sessions:
         what = f"{session.state}, {session.streams} streams, {session.seconds_left} s left"
         print(f"Session      {session.session}, {what}")
@@ -256,6 +288,11 @@ def _reach(args: argparse.Namespace) -> int:
     from portineria.dataplane.gateway.state import State
 
     state = State(args.state)
+    state.check_there()
+    if bool(args.entries) == (args.change == "list"):
+        raise EntriesMissing(
+            "list takes no entries" if args.entries else f"say what to {args.change}, e.g. 192.168.10.0/24:502,102"
+        )
     known = read_reach(state.reach)
     named = [read_reach_argument(entry) for entry in args.entries]
     if args.change == "remove":

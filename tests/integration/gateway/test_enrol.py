@@ -22,6 +22,7 @@ from tests.integration.floor import Device, Floor
 from tests.integration.gateway.conftest import asset_of
 from tests.integration.gateway.console import Console
 from tests.integration.gateway_process import QUICK
+from tests.integration.middlebox import ENCODED, Line, squid, trickle
 from tests.integration.process import Process, eventually
 
 FAR_REACH = "192.168.10.0/24:502,102"
@@ -227,3 +228,60 @@ def test_settings_with_a_misspelt_name_are_refused(tmp_path: Path) -> None:
     done = gateway("run", state=tmp_path / "gateway")
     assert done.returncode == 2
     assert "proxy" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("credentials", "said"),
+    [
+        ("", "The proxy wants a name and a password"),
+        ("plant:wrong@", "The proxy wants a name and a password"),
+        (f"{ENCODED}@", "The proxy does not let us through: the proxy answered 503."),
+    ],
+    ids=["no password", "wrong password", "nobody behind it"],
+)
+def test_what_the_proxy_says_to_an_enrolment_is_said_in_plain_words(
+    tmp_path: Path, credentials: str, said: str
+) -> None:
+    with squid(with_password=True) as proxy:
+        way = f"http://{credentials}{proxy.address}:{proxy.port}"
+        done = gateway("enrol", "https://127.0.0.1:1", new_code(), "--proxy", way, state=tmp_path / "gateway")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"portineria: {said}" in done.stderr
+    assert "plant:wrong" not in done.stderr
+
+
+async def test_what_the_proxy_says_to_a_gateway_that_waits_is_in_its_status(console: Console, tmp_path: Path) -> None:
+    """Without TLS it answers in the server's place; this one lets nothing but tunnels through."""
+    place = tmp_path / "gateway"
+    done = await asyncio.to_thread(enrol, console, place)
+    assert done.returncode == 0, done.stderr
+    with squid(with_password=False) as proxy:
+        settings = {**QUICK, "proxy": proxy.url()}
+        (place / "gateway.toml").write_text(
+            "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+        )
+        process = Process(["-m", "portineria.dataplane.gateway", str(place)], tmp_path / "gateway.log")
+        await process.start()
+        try:
+            await eventually(lambda: "certificate.failed" in process.said)
+            shown = ""
+            while "Admission    waiting" in shown or "Admission" not in shown:
+                shown = (await asyncio.to_thread(gateway, "status", state=place)).stdout
+            assert "Admission    The proxy does not let us through: the proxy answered 403." in shown
+        finally:
+            await process.end()
+
+
+async def test_a_gateway_that_waits_for_a_server_which_hardly_answers_ends_when_told(tmp_path: Path) -> None:
+    with Console(Authority(tmp_path / "authority")) as console:
+        address = ("127.0.0.1", int(console.url.rpartition(":")[2]))
+        async with Line(address) as line, trickle() as slow:
+            place, url = tmp_path / "gateway", f"http://127.0.0.1:{line.address[1]}"
+            done = await asyncio.to_thread(gateway, "enrol", url, console.offer(), "--no-wait", state=place)
+            assert done.returncode == 0, done.stderr
+            line.target = slow
+            before = line.accepted
+            process = Process(["-m", "portineria.dataplane.gateway", str(place)], tmp_path / "gateway.log")
+            await process.start()
+            await eventually(lambda: line.accepted > before, "it asks for admission")
+            assert await process.end() == 0

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import portineria
-from portineria.core.errors import Conflict
-from portineria.dataplane.gateway.http import BadAnswer, ServerAway, b64, base_url, post, unb64
+from portineria.core.errors import Conflict, Unavailable
+from portineria.dataplane.aio.away import ServerAway
+from portineria.dataplane.gateway.http import BadAnswer, b64, base_url, post, unb64
 from portineria.dataplane.gateway.state import Keys, Pinned, State, check_trust
 from portineria.wire.certificate import (
     BadCertificate,
@@ -173,11 +174,11 @@ def ask_certificate(state: State, pinned: Pinned, keys: Keys, *, name: str, at_m
 
 def _post_either(urls: tuple[str, ...], body: dict[str, object], proxy: str | None) -> dict[str, object]:
     """The address that worked at enrolment first, then the one the control plane gives out."""
-    away: ServerAway | None = None
+    away: Unavailable | None = None
     for url in dict.fromkeys(urls):
         try:
             return post(f"{base_url(url)}/api/v1/gateways/certificate", body, proxy=proxy)
-        except ServerAway as error:
+        except Unavailable as error:  # away, or a proxy on the way does not let us through
             away = error
     raise away or ServerAway("no address to ask for a certificate")
 

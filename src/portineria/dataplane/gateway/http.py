@@ -17,8 +17,11 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from portineria.core.errors import Invalid, NotFound, PortineriaError, ProtocolError, Unavailable
+from portineria.core.errors import Invalid, NotFound, PortineriaError, ProtocolError
+from portineria.dataplane.aio.away import ServerAway, away
 from portineria.dataplane.aio.dial import proxy_for
+from portineria.dataplane.aio.https import https_handler
+from portineria.wire.http_connect import Proxy, refusal
 
 ANSWER_BYTES = 256 << 10  # trust with 64 relays and a dozen certificates is about 20 KiB
 TIMEOUT_S = 15.0
@@ -26,10 +29,6 @@ TIMEOUT_S = 15.0
 
 class BadAnswer(ProtocolError):
     code = "server.answer"
-
-
-class ServerAway(Unavailable):
-    code = "server.away"
 
 
 class Refused(NotFound):
@@ -53,33 +52,38 @@ def base_url(url: str) -> str:
 
 
 def post(url: str, body: dict[str, Any], *, proxy: str | None) -> dict[str, Any]:
-    """The JSON object of a 2xx answer. Raises Refused (4xx), ServerAway, BadAnswer. Blocks: call it in a thread."""
+    """The JSON object of a 2xx answer. Blocks: call it in a thread.
+
+    Raises Refused (4xx), ServerAway, NoTls, ProxyRefused, BadProxyAnswer, BadAnswer, BadProxy.
+    """
+    way = proxy_for(urlsplit(url).hostname or "", proxy)
     request = urllib.request.Request(  # noqa: S310 - base_url allows http and https only
         url, data=msgspec.json.encode(body), method="POST",
         headers={"Content-Type": "application/json", "Accept": "application/json"},
     )  # fmt: skip
     try:
-        with _opener(url, proxy).open(request, timeout=TIMEOUT_S) as answer:
+        with _opener(way).open(request, timeout=TIMEOUT_S) as answer:
             return _object(answer.read(ANSWER_BYTES + 1))
     except urllib.error.HTTPError as error:
         with error:
-            raise _refusal(error.code, error.read(ANSWER_BYTES + 1)) from error
+            content = error.read(ANSWER_BYTES + 1)
+            by_proxy = way is not None and url.startswith("http:") and not _is_problem(content)
+            raise refusal(error.code) if by_proxy else _refusal(error.code, content) from error
     except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
-        raise ServerAway(f"{urlsplit(url).netloc}: {getattr(error, 'reason', error)}") from error
+        raise away(error, urlsplit(url).netloc) from error
 
 
-def _opener(url: str, setting: str | None) -> urllib.request.OpenerDirector:
-    proxy = proxy_for(urlsplit(url).hostname or "", setting)
+def _opener(proxy: Proxy | None) -> urllib.request.OpenerDirector:
     proxies = {}
     if proxy is not None:
         user = "" if proxy.user is None else f"{quote(proxy.user, safe='')}:{quote(proxy.password or '', safe='')}@"
         host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
-        proxies = dict.fromkeys(("http", "https"), f"http://{user}{host}:{proxy.port}")
+        proxies = {"http": f"http://{user}{host}:{proxy.port}"}
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return urllib.request.build_opener(
-        urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context), _NoRedirect()
+        urllib.request.ProxyHandler(proxies), https_handler(context, proxy), _NoRedirect()
     )
 
 
@@ -98,6 +102,14 @@ def _object(data: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BadAnswer("the server's answer is no object")
     return found
+
+
+def _is_problem(content: bytes) -> bool:
+    """Whether our server said it; without TLS its proxy answers in the same place."""
+    try:
+        return "code" in _object(content)
+    except BadAnswer:
+        return False
 
 
 def _refusal(status: int, data: bytes) -> PortineriaError:

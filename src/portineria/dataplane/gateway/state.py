@@ -169,12 +169,25 @@ class State:
     def enrolled(self) -> bool:
         return (self.directory / "trust.msgpack").exists()
 
+    def check_there(self) -> None:
+        """Raise NotEnrolled where there is no such folder, and OSError where there is and it may not be read."""
+        try:
+            os.scandir(self.directory).close()
+        except FileNotFoundError as error:
+            raise self._nobody() from error
+
+    def _nobody(self) -> NotEnrolled:
+        return NotEnrolled(
+            f"no gateway is enrolled in {self.directory}. Enrol it first, `portineria gateway enrol URL CODE`, or name "
+            "the folder in which it is with --state"
+        )
+
     def load_pinned(self) -> Pinned:
         """Raises NotEnrolled, BadFrame, BadCertificate."""
         try:
             data = (self.directory / "trust.msgpack").read_bytes()
         except FileNotFoundError as error:
-            raise NotEnrolled("run `portineria gateway enrol URL CODE` first") from error
+            raise self._nobody() from error
         pinned = PINNED.decode(data)
         check_trust(pinned)
         return pinned
