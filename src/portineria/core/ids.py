@@ -36,8 +36,12 @@ def new_id(kind: Kind) -> str:
     return f"{kind}_{base64.b32encode(secrets.token_bytes(_RANDOM_BYTES)).decode().lower()}"
 
 
+def is_id(text: str, kind: Kind) -> bool:
+    return bool(_FORM.fullmatch(text)) and text.startswith(f"{kind}_")
+
+
 def parse_id(text: str, kind: Kind) -> str:
     """Return ``text`` when it has the form of an id of ``kind``; ids come from outside and reach logs and URNs."""
-    if not _FORM.fullmatch(text) or not text.startswith(f"{kind}_"):
+    if not is_id(text, kind):
         raise Invalid(f"not an id of kind {kind}")
     return text

@@ -16,7 +16,7 @@ from msgspec import Meta
 from portineria.core.errors import Invalid
 from portineria.wire.envelope import BadSignature
 from portineria.wire.frame import Codec
-from portineria.wire.statement import Id, OpeningKey, RelayAddress, Sha256
+from portineria.wire.statement import PRINTABLE, Id, OpeningKey, RelayAddress, Sha256
 
 _ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ0123456789"  # Crockford's 32 symbols: no I, L, O, U
 _LOOKUP, _SECRET = 6, 20  # symbols of 5 bits: 30 and 100 bits
@@ -47,7 +47,7 @@ class EnrolmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     event_key: Sha256  # Ed25519, raw
     sealing_key: Sha256  # X25519, raw
     name: Annotated[str, Meta(max_length=64)]
-    version: Annotated[str, Meta(max_length=32)]
+    version: Annotated[str, Meta(max_length=32, pattern=PRINTABLE)]
 
 
 class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ import msgspec
 from portineria.core.errors import ProtocolError
 
 _LENGTH = struct.Struct(">I")
-LINK_FRAME_BYTES = 1 << 20  # a batch of 64 sealed events of 16 KiB: 1 MiB
+LINK_FRAME_BYTES = 1 << 20  # 64 sealed events of at most 8.5 KiB are 544 KiB; a question, alone, is below 256 KiB
 FIRST_FRAME_BYTES = 2048  # the largest is a connector's proof: ticket ~600 + key 91 + signature 72 bytes
 
 T = TypeVar("T")

@@ -48,6 +48,12 @@ def request(host: str, port: int, proxy: Proxy) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
+def refusal(status: int) -> ProxyRefused:
+    if status == 407:
+        return ProxyCredentials("the proxy wants other credentials (407)")
+    return ProxyRefused(f"the proxy answered {status}")
+
+
 def answered(received: bytes) -> bool:
     """Whether the proxy opened the way: False while the answer is incomplete. Bytes behind it are an error.
 
@@ -62,10 +68,8 @@ def answered(received: bytes) -> bool:
     if status is None:
         raise BadProxyAnswer("the proxy does not speak HTTP")
     number = int(status[1])
-    if number == 407:
-        raise ProxyCredentials("the proxy wants other credentials (407)")
     if not 200 <= number < 300:
-        raise ProxyRefused(f"the proxy answered {number}")
+        raise refusal(number)
     if len(received) != end + 4:
         raise BadProxyAnswer("bytes from the proxy before the tunnel was used")
     return True

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from portineria.wire.envelope import read_signed, seal, sign, unseal, verify
 from portineria.wire.frame import BadFrame, Codec
-from portineria.wire.statement import Id, Nonce, Sha256
+from portineria.wire.statement import PRINTABLE, Id, Nonce, PlainId, Sha256
 
 VERSION = 1
 EVENT_BYTES = 8192  # an event names things, it carries no traffic
@@ -49,8 +49,8 @@ class Event(msgspec.Struct, frozen=True, tag_field="is", tag="event", forbid_unk
 class StreamTraffic(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """How many bytes a running stream has carried so far: for who looks on. The proof is the event of its end."""
 
-    session: Id
-    stream: Id
+    session: PlainId
+    stream: Id  # the connector's word: whoever chooses a strange one must not have the whole question refused
     to_device: Annotated[int, Meta(ge=0)]
     from_device: Annotated[int, Meta(ge=0)]
 
@@ -66,12 +66,12 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
 
     boot: Nonce
     nonce: Nonce
-    sessions: Annotated[list[Id], Meta(max_length=4096)]
-    version: Annotated[str, Meta(max_length=32)]
+    sessions: Annotated[list[PlainId], Meta(max_length=4096)]
+    version: Annotated[str, Meta(max_length=32, pattern=PRINTABLE)]
     spooled: int = 0
     heard_ms: Annotated[int, Meta(ge=0)] = 0
     traffic: Annotated[list[StreamTraffic], Meta(max_length=QUESTION_STREAMS)] = []
-    signers: Annotated[list[Id], Meta(max_length=KNOWN_SIGNERS)] = []
+    signers: Annotated[list[PlainId], Meta(max_length=KNOWN_SIGNERS)] = []
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -17,6 +17,9 @@ from portineria.wire.frame import Codec
 
 VERSION = 1
 Id = Annotated[str, Meta(max_length=24)]  # four letters, "_" and 16 base32 characters fit
+PRINTABLE = r"\A[ -~]*\Z"
+# Of what the control plane itself named, in what comes back to it: searched for in a database that may refuse U+0000.
+PlainId = Annotated[str, Meta(max_length=24, pattern=PRINTABLE)]
 Sha256 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Nonce = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Ending = Literal["cut", "drain"]

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -130,3 +131,14 @@ def test_a_body_of_no_known_kind_is_refused() -> None:
 def test_what_is_no_report_is_refused_before_any_key_is_looked_up(report: bytes) -> None:
     with pytest.raises(BadFrame):
         read_context(report)
+
+
+def test_a_batch_of_the_largest_events_fits_a_links_frame_as_the_limits_say() -> None:
+    room = EVENT_BYTES - len(msgspec.msgpack.encode(msgspec.structs.replace(EVENT, fields={"text": ""})))
+    largest = msgspec.structs.replace(
+        EVENT, fields={"text": "x" * (room - 2)}
+    )  # text of that length begins with two bytes more
+    assert len(msgspec.msgpack.encode(largest)) == EVENT_BYTES
+    report, _ = written(largest, context(2**53))
+    assert len(report) <= 8.5 * 1024
+    assert LINK_FRAME_BYTES > 64 * 8.5 * 1024

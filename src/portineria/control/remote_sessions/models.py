@@ -158,7 +158,12 @@ class Stream(models.Model):
     objects = StreamQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(name="sessions_stream", fields=["session", "public_id"])]
+        constraints = [
+            models.UniqueConstraint(name="sessions_stream", fields=["session", "public_id"]),
+            models.CheckConstraint(
+                name="sessions_stream_port", condition=Q(port__isnull=True) | Q(port__gte=1, port__lte=65535)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.public_id

@@ -10,18 +10,19 @@ from portineria.control.audit.models import Event as LedgerEvent
 from portineria.control.estate.models import Gateway, Service
 from portineria.control.remote_sessions.models import Session, SessionState, Stream
 from portineria.control.remote_sessions.traffic import MOST, set_counts
-from portineria.core.ids import Kind
+from portineria.core.ids import Kind, is_id
 from portineria.policy.ending import Ending
 from portineria.wire.report import Event
 
 log = structlog.get_logger()
 _STREAM_CHARACTERS = 64
+_MOST_32 = (1 << 31) - 1  # what PostgreSQL's integer holds
 Effect = Callable[[Session, Event, LedgerEvent, datetime], None]
 
 
 def apply(gateway: Gateway, event: Event, ledger: LedgerEvent, at: datetime) -> None:
     effect = _EFFECTS.get(event.code)
-    if effect is None or not event.session.startswith(f"{Kind.SESSION}_"):
+    if effect is None or not is_id(event.session, Kind.SESSION):
         return
     rows = Session.objects.select_for_update(of=("self",)).select_related("machine", "gateway")
     session = rows.filter(public_id=event.session, gateway=gateway).first()
@@ -40,6 +41,12 @@ def _text(event: Event, name: str, characters: int) -> str:
 def _number(event: Event, name: str) -> int:
     value = event.fields.get(name, 0)
     return min(max(value, 0), MOST) if isinstance(value, int) else 0
+
+
+def _port(event: Event) -> int | None:
+    """None for what is no port."""
+    port = _number(event, "port")
+    return port if 1 <= port <= 65535 else None
 
 
 def _order_accepted(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
@@ -94,7 +101,7 @@ def _session_ended(session: Session, event: Event, ledger: LedgerEvent, at: date
     if session.state == SessionState.ENDED and session.receipt_id is not None:
         return
     if "latency_ms" in event.fields:
-        session.latency_ms = min(_number(event, "latency_ms"), (1 << 31) - 1)
+        session.latency_ms = min(_number(event, "latency_ms"), _MOST_32)
     session.end_why = session.end_why or _text(event, "reason", 120)
     _end(session, _text(event, "ending", 12) or "finished", ledger, at)
 
@@ -121,7 +128,7 @@ def _stream_opened(session: Session, event: Event, ledger: LedgerEvent, at: date
         service=Service.objects.filter(public_id=service, device__machine=session.machine).first(),
         service_id_text=service,
         address=_text(event, "address", 45),
-        port=_number(event, "port") or None,
+        port=_port(event),
         opened_at=at,
     )
 
@@ -139,7 +146,7 @@ def _stream_closed(session: Session, event: Event, ledger: LedgerEvent, at: date
 def _stream_resumed(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
     stream = _stream(session, event)
     if stream is not None:
-        stream.resumed += 1
+        stream.resumed = min(stream.resumed + 1, _MOST_32)
         stream.save(update_fields=["resumed"])
 
 
