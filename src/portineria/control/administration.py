@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What whoever has a shell on the server does with people, suppliers and rules, by the names that people use."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from portineria.control.access import services as access
 from portineria.control.access.models import Rule
+from portineria.control.audit.services import BrokenChain, chained_organisations, verify_chain
 from portineria.control.identity import services as identity
+from portineria.control.identity import way_back
 from portineria.control.identity.authority import Operator
-from portineria.control.identity.models import Person, Supplier
+from portineria.control.identity.models import Installation, Organisation, Person, Supplier
+from portineria.control.settings.start import current
 from portineria.core.errors import Conflict, NotFound
 
 
@@ -47,8 +53,15 @@ def set_person_enabled(email: str, *, enabled: bool, reason: str) -> Person:
 
 def reset_second_factor(email: str, *, reason: str) -> Person:
     person = _person(email)
-    identity.reset_second_factor(actor=Operator(), person=person.public_id, reason=reason)
+    way_back.reset_second_factor(actor=Operator(), person=person.public_id, reason=reason)
     return person
+
+
+def invite_again(email: str, *, reason: str) -> tuple[Person, str]:
+    """Return the person, and the full address where a new password is set; raise LockedOut."""
+    person = _person(email)
+    path = way_back.invite_again(actor=Operator(), person=person.public_id, reason=reason)
+    return person, current().public_url.rstrip("/") + path
 
 
 def erase_person(email: str) -> int:
@@ -69,3 +82,26 @@ def rules() -> list[Rule]:
 
 def end_rule(rule: str, *, reason: str) -> Rule:
     return access.end_rule(actor=Operator(), rule=rule, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found of one organisation's chain of events; ``fault`` names the first one that does not fit."""
+
+    name: str
+    events: int = 0
+    fault: str = ""
+
+
+def verify_ledger() -> Iterator[Verified]:
+    """Of every organisation, and of the installation itself; each has an event of its own making, so none is empty."""
+    names = dict(Organisation.objects.order_by("name").values_list("public_id", "name"))
+    names |= dict.fromkeys(Installation.objects.values_list("public_id", flat=True), "this installation")
+    names |= {public_id: public_id for public_id in sorted(chained_organisations() - names.keys())}
+    for public_id, name in names.items():
+        try:
+            count = verify_chain(public_id)
+        except BrokenChain as broken:
+            yield Verified(name, fault=str(broken))
+        else:
+            yield Verified(name, count, "" if count else f"event {public_id}/1: it is missing, with all that followed")

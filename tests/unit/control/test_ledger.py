@@ -2,13 +2,22 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from portineria.control.audit import leaf, queries
 from portineria.control.audit.models import Event, Head, PersonalValue
-from portineria.control.audit.services import BrokenChain, OutsideTransaction, erase, record, verify_chain
+from portineria.control.audit.services import (
+    INDEXED,
+    BrokenChain,
+    OutsideTransaction,
+    erase,
+    record,
+    verify_chain,
+)
 from portineria.core.event import UnknownEvent
 
 ORG, OTHER = "org_aaaaaaaaaaaaaaaa", "org_bbbbbbbbbbbbbbbb"
@@ -71,27 +80,120 @@ def test_a_pruned_leaf_does_not_yield_to_a_dictionary() -> None:
     assert digest not in {leaf.personal_hash(salt, guess).hex() for guess in guesses for salt in (b"", bytes(16))}
 
 
+OTHER_VALUES = {
+    "at": datetime(2026, 1, 1, tzinfo=UTC), "code": "identity.person.erased", "actor": "per_x", "organisation": OTHER,
+    "seq": 9, **dict.fromkeys(INDEXED, "mac_somethingelse"),
+}  # fmt: skip
+
+
+def change(event: Event, **columns: object) -> None:
+    """As somebody does who writes to the table."""
+    Event.objects.filter(pk=event.pk).update(**columns)
+
+
+def rehashed(event: Event, data: bytes) -> None:
+    change(event, leaf=data, leaf_sha256=leaf.leaf_hash(data))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("column", sorted(OTHER_VALUES))
+def test_a_changed_column_is_found_and_named(column: str) -> None:
+    write()
+    event = write()
+    write()
+    change(event, **{column: OTHER_VALUES[column]})
+    named = "it is missing" if column in ("seq", "organisation") else f"not what was hashed: {column}"
+    with pytest.raises(BrokenChain, match=rf"event {ORG}/2: {named}"):
+        verify_chain(ORG)
+
+
+def test_every_column_that_finds_or_shows_an_event_is_compared() -> None:
+    columns = {field.name for field in Event._meta.concrete_fields}
+    assert columns - OTHER_VALUES.keys() == {"id", "leaf", "leaf_sha256", "prev_sha256"}
+
+
+def relinked(event: Event) -> None:
+    """Its leaf is another's, and the column of the one after was made to fit; what that one hashed was not."""
+    data = bytes(event.leaf).replace(b"technician", b"operator")
+    rehashed(event, data)
+    Event.objects.filter(organisation=ORG, seq=event.seq + 1).update(prev_sha256=leaf.leaf_hash(data))
+
+
+def drop(event: Event) -> None:
+    PersonalValue.objects.filter(event=event).delete()
+    event.delete()
+
+
+def duplicate(event: Event) -> None:
+    """The newest once more, as if it had happened twice."""
+    event.pk, event.seq = None, event.seq + 2
+    event.save(force_insert=True)
+    Head.objects.filter(organisation=ORG).update(seq=event.seq)
+
+
+def swap(event: Event) -> None:
+    """With the one after: their numbers say the other order, each leaf fits its hash."""
+    after = Event.objects.get(organisation=ORG, seq=event.seq + 1)
+    change(event, seq=99)
+    change(after, seq=event.seq)
+    change(event, seq=event.seq + 1)
+
+
+def place_below(event: Event) -> None:
+    """Pages sort by the place in the table."""
+    PersonalValue.objects.filter(event=event).delete()
+    low = Event.objects.order_by("pk")[0].pk - 1
+    change(event, id=low)
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "tamper",
+    ("tamper", "number", "fault"),
     [
-        lambda event: Event.objects.filter(pk=event.pk).update(code="identity.person.erased"),
-        lambda event: Event.objects.filter(pk=event.pk).update(leaf=bytes(event.leaf).replace(b"per_a", b"per_x")),
-        lambda event: Event.objects.filter(pk=event.pk).update(actor="per_x"),
-        lambda event: PersonalValue.objects.filter(event=event, field="email").update(value="x@example.com"),
-        lambda event: (PersonalValue.objects.filter(event=event).delete(), Event.objects.filter(pk=event.pk).delete()),
-        lambda event: Head.objects.update(seq=7),
+        (lambda event: change(event, leaf=bytes(event.leaf).replace(b"per_a", b"per_x")), 2, "the leaf is not the one"),
+        (lambda event: rehashed(event, b"not ours"), 2, "the leaf is none of ours"),
+        (lambda event: rehashed(event, b"[]"), 2, "the leaf is none of ours"),
+        (lambda event: rehashed(event, bytes(event.leaf).replace(b"technician", b"operator")), 3, "it does not follow"),
+        (relinked, 3, "it does not follow"),
+        (lambda event: change(event, prev_sha256=bytes(31) + b"1"), 2, "it does not follow"),
+        (lambda event: PersonalValue.objects.filter(event=event, field="email").update(value="x@y.z"), 2, "email"),
+        (lambda event: PersonalValue.objects.create(event=event, field="role", salt=b"", value=None), 2, "role"),
+        (drop, 2, "it is missing"),
+        (lambda event: drop(Event.objects.get(organisation=ORG, seq=3)), 3, "it is missing"),
+        (swap, 2, "it does not follow"),
+        (duplicate, 4, "it does not follow"),
+        (place_below, 2, "it stands before"),
+        (lambda event: Head.objects.update(seq=7), 4, "it is missing"),
+        (lambda event: Head.objects.update(seq=2), 3, "the head of this chain is 2"),
+        (lambda event: Head.objects.all().delete(), 3, "the head of this chain is 0"),
+        (lambda event: Head.objects.update(leaf_sha256=bytes(32)), 3, "not the one that the head"),
     ],
-    ids=["code", "leaf", "actor", "personal value", "deleted", "head"],
-)
-def test_any_alteration_is_found(tamper) -> None:
+    ids=[
+        "leaf", "another's leaf", "another's JSON", "rehashed", "relinked", "link", "personal value", "value put in",
+        "removed",
+        "truncated", "reordered", "duplicated", "moved in the table", "head ahead", "head behind", "head removed",
+        "head's hash",
+    ],
+)  # fmt: skip
+def test_any_alteration_is_found_and_the_first_event_named(tamper, number: int, fault: str) -> None:
     write()
     event = write()
     write()
     assert verify_chain(ORG) == 3
     tamper(event)
-    with pytest.raises(BrokenChain):
+    with pytest.raises(BrokenChain, match=rf"event {ORG}/{number}: .*{fault}"):
         verify_chain(ORG)
+
+
+@pytest.mark.django_db
+def test_events_are_read_in_the_order_of_the_register_though_a_clock_was_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write()
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    write()
+    assert [event.seq for event in queries.events(Auditor())] == [2, 1]
+    assert verify_chain(ORG) == 2
 
 
 @pytest.mark.django_db

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from portineria.control.audit import leaf as leaves
 from portineria.control.audit.models import Event, EventQuerySet, Head, Reader
 from portineria.control.audit.news import News
@@ -23,14 +25,25 @@ class EventView:
 
 
 def events(
-    actor: Reader, *, code: str = "", session: str = "", machine: str = "", gateway: str = "", person: str = ""
-) -> EventQuerySet:
-    """Newest first. ``code`` may be a beginning, as in ``access.``."""
-    found = Event.objects.visible_to(actor).order_by("-at", "-seq")
+    actor: Reader, *, code: str = "", session: str = "", machine: str = "", gateway: str = "", person: str = "",
+    since: datetime | None = None, before: datetime | None = None,
+) -> EventQuerySet:  # fmt: skip
+    """Newest first, by the order in which they were written: clocks are set back. ``since`` and ``before`` are ours.
+
+    ``code`` may be a beginning, as in ``access.``; ``person`` finds what was done to somebody and what they did.
+    """
+    found = Event.objects.visible_to(actor).order_by("-pk")
     if code:
         found = found.filter(code__startswith=code)
-    wanted = {"session": session, "machine": machine, "gateway": gateway, "person": person}
+    if person:
+        found = found.filter(Q(person=person) | Q(actor=person))
+    wanted = {"session": session, "machine": machine, "gateway": gateway, "at__gte": since, "at__lt": before}
     return found.filter(**{name: value for name, value in wanted.items() if value})
+
+
+def of_session(organisation: str, session: str) -> EventQuerySet:
+    """Newest first. For whoever was found to see this session, a technician too."""
+    return Event.objects.filter(organisation=organisation, session=session).order_by("-seq")
 
 
 def views(found: Iterable[Event]) -> list[EventView]:

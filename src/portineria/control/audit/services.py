@@ -2,8 +2,10 @@
 """Writing the ledger. Always inside the transaction of the change that it records."""
 
 import secrets
+from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from portineria.control.audit import leaf as leaves
@@ -13,7 +15,7 @@ from portineria.core.errors import Conflict
 from portineria.core.event import DataClass, Value, classify
 
 _SALT_BYTES = 16  # 128 bits: a pruned leaf cannot be searched for with a dictionary
-_INDEXED = ("session", "machine", "gateway", "person")
+INDEXED = ("session", "machine", "gateway", "person")
 
 
 class OutsideTransaction(Conflict):
@@ -50,7 +52,7 @@ def record(code: str, /, *, organisation: str, actor: str, about: str = "", **fi
     _keep_values(event, given, classes, salts, about or str(given.get("person") or actor))
     head.seq, head.leaf_sha256 = event.seq, event.leaf_sha256
     head.save(update_fields=["seq", "leaf_sha256"])
-    ids = {name: str(public[name]) for name in _INDEXED if name in public}
+    ids = {name: str(public[name]) for name in INDEXED if name in public}
     news = News(organisation=organisation, seq=event.seq, code=code, actor=actor, **ids)
     transaction.on_commit(lambda: tell(news))
     return event
@@ -72,7 +74,7 @@ def _stored(leaf: leaves.Leaf) -> Event:
         leaf=data,
         leaf_sha256=leaves.leaf_hash(data),
         prev_sha256=leaf.prev_sha256,
-        **{name: str(leaf.fields[name]) for name in _INDEXED if name in leaf.fields},
+        **{name: str(leaf.fields[name]) for name in INDEXED if name in leaf.fields},
     )
 
 
@@ -91,6 +93,12 @@ def _keep_values(
     )
 
 
+def chained_organisations() -> set[str]:
+    """Whose events are here, by any trace that there is of them."""
+    heads = Head.objects.values_list("organisation", flat=True)
+    return {*heads, *Event.objects.values_list("organisation", flat=True).distinct()}
+
+
 @transaction.atomic
 def erase(person: str) -> int:
     """Destroy every personal value about this person. Return how many; the chain verifies as before."""
@@ -99,32 +107,65 @@ def erase(person: str) -> int:
 
 
 def verify_chain(organisation: str) -> int:
-    """Return the number of events; raise BrokenChain naming the first one that does not fit."""
-    prev, seq = bytes(32), 0
-    events = Event.objects.filter(organisation=organisation).order_by("seq").prefetch_related("personal_values")
-    for event in events.iterator(chunk_size=1000):
+    """Return the number of events; raise BrokenChain naming the first one that does not fit.
+
+    May run while others write: what came after it began is not looked at. Finds what was changed, left out, put in
+    or moved; not a chain that was computed anew to its end together with its head, nor a personal value taken away,
+    which looks like one that was erased.
+    """
+    newest = Event.objects.filter(organisation=organisation).aggregate(newest=Max("seq"))["newest"] or 0
+    head = Head.objects.filter(organisation=organisation).first() or Head(organisation=organisation)
+    prev, seq, row = bytes(32), 0, 0
+    events = Event.objects.filter(organisation=organisation, seq__lte=head.seq).order_by("seq")
+    for event in events.prefetch_related("personal_values").iterator(chunk_size=1000):
         seq += 1
-        if fault := _fault(event, seq, prev):
+        if fault := _fault(event, seq, prev) or ("it stands before the one before" if event.pk <= row else None):
             raise BrokenChain(f"event {organisation}/{seq}: {fault}")
-        prev = bytes(event.leaf_sha256)
-    head = Head.objects.filter(organisation=organisation).first()
-    if (head.seq, bytes(head.leaf_sha256)) != (seq, prev) if head else seq:
-        raise BrokenChain(f"{organisation}: {seq} events, and the head says otherwise")
+        prev, row = bytes(event.leaf_sha256), event.pk
+    if seq < head.seq:
+        raise BrokenChain(f"event {organisation}/{seq + 1}: it is missing, the head of this chain is {head.seq}")
+    if newest > head.seq:
+        raise BrokenChain(f"event {organisation}/{newest}: the head of this chain is {head.seq}")
+    if bytes(head.leaf_sha256) != prev:
+        raise BrokenChain(f"event {organisation}/{seq}: it is not the one that the head of this chain names")
     return seq
 
 
 def _fault(event: Event, seq: int, prev: bytes) -> str | None:
     data = bytes(event.leaf)
     if event.seq != seq:
-        return f"its number is {event.seq}"
+        return f"it is missing, the next one is {event.seq}"
     if leaves.leaf_hash(data) != bytes(event.leaf_sha256):
         return "the leaf is not the one that was hashed"
-    content = leaves.decode(data)
-    said = (content["organisation"], content["seq"], content["prev"], content["code"], content["actor"])
-    if said != (event.organisation, seq, prev.hex(), event.code, event.actor) or bytes(event.prev_sha256) != prev:
+    try:
+        content = leaves.decode(data)
+        said, hashed = _said(content), dict(content["hashed"])
+    except (ValueError, KeyError, TypeError):  # somebody else's bytes, with a hash that fits them
+        return "the leaf is none of ours"
+    if content.get("prev") != prev.hex() or bytes(event.prev_sha256) != prev:
         return "it does not follow the one before"
+    shown = _columns(event)
+    if differing := sorted(name for name, value in said.items() if shown[name] != value):
+        return f"not what was hashed: {', '.join(differing)}"
+    return _personal_fault(event, hashed)
+
+
+def _said(content: dict[str, Any]) -> dict[str, Any]:
+    """What the leaf says of every column that a page shows, sorts or filters by."""
+    said = {name: content[name] for name in ("organisation", "seq", "code", "actor", "at")}
+    return said | {name: str(content["fields"].get(name, "")) for name in INDEXED}
+
+
+def _columns(event: Event) -> dict[str, Any]:
+    columns = {name: getattr(event, name) for name in ("organisation", "seq", "code", "actor", *INDEXED)}
+    return columns | {"at": leaves.written(event.at)}
+
+
+def _personal_fault(event: Event, hashed: dict[str, str]) -> str | None:
     for value in event.personal_values.all():
-        expected = content["hashed"].get(value.field)
-        if value.value is not None and leaves.personal_hash(bytes(value.salt), value.value).hex() != expected:
+        if value.field not in hashed:
+            return f"{value.field} was put beside what was hashed"
+        said = value.value
+        if said is not None and leaves.personal_hash(bytes(value.salt), said).hex() != hashed[value.field]:
             return f"{value.field} is not the value that was hashed"
     return None
