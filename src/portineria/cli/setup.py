@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--organisation", help="name of the asset owner; asked for when left out")
     parser.add_argument("--name", help="of the person who administers it")
     parser.add_argument("--email", help="with which this person signs in")
-    parser.add_argument("--language", choices=("en", "it", "ja"), default="en")
+    parser.add_argument("--language", choices=("en", "it", "ja"), default="", help="as the browser asks, if left out")
     parser.add_argument("--time-zone", default="UTC", help="e.g. Europe/Rome")
 
 

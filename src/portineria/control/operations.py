@@ -68,7 +68,7 @@ def prepare() -> None:
     settle_relays()
 
 
-def first_owner(*, organisation: str, name: str, email: str, language: str = "en", time_zone: str = "UTC") -> Owner:
+def first_owner(*, organisation: str, name: str, email: str, language: str = "", time_zone: str = "UTC") -> Owner:
     """The organisation and its first administrator. Needs ``initialise`` or ``open_state`` before."""
     from portineria.control.identity.authority import Operator
     from portineria.control.identity.first_run import create_owner, invite

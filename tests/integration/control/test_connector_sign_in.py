@@ -21,13 +21,14 @@ from django.utils import timezone
 
 from portineria.control.access.models import AccessRequest
 from portineria.control.audit.queries import events, views
-from portineria.control.identity.adapter import AccountAdapter
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.connector import base64url, revoke_token
 from portineria.control.identity.first_run import invite, set_password
 from portineria.control.identity.models import AuthorisationCode, ConnectorToken, Person, Role, UsedProof
 from portineria.control.identity.queries import has_second_factor, tokens
-from portineria.control.identity.services import create_person, reset_second_factor
+from portineria.control.identity.services import create_person, set_person_enabled
+from portineria.control.identity.way_back import reset_second_factor
+from tests.integration.control.browsing import signed_in
 from tests.integration.control.world import PASSWORD, TOTP_SECRET, ConnectorEnd, World
 
 REDIRECT = "http://127.0.0.1:50123/"
@@ -187,6 +188,19 @@ def test_a_code_that_was_tried_with_a_wrong_verifier_is_used_up(world: World) ->
     assert end.redeem(code, "right").status_code == 401
 
 
+@pytest.mark.parametrize("meanwhile", ["locked", "no second factor"])
+def test_a_code_is_worth_nothing_when_its_person_could_not_get_one_any_more(world: World, meanwhile: str) -> None:
+    end = ConnectorEnd(world.technician)
+    answer = browser(world.technician).post("/connect/authorize", asked(end.key, "right"))
+    code = parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
+    if meanwhile == "locked":
+        Person.objects.filter(pk=world.technician.pk).update(disabled_at=timezone.now())
+    else:
+        Authenticator.objects.filter(user=world.technician).delete()
+    refused = end.redeem(code, "right")
+    assert (refused.status_code, refused.json()["code"]) == (401, "token.code")
+
+
 # -- tokens -----------------------------------------------------------------------------------------------------
 
 
@@ -228,6 +242,17 @@ def test_a_token_ends_by_time_revocation_and_reset_of_the_second_factor(world: W
     assert third.call("GET", "/me").status_code == 200
     reset_second_factor(actor=world.owner, person=world.technician.public_id)
     assert third.call("GET", "/me").status_code == 401
+
+
+def test_whoever_is_locked_has_no_token_neither_meanwhile_nor_afterwards(world: World) -> None:
+    end, other = ConnectorEnd(world.technician), ConnectorEnd(world.rival)
+    Person.objects.filter(pk=world.rival.pk).update(disabled_at=timezone.now())  # whatever became of the token's row
+    assert other.call("GET", "/me").json()["code"] == "token.invalid"
+    whom = world.technician.public_id
+    set_person_enabled(actor=world.owner, person=whom, enabled=False, reason="laptop stolen")
+    assert end.call("GET", "/me").json()["code"] == "token.invalid"
+    set_person_enabled(actor=world.owner, person=whom, enabled=True, reason="another laptop")
+    assert end.call("GET", "/me").json()["code"] == "token.invalid"
 
 
 def test_a_token_cannot_approve(world: World) -> None:
@@ -278,7 +303,9 @@ def test_another_password_ends_the_connectors(world: World) -> None:
 
 def test_a_second_factor_that_is_taken_away_ends_the_connectors(world: World) -> None:
     end = ConnectorEnd(world.technician)
-    AccountAdapter().send_notification_mail("mfa/email/totp_deactivated", world.technician)
+    Authenticator.objects.create(user=world.technician, type=Authenticator.Type.WEBAUTHN, data={"name": "key"})
+    signed_in(world.technician, proved=True).post("/accounts/2fa/totp/deactivate/")
+    assert has_second_factor(world.technician)  # the other one: it is the removal that ends them
     assert end.call("GET", "/me").json()["code"] == "token.invalid"
 
 

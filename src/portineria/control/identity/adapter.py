@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where sign-in meets our rules: no open sign-up, secrets wrapped, every sign-in in the ledger."""
+"""Where sign-in meets our rules: no open sign-up, secrets wrapped, every sign-in and password in the ledger."""
 
 import base64
 from typing import Any
@@ -7,20 +7,15 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.usersessions.adapter import DefaultUserSessionsAdapter
+from allauth.usersessions.models import UserSession
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from portineria.control.identity.models import Person
 from portineria.control.identity.queries import has_second_factor
-from portineria.control.identity.services import record_failed_sign_in, record_for_person, revoke_tokens
+from portineria.control.identity.services import record_failed_sign_in, record_for_person
 from portineria.control.identity.vault import unwrap, wrap
-
-_KINDS = {
-    "mfa/email/totp_activated": ("added", "totp"),
-    "mfa/email/totp_deactivated": ("removed", "totp"),
-    "mfa/email/webauthn_added": ("added", "webauthn"),
-    "mfa/email/webauthn_removed": ("removed", "webauthn"),
-    "mfa/email/recovery_codes_generated": ("added", "recovery-codes"),
-}
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -48,13 +43,30 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         record_failed_sign_in(email=str(credentials.get("email") or ""), address=self.get_client_ip(request))
         super().authentication_failed(request, **credentials)
 
-    def send_notification_mail(self, template_prefix: str, user: Person, *given: Any, **more: Any) -> None:
-        """The one hook that every change of a second factor passes; there is no mail yet, there is the ledger."""
-        if template_prefix in _KINDS:
-            what, kind = _KINDS[template_prefix]
-            record_for_person(f"identity.second-factor.{what}", user, kind=kind)
-            if what == "removed":
-                revoke_tokens(user)  # they were issued to somebody who proved that factor
+    @transaction.atomic
+    def set_password(self, user: Person, password: str) -> None:
+        """By whoever is signed in and knows the old one, or with the link of an invitation."""
+        super().set_password(user, password)
+        known = context.request.user.is_authenticated
+        code = "identity.password.changed" if known else "identity.password.set"
+        record_for_person(code, user, address=self.get_client_ip(context.request))
+
+    @transaction.atomic
+    def logout(self, request: HttpRequest) -> None:
+        if isinstance(request.user, Person):
+            record_for_person("identity.person.signed-out", request.user, address=self.get_client_ip(request))
+        super().logout(request)
+
+
+class BrowsersAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]
+    @transaction.atomic
+    def end_sessions(self, sessions: list[UserSession]) -> None:
+        """The other browsers of whoever asks."""
+        super().end_sessions(sessions)
+        if sessions:
+            address = str(context.request.META.get("REMOTE_ADDR") or "")
+            person = sessions[0].user
+            record_for_person("identity.browsers.signed-out", person, browsers=len(sessions), address=address)
 
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]

@@ -4,7 +4,7 @@ from datetime import datetime
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router, Schema
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from portineria.control.identity import keys, queries
 from portineria.control.identity.connector import authenticate, base64url, exchange, read_proof, unbase64
@@ -12,6 +12,17 @@ from portineria.control.identity.middleware import keep_place
 from portineria.control.identity.models import ConnectorToken, Person
 
 router = Router(tags=["connector"])
+
+
+class Asked(Schema):
+    """What a program sends. PostgreSQL keeps no U+0000 in a text and knows no text that has one."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _storable(cls, value: object) -> object:
+        if isinstance(value, str) and "\x00" in value:
+            raise ValueError("U+0000 in a text")
+        return value
 
 
 class Problem(Schema):
@@ -47,7 +58,7 @@ def person_of(request: HttpRequest) -> Person:
     return token.person
 
 
-class TokenRequest(Schema):
+class TokenRequest(Asked):
     code: str = Field(max_length=128)
     verifier: str = Field(max_length=256)
     signature: str = Field(max_length=128)

@@ -27,7 +27,7 @@ class NobodyThere(NotFound):
 
 
 @transaction.atomic
-def create_owner(*, actor: Operator, organisation: str, name: str, email: str, language: str = "en",
+def create_owner(*, actor: Operator, organisation: str, name: str, email: str, language: str = "",
                  time_zone: str = "UTC") -> Person:  # fmt: skip
     """An organisation with its first administrator."""
     made = create_organisation(actor=actor, name=organisation)
@@ -55,15 +55,22 @@ def invite(*, actor: Actor, person: str) -> str:
     for owner in owners:
         require(actor, owner.pk, administers)
     if row.has_usable_password():
-        raise HasPassword(f"{row.email} has set a password already: invitations are for the first one only")
-    row.set_unusable_password()  # another random one: the earlier link was made for the one before
-    row.save(update_fields=["password"])
-    key = f"{user_pk_to_url_str(row)}-{default_token_generator.make_token(row)}"
-    uidb36, _, token = key.partition("-")
-    path = reverse("account_reset_password_from_key", kwargs={"uidb36": uidb36, "key": token})
+        raise HasPassword(f"{row.email} has a password; for who lost it: portineria person invite-again")
+    path = new_link(row)
     for organisation in organisations_of_person(row):
         record("identity.person.invited", organisation=organisation, actor=actor.public_id, person=person, link=path)
     return path
+
+
+def new_link(person: Person) -> str:
+    """The path where a locked row's person sets a password: once, within PASSWORD_RESET_TIMEOUT.
+
+    The password there was, its sessions and its tokens count no more, nor does any link that was made before.
+    """
+    person.set_unusable_password()  # another random one each time: a link is made for one password
+    person.save(update_fields=["password"])
+    uidb36, key = user_pk_to_url_str(person), default_token_generator.make_token(person)
+    return reverse("account_reset_password_from_key", kwargs={"uidb36": uidb36, "key": key})
 
 
 def invite_address(*, actor: Operator, email: str) -> str:
@@ -86,6 +93,8 @@ def set_password(*, actor: Operator, person: str, password: str) -> None:
         raise BadField("password", " ".join(error.messages)) from error
     row.set_password(password)
     row.save(update_fields=["password"])
+    for organisation in organisations_of_person(row):
+        record("identity.password.set", organisation=organisation, actor=actor.public_id, person=person)
 
 
 @transaction.atomic

@@ -14,7 +14,6 @@ from django.utils import timezone, translation
 
 from portineria.control.identity.authority import DeniedHere
 from portineria.control.identity.models import Person
-from portineria.control.identity.queries import has_second_factor
 from portineria.control.identity.services import record_denial
 from portineria.control.problem import busy, problem_of
 from portineria.core.errors import Denied, PortineriaError
@@ -35,14 +34,15 @@ _OPEN_PATHS = (
 
 
 class PersonalLanguageMiddleware:
-    """The person's own choice; before sign-in what the browser asks for."""
+    """The person's own choice; before they made one, and before sign-in, that of the browser or of its cookie."""
 
     def __init__(self, get_response: Answer) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         person = getattr(request, "user", None)
-        language = person.language if isinstance(person, Person) else translation.get_language_from_request(request)
+        chosen = person.language if isinstance(person, Person) else ""
+        language = chosen or translation.get_language_from_request(request)
         zone = person.time_zone if isinstance(person, Person) else "UTC"
         request.LANGUAGE_CODE = language
         with translation.override(language), timezone.override(zoneinfo.ZoneInfo(zone)):
@@ -61,7 +61,7 @@ class SecondFactorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         person = getattr(request, "user", None)
         if isinstance(person, Person) and not request.path.startswith(_OPEN_PATHS):
-            if not has_second_factor(person):
+            if not person.has_second_factor:
                 return redirect("mfa_index")
             keep_place(request, person)
         return self._get_response(request)

@@ -55,6 +55,9 @@ class Supplier(models.Model):
         return self.disabled_at is None
 
 
+SECOND_FACTORS = ("totp", "webauthn")  # allauth's names; its recovery codes are none
+
+
 class PersonQuerySet(models.QuerySet["Person"]):
     def visible_to(self, actor: "Person") -> "PersonQuerySet":
         """Staff see the people of their organisations; everybody sees themselves."""
@@ -84,7 +87,7 @@ class Person(AbstractBaseUser):
     public_id = _id_field(Kind.PERSON)
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=120)
-    language = models.CharField(max_length=5, choices=Language.choices, default=Language.ENGLISH)
+    language = models.CharField(max_length=5, choices=Language.choices, blank=True)  # empty: as the browser asks
     time_zone = models.CharField(max_length=64, default="UTC")
     created_at = models.DateTimeField(default=timezone.now)
     disabled_at = models.DateTimeField(null=True, blank=True)
@@ -129,7 +132,19 @@ class Person(AbstractBaseUser):
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
         self.__dict__.pop("_memberships", None)
+        self.__dict__.pop("has_second_factor", None)
         super().refresh_from_db(*args, **kwargs)
+
+    @cached_property
+    def has_second_factor(self) -> bool:
+        """One query per object here too."""
+        factors = self.authenticator_set  # type: ignore[attr-defined]  # allauth's table, without types
+        return bool(factors.filter(type__in=SECOND_FACTORS).exists())
+
+    @property
+    def roles(self) -> "dict[str, Role]":
+        """Organisation's public id → role."""
+        return {membership.organisation.public_id: Role(membership.role) for membership in self._memberships}
 
     def role_in(self, organisation_id: int) -> "Role | None":
         """None for somebody who does not belong there, and for whoever was locked out."""

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
 from portineria.control.identity.models import (
+    SECOND_FACTORS,
     ConnectorToken,
     Membership,
     Organisation,
@@ -18,8 +20,6 @@ from portineria.control.identity.models import (
 )
 from portineria.core.errors import NotFound
 from portineria.policy.decision import Standing
-
-_SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 
 def organisations(actor: Person) -> list[Organisation]:
@@ -47,6 +47,38 @@ def memberships(actor: Person) -> "list[Membership]":
     return list(found.select_related("person", "organisation", "supplier").order_by("person__name"))
 
 
+def members(actor: Person, search: str = "") -> QuerySet[Membership]:
+    """``memberships`` by name, address or firm; what fits is left to the database (SQLite folds ASCII letters only)."""
+    found = Membership.objects.filter(organisation__in=actor.staff_of)
+    for word in search.split():
+        found = found.filter(
+            Q(person__name__icontains=word) | Q(person__email__icontains=word) | Q(supplier__name__icontains=word)
+        )
+    return found.select_related("person", "organisation", "supplier").order_by("person__name", "pk")
+
+
+def member(actor: Person, organisation: str, person: str) -> Membership:
+    found = members(actor).filter(organisation__public_id=organisation, person__public_id=person).first()
+    if found is None:
+        raise NotFound(f"person {person} of {organisation}")
+    return found
+
+
+def own_suppliers(actor: Person, search: str = "") -> SupplierQuerySet:
+    """Of the organisations whose staff the actor is; ``people``: how many each has."""
+    found = Supplier.objects.filter(organisation__in=actor.staff_of)
+    for word in search.split():
+        found = found.filter(name__icontains=word)
+    return found.select_related("organisation").annotate(people=Count("memberships")).order_by("name", "pk")
+
+
+def own_supplier(actor: Person, public_id: str) -> Supplier:
+    found = own_suppliers(actor).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound(f"supplier {public_id}")
+    return found
+
+
 def tokens(actor: Person) -> list[ConnectorToken]:
     """The actor's own connectors that are signed in."""
     mine = ConnectorToken.objects.filter(person=actor, revoked_at__isnull=True)
@@ -55,8 +87,7 @@ def tokens(actor: Person) -> list[ConnectorToken]:
 
 def roles(actor: Person) -> dict[str, Role]:
     """Organisation id → role."""
-    found = Membership.objects.filter(person=actor, organisation__in=actor.member_of)
-    return {row.organisation.public_id: Role(row.role) for row in found.select_related("organisation")}
+    return actor.roles
 
 
 def organisations_of_person(person: Person) -> list[str]:
@@ -73,7 +104,7 @@ def person_of_browser(session_key: str) -> Person | None:
 
 
 def has_second_factor(person: Person) -> bool:
-    return bool(Authenticator.objects.filter(user=person, type__in=_SECOND_FACTORS).exists())
+    return bool(Authenticator.objects.filter(user=person, type__in=SECOND_FACTORS).exists())
 
 
 def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standing]:
@@ -82,7 +113,7 @@ def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standin
     person_ids = {person for person, _ in wanted}
     enabled = set(Person.objects.filter(pk__in=person_ids, disabled_at__isnull=True).values_list("pk", flat=True))
     with_factor = set(
-        Authenticator.objects.filter(user__in=person_ids, type__in=_SECOND_FACTORS).values_list("user_id", flat=True)
+        Authenticator.objects.filter(user__in=person_ids, type__in=SECOND_FACTORS).values_list("user_id", flat=True)
     )
     members = {
         (row.person_id, row.organisation_id): row.supplier is None or row.supplier.enabled
@@ -96,6 +127,20 @@ def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standin
             second_factor=pair[0] in with_factor,
         )
         for pair in wanted
+    }
+
+
+def own_standings(actor: Person, organisations: Iterable[int]) -> dict[tuple[int, int], Standing]:
+    """As ``standings``, for pages of whoever asks: what their request has loaded already is not asked again."""
+    members = set(actor.member_of)  # nobody whose supplier is locked
+    return {
+        (actor.pk, organisation): Standing(
+            person_enabled=actor.enabled,
+            member=organisation in members,
+            supplier_enabled=organisation in members,
+            second_factor=actor.has_second_factor,
+        )
+        for organisation in set(organisations)
     }
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from portineria.control.audit import services as audit
 from portineria.control.identity.authority import Actor, Operator, administers, organisation_of, require
 from portineria.control.identity.models import (
+    AuthorisationCode,
     ConnectorToken,
     Installation,
     Language,
@@ -34,9 +35,9 @@ NAME_CHARACTERS = 120
 class BadField(Invalid):
     """The message names the field; ``code`` says it too, so that a form can show it in place."""
 
-    def __init__(self, field: str, why: str) -> None:
+    def __init__(self, field: str, why: str, **values: str | int) -> None:
         super().__init__(f"{field}: {why}")
-        self.code = f"field.{field}"
+        self.code, self.values = f"field.{field}", values
 
 
 class NameTaken(Conflict):
@@ -116,7 +117,7 @@ def set_supplier_enabled(*, actor: Actor, supplier: str, enabled: bool, reason: 
 @transaction.atomic
 def create_person(
     *, actor: Actor, organisation: str, name: str, email: str, role: Role, supplier: str = "",
-    language: str = "en", time_zone: str = "UTC", consented: bool = False,
+    language: str = "", time_zone: str = "UTC", consented: bool = False,
 ) -> Person:  # fmt: skip
     """Somebody known here already is asked first (``offers``), and keeps their own name; ``consented``: was asked."""
     owner = organisation_of(actor, organisation)
@@ -175,7 +176,7 @@ def _clean_email(email: str) -> str:
 
 
 def _new_person(name: str, email: str, language: str, time_zone: str) -> Person:
-    if language not in Language.values:
+    if language not in ("", *Language.values):
         raise BadField("language", "en, it or ja")
     if time_zone not in zoneinfo.available_timezones():
         raise BadField("time_zone", "not a name of the tz database")
@@ -190,7 +191,7 @@ def _new_person(name: str, email: str, language: str, time_zone: str) -> Person:
 @transaction.atomic
 def change_self(*, actor: Person, name: str, language: str, time_zone: str) -> Person:
     person = Person.objects.select_for_update().get(pk=actor.pk)
-    if language not in Language.values:
+    if language not in ("", *Language.values):
         raise BadField("language", "en, it or ja")
     if time_zone not in zoneinfo.available_timezones():
         raise BadField("time_zone", "not a name of the tz database")
@@ -209,8 +210,11 @@ def change_self(*, actor: Person, name: str, language: str, time_zone: str) -> P
     return person
 
 
-def _person_to_change(actor: Actor, person: str) -> Person:
-    """A person whose every organisation the actor administers: nobody locks out somebody else's people."""
+def person_to_change(actor: Actor, person: str) -> Person:
+    """A person whose every organisation the actor administers: nobody locks out somebody else's people.
+
+    Raise NotFound for who belongs to none of the actor's, PersonElsewhere for who belongs to one that is not theirs.
+    """
     row = Person.objects.select_for_update().filter(public_id=person).first()
     organisations = list(row.memberships.values_list("organisation", flat=True)) if row else []
     mine = isinstance(actor, Operator) or bool(set(organisations) & set(actor.staff_of))
@@ -226,7 +230,7 @@ def _person_to_change(actor: Actor, person: str) -> Person:
 @transaction.atomic
 def set_person_enabled(*, actor: Actor, person: str, enabled: bool, reason: str) -> Person:
     """Disabling is a matter of security: sign-ins and tokens end, sessions are cut."""
-    row = _person_to_change(actor, person)
+    row = person_to_change(actor, person)
     if row.enabled == enabled or row.erased_at is not None:
         raise Conflict(f"person {person} is {'enabled' if row.enabled else 'disabled'}")
     if not enabled:
@@ -266,7 +270,8 @@ def end_sign_ins(person: Person) -> None:
 
 
 def revoke_tokens(person: Person) -> None:
-    """Every connector of this person has to sign in again."""
+    """Every connector of this person has to sign in again; one that is just signing in as well."""
+    AuthorisationCode.objects.filter(person=person).delete()
     ConnectorToken.objects.filter(person=person, revoked_at__isnull=True).update(revoked_at=timezone.now())
 
 
@@ -291,26 +296,9 @@ def end_membership(*, actor: Actor, person: str, organisation: str, reason: str)
 
 
 @transaction.atomic
-def reset_second_factor(*, actor: Actor, person: str, reason: str = "") -> None:
-    """For who lost the telephone: the next sign-in begins with a new second factor. Sessions are cut meanwhile."""
-    row = _person_to_change(actor, person)
-    Authenticator.objects.filter(user=row).delete()
-    end_sign_ins(row)
-    for organisation in organisations_of_person(row):
-        audit.record(
-            "identity.second-factor.removed",
-            organisation=organisation,
-            actor=actor.public_id,
-            person=row.public_id,
-            kind="all",
-            reason=reason,
-        )
-
-
-@transaction.atomic
 def erase_person(*, actor: Actor, person: str) -> int:
     """Lawful erasure of somebody who was disabled: name, address, personal values of the ledger. Return how many."""
-    row = _person_to_change(actor, person)
+    row = person_to_change(actor, person)
     if row.enabled or row.erased_at is not None:
         raise Conflict("disable first; and erasing is done once")
     Authenticator.objects.filter(user=row).delete()
