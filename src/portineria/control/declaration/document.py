@@ -111,11 +111,8 @@ class DeclaredOrganisation(Entry, frozen=True):
     CLEANED: ClassVar = {"name": _name("name")}
 
 
-class DeclaredPlant(Entry, frozen=True):
-    name: str
-    time_zone: str
+class EntryWithLines(Entry, frozen=True, kw_only=True):
     lines: tuple[str, ...] = ()
-    CLEANED: ClassVar = {"name": _name("name"), "time_zone": _time_zone}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -123,6 +120,22 @@ class DeclaredPlant(Entry, frozen=True):
             msgspec.structs.force_setattr(self, "lines", tuple(clean_name(line, "lines") for line in self.lines))
         except BadField as error:
             raise ValueError(str(error)) from error
+
+
+class DeclaredZone(EntryWithLines, frozen=True):
+    name: str
+    CLEANED: ClassVar = {"name": _name("name")}
+
+
+class DeclaredPlant(EntryWithLines, frozen=True):
+    name: str
+    time_zone: str
+    zones: tuple[DeclaredZone, ...] = ()
+    CLEANED: ClassVar = {"name": _name("name"), "time_zone": _time_zone}
+
+    def zone_of(self, line: str) -> str | None:
+        """None where the file says nothing about it."""
+        return next((zone.name for zone in self.zones if line in zone.lines), None)
 
 
 class DeclaredService(Entry, frozen=True):
@@ -173,7 +186,7 @@ class DeclaredPerson(Entry, frozen=True):
     email: str
     role: str
     supplier: str | None = None
-    language: str = "en"
+    language: str | None = None  # as their browser asks, until they choose
     time_zone: str = "UTC"
     CLEANED: ClassVar = {
         "name": _name("name"),
@@ -209,9 +222,9 @@ def read_declaration(path: Path) -> Declaration:
         with path.open("rb") as file:
             data = file.read(FILE_BYTES + 1)
     except OSError as error:
-        raise Faulty([f"{path}: {error.strerror}"]) from error
+        raise Faulty([str(error.strerror)]) from error
     if len(data) > FILE_BYTES:
-        raise Faulty([f"{path}: longer than {FILE_BYTES >> 20} MiB"])
+        raise Faulty([f"longer than {FILE_BYTES >> 20} MiB"])
     return parse_declaration(data)
 
 
@@ -247,6 +260,8 @@ def _contradictions(declaration: Declaration) -> list[str]:
     faults = _twice("plant", [plant.name for plant in declaration.plant])
     for i, plant in enumerate(declaration.plant):
         faults += _twice(f"plant[{i}].lines", plant.lines, "")
+        faults += _twice(f"plant[{i}].zones", [zone.name for zone in plant.zones])
+        faults += _in_two_zones(f"plant[{i}]", plant)
     faults += _twice("supplier", [supplier.name for supplier in declaration.supplier])
     faults += _twice("person", [person.email for person in declaration.person], ".email")
     for i, person in enumerate(declaration.person):
@@ -258,6 +273,16 @@ def _contradictions(declaration: Declaration) -> list[str]:
     for i, rule in enumerate(declaration.rule):
         if (rule.supplier is None) == (rule.person is None):
             faults.append(f"rule[{i}]: either a supplier or a person")
+    return faults
+
+
+def _in_two_zones(place: str, plant: DeclaredPlant) -> list[str]:
+    faults, taken = [], set()
+    for i, zone in enumerate(plant.zones):
+        for j, line in enumerate(zone.lines):
+            if line in taken:
+                faults.append(f"{place}.zones[{i}].lines[{j}]: {line} stands in a zone already")
+            taken.add(line)
     return faults
 
 

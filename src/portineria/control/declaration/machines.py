@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plants, lines, machines, devices, services. Done as the administrator who is named."""
+"""Plants, zones, lines, machines, devices, services. Done as the administrator who is named."""
 
 import ipaddress
 from functools import partial
@@ -28,14 +28,37 @@ def plan_plants(declaration: Declaration, present: Present, plan: Plan) -> None:
         elif row.time_zone != plant.time_zone:
             text = f"plant {plant.name}: time zone {row.time_zone} → {plant.time_zone}"
             plan.change(f"{place}.time_zone", text, partial(_change_plant, plant=plant))
-        there = present.lines.get(plant.name, set())
-        for j, line in enumerate(plant.lines):
-            if line not in there:
-                act = partial(_make_line, plant=plant.name, line=line)
-                plan.add(f"{place}.lines[{j}]", f"line {line} of plant {plant.name}", act)
-        plan.untouched += [f"line {line} of plant {plant.name}" for line in sorted(there - set(plant.lines))]
+        _plan_zones(place, plant, present.zones.get(plant.name, set()), plan)
+        _plan_lines(place, plant, present.lines.get(plant.name, {}), plan)
     declared = {plant.name for plant in declaration.plant}
     plan.untouched += [f"plant {name}" for name in present.plants if name not in declared]
+
+
+def _plan_zones(place: str, plant: DeclaredPlant, there: set[str], plan: Plan) -> None:
+    for i, zone in enumerate(plant.zones):
+        if zone.name not in there:
+            act = partial(_make_zone, plant=plant.name, zone=zone.name)
+            plan.add(f"{place}.zones[{i}]", f"zone {zone.name} of plant {plant.name}", act)
+    declared = {zone.name for zone in plant.zones}
+    plan.untouched += [f"zone {zone} of plant {plant.name}" for zone in sorted(there - declared)]
+
+
+def _plan_lines(place: str, plant: DeclaredPlant, there: dict[str, str], plan: Plan) -> None:
+    """``there``: name of the line, of its zone."""
+    for j, line in enumerate(plant.lines):
+        if line not in there:
+            inside = plant.zone_of(line) or ""
+            text = f"line {line} of plant {plant.name}" + (f", in zone {inside}" if inside else "")
+            plan.add(f"{place}.lines[{j}]", text, partial(_make_line, plant=plant.name, line=line, zone=inside))
+    for i, zone in enumerate(plant.zones):
+        for j, line in enumerate(zone.lines):
+            where = f"{place}.zones[{i}].lines[{j}]"
+            if line not in (*there, *plant.lines):
+                plan.faults.append(f"{where}: plant {plant.name} has no line {line}")
+            elif there.get(line, zone.name) != zone.name:
+                text = f"line {line} of plant {plant.name}: zone {there[line] or 'none'} → {zone.name}"
+                plan.change(where, text, partial(_change_line, plant=plant.name, line=line, zone=zone.name))
+    plan.untouched += [f"line {line} of plant {plant.name}" for line in sorted(there.keys() - set(plant.lines))]
 
 
 def plan_machines(declaration: Declaration, present: Present, plan: Plan, *, before_gateways: bool) -> set[MachineName]:
@@ -63,7 +86,7 @@ def _unknown(place: str, machine: DeclaredMachine, declaration: Declaration, pre
     if plant is None and machine.plant not in present.plants:
         return [f"{place}.plant: there is no plant {machine.plant}"]
     faults = []
-    lines = present.lines.get(machine.plant, set()) | set(plant.lines if plant else ())
+    lines = {*present.lines.get(machine.plant, {}), *(plant.lines if plant else ())}
     if machine.line and machine.line not in lines:
         faults.append(f"{place}.line: plant {machine.plant} has no line {machine.line}")
     if machine.answering is not None:
@@ -196,8 +219,16 @@ def _change_plant(work: Work, *, plant: DeclaredPlant) -> None:
     services.change_plant(actor=work.actor, plant=work.ids["plant", plant.name], time_zone=plant.time_zone)
 
 
-def _make_line(work: Work, *, plant: str, line: str) -> None:
-    services.create_line(actor=work.actor, plant=work.ids["plant", plant], name=line)
+def _make_zone(work: Work, *, plant: str, zone: str) -> None:
+    services.create_zone(actor=work.actor, plant=work.ids["plant", plant], name=zone)
+
+
+def _make_line(work: Work, *, plant: str, line: str, zone: str) -> None:
+    services.create_line(actor=work.actor, plant=work.ids["plant", plant], name=line, zone=zone)
+
+
+def _change_line(work: Work, *, plant: str, line: str, zone: str) -> None:
+    services.change_line(actor=work.actor, plant=work.ids["plant", plant], name=line, zone=zone)
 
 
 def _make_machine(work: Work, *, machine: DeclaredMachine, gateway: str) -> None:

@@ -65,7 +65,8 @@ def _plan_member(place: str, person: DeclaredPerson, present: Present, plan: Pla
             return
         text = f"person {person.email}: {_what(member.role, firm)} → {_what(person.role, person.supplier)}"
         plan.change(place, text, partial(_change_member, person=person))
-    if (row.name, row.language, row.time_zone) != (person.name, person.language, person.time_zone):
+    language = person.language or row.language
+    if (row.name, row.language, row.time_zone) != (person.name, language, person.time_zone):
         plan.kept.append(f"person {person.email} keeps the name, language and time zone of their own account")
     if not row.enabled:
         plan.kept.append(f"person {person.email} stays disabled")
@@ -90,7 +91,7 @@ def _take_in(work: Work, *, person: DeclaredPerson, invited: bool, consented: bo
         email=person.email,
         role=Role(person.role),
         supplier=work.ids["supplier", person.supplier] if person.supplier else "",
-        language=person.language,
+        language=person.language or "",
         time_zone=person.time_zone,
         consented=consented,
     )

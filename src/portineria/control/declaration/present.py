@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from portineria.control.access import queries as access
 from portineria.control.access.models import Rule
 from portineria.control.estate import queries as estate
-from portineria.control.estate.models import Gateway, GatewayState, Machine, Plant
+from portineria.control.estate.models import Gateway, GatewayState, Line, Machine, Plant
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Membership, Organisation, Person, Role, Supplier
 from portineria.core.errors import Invalid
@@ -27,7 +27,8 @@ class Present:
     organisation: Organisation
     actor: Person
     plants: dict[str, Plant]
-    lines: dict[str, set[str]]  # by name of the plant
+    zones: dict[str, set[str]]  # by name of the plant
+    lines: dict[str, dict[str, str]]  # likewise: name of the line, of its zone or empty
     gateways: list[Gateway]
     machines: dict[MachineName, Machine]
     suppliers: dict[str, Supplier]
@@ -48,7 +49,7 @@ def look_up(organisation: str, administrator: str = "") -> Present:
     """As its administrator sees it; raise NoOrganisation, NobodyToActAs."""
     owner = _organisation(organisation)
     actor = _administrator(owner, administrator)
-    plants = list(estate.plants(actor).filter(organisation=owner).prefetch_related("lines"))
+    plants = list(estate.plants(actor).filter(organisation=owner).prefetch_related("lines__zone", "zones"))
     machines = estate.machines(actor).filter(plant__organisation=owner).prefetch_related("devices__services")
     gateways = estate.gateways(actor).filter(plant__organisation=owner)
     members = [row for row in identity.memberships(actor) if row.organisation_id == owner.pk]
@@ -56,13 +57,18 @@ def look_up(organisation: str, administrator: str = "") -> Present:
         organisation=owner,
         actor=actor,
         plants={plant.name: plant for plant in plants},
-        lines={plant.name: {line.name for line in plant.lines.all()} for plant in plants},
+        zones={plant.name: {zone.name for zone in plant.zones.all()} for plant in plants},
+        lines={plant.name: {line.name: _zone_name(line) for line in plant.lines.all()} for plant in plants},
         gateways=list(gateways.exclude(state__in=[GatewayState.REFUSED, GatewayState.REVOKED])),
         machines={(machine.plant.name, machine.name): machine for machine in machines},
         suppliers={row.name: row for row in identity.suppliers(actor).filter(organisation=owner)},
         members={row.person.email: row for row in members},
         rules=list(access.rules(actor).filter(organisation=owner).order_by("created_at", "pk")),
     )
+
+
+def _zone_name(line: Line) -> str:
+    return line.zone.name if line.zone else ""
 
 
 def _organisation(name: str) -> Organisation:

@@ -6,14 +6,14 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from portineria.control.estate import enrolment, introduction
-from portineria.control.identity.api import ERRORS
+from portineria.control.identity.api import ERRORS, Asked
 from portineria.control.identity.connector import base64url, unbase64
 
 router = Router(tags=["gateway"])
 _REQUEST_CHARACTERS = 2048  # three public keys and two short texts are under 400 bytes
 
 
-class EnrolRequest(Schema):
+class EnrolRequest(Asked):
     lookup: str = Field(max_length=8)
     request: str = Field(max_length=_REQUEST_CHARACTERS)
     proof: str = Field(max_length=64)
@@ -36,7 +36,7 @@ def enrol(request: HttpRequest, asked: EnrolRequest) -> Enrolled:
     return Enrolled(gateway=done.gateway, trust=base64url(done.trust), proof=base64url(done.proof))
 
 
-class IntroductionRequest(Schema):
+class IntroductionRequest(Asked):
     plant: str = Field(max_length=24)
     request: str = Field(max_length=_REQUEST_CHARACTERS)
     root: str = Field(max_length=64)
@@ -62,10 +62,10 @@ def introduce(request: HttpRequest, asked: IntroductionRequest) -> Introduced:
     return Introduced(gateway=done.gateway, trust=base64url(done.trust), introduction=base64url(done.introduction))
 
 
-class CertificateRequest(Schema):
+class CertificateRequest(Asked):
     gateway: str = Field(max_length=24)
     request: str = Field(max_length=_REQUEST_CHARACTERS)
-    at_ms: int
+    at_ms: int = Field(ge=0, lt=1 << 63)
     signature: str = Field(max_length=128)
 
 

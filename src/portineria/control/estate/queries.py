@@ -6,6 +6,7 @@ from collections.abc import Collection
 from django.db.models import Count, Q, QuerySet
 
 from portineria.control.estate.models import (
+    Device,
     Gateway,
     GatewayQuerySet,
     GatewayState,
@@ -13,6 +14,7 @@ from portineria.control.estate.models import (
     MachineQuerySet,
     Plant,
     PlantQuerySet,
+    Relay,
     Service,
 )
 from portineria.control.identity.models import Person
@@ -41,7 +43,7 @@ def waiting_gateways(actor: Person) -> GatewayQuerySet:
 
 
 def gateway(actor: Person, public_id: str) -> Gateway:
-    found = gateways(actor).prefetch_related("links__relay", "machines").filter(public_id=public_id).first()
+    found = gateways(actor).prefetch_related("links__relay").filter(public_id=public_id).first()
     if found is None:
         raise NotFound(f"gateway {public_id}")
     return found
@@ -72,6 +74,15 @@ def machines_without_services(actor: Person) -> MachineQuerySet:
 def services(actor: Person) -> "QuerySet[Service]":
     """Of all machines the actor's own organisations have: to name what an event is about."""
     return Service.objects.filter(device__machine__in=Machine.objects.visible_to(actor)).select_related("device")
+
+
+def devices(actor: Person) -> "QuerySet[Device]":
+    return Device.objects.filter(machine__in=Machine.objects.visible_to(actor))
+
+
+def relays(actor: Person) -> "QuerySet[Relay]":
+    """They belong to the installation; whoever has a gateway on them may know their addresses."""
+    return Relay.objects.all() if actor.staff_of else Relay.objects.none()
 
 
 def reachable_now(machines: Collection[int]) -> dict[int, frozenset[tuple[str, str, int]]]:
