@@ -5,9 +5,13 @@ The message is for operators: precise, without secrets. What a person reads is l
 that person's language.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class PortineriaError(Exception):
     code = "portineria.error"
+    values: Mapping[str, str | int] = MappingProxyType({})  # what that text names; only what its reader may know
 
 
 class Denied(PortineriaError):

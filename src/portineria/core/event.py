@@ -56,9 +56,16 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.person.enabled": _fields("person", "reason"),
     "identity.person.erased": _fields("person values"),
     "identity.person.invited": _fields("person", secret="link"),
+    "identity.person.invited-again": _fields("person", "reason", secret="link"),
     "identity.person.signed-in": _fields("person method", "address"),
     "identity.person.sign-in-failed": _fields("", "email address"),
+    "identity.person.signed-out": _fields("person", "address"),
+    "identity.browsers.signed-out": _fields("person browsers", "address"),
+    "identity.password.changed": _fields("person", "address"),
+    "identity.password.set": _fields("person", "address"),
+    "identity.second-factor.failed": _fields("person kind", "address"),
     "identity.second-factor.added": _fields("person kind"),
+    "identity.second-factor.renamed": _fields("person kind"),
     "identity.second-factor.removed": _fields("person kind", "reason"),
     "identity.membership.added": _fields("person role supplier"),
     "identity.membership.offered": _fields("person role supplier"),
@@ -71,7 +78,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "estate.plant.created": _fields("plant name time_zone"),
     "estate.plant.changed": _fields("plant time_zone previous_time_zone"),
     "estate.zone.created": _fields("plant name"),
-    "estate.line.created": _fields("plant name"),
+    "estate.line.created": _fields("plant name zone"),
+    "estate.line.changed": _fields("plant name zone previous_zone"),
     "estate.enrolment.offered": _fields("plant lookup expires_at", secret="code"),
     "estate.enrolment.failed": _fields("plant lookup failures dead", "address"),
     "estate.gateway.enrolled": _fields("gateway plant name fingerprint version lookup", "address"),
@@ -101,6 +109,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.request.refused": _fields("request machine person", "reason"),
     "access.request.cancelled": _fields("request machine person"),
     "access.request.expired": _fields("request machine person"),
+    "access.request.lapsed": _fields("request machine person why"),
     "access.grant.given": _fields("grant request machine person starts_at ends_at"),
     "access.grant.extended": _fields("grant machine person ends_at previous_ends_at"),
     "access.grant.revoked": _fields("grant machine person ending", "reason"),
@@ -129,7 +138,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "spool.full": _reported("dropped limit_bytes"),
     "lease.lost": _reported("on_silence since_ms"),
 }
-REPORTED_BY_GATEWAYS = frozenset(code for code, fields in CATALOGUE.items() if "report_sha256" in fields)
+REPORTED_BY_GATEWAYS = frozenset(code for code, fields in CATALOGUE.items() if "gateway_at_ms" in fields)
 
 
 def fields_of(code: str) -> Fields:

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
 
-from portineria.control.access import queries
+from portineria.control.access import closing, queries
 from portineria.control.access import services as access
 from portineria.control.access.models import AccessRequest, Approval, Grant
 from portineria.control.audit.queries import events
@@ -159,8 +159,8 @@ def test_a_window_in_the_future_is_not_open_yet(world: World) -> None:
 
 def test_undecided_requests_expire(world: World) -> None:
     request = world.request()
-    assert access.expire_requests(timezone.now() + timedelta(days=6)) == 0
-    assert access.expire_requests(timezone.now() + timedelta(days=8)) == 1
+    assert closing.expire_requests(timezone.now() + timedelta(days=6)) == 0
+    assert closing.expire_requests(timezone.now() + timedelta(days=8)) == 1
     assert AccessRequest.objects.get(public_id=request).state == "expired"
 
 
@@ -172,6 +172,23 @@ def test_the_owner_extends_and_whoever_works_does_not(world: World) -> None:
     assert access.extend(actor=world.owner, grant=grant, minutes=30).ends_at == before + timedelta(minutes=30)
     with pytest.raises(BadField):
         access.extend(actor=world.owner, grant=grant, minutes=481)
+
+
+def test_only_who_may_approve_extends_and_nobody_their_own(world: World) -> None:
+    grant = world.grant()
+    with pytest.raises(Denied):
+        access.extend(actor=world.operator, grant=grant, minutes=30)
+    access.create_rule(
+        actor=world.owner,
+        organisation=world.organisation,
+        machines=[world.machine.public_id],
+        person=world.approver.public_id,
+    )
+    asked = access.make_request(actor=world.approver, machine="Press 3", reason="look", minutes=10)
+    own = access.approve(actor=world.owner, request=asked.public_id)
+    with pytest.raises(access.OwnRequest):
+        access.extend(actor=world.approver, grant=own.public_id, minutes=10)
+    assert Grant.objects.get(pk=own.pk).ends_at == own.ends_at
 
 
 def test_a_revoked_grant_stays_revoked(world: World) -> None:
@@ -205,7 +222,7 @@ def test_nothing_is_approved_for_somebody_who_is_locked_or_gone(world: World, ho
         identity.set_supplier_enabled(actor=world.owner, supplier=world.supplier, enabled=False, reason=why)
     else:
         identity.end_membership(actor=world.owner, person=who, organisation=world.organisation, reason=why)
-    with pytest.raises(access.PersonLocked):
+    with pytest.raises(closing.PersonLocked):
         access.approve(actor=fresh(world.owner), request=request)
     assert not Grant.objects.exists()
     assert AccessRequest.objects.get(public_id=request).state == "pending"

@@ -75,10 +75,10 @@ def test_answered_questions_are_remembered_for_an_hour(linked: World) -> None:
 
 
 def test_a_technician_has_a_limited_number_of_requests_waiting_and_learns_what_to_do(linked: World) -> None:
-    for _ in range(access.WAITING_REQUESTS):
-        linked.request(5)
+    for days in range(access.WAITING_REQUESTS):
+        linked.request(5, in_days=days)
     with pytest.raises(access.TooManyRequests):
-        linked.request(5)
+        linked.request(5, in_days=access.WAITING_REQUESTS)
     first = AccessRequest.objects.filter(person=linked.technician).earliest("pk")
     access.cancel(actor=linked.technician, request=first.public_id)
     linked.request(5)

@@ -10,10 +10,11 @@ from portineria.control.access.models import AccessRequest
 from portineria.control.access.queries import MachineSight
 from portineria.control.estate.models import Service
 from portineria.control.estate.queries import services_of
-from portineria.control.identity.api import ERRORS, connector, person_of
+from portineria.control.identity.api import ERRORS, Asked, connector, person_of
 from portineria.policy.sight import Sight
 
 router = Router(tags=["access"], auth=connector)
+_MOST_32 = (1 << 31) - 1
 
 
 class ServiceView(Schema):
@@ -77,10 +78,10 @@ def machine(request: HttpRequest, machine: str) -> MachineView:
     return _view(queries.visible_machine(person_of(request), machine))
 
 
-class AskRequest(Schema):
+class AskRequest(Asked):
     machine: str = Field(max_length=200)
     reason: str = Field(max_length=1000)
-    minutes: int
+    minutes: int = Field(ge=-_MOST_32, le=_MOST_32)  # how many are allowed the rule says, in words
     starts_at: AwareDatetime | None = None
 
 
@@ -96,6 +97,7 @@ class RequestView(Schema):
     made_at: datetime
     decided_by: str | None
     decision_reason: str | None
+    lapsed_why: str
     grant: str | None
     ends_at: datetime | None
 
@@ -115,6 +117,7 @@ def _request_view(row: AccessRequest) -> RequestView:
         made_at=row.made_at,
         decided_by=approval.decided_by.name if approval else None,
         decision_reason=approval.reason if approval else None,
+        lapsed_why=row.lapsed_why,
         grant=grant.public_id if grant else None,
         ends_at=grant.ends_at if grant else None,
     )

@@ -2,22 +2,30 @@
 """Rows into facts for policy, many at a time: the number of queries does not grow with the number of sessions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from portineria.control.access.models import Grant, Rule
+from portineria.control.access.models import AccessRequest, Grant, Rule
 from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
 from portineria.control.identity.models import Membership, Person
 from portineria.control.identity.queries import standings
-from portineria.policy.decision import Attempt, Decision, GrantFacts, decide
+from portineria.policy.decision import Attempt, Decision, GrantFacts, Standing, decide
 
 _RECENT = timedelta(days=1)
 
 
-def decisions(people_and_machines: Iterable[tuple[int, Machine]], at: datetime) -> dict[tuple[int, int], Decision]:
-    """(person, machine) → may they reach it now? Machines come with ``plant`` and ``gateway`` loaded."""
+Standings = Mapping[tuple[int, int], Standing]
+
+
+def decisions(
+    people_and_machines: Iterable[tuple[int, Machine]], at: datetime, standing_of: Standings | None = None
+) -> dict[tuple[int, int], Decision]:
+    """(person, machine) → may they reach it now? Machines come with ``plant`` and ``gateway`` loaded.
+
+    ``standing_of``: what is known already about everybody concerned, by organisation.
+    """
     wanted = {(person, machine.pk): machine for person, machine in people_and_machines}
     rows = Grant.objects.filter(
         # Of what ended long ago nobody needs to hear the reasons.
@@ -28,12 +36,42 @@ def decisions(people_and_machines: Iterable[tuple[int, Machine]], at: datetime) 
     grants: dict[tuple[int, int], list[GrantFacts]] = defaultdict(list)
     for row, facts in _facts(list(rows.select_related("rule", "machine"))):
         grants[row.person_id, row.machine_id].append(facts)
-    attempts = _attempts(wanted, at)
+    attempts = _attempts(wanted, at, standing_of)
     return {key: decide(attempt, grants[key]) for key, attempt in attempts.items()}
 
 
 def decision(person: Person, machine: Machine, at: datetime) -> Decision:
     return decisions([(person.pk, machine)], at)[person.pk, machine.pk]
+
+
+def decisions_by_grant(grants: Iterable[Grant], at: datetime) -> dict[int, Decision]:
+    """Grant → what it opens by itself. They come with ``rule``, ``machine__plant`` and ``machine__gateway`` loaded."""
+    rows = list(grants)
+    attempts = _attempts({(grant.person_id, grant.machine_id): grant.machine for grant in rows}, at)
+    return {grant.pk: decide(attempts[grant.person_id, grant.machine_id], [facts]) for grant, facts in _facts(rows)}
+
+
+def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Decision]:
+    """Request → what a yes would open once its time has come. They come as the grants above do."""
+    rows = list(requests)
+    attempts = _attempts({(row.person_id, row.machine_id): row.machine for row in rows}, at)
+    holding = _holding(rows)
+    return {
+        row.pk: decide(
+            attempts[row.person_id, row.machine_id],
+            [
+                GrantFacts(
+                    id=row.public_id,
+                    machine=row.machine.public_id,
+                    starts=at,
+                    ends=at + timedelta(minutes=row.minutes),
+                    revoked=None,
+                    rule_holds=row.pk in holding and row.minutes <= row.rule.max_minutes,
+                )
+            ],
+        )
+        for row in rows
+    }
 
 
 class Use(Protocol):
@@ -65,8 +103,11 @@ def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt]) -> Attempt:
     return replace(attempt, gateway_admitted=use.gateway.state == GatewayState.ADMITTED)
 
 
-def _attempts(wanted: Mapping[tuple[int, int], Machine], at: datetime) -> dict[tuple[int, int], Attempt]:
-    standing_of = standings((person, machine.plant.organisation_id) for (person, _), machine in wanted.items())
+def _attempts(
+    wanted: Mapping[tuple[int, int], Machine], at: datetime, standing_of: Standings | None = None
+) -> dict[tuple[int, int], Attempt]:
+    if standing_of is None:
+        standing_of = standings((person, machine.plant.organisation_id) for (person, _), machine in wanted.items())
     serving = set(
         Service.objects.filter(device__machine__in={machine for _, machine in wanted}).values_list(
             "device__machine", flat=True
@@ -102,13 +143,13 @@ def _facts(grants: list[Grant]) -> list[tuple[Grant, GrantFacts]]:
     ]
 
 
-def _holding(grants: list[Grant]) -> set[int]:
-    """Grants whose rule is still there, still names the machine, and still names the person or their supplier."""
+def _holding(grants: Sequence[Grant | AccessRequest]) -> set[int]:
+    """Those whose rule is still there, still names the machine, and still names the person or their supplier."""
     through = Rule.machines.through
     named = set(
-        through._default_manager.filter(rule__in={grant.rule_id for grant in grants}).values_list(
-            "rule_id", "machine_id"
-        )
+        through._default_manager.filter(
+            rule__in={grant.rule_id for grant in grants}, machine__in={grant.machine_id for grant in grants}
+        ).values_list("rule_id", "machine_id")
     )
     firms = set(
         Membership.objects.filter(person__in={grant.person_id for grant in grants}, supplier__isnull=False).values_list(

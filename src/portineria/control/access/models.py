@@ -81,7 +81,8 @@ class RequestState(models.TextChoices):
     APPROVED = "approved"
     REFUSED = "refused"
     CANCELLED = "cancelled"
-    EXPIRED = "expired"
+    EXPIRED = "expired"  # nobody decided in time
+    LAPSED = "lapsed"  # a yes would not have opened anything any more
 
 
 class AccessRequest(models.Model):
@@ -99,6 +100,7 @@ class AccessRequest(models.Model):
     minutes = models.PositiveIntegerField()
     made_at = models.DateTimeField(default=timezone.now)
     state = models.CharField(max_length=12, choices=RequestState.choices, default=RequestState.PENDING)
+    lapsed_why = models.CharField(max_length=120, blank=True, default="")  # policy's reasons, as words apart
 
     objects = RequestQuerySet.as_manager()
 
@@ -107,6 +109,10 @@ class AccessRequest(models.Model):
             models.CheckConstraint(name="access_request_minutes", condition=Q(minutes__gte=1, minutes__lte=10080)),
             models.CheckConstraint(
                 name="access_request_state", condition=Q(state__in=[state.value for state in RequestState])
+            ),
+            models.CheckConstraint(
+                name="access_request_lapsed_has_why",
+                condition=Q(state="lapsed") & ~Q(lapsed_why="") | ~Q(state="lapsed") & Q(lapsed_why=""),
             ),
         ]
         indexes = [models.Index(name="access_request_pending", fields=["organisation", "state"])]

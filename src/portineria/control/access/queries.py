@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one may see of machines, requests and grants. Three levels of sight; absent is the same as not existing."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from portineria.control.access.facts import decisions
@@ -17,9 +19,9 @@ from portineria.control.access.models import (
     Rule,
     RuleQuerySet,
 )
-from portineria.control.estate.models import Machine, MachineQuerySet
+from portineria.control.estate.models import GatewayState, Machine, MachineQuerySet
 from portineria.control.identity.models import Person
-from portineria.control.identity.queries import standings
+from portineria.control.identity.queries import own_standings
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.decision import Decision
 from portineria.policy.sight import Sight, sight_of
@@ -48,23 +50,29 @@ class MachineSight:
         return self.decision.ends if self.decision.permitted else None
 
 
-def _candidates(actor: Person) -> MachineQuerySet:
-    """Machines that may concern this person at all: by role, by rule, by grant."""
+_BY_PLACE = ("plant__name", "line__name", "name", "pk")
+
+
+def _in_sight(actor: Person) -> MachineQuerySet:
+    """Machines that are not absent for this person: by role, or by a rule. A grant shows nothing beyond that: it is
+    worth something only while its rule still names the machine and the person (policy.decision).
+    """
     by_rule = Rule.objects.admitting(actor).values("machines")
-    by_grant = Grant.objects.filter(person=actor, organisation__in=actor.member_of).values("machine")
     owned = Machine.objects.visible_to(actor).values("pk")
-    return Machine.objects.filter(Q(pk__in=by_rule) | Q(pk__in=by_grant) | Q(pk__in=owned)).select_related(
+    return Machine.objects.filter(Q(pk__in=by_rule) | Q(pk__in=owned)).select_related(
         "plant__organisation", "line__zone", "gateway", "answering"
     )
 
 
-def _sights(actor: Person, machines: list[Machine], at: datetime) -> list[MachineSight]:
+def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -> list[MachineSight]:
+    """Of some of ``machines_in_sight``; the number of queries does not grow with theirs."""
+    at = at or timezone.now()
     rules: dict[int, list[Rule]] = {}
-    for rule in Rule.objects.admitting(actor).filter(machines__in=machines).prefetch_related("machines").distinct():
-        for machine in rule.machines.all():
-            rules.setdefault(machine.pk, []).append(rule)
-    judged = decisions([(actor.pk, machine) for machine in machines], at)
-    standing_of = standings((actor.pk, machine.plant.organisation_id) for machine in machines)
+    naming: QuerySet[Any] = Rule.machines.through._default_manager.filter(machine__in=machines)
+    for named in naming.filter(rule__in=Rule.objects.admitting(actor)).select_related("rule"):
+        rules.setdefault(named.machine_id, []).append(named.rule)
+    standing_of = own_standings(actor, (machine.plant.organisation_id for machine in machines))
+    judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of)
     owned = set(actor.staff_of)
     found = []
     for machine in machines:
@@ -84,16 +92,49 @@ def _sights(actor: Person, machines: list[Machine], at: datetime) -> list[Machin
     return [seen for seen in found if seen.sight is not Sight.ABSENT]
 
 
+def _opening(actor: Person, at: datetime) -> QuerySet[Grant, Any]:
+    """Machines to which a grant of the actor is open now: what policy would say, for the database to look through."""
+    found = Grant.objects.filter(
+        person=actor,
+        rule__in=Rule.objects.admitting(actor),
+        rule__machines=F("machine"),
+        machine__gateway__state=GatewayState.ADMITTED,
+        machine__devices__services__isnull=False,
+    )
+    return found.live(at).values("machine")
+
+
+def machines_in_sight(actor: Person, search: str = "") -> MachineQuerySet:
+    """Everything this person sees, ordered by plant, line and name. Every word of a search has to be somewhere in what
+    they are told: of a machine that may only be asked for that is its name and its owner. (SQLite folds ASCII only.)
+    """
+    found = _in_sight(actor).order_by(*_BY_PLACE)
+    if not search:
+        return found
+    told = Q(plant__organisation__in=actor.staff_of) | Q(pk__in=_opening(actor, timezone.now()))
+    for word in search.split():
+        inside = Q(tag__icontains=word) | Q(plant__name__icontains=word) | Q(line__name__icontains=word)
+        outside = Q(plant__organisation__name__icontains=word)
+        found = found.filter(Q(name__icontains=word) | (told & inside) | (~told & outside))
+    return found
+
+
 def visible_machines(actor: Person, at: datetime | None = None) -> list[MachineSight]:
     """Everything this person sees, ordered by plant, line and name."""
-    machines = _candidates(actor).order_by("plant__name", "line__name", "name").distinct()
-    return _sights(actor, list(machines), at or timezone.now())
+    return sights(actor, list(machines_in_sight(actor)), at)
+
+
+def reachable_machines(actor: Person, at: datetime | None = None) -> list[MachineSight]:
+    """Those that they may connect to now: few, however many they see."""
+    at = at or timezone.now()
+    machines = _in_sight(actor).filter(pk__in=_opening(actor, at)).order_by(*_BY_PLACE)
+    return [seen for seen in sights(actor, list(machines), at) if seen.sight is Sight.REACHABLE]
 
 
 def visible_machine(actor: Person, name_or_id: str, at: datetime | None = None) -> MachineSight:
     """By id or exact name; raise NotFound, or Ambiguous when two plants have one of that name."""
-    machines = _candidates(actor).filter(Q(public_id=name_or_id) | Q(name=name_or_id)).distinct()
-    found = _sights(actor, list(machines), at or timezone.now())
+    machines = _in_sight(actor).filter(Q(public_id=name_or_id) | Q(name=name_or_id))
+    found = sights(actor, list(machines), at)
     if not found:
         raise NotFound(f"machine {name_or_id!r}")
     if len(found) > 1:
@@ -101,10 +142,17 @@ def visible_machine(actor: Person, name_or_id: str, at: datetime | None = None) 
     return found[0]
 
 
+def sight_by_machine(actor: Person, machines: Iterable[int], at: datetime | None = None) -> dict[int, Sight]:
+    """Key → sight, for what may be named in this person's records; what is absent for them is left out."""
+    rows = Machine.objects.filter(pk__in=set(machines)).select_related("plant", "gateway")
+    return {seen.machine.pk: seen.sight for seen in sights(actor, list(rows), at)}
+
+
 def requests(actor: Person) -> RequestQuerySet:
     found = AccessRequest.objects.visible_to(actor).select_related(
-        "machine__plant", "machine__line", "machine__answering", "person", "rule__supplier", "organisation", "grant"
-    )
+        "machine__plant__organisation", "machine__line", "machine__answering", "person", "rule__supplier",
+        "organisation", "grant",
+    )  # fmt: skip
     return found.prefetch_related("approvals__decided_by").order_by("-made_at")
 
 
@@ -119,6 +167,12 @@ def pending_requests(actor: Person) -> RequestQuerySet:
     return requests(actor).filter(state=RequestState.PENDING)
 
 
+def waiting_request(actor: Person, machine: Machine) -> AccessRequest | None:
+    """The actor's own, the one that was made first."""
+    rows = AccessRequest.objects.filter(person=actor, machine=machine, state=RequestState.PENDING)
+    return rows.order_by("made_at", "pk").first()
+
+
 def decidable_requests(actor: Person) -> RequestQuerySet:
     """Waiting for this very person: of an organisation where they approve, and not their own."""
     from portineria.control.identity.models import Membership, Role
@@ -131,8 +185,9 @@ def decidable_requests(actor: Person) -> RequestQuerySet:
 
 def grants(actor: Person) -> GrantQuerySet:
     found = Grant.objects.visible_to(actor).select_related(
-        "machine__plant", "person", "rule__supplier", "organisation", "request"
-    )
+        "machine__plant__organisation", "machine__line", "machine__gateway", "person", "rule__supplier",
+        "organisation", "request",
+    )  # fmt: skip
     return found.order_by("-starts_at")
 
 

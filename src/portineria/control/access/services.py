@@ -3,11 +3,11 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from portineria.control.access.closing import lapse_requests, record_request, require_prospect
 from portineria.control.access.models import AccessRequest, Approval, Grant, RequestState, Rule
 from portineria.control.access.queries import visible_machine
 from portineria.control.audit.services import record
@@ -23,13 +23,11 @@ from portineria.control.identity.authority import (
     works_here,
 )
 from portineria.control.identity.models import Organisation, Person, Supplier
-from portineria.control.identity.queries import standing
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import Ending
 
 AHEAD = timedelta(days=90)  # how far in the future a window may begin
-PENDING = timedelta(days=7)  # an undecided request without a start is forgotten after that
 WAITING_REQUESTS = 20  # of one person at one organisation: whoever approves has to be able to read them
 _RULE_MINUTES = 10080
 
@@ -42,16 +40,20 @@ class OwnRequest(Denied):
     code = "access.request.own"
 
 
-class PersonLocked(Conflict):
-    code = "access.person-locked"
-
-
 class GrantEnded(Conflict):
     code = "access.grant.ended"
 
 
 class TooManyRequests(Conflict):
     code = "access.request.too-many"
+
+
+class AlreadyWaiting(Conflict):
+    code = "access.request.waits"
+
+    def __init__(self, request: AccessRequest) -> None:
+        super().__init__(f"{request.public_id} waits already")
+        self.values = {"request": request.public_id}
 
 
 # -- rules ------------------------------------------------------------------------------------------------------
@@ -93,7 +95,7 @@ def create_rule(
 
 def _check_minutes(minutes: int, most: int) -> None:
     if not 1 <= minutes <= most:
-        raise BadField("minutes", f"1 to {most}")
+        raise BadField("minutes", f"1 to {most}", most=most)
 
 
 def _machines(owner: Organisation, machines: Iterable[str]) -> list[Machine]:
@@ -137,7 +139,7 @@ def change_rule(
     *, actor: Person, rule: str, machines: Iterable[str] | None = None, max_minutes: int | None = None,
     needs_approval: bool | None = None,
 ) -> Rule:  # fmt: skip
-    """Machines that drop out: their grants under this rule stop holding, their sessions drain."""
+    """Machines that drop out: their grants under this rule stop holding, their sessions drain, and what waits ends."""
     row = _rule_to_change(actor, rule)
     if max_minutes is not None:
         _check_minutes(max_minutes, _RULE_MINUTES)
@@ -156,6 +158,7 @@ def change_rule(
         needs_approval=row.needs_approval,
         machines=" ".join(row.machines.order_by("pk").values_list("public_id", flat=True)),
     )
+    lapse_requests(timezone.now(), row)
     return row
 
 
@@ -167,6 +170,7 @@ def end_rule(*, actor: Actor, rule: str, reason: str) -> Rule:
     record(
         "access.rule.ended", organisation=row.organisation.public_id, actor=actor.public_id, rule=rule, reason=reason
     )
+    lapse_requests(row.ended_at, row)
     return row
 
 
@@ -186,7 +190,7 @@ def make_request(
     now = timezone.now()
     if starts_at is not None and not now - timedelta(minutes=5) <= starts_at <= now + AHEAD:
         raise BadField("starts_at", "from now to 90 days ahead")
-    _keep_readable(actor, seen.machine)
+    _keep_readable(actor, seen.machine, starts_at, minutes)
     request = AccessRequest.objects.create(
         organisation=seen.machine.plant.organisation,
         machine=seen.machine,
@@ -196,8 +200,8 @@ def make_request(
         starts_at=starts_at,
         minutes=minutes,
     )
-    _record_request("made", request, actor.public_id, reason=reason, rule=rule.public_id, minutes=minutes,
-                    starts_at=starts_at.isoformat(timespec="seconds") if starts_at else "")  # fmt: skip
+    record_request("made", request, actor.public_id, reason=reason, rule=rule.public_id, minutes=minutes,
+                   starts_at=starts_at.isoformat(timespec="seconds") if starts_at else "")  # fmt: skip
     if not rule.needs_approval:
         request.close(RequestState.APPROVED)
         request.save(update_fields=["state"])
@@ -205,10 +209,24 @@ def make_request(
     return request
 
 
-def _keep_readable(actor: Person, machine: Machine) -> None:
+def _keep_readable(actor: Person, machine: Machine, starts_at: datetime | None, minutes: int) -> None:
+    """What waits is read by somebody: not too much of it, and nothing twice. Raise AlreadyWaiting, TooManyRequests."""
+    Person.objects.select_for_update().get(pk=actor.pk)  # one request after the other, or two would not see each other
     waiting = AccessRequest.objects.filter(person=actor, state=RequestState.PENDING)
+    for row in waiting.filter(machine=machine).order_by("made_at", "pk"):
+        if _same_time(row, starts_at, minutes):
+            raise AlreadyWaiting(row)
     if waiting.filter(organisation=machine.plant.organisation_id).count() >= WAITING_REQUESTS:
         raise TooManyRequests(f"{WAITING_REQUESTS} requests of {actor.public_id} wait already")
+
+
+def _same_time(row: AccessRequest, starts_at: datetime | None, minutes: int) -> bool:
+    """Two that begin with the approval, or two windows that overlap."""
+    if row.starts_at is None or starts_at is None:
+        return row.starts_at is starts_at
+    return row.starts_at < starts_at + timedelta(minutes=minutes) and starts_at < row.starts_at + timedelta(
+        minutes=row.minutes
+    )
 
 
 def _rule_for(actor: Person, machine: Machine, minutes: int) -> Rule:
@@ -221,23 +239,10 @@ def _rule_for(actor: Person, machine: Machine, minutes: int) -> Rule:
     return max(fitting, key=lambda rule: (not rule.needs_approval, rule.max_minutes, rule.pk))
 
 
-def _record_request(what: str, request: AccessRequest, actor: str, **fields: Any) -> None:
-    record(
-        f"access.request.{what}",
-        organisation=request.organisation.public_id,
-        actor=actor,
-        about=actor,
-        request=request.public_id,
-        machine=request.machine.public_id,
-        person=request.person.public_id,
-        **fields,
-    )
-
-
 def _locked_request(actor: Person, request: str) -> AccessRequest:
     visible = AccessRequest.objects.visible_to(actor).values("pk")
     rows = AccessRequest.objects.select_for_update(of=("self",)).select_related(
-        "organisation", "machine", "person", "rule"
+        "organisation", "machine__plant", "machine__gateway", "person", "rule"
     )
     row = rows.filter(public_id=request, pk__in=visible).first()
     if row is None:
@@ -255,7 +260,7 @@ def _decide(actor: Person, request: str, reason: str, *, approved: bool) -> Acce
     Approval.objects.create(
         request=row, asked_by_id=row.person_id, decided_by=actor, approved=approved, reason=reason[:500]
     )
-    _record_request("approved" if approved else "refused", row, actor.public_id, reason=reason[:500])
+    record_request("approved" if approved else "refused", row, actor.public_id, reason=reason[:500])
     return row
 
 
@@ -263,9 +268,6 @@ def _decide(actor: Person, request: str, reason: str, *, approved: bool) -> Acce
 def approve(*, actor: Person, request: str, reason: str = "") -> Grant:
     """The grant, its approval and the events commit together, or none of them."""
     row = _decide(actor, request, reason, approved=True)
-    asking = standing(row.person, row.organisation_id)
-    if not (asking.person_enabled and asking.member and asking.supplier_enabled):
-        raise PersonLocked(f"{row.person.public_id} could use no permission now")
     return _give(row, actor.public_id)
 
 
@@ -282,12 +284,13 @@ def cancel(*, actor: Person, request: str) -> AccessRequest:
         raise Denied("only whoever asked may cancel")
     row.close(RequestState.CANCELLED)
     row.save(update_fields=["state"])
-    _record_request("cancelled", row, actor.public_id)
+    record_request("cancelled", row, actor.public_id)
     return row
 
 
 def _give(request: AccessRequest, actor: str) -> Grant:
     now = timezone.now()
+    require_prospect(request, now)
     starts = max(now, request.starts_at) if request.starts_at else now
     # A window that began while nobody decided keeps its end: a late yes does not move it.
     ends = (request.starts_at or now) + timedelta(minutes=request.minutes)
@@ -314,21 +317,6 @@ def _give(request: AccessRequest, actor: str) -> Grant:
         ends_at=ends.isoformat(timespec="seconds"),
     )
     return grant
-
-
-@transaction.atomic
-def expire_requests(at: datetime) -> int:
-    """Close what nobody decided in time. Called by the timer."""
-    rows = AccessRequest.objects.select_for_update(of=("self",)).filter(state=RequestState.PENDING)
-    count = 0
-    for row in rows.select_related("organisation", "machine", "person"):
-        over = row.starts_at + timedelta(minutes=row.minutes) if row.starts_at else row.made_at + PENDING
-        if over <= at:
-            row.close(RequestState.EXPIRED)
-            row.save(update_fields=["state"])
-            _record_request("expired", row, SYSTEM)
-            count += 1
-    return count
 
 
 # -- grants -----------------------------------------------------------------------------------------------------

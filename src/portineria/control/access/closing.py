@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests that nobody decides: too late, or a yes would open nothing."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from portineria.control.access.facts import prospects
+from portineria.control.access.models import AccessRequest, RequestState, Rule
+from portineria.control.audit.services import record
+from portineria.control.identity.authority import SYSTEM
+from portineria.core.errors import Conflict
+from portineria.policy.ending import Reason
+
+PENDING = timedelta(days=7)  # an undecided request without a start is forgotten after that
+# What ends a request that waits. A person's lock, a gateway's or a second factor's absence may be over tomorrow: that
+# only keeps it from being approved now.
+_LAPSING = frozenset({Reason.NO_RULE, Reason.NO_MEMBERSHIP, Reason.SUPPLIER_DISABLED})
+_PERSON = frozenset({Reason.PERSON_DISABLED, Reason.NO_MEMBERSHIP, Reason.SUPPLIER_DISABLED})
+
+
+class PersonLocked(Conflict):
+    code = "access.person-locked"
+
+
+class RuleGone(Conflict):
+    code = "access.rule-gone"
+
+
+class MachineClosed(Conflict):
+    code = "access.machine-closed"
+
+
+class WithoutSecondFactor(Conflict):
+    code = "access.person-without-factor"
+
+
+def require_prospect(request: AccessRequest, at: datetime) -> None:
+    """Raise PersonLocked, RuleGone, WithoutSecondFactor or MachineClosed where a yes would open nothing."""
+    denials = prospects([request], at)[request.pk].denials
+    if not denials:
+        return
+    why = f"a yes to {request.public_id} would open nothing: {_words(denials)}"
+    if _PERSON & set(denials):
+        raise PersonLocked(why)
+    if Reason.NO_RULE in denials:
+        raise RuleGone(why)
+    raise WithoutSecondFactor(why) if Reason.SECOND_FACTOR in denials else MachineClosed(why)
+
+
+def record_request(what: str, request: AccessRequest, actor: str, **fields: Any) -> None:
+    record(
+        f"access.request.{what}",
+        organisation=request.organisation.public_id,
+        actor=actor,
+        about=actor,
+        request=request.public_id,
+        machine=request.machine.public_id,
+        person=request.person.public_id,
+        **fields,
+    )
+
+
+@transaction.atomic
+def expire_requests(at: datetime) -> int:
+    """Close what nobody decided in time. Called by the timer."""
+    rows = AccessRequest.objects.select_for_update(of=("self",)).filter(state=RequestState.PENDING)
+    count = 0
+    for row in rows.select_related("organisation", "machine", "person"):
+        over = row.starts_at + timedelta(minutes=row.minutes) if row.starts_at else row.made_at + PENDING
+        if over <= at:
+            row.close(RequestState.EXPIRED)
+            row.save(update_fields=["state"])
+            record_request("expired", row, SYSTEM)
+            count += 1
+    return count
+
+
+@transaction.atomic
+def lapse_requests(at: datetime, rule: Rule | None = None) -> int:
+    """Close what waits in vain: its rule ended or was narrowed, its person or their supplier is gone.
+
+    Called by the timer, and at once for a ``rule`` that changes. Return how many were closed.
+    """
+    waiting = AccessRequest.objects.filter(state=RequestState.PENDING)
+    if rule is not None:
+        waiting = waiting.filter(rule=rule)
+    judged = prospects(waiting.select_related("rule", "machine__plant", "machine__gateway"), at)
+    lapsing = {pk: decision.denials for pk, decision in judged.items() if _LAPSING & set(decision.denials)}
+    rows = waiting.select_for_update(of=("self",)).filter(pk__in=lapsing)
+    count = 0
+    for row in rows.select_related("organisation", "machine", "person"):
+        row.close(RequestState.LAPSED)
+        row.lapsed_why = _words(lapsing[row.pk])
+        row.save(update_fields=["state", "lapsed_why"])
+        record_request("lapsed", row, SYSTEM, why=row.lapsed_why)
+        count += 1
+    return count
+
+
+def _words(denials: tuple[Reason, ...]) -> str:
+    return " ".join(reason.value for reason in denials)
