@@ -138,6 +138,7 @@ def test_an_administrator_locks_somebody_from_their_session(server: Server, open
     dialog.get_by_role("button", name="Lock", exact=True).click()
     expect(page.get_by_text("is locked. Open sessions are being cut.")).to_be_visible()
     expect(page.get_by_text("This person is locked.")).to_be_visible()
+    expect(page.locator("#unlock-person")).to_be_visible()
     locked_out.goto("/machines/")
     expect(locked_out).to_have_url(re.compile("/accounts/login/"))
 

@@ -45,10 +45,25 @@ TEXTS: "dict[str, str | Promise]" = {
     ),
     "enrolment.request": _("The gateway's request cannot be read. Check that its version fits this server."),
     "token.invalid": _("You are not signed in, or not any more. Sign in again."),
-    "token.clock": _("The clock of this computer is more than two minutes off."),
+    "token.clock": _(
+        "Nothing was done: the clock of this computer is more than two minutes off. Set its time and its time zone, "
+        "then try again."
+    ),
     "token.used": _("This request was sent before and counts once. Nothing was changed by the second; try again."),
     "access.person-locked": _(
         "Whoever asked is locked or no member any more. Nothing was approved; refuse the request, or unlock them first."
+    ),
+    "access.rule-gone": _(
+        "Nothing was approved: no rule admits this any more, so a yes would open nothing. Refuse the request, or let a "
+        "rule admit it again."
+    ),
+    "access.machine-closed": _(
+        "Nothing was approved: a yes would open nothing, because the machine's gateway is not admitted or the machine "
+        "has no services. Mend that first, or refuse the request."
+    ),
+    "access.person-without-factor": _(
+        "Nothing was approved: whoever asked has no second factor, so a yes would open nothing. They set one up in "
+        "their account; then approve."
     ),
     "token.code": _("This sign-in is used up or older than a minute. Start it again."),
     "access.no-rule": _("No rule lets you ask for this machine. Ask its owner."),
@@ -72,6 +87,12 @@ TEXTS: "dict[str, str | Promise]" = {
     "access.grant.longest": _(
         "Nothing was changed: this permission would become longer than its rule allows. Ask for a new one."
     ),
+    "access.request.waits": _(
+        "Nothing was asked twice: your request %(request)s for this machine and this time waits for a decision already."
+    ),
+    "access.request-waits": _(
+        "You have no permission for this machine now: your request %(request)s waits for its owner's decision."
+    ),
     "access.request.too-many": _(
         "Nothing was asked: too many of your requests wait for an answer. Withdraw one, or wait until one is decided."
     ),
@@ -84,10 +105,18 @@ TEXTS: "dict[str, str | Promise]" = {
     "estate.gateway.state": _("The gateway is in another state now. Look again."),
     "estate.certificate.too-old": _("The gateway was away for too long. Enrol it again."),
     "identity.last-administrator": _("Somebody has to remain who administers the organisation."),
-    "identity.person.elsewhere": _("This person belongs to other organisations too. End the membership instead."),
-    "identity.person.has-password": _(
-        "This person has set a password already. An invitation is for the first one only."
+    "identity.person.elsewhere": _(
+        "Nothing was changed: this person belongs to other organisations too. Only the operator of the server can do "
+        "this for all of them."
     ),
+    "identity.person.has-password": _(
+        "Nothing was changed: this person has set a password already. Whoever lost it is invited again."
+    ),
+    "identity.person.self": _(
+        "Nothing was changed: nobody invites themselves again. Another administrator can, or the operator of the "
+        "server."
+    ),
+    "identity.person.locked": _("Nothing was changed: this person is locked. Unlock first, then invite again."),
     "identity.person.nobody": _("Nobody who is entered here and not locked has this e-mail address."),
     "identity.master-key": _("The server cannot open its own keys. Nothing was changed; tell whoever runs the server."),
     "identity.no-installation": _("The set-up of this server is not finished."),
@@ -103,7 +132,7 @@ TEXTS: "dict[str, str | Promise]" = {
     "field.language": _("Choose English, Italian or Japanese."),
     "field.line": _("Write the name of the line, up to 120 characters."),
     "field.lines": _("Write names of lines of up to 120 characters."),
-    "field.minutes": _("The time is shorter or longer than allowed."),
+    "field.minutes": _("The time is between 1 and %(most)s minutes. Nothing was changed; choose another one."),
     "field.name": _("Write a name of up to 120 characters."),
     "field.on_silence": _("Choose what happens when the server falls silent: finish, cut, or go on until the end."),
     "field.password": _("This password is too easy to guess or too short. Choose another one."),
@@ -138,14 +167,14 @@ class Problem:
 
 
 def problem_of(error: PortineriaError) -> Problem:
-    """Says nothing that depends on whether something exists: only the kind and the code of the error speak."""
+    """Says nothing that depends on whether something exists: only kind, code and ``values`` of the error speak."""
     kinds = (_TITLES[kind] for kind in _TITLES if isinstance(error, kind))
     status, title = next(kinds, (500, _("Something went wrong")))
     if error.code.startswith("token."):
         status = 401
     status = _STATUSES.get(error.code, status)
-    text = TEXTS.get(error.code, title)
-    return Problem(status, error.code, gettext(str(title)), gettext(str(text)))
+    text = gettext(str(TEXTS.get(error.code, title)))
+    return Problem(status, error.code, gettext(str(title)), text % error.values if error.values else text)
 
 
 class DatabaseFull(Unavailable):

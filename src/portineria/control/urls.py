@@ -13,7 +13,8 @@ def absent(request: HttpRequest) -> HttpResponse:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
     path("connect/", include("portineria.control.identity.urls")),
-    re_path(r"^accounts/(?:signup|email|confirm-email|password/reset|inactive)/(?:done/)?$", absent),
+    re_path(r"^accounts/(?:signup|email|confirm-email(?:/[^/]+)?|password/reset|inactive)/(?:done/)?$", absent),
+    path("accounts/2fa/", include("portineria.control.identity.own_factors")),
     path("accounts/", include("allauth.urls")),
     path("", include("portineria.control.console.urls")),
 ]

@@ -19,6 +19,7 @@ from portineria.wire.certificate import GATEWAY_LIFE, check_issuer, check_leaf, 
 from portineria.wire.enrolment import TRUST, new_code, split_code
 from portineria.wire.envelope import BadSignature
 from portineria.wire.frame import BadFrame
+from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.world import GatewayEnd, World, fresh
 
 REFUSED = ("enrolment.code", 404)
@@ -185,3 +186,10 @@ def test_a_revoked_gateway_gets_no_certificate_and_cannot_be_admitted_again(worl
     assert world.gateway.certificate().json() == {"state": "revoked", "certificate": None}
     with pytest.raises(Exception, match="revoked"):
         admission.admit_gateway(actor=fresh(world.owner), gateway=world.gateway.id)
+
+
+@pytest.mark.parametrize("act", ["refuse", "revoke"])
+def test_nobody_is_told_that_a_gateway_reads_the_reason(world: World, act: str) -> None:
+    page = shown(signed_in(world.owner), f"/gateways/{world.gateway.id}/{act}/")
+    assert "Kept with the event." in page
+    assert "the other side reads it" not in page

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import pytest
@@ -38,6 +38,9 @@ class Things:
     grant: str
     session: str
     gateway: str
+    organisation: str
+    person: str
+    supplier: str
 
 
 @pytest.fixture
@@ -50,10 +53,16 @@ def things(world: World) -> Things:
     session = start_session(
         actor=world.technician, machine=world.machine.public_id, key=session_key(), address=""
     ).session.public_id
-    return Things(world.machine.public_id, request, grant, session, world.gateway.id)
+    return Things(
+        world.machine.public_id, request, grant, session, world.gateway.id,
+        world.organisation, world.technician.public_id, world.supplier,
+    )  # fmt: skip
 
 
-NOWHERE = Things(f"mac_{ABSENT}", f"req_{ABSENT}", f"grt_{ABSENT}", f"ses_{ABSENT}", f"gw_{ABSENT}")
+NOWHERE = Things(
+    f"mac_{ABSENT}", f"req_{ABSENT}", f"grt_{ABSENT}", f"ses_{ABSENT}", f"gw_{ABSENT}",
+    f"org_{ABSENT}", f"per_{ABSENT}", f"sup_{ABSENT}",
+)  # fmt: skip
 
 
 def routes(patterns: list[Any], before: str = "") -> Iterator[str]:
@@ -75,10 +84,21 @@ OPERATIONS = sorted(
 )
 
 
+# Whoever asks these is not known yet, and proves something else.
+WITHOUT_TOKEN = {
+    "/api/v1/connector/token", "/api/v1/gateways/enrol", "/api/v1/gateways/introduce", "/api/v1/gateways/certificate",
+}  # fmt: skip
+
+
 def filled(route: str, things: Things) -> str:
-    """The id that stands there, by the kind of thing the address begins with."""
-    kind = next(part for part in ("machine", "request", "grant", "session", "gateway") if f"{part}s/" in route)
-    return "/" + PLACE.sub(getattr(things, kind), route).lstrip("/")
+    """The ids that stand there, by the name of their place, or by the kind of thing the address begins with."""
+    kinds = ("machine", "request", "grant", "session", "gateway")
+
+    def thing(place: re.Match[str]) -> str:
+        name = place[1] or place[2]
+        return str(getattr(things, name, "") or getattr(things, next(kind for kind in kinds if f"{kind}s/" in route)))
+
+    return "/" + PLACE.sub(thing, route).lstrip("/")
 
 
 def browser(person: Person | None) -> Client:
@@ -93,7 +113,7 @@ def told(answer: Any, ids: Things) -> tuple[int, bytes]:
     """Status and body without what differs in every answer: tokens against forgery, times, the id that was asked."""
     body = re.sub(rb'csrfmiddlewaretoken" value="[^"]+|"token": ?"[^"]+|nonce-[^"]+', b"", answer.content)
     body = re.sub(rb'data-now="[^"]+"|\d\d:\d\d:\d\d[^"<]*', b"", body)
-    for known in (ids.machine, ids.request, ids.grant, ids.session, ids.gateway):
+    for known in astuple(ids):
         body = body.replace(known.encode(), b"ID")
     return answer.status_code, body
 
@@ -106,7 +126,7 @@ def asked(client: Client, method: str, route: str, ids: Things) -> tuple[int, by
 
 
 def test_there_are_addresses() -> None:
-    assert len(OF_THINGS) >= 14
+    assert len(OF_THINGS) >= 21
     assert len(OPERATIONS) >= 6
 
 
@@ -136,6 +156,21 @@ def test_operations_on_what_others_have_are_answered_like_those_on_nothing(
             answers.append((*told(answer, ids), len(queries)))
         assert answers[0] == answers[1], (method, path)
         assert answers[0][0] == 404, (method, path)
+
+
+def test_no_operation_answers_anybody_without_a_token(world: World, things: Things) -> None:
+    found = {path: list(item) for path, item in api.get_openapi_schema()["paths"].items()}
+    assert found.keys() >= WITHOUT_TOKEN
+    client, answers = Client(), set()
+    for path in found.keys() - WITHOUT_TOKEN:
+        for method in found[path]:
+            for ids in (things, NOWHERE):
+                address = filled(path, ids) if PLACE.search(path) else path
+                with CaptureQueriesContext(connection) as queries:
+                    answer = client.generic(method.upper(), address, b"{}", content_type="application/json")
+                assert (answer.status_code, len(queries)) == (401, 0), (method, path)
+                answers.add(answer.content)
+    assert len(answers) == 1
 
 
 def test_the_owner_sees_every_page_and_the_supplier_s_technician_their_own(world: World, things: Things) -> None:

@@ -52,10 +52,11 @@ def outcome(response: Any) -> tuple[str, int]:
 
 def introduce(
     end: GatewayEnd, plant: str, *, root: bytes | None = None, by: ec.EllipticCurvePrivateKey | None = None,
-    address: str = "192.0.2.1",
+    address: str = "192.0.2.1", signed: bytes | None = None,
 ) -> Any:  # fmt: skip
     request, meant = end.request(), root or introduction.root_sha256()
-    signature = (by or end.tls).sign(introduction_covered(request, plant, meant), ec.ECDSA(hashes.SHA256()))
+    covered = signed or introduction_covered(request, plant, meant)
+    signature = (by or end.tls).sign(covered, ec.ECDSA(hashes.SHA256()))
     body = {
         "plant": plant, "request": base64url(request), "root": base64url(meant), "signature": base64url(signature),
     }  # fmt: skip
@@ -100,6 +101,17 @@ def test_one_answer_for_what_is_off_unknown_or_not_its_own(world: World) -> None
     off = introduce(end, world.plant)
     assert {outcome(answer) for answer in (unknown, stranger, off)} == {REFUSED}
     assert {answer.content for answer in (unknown, stranger, off)} == {off.content}
+    assert waiting() == 0
+
+
+def test_what_was_meant_for_another_plant_or_server_is_refused(world: World) -> None:
+    """Somebody between gateway and server sends it on to where they would like to have it."""
+    end, ours = GatewayEnd(), introduction.root_sha256()
+    other_plant = introduction_covered(end.request(), new_id(Kind.PLANT), ours)
+    other_server = introduction_covered(end.request(), world.plant, bytes(32))
+    other_gateway = introduction_covered(GatewayEnd().request(), world.plant, ours)
+    for signed in (other_plant, other_server, other_gateway):
+        assert outcome(introduce(end, world.plant, signed=signed)) == REFUSED
     assert waiting() == 0
 
 

@@ -12,6 +12,7 @@ from portineria.control.access import services as access
 from portineria.control.audit.services import verify_chain
 from portineria.control.estate import enrolment as admission
 from portineria.control.identity import services as identity
+from portineria.control.identity import way_back
 from portineria.control.remote_sessions import letters, services
 from portineria.control.remote_sessions.models import Session
 from portineria.core.errors import Conflict, NotFound
@@ -111,7 +112,7 @@ def test_security_cuts_at_once(linked: World, act: str) -> None:
         ),
         "gateway": lambda: admission.revoke_gateway(actor=owner, gateway=linked.gateway.id, reason="x"),
         "grant": lambda: access.revoke(actor=owner, grant=session.grant.public_id, reason="x", ending=Ending.SECURITY),
-        "second factor": lambda: identity.reset_second_factor(actor=owner, person=technician),
+        "second factor": lambda: way_back.reset_second_factor(actor=owner, person=technician),
     }
     acts[act]()
     assert services.enforce(timezone.now()) == 1

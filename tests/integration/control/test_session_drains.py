@@ -14,6 +14,7 @@ from portineria.control.remote_sessions import services
 from portineria.core.errors import Denied, NotFound
 from portineria.wire.certificate import load_certificate, spki_sha256
 from portineria.wire.statement import Order, Withdrawal
+from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.sessions import (
     accepted,
     again,
@@ -215,3 +216,32 @@ def test_a_revoked_gateway_can_sign_for_nothing_and_that_is_said(linked: World) 
     assert services.enforce(over) == 1
     after = again(session)
     assert (after.state, after.ending, after.proven_cut) == ("ended", "unproven", False)
+
+
+@pytest.mark.parametrize(
+    ("who", "shown_as"),
+    [("nobody: its rule ended", "ended, nothing was running"), ("the technician", "finished")],
+)
+def test_a_session_that_ended_idle_is_the_technicians_doing_only_where_it_was(
+    linked: World, who: str, shown_as: str
+) -> None:
+    """The gateway signs the same in both cases: nothing ran when the end was ordered."""
+    session = accepted(linked, started(linked))
+    if who == "the technician":
+        services.finish(actor=linked.technician, session=session.public_id)
+        why = "finished"
+    else:
+        access.end_rule(actor=linked.owner, rule=linked.rule, reason="contract over")
+        services.enforce(timezone.now())
+        why = "no-rule"
+    [withdrawal] = said_to(linked, session)
+    assert isinstance(withdrawal, Withdrawal)
+    assert withdrawal.reason == why
+    report(linked, "session.ended", session, ending="finished", reason=why)
+    client = signed_in(linked.owner)
+    for address in ("/sessions/", f"/sessions/{session.public_id}/"):
+        page = shown(client, address)
+        assert f"{shown_as}</span>" in page, address
+        assert ("the technician finished" in page) == (who == "the technician"), address
+        assert ("no rule admits this any more" in page) == (who != "the technician"), address
+    assert "nothing was running any more" in shown(client, f"/sessions/{session.public_id}/")

@@ -59,12 +59,12 @@ def test_streams_are_counted_as_the_gateway_reports_them(linked: World) -> None:
         )  # fmt: skip
     after = report(linked, "stream.closed", session, stream="str_a", to_device=12, from_device=260, how="finished")
     assert (after.to_device, after.from_device) == (12, 260)
-    one, other = queries.streams(linked.owner, session.public_id)
-    assert (one.how, one.service, other.closed_at) == ("finished", service, None)
-    assert queries.streams(linked.rival, session.public_id) == []
-    names = [view.code for view in queries.session_events(linked.technician, session.public_id)]
+    running, closed = queries.streams(linked.owner, session.public_id)
+    assert (closed.how, closed.service, running.closed_at) == ("finished", service, None)
+    assert not queries.streams(linked.rival, session.public_id).exists()
+    names = [event.code for event in queries.session_events(linked.technician, session.public_id)]
     assert names.count("stream.opened") == 2
-    assert names[0] == "remote_sessions.session.requested"
+    assert names[-1] == "remote_sessions.session.requested"
 
 
 def test_running_streams_are_counted_without_an_event_and_the_end_has_the_last_word(linked: World) -> None:
@@ -86,9 +86,10 @@ def test_running_streams_are_counted_without_an_event_and_the_end_has_the_last_w
     assert (after.to_device, after.from_device) == (10, 262)
     after = told(("str_a", 5000, 5000), ("str_b", 3, 1 << 64 - 1))
     assert (after.to_device, after.from_device) == (12, (1 << 63) - 1)
-    [closed, running] = queries.streams(linked.technician, session.public_id)
+    streams = queries.streams(linked.technician, session.public_id)
+    [running, closed] = streams
     assert (closed.to_device, closed.counted_at is None) == (9, False)
-    assert queries.counted_at([closed, running]) == running.counted_at
+    assert queries.counted_at(streams) == running.counted_at
 
 
 def test_a_gateway_counts_nothing_for_the_sessions_of_another(linked: World) -> None:

@@ -15,7 +15,6 @@ from portineria.control.identity import keys
 from portineria.control.identity.connector import base64url, unbase64
 from portineria.control.remote_sessions import letters, services
 from portineria.control.remote_sessions.models import Session
-from portineria.core.errors import Conflict
 from portineria.wire.certificate import check_leaf, load_certificate, spki
 from portineria.wire.statement import Order, open_ticket, sha256
 from tests.integration.control.sessions import (
@@ -94,13 +93,34 @@ def test_only_a_p256_key_makes_a_session(linked: World, key: bytes) -> None:
 def test_a_key_serves_one_session_and_a_grant_a_few(linked: World) -> None:
     linked.grant()
     key = session_key()
-    services.start_session(actor=linked.technician, machine="Press 3", key=key, address="")
-    with pytest.raises(Conflict):
-        services.start_session(actor=linked.technician, machine="Press 3", key=key, address="")
+    first = services.start_session(actor=linked.technician, machine="Press 3", key=key, address="")
+    again = services.start_session(actor=linked.technician, machine="Press 3", key=key, address="")
+    assert again.session == first.session  # the answer was lost on its way; the connector asked again
+    assert Session.objects.count() == 1
+    assert len(events(linked.owner, code="remote_sessions.session.requested")) == 1
+    opened = open_ticket(again.tickets[0], keys.signer("ticket").key.public_key())
+    assert opened.session == first.session.public_id
     for _ in range(services.SESSIONS_PER_GRANT - 1):
         started(linked)
     with pytest.raises(services.TooManySessions):
         started(linked)
+
+
+def test_the_key_of_a_session_that_ends_begins_nothing(linked: World) -> None:
+    linked.grant()
+    key = session_key()
+    first = services.start_session(actor=linked.technician, machine="Press 3", key=key, address="").session
+    services.finish(actor=linked.technician, session=first.public_id)
+    answer = ConnectorEnd(linked.technician).call("POST", "/sessions", {"machine": "Press 3", "key": base64url(key)})
+    assert (answer.status_code, answer.json()["code"]) == (409, "session.key-used")
+
+
+def test_the_list_says_whether_the_gateway_signed_for_the_end(linked: World) -> None:
+    signed, unsigned = accepted(linked, started(linked)), started(linked)
+    report(linked, "session.ended", signed, ending="finished", reason="finished")
+    Session.objects.filter(pk=unsigned.pk).update(state="ended", ending="unproven", ended_at=timezone.now())
+    rows = ConnectorEnd(linked.technician).call("GET", "/sessions").json()
+    assert {row["session"]: row["signed"] for row in rows} == {signed.public_id: True, unsigned.public_id: False}
 
 
 def test_it_is_live_only_when_the_gateway_accepted_the_newest_order(linked: World) -> None:

@@ -28,6 +28,7 @@ from portineria.bus.message import (
     ToRelay,
 )
 from portineria.control.access import services as access
+from portineria.control.access.models import AccessRequest
 from portineria.control.audit.queries import events
 from portineria.control.estate import enrolment as admission
 from portineria.control.estate import signers, trust
@@ -313,6 +314,16 @@ async def test_a_revoked_grant_drains(committed_world: World, tmp_path: Path) ->
         await inside(access.revoke, actor=world.owner, grant=grant, reason="x")
         assert (await end.letter(world.gateway, Withdrawal)).ending == "drain"
         assert not [m for m in end.heard if isinstance(m, CloseLegs)]
+
+
+async def test_what_waits_in_vain_ends_within_a_few_seconds(committed_world: World, tmp_path: Path) -> None:
+    world = committed_world
+    async with running(tmp_path, world.relay):
+        request = await inside(world.request)
+        await inside(
+            identity.set_supplier_enabled, actor=world.owner, supplier=world.supplier, enabled=False, reason="breach"
+        )
+        await until_true(lambda: AccessRequest.objects.get(public_id=request).state == "lapsed")
 
 
 async def test_a_revoked_gateway_hears_of_the_cut_before_it_is_struck_from_the_list(

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -123,21 +124,21 @@ class GatewayEnd:
         }
         return post("/api/v1/gateways/certificate", body)
 
-    def _context(self, seq: int, prev: bytes) -> Context:
+    def context(self, seq: int, prev: bytes) -> Context:
         assert self.trust is not None
         return Context(self.trust.opening_keys[0].key_id, self.id, self.epoch, seq, prev)
 
-    def _write(self, body: Event | Question, context: Context) -> tuple[bytes, bytes]:
+    def write(self, body: Event | Question, context: Context) -> tuple[bytes, bytes]:
         assert self.trust is not None
         recipient = X25519PublicKey.from_public_bytes(self.trust.opening_keys[0].key)
         return write_report(body, context, key=self.event, recipient=recipient)
 
-    def say(self, code: str, session: str = "", **fields: str | int | bool) -> bytes:
+    def say(self, code: str, session: str = "", /, **fields: str | int | bool) -> bytes:
         """The next event of the chain."""
         self.seq += 1
-        report, signed = self._write(
+        report, signed = self.write(
             Event(self.boot, int((time.time() + self.ahead_s) * 1000), 1, code, session, fields),
-            self._context(self.seq, self.prev),
+            self.context(self.seq, self.prev),
         )
         self.prev = sha256(signed)
         return report
@@ -153,7 +154,7 @@ class GatewayEnd:
             self.boot, nonce or secrets.token_bytes(32), list(sessions), "0.1", heard_ms=self.heard_ms,
             traffic=list(traffic), signers=believed,
         )  # fmt: skip
-        return self._write(question, self._context(0, bytes(32)))[0]
+        return self.write(question, self.context(0, bytes(32)))[0]
 
     def read(self, sealed: list[bytes]) -> list[Letter]:
         return [self.open(letter)[0] for letter in sealed]
@@ -233,10 +234,11 @@ class World:
             gateway=Gateway.objects.get(public_id=self.gateway.id), relay=Relay.objects.get(public_id=self.relay)
         )
 
-    def request(self, minutes: int = 60) -> str:
+    def request(self, minutes: int = 60, in_days: int = 0) -> str:
         made = access.make_request(
-            actor=self.technician, machine=self.machine.public_id, reason="belt change", minutes=minutes
-        )
+            actor=self.technician, machine=self.machine.public_id, reason="belt change", minutes=minutes,
+            starts_at=timezone.now() + timedelta(days=in_days) if in_days else None,
+        )  # fmt: skip
         return made.public_id
 
     def grant(self, minutes: int = 60) -> str:

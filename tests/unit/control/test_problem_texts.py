@@ -19,6 +19,7 @@ start()
 import portineria.control  # noqa: E402 models need Django to have started
 from portineria.control.problem import TEXTS, problem_of  # noqa: E402
 from portineria.core.errors import PortineriaError, ProtocolError  # noqa: E402
+from portineria.dataplane.connector.text import ERRORS  # noqa: E402
 from portineria.policy.ending import Reason  # noqa: E402
 
 # Their message is what the command line prints; no page and no API ever raises them.
@@ -80,6 +81,12 @@ def test_what_is_left_out_exists() -> None:
 
 def test_no_text_is_for_nothing() -> None:
     assert TEXTS.keys() - needed() == set()
+
+
+def test_what_is_said_of_a_wrong_clock_says_what_to_do() -> None:
+    """By the server, and by the connector where correcting for it did not help."""
+    for text in (str(TEXTS["token.clock"]), ERRORS["token.clock"]):
+        assert "Set its time and its time zone" in text
 
 
 def test_every_text_is_said_in_every_language() -> None:

@@ -3,23 +3,25 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta, tzinfo
 
 from django.utils import timezone
 
 from portineria.control.audit import queries as audit
+from portineria.control.audit.models import Event, EventQuerySet
 from portineria.control.audit.queries import EventView
-from portineria.control.console import texts
-from portineria.control.console.templatetags.console import moment_text, size, zone_of
+from portineria.control.console.event_values import Names, details
+from portineria.control.console.forms import EventFilter
+from portineria.control.console.templatetags.console import zone_of
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Service
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
-from portineria.core.event import REPORTED_BY_GATEWAYS
+from portineria.control.remote_sessions.models import Session
 
 _LATEST = 10
+_SAME = timedelta(seconds=5)  # a report is sealed, sent and stored in less; what took longer is worth a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,10 @@ class EventRow:
     """An event with the names of what it is about, as far as this person sees them."""
 
     view: EventView
+    at: datetime  # when it happened, by the gateway that reported it
+    received: datetime | None  # when it came, where that is later
+    unproven: bool  # the gateway's clock was not, so ``at`` is when it came
+    zone: tzinfo
     actor: str
     about: list[tuple[str, str, str]]  # (what it is, name, where to look)
     details: list[tuple[str, str]]
@@ -35,72 +41,54 @@ class EventRow:
 _SHOWN_ABOUT = ("machine", "gateway", "session", "person")
 
 
-class Names:
-    """Public id → name, for one page of events. One query per kind."""
-
-    def __init__(self, actor: Person, views: Iterable[EventView], services: Iterable[Service] = ()) -> None:
-        ids = {str(value) for view in views for value in view.fields.values() if isinstance(value, str)}
-        ids |= {view.actor for view in views}
-        self._names: dict[str, str] = {"portineria": "Portineria", "operator": str(texts.OPERATOR)}
-        self._names |= {service.public_id: service.name for service in services}
-        self._names |= dict(estate.machines(actor).filter(public_id__in=ids).values_list("public_id", "name"))
-        self._names |= dict(estate.gateways(actor).filter(public_id__in=ids).values_list("public_id", "name"))
-        self._names |= dict(identity.people(actor).filter(public_id__in=ids).values_list("public_id", "name"))
-        self._names |= dict(estate.plants(actor).filter(public_id__in=ids).values_list("public_id", "name"))
-        self._names |= dict(estate.services(actor).filter(public_id__in=ids).values_list("public_id", "name"))
-        self._names |= dict(identity.suppliers(actor).filter(public_id__in=ids).values_list("public_id", "name"))
-
-    def __getitem__(self, public_id: str) -> str:
-        """Whom this person may not look up is called by what they are: an id would tell nothing, or too much."""
-        kind = public_id.partition("_")[0]
-        return self._names.get(public_id) or str(texts.SOMEBODY.get(kind, public_id))
-
-
-def event_rows(actor: Person, views: list[EventView], services: Iterable[Service] = ()) -> list[EventRow]:
+def event_rows(
+    actor: Person, views: list[EventView], services: Iterable[Service] = (), zone: str = ""
+) -> list[EventRow]:
+    """``zone``: the page's own; otherwise each row is in that of its plant, or in the reader's."""
     names = Names(actor, views, services)
-    return [
-        EventRow(
+    return [_row(actor, view, names, zone_of(zone or names.zone_of(view) or actor.time_zone)) for view in views]
+
+
+def _row(actor: Person, view: EventView, names: Names, zone: tzinfo) -> EventRow:
+    at, unproven = view.at, False
+    if "gateway_at_ms" in view.fields:
+        told = int(view.fields["gateway_at_ms"])
+        at, unproven = remote_sessions.happened_at(told, view.at), not remote_sessions.time_proven(told, view.at)
+    with timezone.override(zone):
+        return EventRow(
             view=view,
+            at=at,
+            received=view.at if view.at - at > _SAME else None,
+            unproven=unproven,
+            zone=zone,
             actor=names[view.actor],
             about=[
                 (name, names[str(view.fields[name])], str(view.fields[name]))
                 for name in _SHOWN_ABOUT
                 if view.fields.get(name) and view.fields[name] != view.actor
             ],
-            details=_details(view, names),
+            details=details(view, names),
         )
-        for view in views
-    ]
 
 
-# Of use to whoever verifies the chain, or named elsewhere in the row; not to whoever reads the page.
-_NOT_SHOWN = {
-    *_SHOWN_ABOUT, "epoch", "previous_epoch", "gateway_seq", "previous_seq", "report_sha256", "stored_sha256", "boot",
-    "previous_boot", "gateway_at_ms", "order_sha256", "order_seq", "request", "grant", "rule", "lookup", "stream",
-    "key", "sha256", "expires_ms", "installation", "token", "unix_ms", "source", "dead",
-}  # fmt: skip
-_CODES = {"why", "ending", "reasons"}
-_BYTES = {"to_device", "from_device", "limit_bytes"}
+def event_filter(actor: Person, asked: object) -> EventFilter:
+    """Offers what this person sees, by name."""
+    return EventFilter(
+        asked,
+        people=identity.people(actor).values_list("public_id", "name"),
+        machines=estate.machines(actor).values_list("public_id", "name"),
+        gateways=estate.gateways(actor).values_list("public_id", "name"),
+    )
 
 
-def _details(view: EventView, names: Names) -> list[tuple[str, str]]:
-    shown = [(name, value) for name, value in view.fields.items() if name not in _NOT_SHOWN]
-    return [(texts.field_name(name), _detail(view.code, name, value, names)) for name, value in shown]
-
-
-def _detail(code: str, name: str, value: Any, names: Names) -> str:
-    if value is None:
-        return texts.field_name("erased")
-    if name.endswith("_at"):
-        return moment_text(datetime.fromisoformat(value))
-    if name in _BYTES:
-        return size(int(value))
-    if name == "how":
-        return texts.how_closed(value)
-    # The reason that a gateway gives is a code of its own; the reason that a person gives is what they wrote.
-    if name in _CODES or (name == "reason" and code in REPORTED_BY_GATEWAYS):
-        return ", ".join(texts.reason(word) for word in str(value).split())
-    return names[str(value)]
+def filtered_events(actor: Person, form: EventFilter) -> EventQuerySet:
+    """A filter that makes no sense finds nothing rather than everything."""
+    found = audit.events(actor)
+    if not form.is_valid():
+        return found.none()
+    wanted = dict(form.cleaned_data)
+    about = about_filter(wanted.pop("about"))
+    return audit.events(actor, **wanted).filter(**about)
 
 
 _KIND_OF_ID = {"ses": "session", "mac": "machine", "gw": "gateway", "per": "person"}
@@ -114,11 +102,12 @@ def about_filter(public_id: str) -> dict[str, str]:
     return {kind or "session": public_id}
 
 
-def session_events(actor: Person, public_id: str) -> list[EventRow]:
-    """Whoever works in a session sees its services anyway, and so their names."""
-    machine = remote_sessions.session(actor, public_id).machine
-    with timezone.override(zone_of(machine.plant.time_zone)):  # as everything on that page
-        return event_rows(actor, remote_sessions.session_events(actor, public_id), estate.services_of(machine))
+def session_events(actor: Person, session: Session, found: Iterable[Event], zone: str) -> list[EventRow]:
+    """``found``: some of those about it. Whoever works in a session sees its services anyway, and so their names.
+
+    ``zone`` as everything on that page; empty for the reader's own.
+    """
+    return event_rows(actor, audit.views(found), estate.services_of(session.machine), zone or actor.time_zone)
 
 
 def gateway_events(actor: Person, public_id: str) -> list[EventRow]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import zoneinfo
-from datetime import datetime, tzinfo
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from django import forms
@@ -12,6 +13,7 @@ from portineria.control.console.templatetags.console import minutes as length
 from portineria.control.console.texts.events import GROUPS
 from portineria.control.estate.models import Plant
 
+Named = tuple[str, str]  # public id and name
 REASON_CHARACTERS = 500
 _LENGTHS = (30, 60, 120, 240, 480, 720, 1440, 2880, 4320, 10080)  # minutes that people ask for
 
@@ -55,7 +57,7 @@ def _length_choices(most: int) -> list[tuple[int, str]]:
 
 
 class AskForm(forms.Form):
-    """Ask to reach a machine. Times are those of the plant."""
+    """Ask to reach a machine. Times are those of ``zone``: the plant's, where whoever asks may know it."""
 
     reason = forms.CharField(
         max_length=REASON_CHARACTERS,
@@ -80,7 +82,7 @@ class AskForm(forms.Form):
         self.initial.setdefault("minutes", min(120, max_minutes))
 
     def clean_starts_at(self) -> datetime | None:
-        """What was typed is the time on the plant's wall, whatever zone this process or the browser is in."""
+        """What was typed is the time in the zone that the page names, whatever this process or the browser is in."""
         typed: datetime | None = self.cleaned_data["starts_at"]
         if typed is None:
             return None
@@ -113,14 +115,50 @@ class AdmitForm(forms.Form):
     )
 
 
+def _day() -> forms.DateInput:
+    return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return timezone.make_aware(datetime.combine(day, time.min)) if day else None
+
+
 class EventFilter(forms.Form):
+    """Each choice is (id, name). Days are those of whoever asks; ``since`` and ``before`` are moments afterwards."""
+
     code = forms.ChoiceField(required=False, choices=[("", _("Everything")), *GROUPS])
+    person = forms.ChoiceField(required=False)
+    machine = forms.ChoiceField(required=False)
+    gateway = forms.ChoiceField(required=False)
     about = forms.CharField(required=False, max_length=24, strip=True)
+    since = forms.DateField(required=False, widget=_day())
+    before = forms.DateField(required=False, widget=_day())
+
+    def __init__(
+        self, data: Any, *, people: Iterable[Named], machines: Iterable[Named], gateways: Iterable[Named]
+    ) -> None:
+        super().__init__(data)
+        for name, choices in (("person", people), ("machine", machines), ("gateway", gateways)):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
+            field.choices = [("", _("Everything")), *choices]
+
+    def clean_since(self) -> datetime | None:
+        return _midnight(self.cleaned_data["since"])
+
+    def clean_before(self) -> datetime | None:
+        """The day that was chosen as the last one belongs to it."""
+        last: date | None = self.cleaned_data["before"]
+        return _midnight(last + timedelta(days=1) if last and last < date.max else last)
+
+    @property
+    def narrows(self) -> bool:
+        return not self.is_valid() or any(self.cleaned_data.values())
 
 
 class AccountForm(forms.Form):
     name = forms.CharField(max_length=120, strip=True, widget=forms.TextInput(attrs={"autocomplete": "name"}))
-    language = forms.ChoiceField(choices=settings.LANGUAGES)
+    language = forms.ChoiceField(choices=[("", _("As the browser asks")), *settings.LANGUAGES], required=False)
     time_zone = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(zoneinfo.available_timezones())])
 
 

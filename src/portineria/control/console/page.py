@@ -45,6 +45,9 @@ def attempt(form: Form, act: Callable[[], Any]) -> bool:
     return True
 
 
-def leaf(request: HttpRequest, rows: Any, per_page: int = 50) -> Page[Any]:
-    """The asked-for part of a long list; a number out of range shows the nearest one."""
-    return Paginator(rows, per_page).get_page(request.GET.get("page"))
+def leaf(request: HttpRequest, rows: Any, per_page: int = 50, *, named: str = "page") -> Page[Any]:
+    """The asked-for part of a long list; a number out of range shows the nearest one.
+
+    ``named``: the parameter of the address, where a page has several lists.
+    """
+    return Paginator(rows, per_page).get_page(request.GET.get(named))

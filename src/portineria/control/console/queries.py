@@ -10,27 +10,32 @@ from functools import cached_property
 from django.utils import timezone
 
 from portineria.control.access import queries as access
+from portineria.control.access.facts import decisions_by_grant
 from portineria.control.access.models import AccessRequest, Grant, Rule
 from portineria.control.access.queries import MachineSight
-from portineria.control.console import texts
+from portineria.control.console import texts, whereabouts
+from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Session, SessionState
-from portineria.policy.decision import Standing
+from portineria.policy.decision import Decision, Standing
+from portineria.policy.ending import Reason
 from portineria.policy.sight import Sight
 
 _RECENT = 10
+_GIVEN: tuple[tuple[Reason, ...], ...] = ((), (Reason.NOT_YET,))  # what refuses a grant that is good, now or later
 
 
 class Seen:
     """A session as a page shows it to this person."""
 
-    def __init__(self, session: Session, actor: Person) -> None:
+    def __init__(self, session: Session, actor: Person, place: Place | None = None) -> None:
         self.session = session
         self._actor = actor
+        self.place = place or whereabouts.place(actor, session.machine)
 
     @property
     def mine(self) -> bool:
@@ -42,9 +47,17 @@ class Seen:
 
     @property
     def shown_state(self) -> str:
-        """An ended session is told apart by how its end was proven."""
+        """An ended session is told apart by how its end was proven.
+
+        A gateway says *finished* of a session that had nothing open when its end was ordered. Only where the
+        technician ordered it did they finish.
+        """
         session = self.session
-        return (session.ending or "ended") if session.state == SessionState.ENDED else str(session.state)
+        if session.state != SessionState.ENDED:
+            return str(session.state)
+        if session.ending == "finished" and session.end_why != "finished":
+            return "idle"
+        return session.ending or "ended"
 
     @property
     def counts_down_to(self) -> datetime | None:
@@ -78,7 +91,7 @@ class Seen:
     @property
     def can_ask_for_more(self) -> bool:
         """The other eyes of four: who works asks, who approves extends."""
-        return self.mine and self.session.state in (SessionState.LIVE, SessionState.DRAINING)
+        return self.mine and self.place.linked and self.session.state in (SessionState.LIVE, SessionState.DRAINING)
 
     @cached_property
     def can_lock(self) -> bool:
@@ -86,12 +99,26 @@ class Seen:
         return role is not None and role.administers and not self.mine
 
     @property
+    def can_lock_now(self) -> bool:
+        """Whoever is inside, in one click; once they are out, their page and the list of people do."""
+        return self.session.open and self.can_lock and self.session.person.enabled
+
+    @cached_property
+    def can_revoke(self) -> bool:
+        """The permission itself, so that no second session follows this one."""
+        grant = self.session.grant
+        stands = grant.revoked_at is None and grant.ends_at > timezone.now()
+        return self.session.open and stands and self.staff
+
+    @property
     def ended_because(self) -> list[str]:
         return [texts.reason(word) for word in self.session.end_why.split()]
 
 
 def seen(sessions: Iterable[Session], actor: Person) -> list[Seen]:
-    return [Seen(session, actor) for session in sessions]
+    rows = list(sessions)
+    known = whereabouts.places(actor, [session.machine for session in rows])
+    return [Seen(session, actor, known[session.machine_id]) for session in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +126,9 @@ class Now:
     """The first page."""
 
     inside: list[Seen]
-    decidable: list[AccessRequest]
-    mine: list[AccessRequest]
-    reachable: list[MachineSight]
+    decidable: list[Asked]
+    mine: list[Asked]
+    reachable: list[tuple[MachineSight, Place]]
     waiting_gateways: list[Gateway]
     away: list[Gateway]
     staff: bool
@@ -116,11 +143,12 @@ def now(actor: Person) -> Now:
     gateways = list(estate.gateways(actor))
     admitted = [gateway for gateway in gateways if gateway.state in (GatewayState.ADMITTED, GatewayState.QUARANTINED)]
     mine = access.pending_requests(actor).filter(person=actor) if asks else ()
+    reachable = access.reachable_machines(actor) if asks else []
     return Now(
         inside=seen(remote_sessions.open_sessions(actor), actor),
-        decidable=list(access.decidable_requests(actor)),
-        mine=list(mine),
-        reachable=[row for row in access.visible_machines(actor) if row.sight is Sight.REACHABLE] if asks else [],
+        decidable=whereabouts.asked(actor, access.decidable_requests(actor)),
+        mine=whereabouts.asked(actor, mine),
+        reachable=[(row, whereabouts.place_of(row.machine, row.sight, owned=False)) for row in reachable],
         waiting_gateways=[gateway for gateway in gateways if gateway.state == GatewayState.WAITING],
         away=[gateway for gateway in admitted if shown_gateway_state(gateway) != "connected"],
         staff=staff,
@@ -156,7 +184,7 @@ def shown_gateway_state(gateway: Gateway) -> str:
 class MachineRow:
     sight: MachineSight
     shown_sight: str  # for whoever asks: askable, pending, approved-later, reachable
-    inside: list[Session]
+    inside: list[Session]  # for the owner's people only
     gateway_state: str  # for the owner's people only
     owned: bool
 
@@ -180,6 +208,10 @@ class MachineRow:
             return machine.plant.name, machine.line.name if machine.line else ""
         return machine.plant.organisation.name, ""
 
+    @property
+    def whereabouts(self) -> Place:
+        return whereabouts.place_of(self.machine, self.sight.sight, owned=self.owned)
+
 
 @dataclass(frozen=True, slots=True)
 class Band:
@@ -190,33 +222,30 @@ class Band:
     rows: list[MachineRow]
 
 
-def machine_bands(actor: Person, search: str = "") -> list[Band]:
-    rows = _machine_rows(actor, access.visible_machines(actor))
-    wanted = search.casefold()
-    bands: dict[tuple[str, str], list[MachineRow]] = defaultdict(list)
+def bands(rows: Iterable[MachineRow]) -> list[Band]:
+    found: dict[tuple[str, str], list[MachineRow]] = defaultdict(list)
     for row in rows:
-        tag = row.machine.tag if row.owned or row.reachable else ""
-        if wanted in " ".join([*row.place, row.machine.name, tag]).casefold():
-            bands[row.place].append(row)
-    return [Band(plant, line, found) for (plant, line), found in bands.items()]
+        found[row.place].append(row)
+    return [Band(plant, line, there) for (plant, line), there in found.items()]
 
 
-def _machine_rows(actor: Person, sights: list[MachineSight]) -> list[MachineRow]:
-    inside: dict[int, list[Session]] = defaultdict(list)
-    for session in remote_sessions.open_sessions(actor):
-        inside[session.machine_id].append(session)
-    states = {gateway.pk: shown_gateway_state(gateway) for gateway in estate.gateways(actor)}
-    pending = set(access.pending_requests(actor).filter(person=actor).values_list("machine", flat=True))
-    later = set(
-        access.grants(actor)
-        .filter(person=actor, revoked_at__isnull=True, starts_at__gt=timezone.now())
-        .values_list("machine", flat=True)
-    )
+def machine_rows(actor: Person, sights: list[MachineSight]) -> list[MachineRow]:
+    """One leaf of them; the number of queries does not grow with theirs."""
     staff_of = set(actor.staff_of)
+    machines = [row.machine for row in sights]
+    own = [machine for machine in machines if machine.plant.organisation_id in staff_of]
+    asked_for = [machine for machine in machines if machine.plant.organisation_id not in staff_of]
+    inside: dict[int, list[Session]] = defaultdict(list)
+    for session in remote_sessions.open_sessions(actor).filter(machine__in=own):
+        inside[session.machine_id].append(session)
+    behind = estate.gateways(actor).filter(pk__in={machine.gateway_id for machine in machines})
+    states = {gateway.pk: shown_gateway_state(gateway) for gateway in behind}
+    mine = {"person": actor, "machine__in": asked_for}
+    pending = set(access.pending_requests(actor).filter(**mine).values_list("machine", flat=True))
     return [
         MachineRow(
             sight=row,
-            shown_sight=_shown_sight(row, pending, later),
+            shown_sight=_shown_sight(row, pending),
             inside=inside[row.machine.pk],
             gateway_state=states.get(row.machine.gateway_id, ""),
             owned=row.machine.plant.organisation_id in staff_of,
@@ -225,12 +254,12 @@ def _machine_rows(actor: Person, sights: list[MachineSight]) -> list[MachineRow]
     ]
 
 
-def _shown_sight(row: MachineSight, pending: set[int], later: set[int]) -> str:
+def _shown_sight(row: MachineSight, pending: set[int]) -> str:
     if row.sight is Sight.REACHABLE:
         return "reachable"
     if row.machine.pk in pending:
         return "pending"
-    return "approved-later" if row.machine.pk in later else "askable"
+    return "approved-later" if row.decision.denials == (Reason.NOT_YET,) else "askable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +268,7 @@ class MachinePage:
     services: list[Service]
     rules: list[Rule]
     grants: list[Grant]
-    pending: list[AccessRequest]
+    pending: list[Asked]
     inside: list[Seen]
     sessions: list[Seen]
 
@@ -251,16 +280,18 @@ class MachinePage:
 
 def machine_page(actor: Person, name_or_id: str) -> MachinePage:
     """Raise NotFound for what is absent for this person, exactly as for what does not exist."""
-    [row] = _machine_rows(actor, [access.visible_machine(actor, name_or_id)])
+    [row] = machine_rows(actor, [access.visible_machine(actor, name_or_id)])
     machine = row.machine
     details = row.owned or row.reachable
-    grants = access.grants(actor).filter(machine=machine, revoked_at__isnull=True, ends_at__gt=timezone.now())
+    at = timezone.now()
+    grants = list(access.grants(actor).filter(machine=machine, revoked_at__isnull=True, ends_at__gt=at))
+    judged = decisions_by_grant(grants, at)
     return MachinePage(
         row=row,
         services=estate.services_of(machine) if details else [],
         rules=list(access.rules(actor).filter(machines=machine)) if row.owned else [],
-        grants=list(grants),
-        pending=list(access.pending_requests(actor).filter(machine=machine)),
+        grants=[grant for grant in grants if judged[grant.pk].denials in _GIVEN],
+        pending=whereabouts.asked(actor, access.pending_requests(actor).filter(machine=machine)),
         inside=seen(row.inside, actor),
         sessions=seen(remote_sessions.sessions(actor).filter(machine=machine, state="ended")[:_RECENT], actor),
     )
@@ -271,6 +302,8 @@ class RequestPage:
     """What somebody has to know before saying yes."""
 
     request: AccessRequest
+    place: Place
+    judged: Decision | None  # of its grant
     decidable: bool
     mine: bool
     staff: bool
@@ -294,12 +327,26 @@ class RequestPage:
 
     @property
     def grant_state(self) -> str:
-        grant, at = self.grant, timezone.now()
-        if grant is None or grant.revoked_at is not None:
-            return "revoked" if grant else ""
-        if at < grant.starts_at:
-            return "later"
-        return "live" if at < grant.ends_at else "ended"
+        """As policy has it, not the calendar: void is what its dates would open and something else does not."""
+        if self.judged is None:
+            return ""
+        denials = set(self.judged.denials)
+        if denials & {Reason.REVOKED, Reason.REVOKED_FOR_SECURITY}:
+            return "revoked"
+        if Reason.EXPIRED in denials:
+            return "ended"
+        if denials - {Reason.NOT_YET}:
+            return "void"
+        return "later" if denials else "live"
+
+    @property
+    def grant_void_because(self) -> list[str]:
+        denials = self.judged.denials if self.judged else ()
+        return [texts.reason(reason.value) for reason in denials if reason is not Reason.NOT_YET]
+
+    @property
+    def lapsed_because(self) -> list[str]:
+        return [texts.reason(word) for word in self.request.lapsed_why.split()]
 
     @property
     def can_extend(self) -> bool:
@@ -311,8 +358,11 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
     staff, role = row.organisation_id in actor.staff_of, actor.role_in(row.organisation_id)
     before = remote_sessions.sessions(actor).filter(machine=row.machine, person=row.person)
     starts = max(row.starts_at, timezone.now()) if row.starts_at else timezone.now()
+    grant: Grant | None = getattr(row, "grant", None)
     return RequestPage(
         request=row,
+        place=whereabouts.place(actor, row.machine),
+        judged=decisions_by_grant([grant], timezone.now())[grant.pk] if grant else None,
         decidable=access.decidable_requests(actor).filter(pk=row.pk).exists(),
         mine=row.person_id == actor.pk,
         staff=staff,

@@ -1,7 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 from django.urls import path
 
-from portineria.control.console.views import account, events, gateways, home, live, machines, requests, sessions
+from portineria.control.console.views import (
+    account,
+    events,
+    gateways,
+    home,
+    live,
+    locks,
+    machines,
+    people,
+    requests,
+    sessions,
+)
 
 app_name = "console"
 urlpatterns = [
@@ -20,16 +31,25 @@ urlpatterns = [
     path("grants/<str:grant>/extend/", requests.extend, name="grant-extend"),
     path("grants/<str:grant>/revoke/", requests.revoke, name="grant-revoke"),
     path("sessions/", sessions.sessions, name="sessions"),
+    path("sessions/export/", sessions.export, name="sessions-export"),
     path("sessions/<str:public_id>/", sessions.session, name="session"),
     path("sessions/<str:public_id>/cut/", sessions.cut, name="cut"),
-    path("sessions/<str:public_id>/lock-person/", sessions.lock_person, name="lock-person"),
-    path("sessions/<str:public_id>/lock-supplier/", sessions.lock_supplier, name="lock-supplier"),
+    path("sessions/<str:public_id>/lock-person/", locks.lock_person, name="lock-person"),
+    path("sessions/<str:public_id>/unlock-person/", locks.unlock_person, name="unlock-person"),
+    path("sessions/<str:public_id>/lock-supplier/", locks.lock_supplier, name="lock-supplier"),
+    path("sessions/<str:public_id>/unlock-supplier/", locks.unlock_supplier, name="unlock-supplier"),
     path("sessions/<str:public_id>/end/", sessions.end, name="end"),
     path("gateways/", gateways.gateways, name="gateways"),
     path("gateways/add/", gateways.add, name="gateway-add"),
     path("gateways/<str:public_id>/", gateways.gateway, name="gateway"),
     path("gateways/<str:public_id>/refuse/", gateways.refuse, name="gateway-refuse"),
     path("gateways/<str:public_id>/revoke/", gateways.revoke, name="gateway-revoke"),
+    path("people/", people.people, name="people"),
+    path("people/<str:organisation>/<str:person>/lock/", people.lock, name="person-lock"),
+    path("people/<str:organisation>/<str:person>/unlock/", people.unlock, name="person-unlock"),
+    path("people/<str:organisation>/<str:person>/invite/", people.invite, name="person-invite"),
+    path("suppliers/<str:supplier>/lock/", people.lock_supplier, name="supplier-lock"),
+    path("suppliers/<str:supplier>/unlock/", people.unlock_supplier, name="supplier-unlock"),
     path("events/", events.events, name="events"),
     path("account/", account.account, name="account"),
     path("account/offers/<str:organisation>/accept/", account.accept_offer, name="offer-accept"),

@@ -67,6 +67,16 @@ def standing_letters(gateway: Gateway) -> list[ToRelay]:
     return messages
 
 
+def linked() -> list[str]:
+    return list(Link.objects.order_by("gateway").values_list("gateway__public_id", flat=True).distinct())
+
+
+def additions(gateway: str) -> ToRelay:
+    """For a gateway that is linked and has not come back: what its trust may lack by now."""
+    row = Gateway.objects.select_related("plant__organisation").get(public_id=gateway)
+    return letters.sealed(row, additions_for(row))
+
+
 def _came(gateway: Gateway, relay: Relay, peer: str) -> None:
     Link.objects.update_or_create(gateway=gateway, relay=relay, defaults={"address": peer})
     record(

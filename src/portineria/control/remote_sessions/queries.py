@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import BooleanField, ExpressionWrapper, Max, Q
 
 from portineria.control.audit import queries as audit
-from portineria.control.audit.models import Event
+from portineria.control.audit.models import EventQuerySet
 from portineria.control.estate.models import Gateway, Link
 from portineria.control.identity.models import Person, Supplier
-from portineria.control.remote_sessions.models import Session, SessionQuerySet, SessionState, Stream
+from portineria.control.remote_sessions.models import Session, SessionQuerySet, SessionState, Stream, StreamQuerySet
 from portineria.core.errors import NotFound
 
 
 def sessions(actor: Person) -> SessionQuerySet:
     """Newest first."""
     found = Session.objects.visible_to(actor).select_related(
-        "organisation", "person", "machine__plant", "machine__line", "gateway", "grant__rule__supplier", "ended_by"
-    )
+        "organisation", "person", "machine__plant__organisation", "machine__line", "gateway", "grant__rule__supplier",
+        "ended_by",
+    )  # fmt: skip
     return found.order_by("-requested_at", "-pk")
 
 
@@ -31,21 +33,39 @@ def session(actor: Person, public_id: str) -> Session:
     return found
 
 
-def streams(actor: Person, session: str) -> list[Stream]:
-    found = Stream.objects.visible_to(actor).filter(session__public_id=session)
-    return list(found.select_related("service__device").order_by("opened_at", "pk"))
+def streams(actor: Person, session: str) -> StreamQuerySet:
+    """Those that run, then those that are closed; the newest of each first. There may be thousands."""
+    found = Stream.objects.visible_to(actor).filter(session__public_id=session).select_related("service__device")
+    return found.order_by(ExpressionWrapper(Q(closed_at__isnull=False), BooleanField()), "-opened_at", "-pk")
 
 
-def counted_at(streams: Iterable[Stream]) -> datetime | None:
-    """When the streams that still run were counted last; None when none of them was."""
-    return max((row.counted_at for row in streams if row.counted_at and not row.closed_at), default=None)
+def counted_at(streams: StreamQuerySet) -> datetime | None:
+    """When those that still run were counted last; None when none of them was."""
+    last: datetime | None = streams.filter(closed_at__isnull=True).aggregate(last=Max("counted_at"))["last"]
+    return last
 
 
-def session_events(actor: Person, public_id: str) -> list[audit.EventView]:
-    """Everything the ledger has about one session the actor sees; a technician too sees that of their own."""
+def session_events(actor: Person, public_id: str) -> EventQuerySet:
+    """Everything the ledger has about one session the actor sees, newest first; a technician too sees that of their
+    own.
+    """
     row = session(actor, public_id)
-    found = Event.objects.filter(organisation=row.organisation.public_id, session=row.public_id)
-    return audit.views(found.prefetch_related("personal_values").order_by("seq"))
+    return audit.of_session(row.organisation.public_id, row.public_id)
+
+
+_AHEAD = timedelta(seconds=5)  # a gateway's clock is set by ours, to within the way that the answer took
+
+
+def happened_at(at_ms: int, received: datetime) -> datetime:
+    """The gateway's trusted time, ms since 1970, where it has one that is not in our future."""
+    if not 0 < at_ms < int(received.timestamp() * 1000):
+        return received
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)
+
+
+def time_proven(at_ms: int, received: datetime) -> bool:
+    """Not while the gateway has heard no signed time (WIRE 10), nor for what it says of our future."""
+    return 0 < at_ms <= int((received + _AHEAD).timestamp() * 1000)
 
 
 def supplier_of(session: Session) -> Supplier:

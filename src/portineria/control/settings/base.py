@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "portineria.control.identity.middleware.SecondFactorMiddleware",
     "portineria.control.identity.middleware.ProblemMiddleware",
     "portineria.control.body_limit.BodyLimitMiddleware",
+    "portineria.control.plain_address.PlainAddressMiddleware",
 ]
 TEMPLATES = [
     {
@@ -160,6 +161,7 @@ MFA_TOTP_ISSUER = "Portineria"
 MFA_TOTP_TOLERANCE = 1
 MFA_RATE_LIMITS = {"authenticate": "20/m/ip"}
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PORTINERIA.secure
+USERSESSIONS_ADAPTER = "portineria.control.identity.adapter.BrowsersAdapter"
 USERSESSIONS_TRACK_ACTIVITY = True  # by BrowserSeenMiddleware
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # links are handed over by the administrator
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"

@@ -53,6 +53,14 @@ def test_an_amount_of_data_is_short(count: int, text: str) -> None:
     assert console.size(count) == text
 
 
+@pytest.mark.parametrize(("language", "sign"), [("en", "."), ("it", ","), ("ja", ".")])
+def test_part_of_a_number_follows_the_sign_of_the_language(language: str, sign: str) -> None:
+    with translation.override(language):
+        assert console.size(1340) == f"1{sign}3 KiB"
+        assert console.size(5 << 20) == f"5{sign}0 MiB"
+        assert console.minutes(90).startswith(f"1{sign}5")
+
+
 def test_what_is_copied_is_shown_as_text_whatever_it_contains() -> None:
     shown = console.copyable('"><script>alert(1)</script>')
     assert "<script>" not in shown

@@ -12,13 +12,14 @@ from django.forms.widgets import CheckboxInput, Select
 from django.template.context import Context
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from portineria.control.console import texts
+from portineria.control.settings.start import current
 
 register = template.Library()
 
@@ -134,6 +135,11 @@ def day_unit() -> str:
     return pgettext("days, after a number, in a countdown", "d")
 
 
+def decimal(value: float) -> str:
+    """One place, with the sign that the reader's language puts before it."""
+    return number_format(f"{value:.1f}", decimal_pos=1)
+
+
 @register.filter
 def minutes(count: int | None) -> str:
     """A length of time as people say it."""
@@ -147,7 +153,7 @@ def minutes(count: int | None) -> str:
         return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
     if hours == int(hours):
         return ngettext("%(count)d hour", "%(count)d hours", int(hours)) % {"count": int(hours)}
-    return _("%(count)s hours") % {"count": f"{hours:.1f}".replace(".", "," if get_language() == "it" else ".")}
+    return _("%(count)s hours") % {"count": decimal(hours)}
 
 
 @register.filter
@@ -155,6 +161,12 @@ def seconds(count: int) -> str:
     if count and count % 60 == 0:
         return str(minutes(count // 60))
     return ngettext("%(count)d second", "%(count)d seconds", count) % {"count": count}
+
+
+@register.simple_tag
+def silence_allowed() -> str:
+    """For how long a gateway lets things run without a word from here."""
+    return seconds(current().lease_s)
 
 
 @register.filter
@@ -167,7 +179,7 @@ def size(count: int | None) -> str:
         if value < 1024 or unit == "TiB":
             break
         value /= 1024
-    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{decimal(value)} {unit}"
 
 
 @register.simple_tag
@@ -256,7 +268,7 @@ def field(bound: BoundField, label: str = "", help: str = "", optional: bool = F
 
 
 @register.simple_tag(takes_context=True)
-def with_query(context: Context, **changes: Any) -> str:
-    """This page's query with some parameters changed; an empty one is left out."""
-    query = context["request"].GET.dict() | {name: str(value) for name, value in changes.items()}
+def with_page(context: Context, name: str, number: int) -> str:
+    """This page's query with another part of one of its lists; an empty parameter is left out."""
+    query = context["request"].GET.dict() | {name or "page": str(number)}
     return "?" + urlencode({name: value for name, value in query.items() if value})

@@ -44,6 +44,15 @@ _SECTION_OF = {
     "gateway-refuse": "gateways",
     "gateway-revoke": "gateways",
     "grant-revoke": "requests",
+    "lock-person": "sessions",
+    "lock-supplier": "sessions",
+    "unlock-person": "sessions",
+    "unlock-supplier": "sessions",
+    "person-lock": "people",
+    "person-unlock": "people",
+    "person-invite": "people",
+    "supplier-lock": "people",
+    "supplier-unlock": "people",
 }
 
 
@@ -70,6 +79,7 @@ def _items(person: Person, section: str) -> list[Item]:
         ("requests", _("My requests"), pgettext("menu of a phone", "Requests"), "file-text", asks),
         ("sessions", _("Sessions"), _("Sessions"), "plug-connected", True),
         ("gateways", _("Gateways"), _("Gateways"), "router", staff),
+        ("people", _("People"), _("People"), "users", staff),
         ("events", _("Events"), _("Events"), "list-details", staff),
     ]
     return [

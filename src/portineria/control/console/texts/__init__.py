@@ -7,13 +7,19 @@ The texts of error codes are in ``control.problem``: the API needs them too.
 from django.utils.translation import gettext_lazy as _
 
 from portineria.control.console.texts.events import EVENTS, FIELD_NAMES
-from portineria.control.console.texts.reasons import HOW_CLOSED, REASONS
+from portineria.control.console.texts.reasons import ENDINGS, HOW_CLOSED, REASONS
 from portineria.control.console.texts.states import Shown, state
 
-__all__ = ["OPERATOR", "SOMEBODY", "Shown", "event", "field_name", "how_closed", "protocol", "reason", "state"]
+__all__ = [
+    "OPERATOR", "SOMEBODY", "Shown", "ending", "event", "field_name", "how_closed", "protocol", "reason", "state",
+]  # fmt: skip
 
 OPERATOR = _("operator of the server")
-SOMEBODY = {"gw": _("the gateway"), "per": _("somebody at the plant")}  # by the beginning of their ids
+SOMEBODY = {  # by the beginning of their ids
+    "gw": _("the gateway"), "per": _("somebody at the plant"), "mac": _("a machine"), "dev": _("a device"),
+    "srv": _("a service"), "sup": _("a supplier"), "pla": _("a plant"), "org": _("an organisation"),
+    "rel": _("a relay"), "ses": _("a session"), "unknown": _("somebody unknown"),
+}  # fmt: skip
 
 
 def event(code: str) -> str:
@@ -23,6 +29,11 @@ def event(code: str) -> str:
 def reason(code: str) -> str:
     """A reason that a gateway, a policy or a timer gave. A person's own words come back as they are."""
     return str(REASONS.get(code, code))
+
+
+def ending(code: str) -> str:
+    """How a session ended, or of which class its end is."""
+    return str(ENDINGS.get(code) or REASONS.get(code, code))
 
 
 def how_closed(code: str) -> str:

@@ -50,6 +50,19 @@ REASONS: dict[str, str | Promise] = {
     "streams.full": _("too many connections at once"),
     "spool.full": _("the gateway's store of events is full"),
     "time.unknown": _("the gateway does not know the time yet"),
+    "order.ended": _("the session has ended already"),
+    "order.withdrawn": _("the session was withdrawn meanwhile"),
+    "order.replayed": _("an older order was sent once more"),
+    "order.forked": _("two different orders had the same number"),
+    "order.key-used": _("its key belongs to another session"),
+    "lease.lost": _("the gateway heard nothing from here any more"),
+    # why a gateway's program began or ended
+    "start": _("the program was started"),
+    "stop": _("the program was stopped"),
+    # why an attempt was denied
+    "denied": _("the role does not allow it"),
+    "request.own": _("nobody decides on their own request"),
+    "request-waits": _("the request is not decided yet"),
     # quarantine
     "forked": _("it told two different histories"),
     "cloned": _("its identity was used in two places"),
@@ -60,6 +73,10 @@ REASONS: dict[str, str | Promise] = {
     "low": _("low"),
     "normal": _("normal"),
     "high": _("high"),
+}
+
+ENDINGS: dict[str, str | Promise] = {  # of a session, where the word says more than it does as a reason
+    "finished": _("nothing was running any more"),
 }
 
 HOW_CLOSED: dict[str, str | Promise] = {  # of one connection to a device
@@ -74,5 +91,6 @@ HOW_CLOSED: dict[str, str | Promise] = {  # of one connection to a device
     "tool.reset": _("interrupted by the technician's tool"),
     "hold.expired": _("the interruption was too long"),
     "protocol": _("something was sent that may not be sent"),
+    "gateway.stopped": _("the gateway's program was stopped"),
     "gateway.restarted": _("the gateway was restarted"),
 }

@@ -29,6 +29,7 @@ _STATES: dict[str, dict[str, Shown]] = {
         "cut": Shown(pgettext_lazy("session", "cut"), "stop", "plug-connected-x"),
         "drained": Shown(pgettext_lazy("session", "finished in time"), "rest", "check"),
         "finished": Shown(pgettext_lazy("session", "finished"), "rest", "check"),
+        "idle": Shown(pgettext_lazy("session", "ended, nothing was running"), "rest", "check"),
         "expired": Shown(pgettext_lazy("session", "time over"), "rest", "clock"),
         "silence": Shown(pgettext_lazy("session", "ended without contact"), "wait", "plug-connected-x"),
         "refused": Shown(_("refused by the gateway"), "stop", "circle-x"),
@@ -40,6 +41,7 @@ _STATES: dict[str, dict[str, Shown]] = {
         "refused": Shown(pgettext_lazy("request", "refused"), "stop", "circle-x"),
         "cancelled": Shown(pgettext_lazy("request", "withdrawn"), "rest", "ban"),
         "expired": Shown(pgettext_lazy("request", "not decided in time"), "rest", "clock"),
+        "lapsed": Shown(pgettext_lazy("request", "no longer possible"), "rest", "circle-x"),
     },
     "gateway": {
         "waiting": Shown(pgettext_lazy("gateway", "waiting for admission"), "wait", "fingerprint"),
@@ -62,6 +64,7 @@ _STATES: dict[str, dict[str, Shown]] = {
         "later": Shown(pgettext_lazy("grant", "not begun"), "accent", "calendar"),
         "ended": Shown(pgettext_lazy("grant", "ended"), "rest", "clock"),
         "revoked": Shown(pgettext_lazy("grant", "revoked"), "stop", "ban"),
+        "void": Shown(pgettext_lazy("grant", "opens nothing"), "stop", "lock"),
     },
     "criticality": {
         "low": Shown(pgettext_lazy("criticality", "low"), "rest", "chevron-down"),
@@ -73,6 +76,16 @@ _STATES: dict[str, dict[str, Shown]] = {
         "approver": Shown(_("approver"), "accent", "circle-check"),
         "operator": Shown(_("looks and cuts"), "rest", "eye"),
         "technician": Shown(_("technician"), "rest", "user"),
+    },
+    "person": {
+        "active": Shown(pgettext_lazy("person", "active"), "rest", "circle-check"),
+        "invited": Shown(pgettext_lazy("person", "invited, no password yet"), "wait", "mail"),
+        "locked": Shown(pgettext_lazy("person", "locked"), "stop", "lock"),
+        "supplier-locked": Shown(pgettext_lazy("person", "supplier locked"), "stop", "ban"),
+    },
+    "supplier": {
+        "active": Shown(pgettext_lazy("supplier", "active"), "rest", "circle-check"),
+        "locked": Shown(pgettext_lazy("supplier", "locked"), "stop", "lock"),
     },
     "stream": {
         "open": Shown(pgettext_lazy("stream", "open"), "live", "plug-connected"),

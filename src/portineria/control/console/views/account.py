@@ -20,7 +20,7 @@ def account(request: HttpRequest, actor: Person) -> HttpResponse:
     initial = {"name": actor.name, "language": actor.language, "time_zone": actor.time_zone}
     form = AccountForm(request.POST or None, initial=initial)
     if form.is_valid() and attempt(form, lambda: services.change_self(actor=actor, **form.cleaned_data)):
-        with translation.override(form.cleaned_data["language"]):
+        with translation.override(form.cleaned_data["language"] or translation.get_language_from_request(request)):
             messages.success(request, _("Saved."))
         return redirect("console:account")
     context = {

@@ -5,9 +5,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from portineria.control.console import event_queries, queries
+from portineria.control.console import event_queries, queries, sorting
 from portineria.control.console.forms import AdmitForm, PlantForm, ReasonForm
-from portineria.control.console.page import attempt, page
+from portineria.control.console.page import attempt, leaf, page
 from portineria.control.estate import enrolment, introduction
 from portineria.control.estate import queries as estate
 from portineria.control.identity.models import Person
@@ -17,8 +17,14 @@ from portineria.control.settings.start import current
 
 @page
 def gateways(request: HttpRequest, actor: Person) -> HttpResponse:
-    rows = [(row, queries.shown_gateway_state(row)) for row in estate.gateways(actor)]
-    context = {"rows": rows, "plants": list(estate.plants(actor)), "administers": queries.administers(actor)}
+    order = sorting.chosen(request, sorting.GATEWAY_COLUMNS)
+    leaves = leaf(request, sorting.ordered(estate.gateways(actor), sorting.GATEWAY_COLUMNS, order))
+    context = {
+        "leaves": leaves,
+        "rows": [(row, queries.shown_gateway_state(row)) for row in leaves],
+        "plants": estate.plants(actor).exists(),
+        "administers": queries.administers(actor),
+    }
     return render(request, "console/gateways.html", context)
 
 
@@ -59,6 +65,7 @@ def gateway(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "gateway": row,
         "state": queries.shown_gateway_state(row),
         "links": remote_sessions.links_of(row),
+        "machines": leaf(request, estate.machines(actor).filter(gateway=row), named="machines"),
         "inside": queries.seen(remote_sessions.open_sessions(actor).filter(gateway=row), actor),
         "events": event_queries.gateway_events(actor, public_id),
         "form": form,

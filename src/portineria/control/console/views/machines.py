@@ -8,9 +8,10 @@ from django.utils.translation import gettext as _
 
 from portineria.control.access import queries as access
 from portineria.control.access import services
-from portineria.control.console import queries
+from portineria.control.console import queries, sorting, whereabouts
 from portineria.control.console.forms import AskForm
-from portineria.control.console.page import attempt, page
+from portineria.control.console.page import attempt, leaf, page
+from portineria.control.console.templatetags.console import zone_of
 from portineria.control.identity.models import Person
 from portineria.control.settings.start import current
 
@@ -18,10 +19,18 @@ from portineria.control.settings.start import current
 @page
 def machines(request: HttpRequest, actor: Person) -> HttpResponse:
     search = request.GET.get("q", "").strip()[:100]
-    bands = queries.machine_bands(actor, search)
-    return render(
-        request, "console/machines.html", {"bands": bands, "search": search, "staff": queries.is_staff(actor)}
-    )
+    columns = sorting.machine_columns(actor)
+    order = sorting.chosen(request, columns)
+    leaves = leaf(request, sorting.ordered(access.machines_in_sight(actor, search), columns, order))
+    rows = queries.machine_rows(actor, access.sights(actor, list(leaves)))
+    context = {
+        "leaves": leaves,
+        "bands": [queries.Band("", "", rows)] if order else queries.bands(rows),
+        "sorted": bool(order),
+        "search": search,
+        "staff": queries.is_staff(actor),
+    }
+    return render(request, "console/machines.html", context)
 
 
 @page
@@ -39,11 +48,12 @@ def ask(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     seen = access.visible_machine(actor, machine)
     if seen.max_minutes is None:
         raise services.NoRule(f"no rule lets {actor.public_id} ask for {seen.machine.public_id}")
-    zone = seen.machine.plant.time_zone
+    place = whereabouts.place(actor, seen.machine)
+    zone = str(zone_of(place.zone or actor.time_zone))
     form = AskForm(request.POST or None, max_minutes=seen.max_minutes, zone=zone)
     if form.is_valid() and attempt(
         form, lambda: services.make_request(actor=actor, machine=seen.machine.public_id, **form.cleaned_data)
     ):
         messages.success(request, _("Your request is made. You see here when it is decided."))
         return redirect("console:requests")
-    return render(request, "console/ask.html", {"form": form, "seen": seen, "zone": zone})
+    return render(request, "console/ask.html", {"form": form, "seen": seen, "zone": zone, "of_plant": bool(place.zone)})

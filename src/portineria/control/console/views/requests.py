@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+from typing import Any
+
 from django.contrib import messages
+from django.core.paginator import Page
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -8,31 +11,35 @@ from django.views.decorators.http import require_POST
 
 from portineria.control.access import queries as access
 from portineria.control.access import services
-from portineria.control.console import queries
+from portineria.control.console import queries, whereabouts
 from portineria.control.console.forms import DecisionForm, ExtendForm, ReasonForm, RevokeForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.identity.models import Person
 from portineria.policy.ending import Ending
 
-_SHOWN = 50  # of what waits: a longer page is not read
+_WAITING = 25  # of what waits, on one leaf: each is read before it is decided
 
 
 @page
 def mine(request: HttpRequest, actor: Person) -> HttpResponse:
-    rows = leaf(request, access.requests(actor).filter(person=actor))
+    rows = _asked(actor, leaf(request, access.requests(actor).filter(person=actor)))
     return render(request, "console/requests.html", {"rows": rows})
+
+
+def _asked(actor: Person, rows: Page[Any]) -> Page[Any]:
+    rows.object_list = whereabouts.asked(actor, rows.object_list)
+    return rows
 
 
 @page
 def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
-    decided = access.requests(actor).filter(organisation__in=actor.staff_of).exclude(state="pending")
-    others = access.pending_requests(actor).filter(organisation__in=actor.staff_of)
+    own = access.requests(actor).filter(organisation__in=actor.staff_of)
     decidable = access.decidable_requests(actor)
+    others = own.filter(state="pending").exclude(pk__in=decidable.values("pk"))
     context = {
-        "waiting": decidable[:_SHOWN],
-        "more": max(0, decidable.count() - _SHOWN),
-        "others": others.exclude(pk__in=decidable.values("pk"))[:_SHOWN],
-        "rows": leaf(request, decided),
+        "waiting": _asked(actor, leaf(request, decidable, _WAITING, named="waiting")),
+        "others": _asked(actor, leaf(request, others, _WAITING, named="others")),
+        "rows": _asked(actor, leaf(request, own.exclude(state="pending"))),
     }
     return render(request, "console/approvals.html", context)
 
@@ -55,9 +62,11 @@ def approve(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
     if form.is_valid() and attempt(
         form, lambda: services.approve(actor=actor, request=public_id, reason=form.cleaned_data["reason"])
     ):
-        messages.success(
-            request, _("Approved. The technician can start a session now, until the end that you see here.")
-        )
+        if queries.request_page(actor, public_id).grant_state == "later":
+            text = _("Approved. The technician can start a session from the beginning that you see here.")
+        else:
+            text = _("Approved. The technician can start a session now, until the end that you see here.")
+        messages.success(request, text)
         return redirect("console:request", public_id)
     return _show(request, actor, public_id, form)
 
@@ -69,7 +78,9 @@ def refuse(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
     if form.is_valid() and attempt(form, lambda: services.refuse(actor=actor, request=public_id, **form.cleaned_data)):
         messages.success(request, _("Refused. The technician sees your reason."))
         return redirect("console:request", public_id)
-    return render(request, "console/refuse.html", {"form": form, "asked": shown, "section": "approvals"})
+    place = whereabouts.place(actor, shown.machine)
+    context = {"form": form, "asked": shown, "place": place, "section": "approvals"}
+    return render(request, "console/refuse.html", context)
 
 
 @require_POST
@@ -89,7 +100,8 @@ def extend(request: HttpRequest, actor: Person, grant: str) -> HttpResponse:
     if form.is_valid() and attempt(form, lambda: services.extend(actor=actor, grant=grant, **form.cleaned_data)):
         messages.success(request, _("Extended. The gateway gets the new end at once."))
         return redirect("console:request", row.request.public_id)
-    return render(request, "console/extend.html", {"form": form, "grant": row, "section": "approvals"})
+    place = whereabouts.place(actor, row.machine)
+    return render(request, "console/extend.html", {"form": form, "grant": row, "place": place, "section": "approvals"})
 
 
 @page
@@ -107,4 +119,5 @@ def revoke(request: HttpRequest, actor: Person, grant: str) -> HttpResponse:
     ):
         messages.success(request, _("Revoked. Sessions under this grant are being ended."))
         return redirect("console:request", row.request.public_id)
-    return render(request, "console/revoke.html", {"form": form, "grant": row, "section": "approvals"})
+    place = whereabouts.place(actor, row.machine)
+    return render(request, "console/revoke.html", {"form": form, "grant": row, "place": place, "section": "approvals"})

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from portineria.control.console import event_queries, queries
+from portineria.control.console import event_queries, queries, session_export
 from portineria.control.console.forms import DecisionForm, ReasonForm
 from portineria.control.console.page import attempt, leaf, page
-from portineria.control.identity.authority import administers, require
-from portineria.control.identity.lock_out import lock_out
 from portineria.control.identity.models import Person
-from portineria.control.identity.services import set_supplier_enabled
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions import services
 
@@ -28,14 +27,26 @@ def sessions(request: HttpRequest, actor: Person) -> HttpResponse:
 
 
 @page
+def export(request: HttpRequest, actor: Person) -> StreamingHttpResponse:
+    lines = session_export.lines(actor, get_language() or "en")
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    name = f"portineria-sessions-{timezone.localdate():%Y-%m-%d}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@page
 def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
     row = remote_sessions.session(actor, public_id)
-    streams = remote_sessions.streams(actor, public_id)
+    seen, streams = queries.Seen(row, actor), remote_sessions.streams(actor, public_id)
+    course = leaf(request, remote_sessions.session_events(actor, public_id), named="course")
     context = {
-        "seen": queries.Seen(row, actor),
-        "streams": streams,
+        "seen": seen,
+        "streams": leaf(request, streams, named="streams"),
         "counted_at": remote_sessions.counted_at(streams),
-        "events": event_queries.session_events(actor, public_id),
+        "course": course,
+        "events": event_queries.session_events(actor, row, course.object_list, seen.place.zone),
     }
     return render(request, "console/session.html", context)
 
@@ -59,34 +70,3 @@ def end(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
         messages.success(request, _("Nothing new can start. What runs may still finish."))
         return redirect("console:session", public_id)
     return render(request, "console/end.html", {"form": form, "seen": queries.Seen(row, actor)})
-
-
-@page
-def lock_person(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    """Whoever works in this session, out of this organisation: a matter of security, so everything is cut at once."""
-    row = remote_sessions.session(actor, public_id)
-    require(actor, row.organisation_id, administers)
-    form, organisation = ReasonForm(request.POST or None), row.organisation.public_id
-    if form.is_valid() and attempt(
-        form,
-        lambda: lock_out(actor=actor, person=row.person.public_id, organisation=organisation, **form.cleaned_data),
-    ):
-        messages.success(request, _("%(name)s is locked. Open sessions are being cut.") % {"name": row.person.name})
-        return redirect("console:session", public_id)
-    return render(request, "console/lock_person.html", {"form": form, "seen": queries.Seen(row, actor)})
-
-
-@page
-def lock_supplier(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    """Everybody of the supplier through whose rule this session came."""
-    row = remote_sessions.session(actor, public_id)
-    require(actor, row.organisation_id, administers)
-    form, supplier = ReasonForm(request.POST or None), remote_sessions.supplier_of(row)
-    if form.is_valid() and attempt(
-        form,
-        lambda: set_supplier_enabled(actor=actor, supplier=supplier.public_id, enabled=False, **form.cleaned_data),
-    ):
-        messages.success(request, _("%(name)s is locked. Open sessions are being cut.") % {"name": supplier.name})
-        return redirect("console:session", public_id)
-    context = {"form": form, "seen": queries.Seen(row, actor), "supplier": supplier}
-    return render(request, "console/lock_supplier.html", context)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The values in an event as people read them: names for ids as far as the reader sees them, words for codes."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from portineria.control.audit.queries import EventView
+from portineria.control.console import texts
+from portineria.control.console.templatetags.console import moment_text, size
+from portineria.control.console.texts.values import WORDS, YES_NO, attempt, words
+from portineria.control.estate import queries as estate
+from portineria.control.estate.models import Service
+from portineria.control.identity import queries as identity
+from portineria.control.identity.authority import SYSTEM
+from portineria.control.identity.models import Person
+from portineria.control.remote_sessions import queries as remote_sessions
+from portineria.core.event import REPORTED_BY_GATEWAYS, Value
+
+
+class Names:
+    """Public id → name, and plant's zone, for one page of events. One query per kind."""
+
+    def __init__(self, actor: Person, views: Iterable[EventView], services: Iterable[Service] = ()) -> None:
+        ids = {word for view in views for value in view.fields.values() for word in str(value).split()}
+        ids |= {view.actor for view in views}
+        self._names: dict[str, str] = {"portineria": "Portineria", "operator": str(texts.OPERATOR)}
+        self._names |= {service.public_id: service.name for service in services}
+        self._zones: dict[str, str] = {}
+        for placed in (estate.machines(actor), estate.gateways(actor)):
+            self._add_placed(placed.filter(public_id__in=ids).values_list("public_id", "name", "plant__time_zone"))
+        self._add_placed(estate.plants(actor).filter(public_id__in=ids).values_list("public_id", "name", "time_zone"))
+        named = (identity.people(actor), estate.services(actor), estate.devices(actor), identity.suppliers(actor))
+        for rows in named:
+            self._names |= dict(rows.filter(public_id__in=ids).values_list("public_id", "name"))
+        self._names |= {row.public_id: row.name for row in identity.organisations(actor)}
+        self._names |= {row.public_id: str(row) for row in estate.relays(actor).filter(public_id__in=ids)}
+        for session in remote_sessions.sessions(actor).filter(public_id__in=ids):
+            self._names[session.public_id] = f"{session.person.name} · {session.machine.name}"
+
+    def _add_placed(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        for public_id, name, zone in rows:
+            self._names[public_id], self._zones[public_id] = name, zone
+
+    def __getitem__(self, public_id: str) -> str:
+        """Whom this person may not look up is called by what they are: an id would tell nothing, or too much."""
+        kind = public_id.partition("_")[0]
+        return self._names.get(public_id) or str(texts.SOMEBODY.get(kind, public_id))
+
+    def several(self, value: str) -> str:
+        return ", ".join(self[word] for word in value.split())
+
+    def zone_of(self, view: EventView) -> str:
+        """That of the plant it is about; empty where there is none that this person sees."""
+        placed = (str(view.fields.get(name)) for name in ("machine", "gateway", "plant"))
+        return next((self._zones[public_id] for public_id in placed if public_id in self._zones), "")
+
+
+# Of use to whoever verifies the chain, or named elsewhere in the row; not to whoever reads the page.
+_NOT_SHOWN = {
+    "machine", "gateway", "session", "person", "epoch", "previous_epoch", "gateway_seq", "previous_seq",
+    "report_sha256", "stored_sha256", "boot", "previous_boot", "gateway_at_ms", "order_sha256", "order_seq", "request",
+    "grant", "rule", "lookup", "stream", "key", "sha256", "expires_ms", "installation", "token", "unix_ms", "source",
+    "dead",
+}  # fmt: skip
+# Names of keys that nobody has read anywhere else, and what an event of the installation alone tells.
+_NOT_SHOWN_OF = {("gateway.trust.changed", "what"), *((f"identity.key.{act}", "role") for act in (
+    "created", "retired", "destroyed"
+))}  # fmt: skip
+_REASONS = {"why", "reasons", "on_silence"}
+_BYTES = {"to_device", "from_device", "limit_bytes"}
+_IDS = {"machines", "device", "service", "supplier", "plant", "organisation", "relay"}
+
+
+def details(view: EventView, names: Names) -> list[tuple[str, str]]:
+    """Label and value of whatever says more than the row does elsewhere."""
+    shown = [
+        (name, value)
+        for name, value in view.fields.items()
+        if name not in _NOT_SHOWN and (view.code, name) not in _NOT_SHOWN_OF
+    ]
+    return [(texts.field_name(name), _shown(view, name, value, names)) for name, value in shown]
+
+
+def _shown(view: EventView, name: str, value: Value | None, names: Names) -> str:
+    if value is None:
+        return texts.field_name("erased")
+    if isinstance(value, bool):
+        return str(YES_NO[value])
+    if isinstance(value, int):  # a gateway may say a word where a number belongs: then it is shown as that
+        return size(value) if name in _BYTES else str(value)
+    if name.endswith("_at"):
+        return moment_text(datetime.fromisoformat(value))
+    if name == "ending":
+        return texts.ending(value)
+    if name in _REASONS or (name == "reason" and _is_a_code(view)):
+        return ", ".join(texts.reason(word.removeprefix("access.")) for word in value.split())
+    return _named(name, value, names)
+
+
+def _named(name: str, value: str, names: Names) -> str:
+    if name in _IDS:
+        return names.several(value)
+    if name in WORDS:
+        return words(name, value)
+    if name == "role":
+        return str(texts.state(value, "role").text)
+    if name == "how":
+        return texts.how_closed(value)
+    if name == "protocol":
+        return texts.protocol(value)
+    if name == "what":
+        return attempt(value)
+    return value
+
+
+def _is_a_code(view: EventView) -> bool:
+    """The reason that a gateway or a timer gives is a code of its own; that of a person is what they wrote."""
+    return view.code in REPORTED_BY_GATEWAYS or view.actor == SYSTEM

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The values of event fields that come from a closed set, in words. A test keeps the sets complete."""
+
+from collections.abc import Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+Words = Mapping[str, "str | Promise"]
+
+YES_NO: Mapping[bool, "str | Promise"] = {True: _("yes"), False: _("no")}
+
+_FACTORS: Words = {
+    "totp": _("app with six digits"),
+    "webauthn": _("passkey"),
+    "recovery-codes": _("recovery codes"),
+    "all": _("all of them"),
+}
+_METHODS: Words = {  # as the sign-in library calls them
+    "password": _("password"),
+    "password_reset": _("link to set a password"),
+    "totp": _FACTORS["totp"],
+    "webauthn": _FACTORS["webauthn"],
+    "recovery_codes": _("recovery code"),
+    "mfa": _("second factor"),
+}
+_LANGUAGES: Words = {"en": "English", "it": "Italiano", "ja": "日本語"}
+_OF_A_MACHINE: Words = {
+    "criticality": _("criticality"),
+    "drain_s": _("time to finish"),
+    "hold_s": _("time that an interruption is bridged"),
+    "on_silence": _("what runs when the server falls silent"),
+    "gateway": _("gateway"),
+    "answering": _("who answers for it"),
+    "line": _("line"),
+    "tag": _("tag"),
+}
+_TRANSPORTS: Words = {"tcp": "TCP", "udp": "UDP"}
+_ATTEMPTS: Words = {
+    "GET": pgettext_lazy("an attempt, before an address", "to look at"),
+    "POST": pgettext_lazy("an attempt, before an address", "to do"),
+    "DELETE": pgettext_lazy("an attempt, before an address", "to remove"),
+}
+
+# By the field's name; a value may be several words.
+WORDS: Mapping[str, Words] = {
+    "kind": _FACTORS,
+    "method": _METHODS,
+    "language": _LANGUAGES,
+    "changed": _OF_A_MACHINE,
+    "transport": _TRANSPORTS,
+}
+
+
+def words(field: str, value: str) -> str:
+    return ", ".join(str(WORDS[field].get(word, word)) for word in value.split())
+
+
+def attempt(value: str) -> str:
+    """What somebody tried: a verb of HTTP and, where it may be told, the address."""
+    verb, _blank, address = value.partition(" ")
+    return f"{_ATTEMPTS.get(verb, _ATTEMPTS['POST'])} {address}".strip()

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where machines stand, as far as one reader may know: on every page that names a machine.
+
+The owner's people know it, and so does whoever reaches the machine now. Everybody else has the name and the owner: of
+a machine that they may ask for, and in the records of their own requests and sessions.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from portineria.control.access import queries as access
+from portineria.control.access.models import AccessRequest
+from portineria.control.console import texts
+from portineria.control.estate.models import Machine
+from portineria.control.identity.models import Person
+from portineria.policy.sight import Sight
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """``zone`` is empty for the reader's own; ``linked``: whether there is a page of the machine for them."""
+
+    name: str
+    within: tuple[str, ...]
+    tag: str
+    zone: str
+    linked: bool
+
+
+def places(actor: Person, machines: Iterable[Machine]) -> dict[int, Place]:
+    """By key. They come with ``line`` and ``plant__organisation`` loaded; three queries more for what is of others."""
+    rows = {machine.pk: machine for machine in machines}
+    staff_of = set(actor.staff_of)
+    others = {pk for pk, machine in rows.items() if machine.plant.organisation_id not in staff_of}
+    sights = access.sight_by_machine(actor, others) if others else {}
+    return {pk: place_of(machine, sights.get(pk), owned=pk not in others) for pk, machine in rows.items()}
+
+
+def place(actor: Person, machine: Machine) -> Place:
+    return places(actor, [machine])[machine.pk]
+
+
+def place_of(machine: Machine, sight: Sight | None, *, owned: bool) -> Place:
+    plant = machine.plant
+    if not owned and sight is not Sight.REACHABLE:
+        return Place(machine.name, (plant.organisation.name,), "", "", linked=sight is not None)
+    within = (plant.name, machine.line.name) if machine.line else (plant.name,)
+    return Place(machine.name, within, machine.tag, plant.time_zone, linked=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as a list shows it."""
+
+    request: AccessRequest
+    place: Place
+
+    @property
+    def lapsed_because(self) -> list[str]:
+        return [texts.reason(word) for word in self.request.lapsed_why.split()]
+
+
+def asked(actor: Person, requests: Iterable[AccessRequest]) -> list[Asked]:
+    rows = list(requests)
+    known = places(actor, [row.machine for row in rows])
+    return [Asked(row, known[row.machine_id]) for row in rows]
