@@ -9,11 +9,13 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from portineria.dataplane.aio.task import Tasks
 
 
 class Line:
@@ -84,6 +86,29 @@ class Line:
                     await asyncio.sleep(self._pause_s)
             with contextlib.suppress(OSError):
                 sink.write_eof()
+
+
+@contextlib.asynccontextmanager
+async def trickle() -> AsyncIterator[tuple[str, int]]:
+    """The address of an HTTP server that begins every answer and goes on with it, a byte a second, for ever."""
+
+    tasks = Tasks()
+
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        try:
+            writer.write(b"HTTP/1.1 200 OK\r\nX-Slowly: ")
+            while not writer.is_closing():
+                writer.write(b"x")
+                await asyncio.sleep(1)
+        finally:
+            writer.transport.abort()
+
+    def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.spawn(drip(writer), "drip")
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[:2]
+        await tasks.close()
 
 
 @dataclass(frozen=True)

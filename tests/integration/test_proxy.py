@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from portineria.dataplane.aio import dial as dialling
 from portineria.dataplane.aio.dial import BadProxy, dial, proxy_for, read_proxy
-from portineria.wire.http_connect import ProxyRefused
+from portineria.wire.http_connect import ProxyCredentials, ProxyRefused
 from tests.integration.middlebox import ENCODED, Squid, squid
 
 
@@ -52,13 +53,44 @@ async def test_bytes_pass_a_proxy_that_wants_a_password(guarded_proxy: Squid) ->
 
 @pytest.mark.parametrize("credentials", ["", "plant:wrong"])
 async def test_a_proxy_that_wants_other_credentials_is_named(guarded_proxy: Squid, credentials: str) -> None:
-    with pytest.raises(ProxyRefused, match="407"):
+    with pytest.raises(ProxyCredentials, match="407"):
         await _greeting_through(guarded_proxy.url(credentials))
 
 
 async def test_a_proxy_that_cannot_reach_the_other_side_says_so(open_proxy: Squid) -> None:
-    with pytest.raises(ProxyRefused, match="503"):
+    with pytest.raises(ProxyRefused, match="503") as caught:
         await dial("127.0.0.1", 1, read_proxy(open_proxy.url()))
+    assert type(caught.value) is ProxyRefused
+
+
+async def test_a_proxy_that_never_answers_is_given_up_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialling, "CONNECT_S", 0.3)
+    over = asyncio.Event()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the other side hangs up
+        writer.close()
+        over.set()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as silent, asyncio.timeout(60) as patience:
+        port = silent.sockets[0].getsockname()[1]
+        with pytest.raises(TimeoutError):
+            await dial("relay.example", 443, read_proxy(f"http://127.0.0.1:{port}"))
+        assert not patience.expired()
+        await over.wait()
+
+
+async def test_a_proxy_that_hangs_up_in_the_middle_is_no_way_out() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as rude, asyncio.timeout(60):
+        port = rude.sockets[0].getsockname()[1]
+        with pytest.raises(ConnectionError, match="the proxy closed the connection"):
+            await dial("relay.example", 443, read_proxy(f"http://127.0.0.1:{port}"))
 
 
 def test_a_password_never_shows_in_a_proxys_text() -> None:

@@ -4,8 +4,8 @@
 import argparse
 import asyncio
 import contextlib
-import signal
-import sys
+import math
+import shutil
 
 from portineria.cli.account import Account, account_of
 from portineria.cli.account import configure as configure_account
@@ -15,10 +15,16 @@ from portineria.dataplane.connector.connect import Connected, Wish, connected
 from portineria.dataplane.connector.door import Door
 from portineria.dataplane.connector.hint import hint, moved
 from portineria.dataplane.connector.keeper import local_time
+from portineria.dataplane.connector.patience import WAIT_S
 from portineria.dataplane.connector.text import end_text
 from portineria.process.loop import run as run_loop
+from portineria.process.stop import stoppable
 
 _GRACE_S = 3.0
+
+
+# Ends that the permission itself brought. After any other somebody should look at what happened.
+_IN_ORDER = frozenset({"finished", "drained", "expired"})
 
 
 class BadCommand(Invalid):
@@ -31,6 +37,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "machine", metavar="MACHINE[/SERVICE]", help="as in `portineria machines`; all services without"
     )
     parser.add_argument("--port-offset", type=int, default=0, metavar="N", help="add N to every local port")
+    parser.add_argument(
+        "--wait", type=_seconds, default=WAIT_S, metavar="SECONDS",
+        help=f"how long to wait for a server that is away; {WAIT_S:.0f} when left out",
+    )  # fmt: skip
     parser.add_argument("--nested", action="store_true", help="keep the outer TLS: for networks that inspect it")
     parser.add_argument(
         "--allow-opened",
@@ -44,28 +54,55 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, 0 or more")
+    return seconds
+
+
 def run(args: argparse.Namespace) -> int:
     account = account_of(args)
-    machine, _, service = args.machine.partition("/")
     if args.command == []:
         raise BadCommand("--exec needs a command")
     wish = Wish(
-        machine, service or None, port_offset=args.port_offset, nested=args.nested, allow_opened=args.allow_opened,
-        proxy=account.server.proxy or None,
+        args.machine, port_offset=args.port_offset, nested=args.nested, allow_opened=args.allow_opened,
+        proxy=account.server.proxy or None, wait_s=args.wait,
     )  # fmt: skip
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    return run_loop(_connect(account, wish, args))
+    return run_loop(stoppable(_connect(account, wish, args)))
 
 
 async def _connect(account: Account, wish: Wish, args: argparse.Namespace) -> int:
     pin = account.server.root_spki_sha256
-    async with connected(account.api, wish, pin=pin, tell=news) as line:
+
+    def check(machine: str, doors: list[Door]) -> None:
         if args.command:
-            return await _run_command(fill(args.command, line.doors, line.machine_name))
+            _check_command(fill(args.command, doors, machine))
+
+    async with connected(account.api, wish, pin=pin, tell=news, check=check) as line:
+        if args.command:
+            status = await _run_command(fill(args.command, line.doors, line.machine_name))
+            if line.session.over.done():
+                await _tell_end(line)
+            return status
         print(as_json(_listed(line)) if args.json else _shown(line), flush=True)
-        reason = await line.session.over
-        print(end_text(reason), file=sys.stderr)
-        return 1 if reason in ("cut", "relay.closed", "unproven") else 0
+        return await _tell_end(line)
+
+
+async def _tell_end(line: Connected) -> int:
+    """Wait for it. The exit status: 0 when the permission took its course, 1 when it was cut or nobody proved how."""
+    how, why = await line.keeper.ended(line.session)
+    news("session.over", line=end_text(how, why))
+    return 0 if how in _IN_ORDER else 1
+
+
+def _check_command(command: list[str]) -> None:
+    """Raises BadCommand."""
+    if shutil.which(command[0]) is None:
+        raise BadCommand(f"--exec: there is no command {command[0]} on this computer; nothing was opened")
 
 
 def fill(command: list[str], doors: list[Door], machine: str) -> list[str]:
@@ -90,16 +127,25 @@ async def _run_command(command: list[str]) -> int:
         raise BadCommand(f"{command[0]}: {error.strerror}") from error
     try:
         status = await process.wait()
-    except asyncio.CancelledError:  # the terminal's Ctrl-C reaches the command too: it may end by itself
-        for end in (None, process.terminate, process.kill):
+    except asyncio.CancelledError:
+        await _end(process)
+        raise
+    return status if status >= 0 else 128 - status
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """The terminal's Ctrl-C reaches the command too: it may end by itself. Whoever is asked twice waits no more."""
+    try:
+        for end in (None, process.terminate):
             with contextlib.suppress(ProcessLookupError, TimeoutError):
                 if end is not None:
                     end()
                 async with asyncio.timeout(_GRACE_S):
                     await process.wait()
-                    break
-        raise
-    return status if status >= 0 else 128 - status
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 def _shown(line: Connected) -> str:

@@ -2,7 +2,6 @@
 """portineria login: sign in to a server with the browser."""
 
 import argparse
-import asyncio
 import socket
 import sys
 import webbrowser
@@ -15,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portineria.cli.account import add_state, store_of
 from portineria.core.errors import NotFound
+from portineria.dataplane.aio.thread import in_thread
 from portineria.dataplane.connector.api import Api
 from portineria.dataplane.connector.login import Attempt, SignedIn, wait_for_code
-from portineria.dataplane.connector.state import BadUrl, Store, origin
+from portineria.dataplane.connector.state import Store, origin, unusable
 from portineria.process.loop import run as run_loop
 
 
@@ -55,10 +55,18 @@ def _server(args: argparse.Namespace, store: Store) -> _Server:
             raise
         before = None
     ca = str(args.ca.resolve()) if args.ca else before.ca if before else ""
-    if ca and not Path(ca).is_file():
-        raise BadUrl(f"there is no file {ca}")
+    if ca:
+        _check_readable(Path(ca))
     url = before.url if before else origin(args.url)
     return _Server(url, ca, args.proxy or (before.proxy if before else ""))
+
+
+def _check_readable(file: Path) -> None:
+    """Raises BadState."""
+    try:
+        file.read_bytes()
+    except OSError as error:
+        raise unusable(file, error) from error
 
 
 async def _sign_in(server: _Server, *, browser: bool) -> SignedIn:
@@ -67,12 +75,12 @@ async def _sign_in(server: _Server, *, browser: bool) -> SignedIn:
     def api(credential: Callable[[], tuple[Ed25519PrivateKey, str]]) -> Api:
         return Api(server.url, ca=server.ca, proxy=server.proxy, credential=credential)
 
-    await asyncio.to_thread(attempt.knock, api(lambda: (attempt.key, "")))
+    await in_thread(lambda: attempt.knock(api(lambda: (attempt.key, ""))))
 
     async def opened(address: str) -> None:
         print(f"Sign in with your browser:\n\n    {address}\n", flush=True)
-        if browser and not await asyncio.to_thread(webbrowser.open, address):
+        if browser and not await in_thread(lambda: webbrowser.open(address)):
             print("No browser could be started here; open the address yourself.", file=sys.stderr)
 
     code = await wait_for_code(attempt, opened)
-    return await asyncio.to_thread(attempt.redeem, code, api)
+    return await in_thread(lambda: attempt.redeem(code, api))

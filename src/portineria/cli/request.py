@@ -2,6 +2,7 @@
 """portineria request: ask the owner for access to a machine."""
 
 import argparse
+import shlex
 import sys
 import time
 from datetime import datetime
@@ -10,12 +11,18 @@ import msgspec
 
 from portineria.cli.account import account_of
 from portineria.cli.account import configure as configure_account
-from portineria.cli.screen import as_json
+from portineria.cli.screen import as_json, printable, when
 from portineria.core.errors import Unavailable
 from portineria.dataplane.connector.api import Api, segment
 from portineria.dataplane.connector.connect import Machine
 
 _POLL_S = 2.0
+_OUTCOMES = {
+    "refused": "was refused",
+    "cancelled": "was withdrawn",
+    "expired": "was not decided in time; ask again, or call the owner",
+    "lapsed": "is no longer possible: no rule lets you ask for this machine in that way any more; ask its owner",
+}
 
 
 class Request(msgspec.Struct):
@@ -25,6 +32,8 @@ class Request(msgspec.Struct):
     starts_at: str | None = None
     minutes: int | None = None
     grant: str | None = None
+    ends_at: str | None = None
+    decision_reason: str | None = None
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +68,23 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             print(f"{made.request} is with the owner of {machine.name}; waiting.", file=sys.stderr, flush=True)
         made = _decided(api, made)
-    print(as_json(made) if args.json else f"{made.request}: {made.state}")
+    print(as_json(made) if args.json else said(made, machine))
     return 0 if made.state in ("pending", "approved") else 1
+
+
+def said(made: Request, machine: Machine) -> str:
+    """What became of it, and what comes next."""
+    connect = f"portineria connect {shlex.quote(machine.name)}"
+    if made.state == "pending":
+        who = printable(machine.owner) or "the owner"
+        return f"{made.request} waits for {who} to decide, also when this command is over. Once approved: {connect}"
+    if made.state == "approved":
+        until = f" until {when(made.ends_at)}" if made.ends_at else ""
+        if made.starts_at:
+            return f"{made.request} is approved from {when(made.starts_at)}{until}. Then: {connect}"
+        return f"{made.request} is approved{until}. Now: {connect}"
+    why = f": {printable(made.decision_reason)}" if made.decision_reason else "."
+    return f"{made.request} {_OUTCOMES.get(made.state, f'is {made.state}')}{why}"
 
 
 def _decided(api: Api, made: Request) -> Request:

@@ -7,6 +7,7 @@ from typing import Any
 from portineria.cli.account import account_of
 from portineria.cli.account import configure as configure_account
 from portineria.cli.screen import as_json, table, when
+from portineria.dataplane.connector.text import STATES, why_text
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,10 +22,22 @@ def run(args: argparse.Namespace) -> int:
     elif not found:
         print("There is no session.")
     else:
-        print(table(("SESSION", "MACHINE", "STATE", "UNTIL"), (_row(session) for session in found)))
+        print(table(("SESSION", "MACHINE", "STATE", "PROOF", "UNTIL", "WHY"), map(_row, found)))
     return 0
 
 
 def _row(session: dict[str, Any]) -> tuple[str, ...]:
-    machine = session.get("machine_name") or session.get("machine") or ""
-    return str(session.get("session", "")), str(machine), str(session.get("state", "")), when(session.get("ends_at"))
+    """An ended session is what the gateway signed it to be; without that nobody may say *cut*."""
+    ended = session["state"] == "ended"
+    state = (session["ending"] if ended else "") or session["state"]
+    until = session["ended_at"] or session["drain_until"] or session["ends_at"]
+    return (
+        session["session"], session["machine_name"], STATES.get(state, state), _proof(session, ended=ended),
+        when(until), why_text(session["end_why"], session["end_reason"]),
+    )  # fmt: skip
+
+
+def _proof(session: dict[str, Any], *, ended: bool) -> str:
+    if ended:
+        return "signed by the gateway" if session["signed"] else "without receipt"
+    return "not signed yet" if session["state"] == "cutting" else ""

@@ -21,12 +21,16 @@ class ControlPlane:
         self.change: Callable[[dict[str, Any]], None] = lambda _answer: None
         self.key = ""
         responder.answers = {
-            "GET /api/v1/machines/Press%203": (200, {"machine": MACHINE, "name": "Press 3", "sight": "reachable"}),
+            "GET /api/v1/machines/Press%203": self.machine,
             "POST /api/v1/sessions": self.start,
             f"POST /api/v1/sessions/{SESSION}/tickets": self.tickets,
             f"GET /api/v1/sessions/{SESSION}": (200, STATE),
             f"POST /api/v1/sessions/{SESSION}/end": (200, STATE),
         }
+
+    def machine(self, _asked: Asked) -> Answer:
+        found = {"machine": MACHINE, "name": "Press 3", "sight": "reachable", "services": self.world.services}
+        return 200, found
 
     def start(self, asked: Asked) -> Answer:
         if asked.json["machine"] not in (MACHINE, "Press 3"):

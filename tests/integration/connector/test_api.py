@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portineria.core.errors import Conflict, Denied, Invalid, NotFound, PortineriaError, Unavailable
-from portineria.dataplane.connector.api import ANSWER_BYTES, Api, BadAnswer, ServerAway, segment
+from portineria.dataplane.aio.away import NoTls, NotTrusted, ServerAway
+from portineria.dataplane.connector import api as connector_api
+from portineria.dataplane.connector.api import ANSWER_BYTES, Api, BadAnswer, segment
+from portineria.dataplane.connector.text import text_of
 from portineria.wire.http_connect import BadProxyAnswer, ProxyCredentials, ProxyRefused
 from tests.integration.connector.responder import Responder, responding
+from tests.integration.connector.wire_pair import Certificates
 
 TOKEN = "token-of-the-technician"
 
@@ -119,25 +125,66 @@ def test_plain_http_which_is_to_this_computer_only_goes_to_no_proxy(server: Resp
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("answer", "kind", "said"),
     [
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", ProxyCredentials),
-        (b"HTTP/1.1 403 Forbidden\r\n\r\n", ProxyRefused),
-        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", BadProxyAnswer),
-        (b"HTTP/1.1 200 OK\r\n", ServerAway),
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", ProxyCredentials, "407"),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", ProxyRefused, "403"),
+        (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", ProxyRefused, "502"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", BadProxyAnswer, "does not speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\n", ServerAway, "the proxy closed the connection"),
     ],
-    ids=["other credentials", "not there", "no proxy", "gone in the middle"],
+    ids=["other credentials", "not there", "cannot reach it", "no proxy", "gone in the middle"],
 )
 def test_what_a_proxy_says_instead_of_the_server_is_told_apart(
-    key: Ed25519PrivateKey, answer: bytes, kind: type[PortineriaError]
+    key: Ed25519PrivateKey, answer: bytes, kind: type[PortineriaError], said: str
 ) -> None:
     with answering_once(answer) as (port, heard):
         api = Api("https://server.example", proxy=f"http://plant:p%40ss@127.0.0.1:{port}", credential=lambda: (key, ""))
         with pytest.raises(kind) as caught:
             api.call("GET", "/x", dict[str, str])
     assert type(caught.value) is kind
+    assert said in str(caught.value)
     assert heard[0].startswith(b"CONNECT server.example:443 HTTP/1.1\r\n")
     assert b"Proxy-Authorization: Basic cGxhbnQ6cEBzcw==\r\n" in heard[0]
+
+
+def test_a_proxy_that_never_answers_is_a_server_that_is_away(
+    key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connector_api, "TIMEOUT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        api = Api("https://server.example", proxy=proxy, credential=lambda: (key, ""))
+        with pytest.raises(ServerAway, match=r"server\.example: timed out"):
+            api.call("GET", "/x", dict[str, str])
+
+
+def test_a_server_without_tls_and_one_that_nobody_vouches_for_are_told_apart(
+    server: Responder, key: Ed25519PrivateKey, tmp_path: Path
+) -> None:
+    plain = Api(server.url.replace("http:", "https:"), proxy="none", credential=lambda: (key, TOKEN))
+    with pytest.raises(NoTls, match=r"^127\.0\.0\.1:\d+$"):
+        plain.call("GET", "/x", dict[str, str])
+    chain, private = Certificates(tmp_path).files("relay", "rel_aaaaaaaaaaaaaaaa")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, private)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=greet, args=(listener, context), daemon=True).start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(NotTrusted, match="unable to get local issuer certificate") as caught:
+            Api(url, proxy="none", credential=lambda: (key, TOKEN)).call("GET", "/x", dict[str, str])
+    assert "--ca FILE" in (text_of(caught.value.code, why=str(caught.value)) or "")
+
+
+def greet(listener: socket.socket, context: ssl.SSLContext) -> None:
+    with contextlib.suppress(OSError), listener.accept()[0] as visitor:
+        context.wrap_socket(visitor, server_side=True)
+
+
+def test_a_proxy_that_is_not_there_is_named_instead_of_the_server(key: Ed25519PrivateKey) -> None:
+    api = Api("https://server.example", proxy="http://127.0.0.1:1", credential=lambda: (key, ""))
+    with pytest.raises(ProxyRefused, match=r"127\.0\.0\.1:1 cannot be reached"):
+        api.call("GET", "/x", dict[str, str])
 
 
 @contextlib.contextmanager

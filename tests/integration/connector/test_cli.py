@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from pathlib import Path
@@ -37,15 +38,34 @@ async def test_exec_runs_a_tool_with_the_address_filled_in_and_hands_on_its_stat
     ("command", "status", "said"),
     [
         ([sys.executable, "-c", "import os; os.kill(os.getpid(), 15)"], 143, ""),
-        (["/no/such/tool"], 2, "/no/such/tool"),
         ([], 2, "--exec needs a command"),
     ],
-    ids=["ended by a signal", "not there", "left out"],
+    ids=["ended by a signal", "left out"],
 )
 async def test_exec_tells_how_the_command_ended(terminal: SignedIn, command: list[str], status: int, said: str) -> None:
     got, _, err = await terminal.run("connect", "Press 3", "--exec", *command)
     assert got == status, err
     assert said in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["Press 3/vnc"], "no service is called 'vnc'; there are: Echo, Panel"),
+        (["Press 3", "--exec", "mytool", "{address}"], "which service? Write MACHINE/SERVICE; there are: Echo, Panel"),
+        (["Press 3/Echo", "--exec", "nosuchcmd"], "there is no command nosuchcmd on this computer"),
+        (["Press 3", "--port-offset", "70000"], "Echo would be at port 85020, and ports are 1 to 65535"),
+        (["Press 3", "--wait", "-1"], "'-1' is no number of seconds"),
+    ],
+    ids=["service", "placeholder", "command", "offset", "wait"],
+)
+async def test_a_wrong_command_line_costs_no_session(terminal: SignedIn, words: list[str], said: str) -> None:
+    echo = terminal.plane.world.services[0]
+    terminal.plane.world.services.append({**echo, "service": "srv_bbbbbbbbbbbbbbbb", "name": "Panel", "port": 15021})
+    status, _, err = await terminal.run("connect", *words)
+    assert status == 2, err
+    assert said in err
+    assert terminal.plane.asked("POST /api/v1/sessions") == 0
 
 
 async def test_connect_prints_what_to_type_and_control_c_ends_it(terminal: SignedIn) -> None:
@@ -117,6 +137,60 @@ async def test_a_server_that_is_away_is_said(terminal: SignedIn) -> None:
     assert "The plant's gateway is not connected" in err
 
 
+async def test_a_server_that_stays_away_is_waited_for_and_given_up(terminal: SignedIn) -> None:
+    terminal.plane.responder.answers["GET /api/v1/machines/Press%203"] = 502, b"<html>the balancer speaks</html>"
+    status, out, err = await terminal.run("connect", "Press 3", "--wait", "1")
+    assert (status, out) == (3, "")
+    waiting, given_up = err.splitlines()
+    assert waiting == "the server answered 502 Waiting for it up to 1 s; Ctrl-C stops."
+    assert given_up.startswith("portineria: the server answered 502 It was waited for in vain, and nothing was opened.")
+
+
+async def test_a_session_that_ended_is_said_with_its_reason(terminal: SignedIn) -> None:
+    ended = {"state": "ended", "ending": "finished", "end_why": "revoked", "end_reason": ""}
+    async with asyncio.timeout(30), terminal.running("connect", "Press 3") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for _ in range(3):
+            await process.stdout.readline()
+        terminal.plane.responder.answers[f"GET /api/v1/sessions/{SESSION}"] = 200, ended
+        terminal.plane.world.close_legs()
+        assert await process.wait() == 0
+        said = (await process.stderr.read()).decode()
+    assert said == "The session has ended. Reason: the permission was revoked.\n"
+
+
+async def test_sessions_tell_a_cut_from_an_end_that_nobody_proved(terminal: SignedIn) -> None:
+    ended = {
+        "session": "ses_1", "machine_name": "Press 3", "state": "ended", "ending": "cut", "signed": True,
+        "ends_at": "2026-11-22T11:00:00Z", "drain_until": None, "ended_at": "2026-11-22T10:00:00Z",
+        "end_why": "cut-by-person", "end_reason": "Line starts again",
+    }  # fmt: skip
+    open_ = {**ended, "ending": "", "signed": False, "ended_at": None, "end_why": "", "end_reason": ""}
+    terminal.plane.responder.answers["GET /api/v1/sessions"] = (
+        200,
+        [
+            {**open_, "state": "live"},
+            {**open_, "state": "cutting", "end_why": "cut-by-person"},
+            ended,
+            {**ended, "ending": "unproven", "signed": False, "end_why": "expired", "end_reason": ""},
+            {**ended, "ending": "finished", "end_why": "finished", "end_reason": ""},
+        ],
+    )
+    status, out, err = await terminal.run("sessions")
+    assert status == 0, err
+    rows = [re.split(r"\s{2,}", line)[2:] for line in out.splitlines()]
+    signed = "signed by the gateway"
+    assert [[row[0], row[1], row[-1]] for row in rows[2:]] == [
+        ["being cut", "not signed yet", "somebody cut it"],
+        ["cut", signed, "somebody cut it: “Line starts again”"],
+        ["ended", "without receipt", "its time is over"],
+        ["finished", signed, "the connector said that it is done"],
+    ]
+    assert rows[1][0] == "live"
+    assert signed not in out.splitlines()[1]
+
+
 async def test_machines_are_listed_for_people_and_for_programs(terminal: SignedIn) -> None:
     machine = {"machine": MACHINE, "name": "プレス 3", "sight": "askable", "owner": "Plant", "services": []}
     terminal.plane.responder.answers["GET /api/v1/machines"] = 200, [machine]
@@ -126,15 +200,46 @@ async def test_machines_are_listed_for_people_and_for_programs(terminal: SignedI
     assert json.loads(out)[0]["machine"] == MACHINE
 
 
-@pytest.mark.parametrize(("state", "expected"), [("approved", 0), ("refused", 1), ("expired", 1)])
-async def test_request_waits_for_the_decision(terminal: SignedIn, state: str, expected: int) -> None:
+@pytest.mark.parametrize(
+    ("answer", "expected", "said"),
+    [
+        ({"state": "approved"}, 0, "req_1 is approved. Now: portineria connect 'Press 3'"),
+        ({"state": "refused", "decision_reason": "not today"}, 1, "req_1 was refused: not today"),
+        ({"state": "expired"}, 1, "req_1 was not decided in time; ask again, or call the owner."),
+        ({"state": "lapsed"}, 1, "req_1 is no longer possible: no rule lets you ask for this machine in that way any "
+                                 "more; ask its owner."),
+        ({"state": "brand-new"}, 1, "req_1 is brand-new."),
+    ],
+)  # fmt: skip
+async def test_request_waits_for_the_decision(
+    terminal: SignedIn, answer: dict[str, str], expected: int, said: str
+) -> None:
     answers = terminal.plane.responder.answers
     answers["POST /api/v1/requests"] = lambda asked: (200, {"request": "req_1", "state": "pending", **asked.json})
-    answers["GET /api/v1/requests/req_1"] = 200, {"request": "req_1", "state": state}
+    answers["GET /api/v1/requests/req_1"] = 200, {"request": "req_1", **answer}
     status, out, _ = await terminal.run("request", "Press 3", "--reason", "new drive", "--minutes", "30", "--wait")
-    assert (status, out) == (expected, f"req_1: {state}\n")
+    assert (status, out) == (expected, f"{said}\n")
     [made] = [asked.json for asked in terminal.plane.responder.asked if asked.path == "/api/v1/requests"]
     assert made == {"machine": MACHINE, "reason": "new drive", "starts_at": None, "minutes": 30}
+
+
+async def test_request_without_waiting_says_what_comes_next(terminal: SignedIn) -> None:
+    answers = terminal.plane.responder.answers
+    answers["POST /api/v1/requests"] = 200, {"request": "req_1", "state": "pending"}
+    status, out, _ = await terminal.run("request", "Press 3", "--reason", "new drive")
+    assert (status, out) == (
+        0,
+        "req_1 waits for the owner to decide, also when this command is over. Once approved: "
+        "portineria connect 'Press 3'\n",
+    )
+
+
+async def test_who_connects_while_a_request_waits_reads_that_it_waits(terminal: SignedIn) -> None:
+    detail = "You have no permission for this machine now: your request req_1 waits for its owner's decision."
+    refused = 403, {"code": "access.request-waits", "title": "Not allowed", "detail": detail}
+    terminal.plane.responder.answers["POST /api/v1/sessions"] = refused
+    status, _, err = await terminal.run("connect", "Press 3")
+    assert (status, err) == (1, f"portineria: {detail}\n")
 
 
 async def test_cut_says_cut_only_when_the_gateway_has_signed(terminal: SignedIn) -> None:

@@ -2,7 +2,11 @@
 """From the control plane's answer to open doors: what is checked, what is kept up, what is said when it is away."""
 
 import asyncio
+import re
+import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +16,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from portineria.core.errors import PortineriaError
+from portineria.dataplane.aio.away import ServerRefuses
 from portineria.dataplane.aio.task import until
-from portineria.dataplane.connector import keeper
+from portineria.dataplane.connector import keeper, patience
 from portineria.dataplane.connector.api import Api, decode, encode
-from portineria.dataplane.connector.connect import NoService, Wish, connected
+from portineria.dataplane.connector.connect import NoService, ServicesChanged, Wish, connected
+from portineria.dataplane.connector.door import BadOffset, Door, loopback_addresses
 from portineria.dataplane.connector.legs import NoLeg
-from portineria.dataplane.connector.text import text_of
+from portineria.dataplane.connector.patience import GivenUp, GivenUpAsking
+from portineria.dataplane.connector.text import end_text, text_of
 from portineria.wire.certificate import load_certificate
 from tests.integration.connector.control_plane import STATE, ControlPlane
-from tests.integration.connector.relay_world import SESSION, World, relay_world
-from tests.integration.connector.responder import Responder, responding
+from tests.integration.connector.relay_world import MACHINE, SESSION, World, relay_world
+from tests.integration.connector.responder import Answer, Asked, Responder, responding
 from tests.integration.connector.test_session import Told, echoed, tool_at
 from tests.integration.connector.wire_pair import Certificates
 from tests.integration.middlebox import squid
@@ -61,7 +68,7 @@ async def test_a_session_opens_doors_and_says_when_it_is_done(plane: ControlPlan
 
 @pytest.mark.parametrize("wish", ["srv_aaaaaaaaaaaaaaaa", "Echo", "modbus"])
 async def test_a_service_is_chosen_by_id_name_or_protocol(plane: ControlPlane, api: Api, wish: str) -> None:
-    async with connected(api, Wish("Press 3", wish), pin=plane.world.pin, tell=Told()) as line:
+    async with connected(api, Wish(f"Press 3/{wish}"), pin=plane.world.pin, tell=Told()) as line:
         assert [door.service.name for door in line.doors] == ["Echo"]
 
 
@@ -74,9 +81,177 @@ async def test_a_proxy_that_turns_the_legs_away_is_named(plane: ControlPlane, ap
 
 async def test_a_service_that_does_not_exist_is_named_with_those_that_do(plane: ControlPlane, api: Api) -> None:
     with pytest.raises(NoService, match="Echo"):
-        async with connected(api, Wish("Press 3", "vnc"), pin=plane.world.pin, tell=Told()):
+        async with connected(api, Wish("Press 3/vnc"), pin=plane.world.pin, tell=Told()):
             pass
+    assert plane.asked("POST /api/v1/sessions") == 0
+
+
+async def test_what_is_wrong_on_this_computer_costs_no_session(plane: ControlPlane, api: Api) -> None:
+    def disliked(machine: str, doors: list[Door]) -> None:
+        raise NoService(f"{machine} {doors[0].port}")
+
+    with pytest.raises(BadOffset, match="Echo would be at port 85020"):
+        async with connected(api, Wish("Press 3", port_offset=70_000), pin=plane.world.pin, tell=Told()):
+            pass
+    with pytest.raises(NoService, match="Press 3 15020"):
+        async with connected(api, Wish("Press 3"), pin=plane.world.pin, tell=Told(), check=disliked):
+            pass
+    assert plane.asked("POST /api/v1/sessions") == 0
+
+
+async def test_services_that_change_before_the_session_begins_open_nothing(plane: ControlPlane, api: Api) -> None:
+    def moved(answer: dict[str, Any]) -> None:
+        answer["services"] = [{**answer["services"][0], "port": 502}]
+
+    plane.change = moved
+    with pytest.raises(ServicesChanged):
+        async with connected(api, Wish("Press 3"), pin=plane.world.pin, tell=Told()):
+            pass
+    assert plane.world.gateway.legs == 0
     assert plane.asked(f"POST /api/v1/sessions/{SESSION}/end") == 1
+
+
+@pytest.mark.parametrize("target", ["Hall 2/Press 3", "Hall 2/Press 3/Echo", "Hall 2/Press 3/PLC/Echo"])
+async def test_a_machine_whose_name_has_a_slash_is_found(plane: ControlPlane, api: Api, target: str) -> None:
+    if target.endswith("PLC/Echo"):
+        plane.world.services[0]["name"] = "PLC/Echo"
+    plane.responder.answers["GET /api/v1/machines/Hall%202%2FPress%203"] = plane.machine
+    async with connected(api, Wish(target), pin=plane.world.pin, tell=Told()) as line:
+        assert [door.service.port for door in line.doors] == [15020]
+
+
+async def test_a_session_without_streams_hears_of_a_drain_and_of_its_end(
+    plane: ControlPlane, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "POLL_S", 0.1)
+    told, path = Told(), f"GET /api/v1/sessions/{SESSION}"
+    until_then = (datetime.now(UTC) + timedelta(seconds=90)).isoformat()
+    drains = {**STATE, "state": "draining", "drain_until": until_then, "end_why": "revoked", "end_reason": ""}
+    async with asyncio.timeout(30), connected(api, Wish("Press 3"), pin=plane.world.pin, tell=told) as line:
+        plane.responder.answers[path] = 200, drains
+        assert await until(lambda: told.codes == ["drain.begun"], timeout_s=10)
+        plane.responder.answers[path] = 200, STATE
+        assert await until(lambda: told.codes == ["drain.begun", "drain.lifted"], timeout_s=10)
+        plane.responder.answers[path] = 200, drains
+        assert await until(lambda: len(told.codes) == 3, timeout_s=10)
+        asked = plane.asked(path)
+        assert await until(lambda: plane.asked(path) > asked + 2, timeout_s=10)
+        plane.responder.answers[path] = 200, {**drains, "state": "ended", "ending": "drained"}
+        assert await line.keeper.ended(line.session) == ("drained", "the permission was revoked")
+    assert told.codes == ["drain.begun", "drain.lifted", "drain.begun"]
+    assert re.fullmatch(
+        r"Permission ended: the permission was revoked; what runs may finish until \d\d:\d\d:\d\d "
+        r"\(1 min (2\d|30) s left\)\.", told.lines[0],
+    )  # fmt: skip
+
+
+async def test_a_session_that_a_relay_closed_ends_as_the_gateway_signed(plane: ControlPlane, api: Api) -> None:
+    async with asyncio.timeout(30), connected(api, Wish("Press 3"), pin=plane.world.pin, tell=Told()) as line:
+        plane.responder.answers[f"GET /api/v1/sessions/{SESSION}"] = 200, {
+            "state": "ended", "ending": "cut", "end_why": "cut-by-person", "end_reason": "Line starts again",
+        }  # fmt: skip
+        plane.world.close_legs()
+        assert await line.session.over == "relay.closed"
+        how, why = await line.keeper.ended(line.session)
+    assert end_text(how, why) == "The session was cut. Reason: somebody cut it: “Line starts again”."
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "_SILENT_S", 0.2)
+    monkeypatch.setattr(patience, "TIMEOUT_S", 0.6)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("asked_first", ["GET /api/v1/machines/Press%203", "POST /api/v1/sessions"])
+async def test_a_frozen_server_is_waited_for_and_begins_one_session(
+    plane: ControlPlane, api: Api, asked_first: str
+) -> None:
+    told, keys, thawed = Told(), set[str](), threading.Event()
+    answers = plane.responder.answers
+
+    def frozen(asked: Asked) -> Answer:
+        thawed.wait(20)
+        return (plane.machine if asked.method == "GET" else start)(asked)
+
+    def start(asked: Asked) -> Answer:
+        keys.add(asked.json["key"])
+        return plane.start(asked)
+
+    answers["POST /api/v1/sessions"] = start
+    answers[asked_first] = frozen
+    async with asyncio.timeout(30):
+        opening = asyncio.ensure_future(_echo_once(api, plane, told))
+        assert await until(lambda: plane.asked(asked_first) >= 2, timeout_s=20)
+        thawed.set()
+        assert await opening == b"x"
+    assert len(keys) == 1
+    assert told.codes == ["server.waited-for", "control.back"]
+    assert told.lines[0].startswith("The server does not answer (")
+    assert "Waiting for it up to 2 min; Ctrl-C stops." in told.lines[0]
+
+
+async def _echo_once(api: Api, plane: ControlPlane, told: Told) -> bytes:
+    async with connected(api, Wish("Press 3"), pin=plane.world.pin, tell=told) as line:
+        return await echoed(await tool_at(line.doors[0]), b"x")
+
+
+async def test_a_server_that_comes_back_is_waited_for_until_its_gateways_are_back(
+    plane: ControlPlane, api: Api
+) -> None:
+    told, answers = Told(), plane.responder.answers
+    page = "GET /api/v1/machines/Press%203"
+    answers[page] = 502, b"<html>the balancer speaks</html>"
+    answers["POST /api/v1/sessions"] = 503, {"code": "gateway.away", "title": "t", "detail": "d"}
+    async with asyncio.timeout(30):
+        opening = asyncio.ensure_future(_echo_once(api, plane, told))
+        assert await until(lambda: plane.asked(page) >= 2, timeout_s=20)
+        answers[page] = plane.machine
+        assert await until(lambda: plane.asked("POST /api/v1/sessions") >= 2, timeout_s=20)
+        answers["POST /api/v1/sessions"] = plane.start
+        assert await opening == b"x"
+    assert told.codes == ["server.waited-for", "control.back", "server.waited-for", "control.back"]
+    assert told.lines[2].startswith("The plant's gateway is not connected")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_server_that_stays_away_is_given_up_with_what_may_have_been_begun(
+    plane: ControlPlane, api: Api
+) -> None:
+    thawed = threading.Event()
+
+    def frozen(asked: Asked) -> Answer:
+        thawed.wait(20)
+        return plane.start(asked)
+
+    plane.responder.answers["POST /api/v1/sessions"] = frozen
+    try:
+        with pytest.raises(GivenUpAsking) as caught:
+            async with asyncio.timeout(20), connected(api, Wish("Press 3", wait_s=1), pin=plane.world.pin, tell=Told()):
+                pass
+    finally:
+        thawed.set()
+    assert "portineria cut ends it" in (text_of(caught.value.code, why=str(caught.value)) or "")
+    assert not _listens(15020)
+
+
+def _listens(port: int) -> bool:
+    address = next(loopback_addresses(MACHINE, 0))
+    with socket.socket() as probe:
+        return probe.connect_ex((address, port)) == 0
+
+
+async def test_a_server_that_nobody_started_is_given_up_without_doubt(api: Api, key: Ed25519PrivateKey) -> None:
+    told, nobody = Told(), Api("http://127.0.0.1:1", proxy="none", credential=lambda: (key, "t"))
+    with pytest.raises(GivenUp) as caught:
+        async with asyncio.timeout(20), connected(nobody, Wish("Press 3", wait_s=1), pin="", tell=told):
+            pass
+    assert type(caught.value) is GivenUp
+    assert "refuses the connection (127.0.0.1:1)" in str(caught.value)
+    assert told.codes == ["server.waited-for"]
+    with pytest.raises(ServerRefuses):
+        async with connected(nobody, Wish("Press 3", wait_s=0), pin="", tell=told):
+            pass
 
 
 def other_installation(folder: Path, answer: dict[str, Any]) -> None:

@@ -135,7 +135,7 @@ def test_no_proxy_is_heeded_and_nothing_else_leads_out(world: Surroundings) -> N
     before = len(world.open.tunnels)
     done = laptop.run("login", world.stage.public_url, "--no-browser", "--ca", world.certificate)
     assert done.returncode == 3
-    assert f"The server cannot be reached: {world.place}" in done.stderr
+    assert f"There is no address for the server's name ({world.place})" in done.stderr
     laptop.variables.clear()
     assert laptop.run("login", world.stage.public_url, "--no-browser", "--ca", world.certificate).returncode == 3
     assert len(world.open.tunnels) == before

@@ -2,18 +2,23 @@
 """Parts that die, freeze or vanish under a live session: nothing hangs, nobody gets more than was granted."""
 
 import asyncio
+import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from portineria.core.errors import Unavailable
+from portineria.dataplane.connector.api import TIMEOUT_S
 from portineria.demo.main_job import cut, journal
 from portineria.demo.namespace import Kind
-from portineria.demo.processes import portineria
+from portineria.demo.processes import PORTINERIA, portineria
 from tests.integration.path.conftest import WholePath
 from tests.integration.path.tool import ask, closed_within, tool_at
 
@@ -54,6 +59,72 @@ def test_while_the_control_plane_is_frozen_live_sessions_go_on_and_new_ones_get_
         path.until(lambda: "The server is back." in held.errors, seconds=90)
         ask(tool)
         tool.close()
+
+
+@contextlib.contextmanager
+def without_control_plane(path: WholePath, how: str) -> Iterator[None]:
+    """The server is back behind it."""
+    if how == "killed":
+        path.stage.processes.kill("server", signal.SIGKILL)
+        path.until(lambda: "server" in path.stage.processes.dead())
+        try:
+            yield
+        finally:
+            path.stage.start_server()
+        return
+    server = path.stage.processes.pid("server")
+    os.kill(server, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("how", ["frozen", "killed"])
+def test_connect_waits_for_a_control_plane_that_is_away_and_begins_one_session(
+    path: WholePath, tmp_path: Path, how: str
+) -> None:
+    plant = path.stage.plants[0]
+    before = {row["session"] for row in path.run("sessions")}
+    with (tmp_path / "out").open("wb") as out, (tmp_path / "said").open("wb") as said:
+        with without_control_plane(path, how):
+            command = [*PORTINERIA, "connect", f"{plant.name} press 3", "--json"]
+            connect = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=said, env=path.env)
+            path.until(
+                lambda: "Waiting for it up to 2 min; Ctrl-C stops." in (tmp_path / "said").read_text(), seconds=60
+            )
+            why = "does not answer" if how == "frozen" else "cannot be reached"  # the relay answers at the same port
+            assert why in (tmp_path / "said").read_text()
+            time.sleep(TIMEOUT_S + 3 if how == "frozen" else 0)  # longer than one attempt, which so must fail
+        try:
+            path.until(lambda: (tmp_path / "out").read_text().endswith("}\n"), seconds=120)
+            opened = json.loads((tmp_path / "out").read_text())
+            door = next(door for door in opened["doors"] if door["protocol"] == "modbus")
+            with tool_at((door["address"], door["port"])) as tool:
+                ask(tool)
+        finally:
+            connect.send_signal(signal.SIGINT)
+            assert connect.wait(60) == 130, (tmp_path / "said").read_text()
+    assert {row["session"] for row in path.run("sessions")} - before == {opened["session"]}
+    assert "The server is back." in (tmp_path / "said").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_connector_ends_when_told_though_server_and_relays_are_frozen(
+    path: WholePath, number: signal.Signals
+) -> None:
+    with path.connected(path.stage.plants[0]) as held:
+        with tool_at(held.doors["modbus"]), contextlib.ExitStack() as frozen:
+            for pid in (path.stage.processes.pid("server"), *path.relay_pids()):
+                os.kill(pid, signal.SIGSTOP)
+                frozen.callback(os.kill, pid, signal.SIGCONT)
+            os.kill(held.pid, number)
+            assert held.wait(12) == 128 + number  # three seconds for the goodbye, on a busy machine
+        assert "The server could not be told that you are done" in held.errors
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(held.doors["modbus"], timeout=10)
+        cut(path.stage, "Owner", held.session, "For it the session goes on")
+        path.until(lambda: path.session(held.session)["state"] == "ended", seconds=60)
 
 
 def test_a_killed_control_plane_comes_back_to_the_same_sessions(path: WholePath) -> None:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from portineria.control.access.api import ServiceView, service_view
 from portineria.control.estate.models import Link
-from portineria.control.identity.api import ERRORS, Trust, connector, person_of, trust
+from portineria.control.identity.api import ERRORS, Asked, Trust, connector, person_of, trust
 from portineria.control.identity.connector import base64url, unbase64
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries, services
@@ -41,6 +41,7 @@ class SessionView(Schema):
     end_why: str
     end_reason: str
     proven_cut: bool
+    signed: bool  # the end, by the gateway: there is a receipt
     to_device: int
     from_device: int
     # For whoever works in it: an extension changes both.
@@ -64,6 +65,7 @@ def _view(row: Session, actor: Person) -> SessionView:
         end_why=row.end_why,
         end_reason=row.end_reason,
         proven_cut=row.proven_cut,
+        signed=row.receipt_id is not None,
         to_device=row.to_device,
         from_device=row.from_device,
     )
@@ -73,7 +75,7 @@ def _view(row: Session, actor: Person) -> SessionView:
     return view
 
 
-class StartRequest(Schema):
+class StartRequest(Asked):
     machine: str = Field(max_length=200)
     key: str = Field(max_length=256)
 
@@ -160,7 +162,7 @@ def one_session(request: HttpRequest, session: str) -> SessionView:
     return _view(queries.session(person, session), person)
 
 
-class CutRequest(Schema):
+class CutRequest(Asked):
     reason: str = Field(max_length=500)
 
 

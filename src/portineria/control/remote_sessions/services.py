@@ -6,27 +6,25 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric import ec
 from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.access.facts import decision, decisions_by_use
 from portineria.control.access.models import Grant
-from portineria.control.access.queries import visible_machine
+from portineria.control.access.queries import visible_machine, waiting_request
 from portineria.control.audit.services import record
-from portineria.control.estate.models import Gateway, GatewayState, Link, Service
+from portineria.control.estate.models import Gateway, GatewayState, Link, Machine, Service
 from portineria.control.estate.queries import services_of
 from portineria.control.identity.authority import SYSTEM, require, works_here
 from portineria.control.identity.models import Person
-from portineria.control.identity.services import BadField
 from portineria.control.remote_sessions import letters, outgoing
 from portineria.control.remote_sessions.models import Session, SessionEnded, SessionState
 from portineria.control.remote_sessions.queries import links_of
 from portineria.control.remote_sessions.scope import altered
+from portineria.control.remote_sessions.session_key import begun_with, key_sha256
 from portineria.core.errors import Conflict, Denied, NotFound, PortineriaError, Unavailable
 from portineria.policy.decision import Decision
 from portineria.policy.ending import Ending, Reason
-from portineria.wire.certificate import BadCertificate, load_spki, spki_sha256
 from portineria.wire.statement import Ending as WireEnding
 
 log = structlog.get_logger()
@@ -43,10 +41,6 @@ class TooManySessions(Conflict):
     code = "session.too-many"
 
 
-class KeyUsed(Conflict):
-    code = "session.key-used"
-
-
 class NotPermitted(Denied):
     """``reasons`` are policy's."""
 
@@ -57,6 +51,24 @@ class NotPermitted(Denied):
         self.reasons = reasons
         if reasons:
             self.code = f"access.{reasons[0].value}"
+
+
+class RequestWaits(Denied):
+    """All that is missing is asked for already."""
+
+    code = "access.request-waits"
+
+    def __init__(self, request: str) -> None:
+        super().__init__(f"{request} waits for a decision")
+        self.values = {"request": request}
+
+
+_ASK_FOR = frozenset({Reason.NO_GRANT, Reason.EXPIRED, Reason.REVOKED, Reason.REVOKED_FOR_SECURITY})
+
+
+def _refusal(actor: Person, machine: Machine, denials: tuple[Reason, ...]) -> Denied:
+    waiting = waiting_request(actor, machine) if denials and _ASK_FOR.issuperset(denials) else None
+    return RequestWaits(waiting.public_id) if waiting else NotPermitted(denials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +85,21 @@ class Opened:
 def start_session(*, actor: Person, machine: str, key: bytes, address: str) -> Opened:
     """Order a session for the holder of ``key`` (P-256, DER SubjectPublicKeyInfo).
 
-    Raise NotFound, NotPermitted, GatewayAway, TooManySessions, BadField.
+    Asked again with the same key, because the answer was lost on its way, it is the same session. Raise NotFound,
+    NotPermitted, GatewayAway, TooManySessions, KeyUsed, BadField.
     """
     now = timezone.now()
     seen = visible_machine(actor, machine, now)
     locked = Grant.objects.select_for_update(of=("self",)).filter(public_id=seen.decision.grant or "").first()
     judged = decision(actor, seen.machine, now)
     if locked is None or not judged.permitted or judged.grant != locked.public_id:
-        raise NotPermitted(judged.denials)
+        raise _refusal(actor, seen.machine, judged.denials)
     links = links_of(seen.machine.gateway)
     if not links:
         raise GatewayAway(f"gateway {seen.machine.gateway.public_id} has no link")
+    digest, services = key_sha256(key), services_of(seen.machine)
+    if (begun := begun_with(digest, actor, seen.machine)) is not None:
+        return Opened(begun, links, letters.tickets(begun, links, now), services)
     if locked.sessions.open().count() >= SESSIONS_PER_GRANT:
         raise TooManySessions(f"grant {locked.public_id} carries {SESSIONS_PER_GRANT} sessions")
     session = Session(
@@ -93,30 +109,16 @@ def start_session(*, actor: Person, machine: str, key: bytes, address: str) -> O
         machine=seen.machine,
         gateway=seen.machine.gateway,
         key=key,
-        key_sha256=_key_sha256(key),
+        key_sha256=digest,
         expires_at=locked.ends_at,
         requested_at=now,
         order_seq=0,
     )
-    services = services_of(seen.machine)
     letters.write_order(session, services, starts=now)
     session.save(force_insert=True)
     _record("requested", session, actor.public_id, address=address, **_order_fields(session))
     outgoing.after_commit(*letters.standing_messages(session))
     return Opened(session, links, letters.tickets(session, links, now), services)
-
-
-def _key_sha256(key: bytes) -> bytes:
-    try:
-        loaded = load_spki(key)
-    except BadCertificate as error:
-        raise BadField("key", str(error)) from error
-    if not isinstance(loaded, ec.EllipticCurvePublicKey):
-        raise BadField("key", "a P-256 key")
-    digest = spki_sha256(loaded)
-    if Session.objects.filter(key_sha256=digest).exists():
-        raise KeyUsed("every session has a key of its own")
-    return digest
 
 
 def _order_fields(session: Session) -> dict[str, str | int]:

@@ -4,12 +4,10 @@
 Each request is signed with a key made on this computer: token, method, path, body and time (as DPoP, RFC 9449, does).
 """
 
-import asyncio
 import base64
 import hashlib
 import http.client
 import secrets
-import socket
 import ssl
 import time
 import urllib.error
@@ -23,18 +21,16 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portineria.core.errors import Conflict, Denied, Invalid, NotFound, PortineriaError, Unavailable
+from portineria.dataplane.aio.away import away
 from portineria.dataplane.aio.dial import proxy_for
-from portineria.wire.http_connect import Proxy, answered
-from portineria.wire.http_connect import request as connect_request
+from portineria.dataplane.aio.https import https_handler
+from portineria.dataplane.aio.thread import in_thread
+from portineria.dataplane.connector.state import unusable
 
 ANSWER_BYTES = 4 << 20  # 10,000 machines of 400 bytes each
 TIMEOUT_S = 15.0
 _KINDS: dict[int, type[PortineriaError]] = {401: Denied, 403: Denied, 404: NotFound, 409: Conflict, 410: Conflict}
 T = TypeVar("T")
-
-
-class ServerAway(Unavailable):
-    code = "server.away"
 
 
 class BadAnswer(Unavailable):
@@ -88,18 +84,23 @@ class Api:
         )  # an empty ProxyHandler: none, instead of urllib's own look at the surroundings
 
     @property
+    def where(self) -> str:
+        """Host and port, for people."""
+        return urlsplit(self.url).netloc
+
+    @property
     def unix_ms(self) -> int:
         """Now, as the server's clock has it."""
         return time.time_ns() // 1_000_000 + self._skew_ms
 
     async def in_thread(self, method: str, path: str, shape: type[T], body: object = None) -> T:
-        return await asyncio.to_thread(self.call, method, path, shape, body)
+        return await in_thread(lambda: self.call(method, path, shape, body))
 
     def call(self, method: str, path: str, shape: type[T], body: object = None, *, signed: bool = True) -> T:
         """Return the answer as ``shape``; raise the kind of PortineriaError that fits its status, with its code.
 
-        ServerAway when there is no answer, ProxyRefused when a proxy on the way does not let it through. A wrong clock
-        is corrected by the server's, once.
+        ServerAway, NoTls or NotTrusted when there is no answer, ProxyRefused when a proxy on the way does not let it
+        through. A wrong clock is corrected by the server's, once.
         """
         content = b"" if body is None else msgspec.json.encode(body)
         try:
@@ -130,8 +131,7 @@ class Api:
                 self._correct_clock(error.headers.get("Date"))
                 raise _problem(error.code, error.read(65536)) from error
         except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
-            raise ServerAway(f"{urlsplit(self.url).netloc}: {str(reason) or type(reason).__name__}") from error
+            raise away(error, self.where) from error
 
     def _correct_clock(self, date: str | None) -> None:
         try:
@@ -166,46 +166,13 @@ def _problem(status: int, content: bytes) -> PortineriaError:
     return error
 
 
-class _Tunnel(http.client.HTTPSConnection):
-    """HTTPS that leaves through the proxy as the legs do: asked the same way, the same words when it refuses."""
-
-    def __init__(self, host: str, *, proxy: Proxy, context: ssl.SSLContext, timeout: float) -> None:
-        super().__init__(host, context=context, timeout=timeout)
-        self._proxy, self._tls, self._timeout_s = proxy, context, timeout
-
-    def connect(self) -> None:
-        """Raises ProxyRefused, BadProxyAnswer, OSError."""
-        sock = socket.create_connection((self._proxy.host, self._proxy.port), self._timeout_s)
-        try:
-            sock.sendall(connect_request(self.host, self.port, self._proxy))
-            received = b""
-            while not answered(received):
-                data = sock.recv(4096)
-                if not data:
-                    raise ConnectionError("the proxy closed the connection")
-                received += data
-            self.sock = self._tls.wrap_socket(sock, server_hostname=self.host)
-        except BaseException:
-            sock.close()
-            raise
-
-
-class _ThroughProxy(urllib.request.HTTPSHandler):
-    def __init__(self, proxy: Proxy, context: ssl.SSLContext) -> None:
-        super().__init__(context=context)
-        self._how: dict[str, Any] = {"proxy": proxy, "context": context}
-
-    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_Tunnel, req, **self._how)  # type: ignore[arg-type]  # of typeshed: HTTPConnection only
-
-
 def _https(url: str, ca: str, proxy: str | None) -> list[urllib.request.HTTPSHandler]:
-    """Nothing for http, which is to this computer only and never leaves it. Raises BadProxy, BadAnswer."""
+    """Nothing for http, which is to this computer only and never leaves it. Raises BadProxy, BadState."""
     if not url.startswith("https:"):
         return []
     try:
         context = ssl.create_default_context(cafile=ca or None)
     except OSError as error:
-        raise BadAnswer(f"{ca}: {error}") from error
+        raise unusable(ca, error) from error
     way = proxy_for(urlsplit(url).hostname or "", proxy)
-    return [_ThroughProxy(way, context) if way else urllib.request.HTTPSHandler(context=context)]
+    return [https_handler(context, way)]

@@ -7,15 +7,22 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from portineria.core.errors import Unavailable
+from portineria.core.errors import Invalid, Unavailable
 
 _TRIES = 8  # other addresses, when somebody (most likely another session of ours) holds the first
 _OTHER_PORTS = (10_000, 20_000, 30_000)
 _BACKLOG = 1024
 
 
+_LAST_PORT = 65535
+
+
 class NoPort(Unavailable):
     code = "local.port"
+
+
+class BadOffset(Invalid):
+    code = "local.offset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Door:
 
 
 def open_doors(machine: str, services: Iterable[Service], *, offset: int = 0) -> list[Door]:
-    """Listen for each service; raise NoPort.
+    """Listen for each service; raise NoPort, BadOffset.
 
     A device keeps its address from session to session, so that the tool's project file stays right; devices have
     different ones, so that all of them can have their own port. ``offset`` is added to every port.
@@ -55,6 +62,8 @@ def open_doors(machine: str, services: Iterable[Service], *, offset: int = 0) ->
     try:
         devices: dict[str, list[Service]] = {}
         for service in services:
+            if not 0 < service.port + offset <= _LAST_PORT:
+                raise BadOffset(f"{service.name} would be at port {service.port + offset}")
             devices.setdefault(service.device, []).append(service)
         for number, group in enumerate(devices.values()):
             doors += _open_device(machine, number, group, offset)

@@ -52,7 +52,7 @@ class Keeper:
         self._tickets_end_ms = self._end_of(tickets)
         self._away = False
         self._session: Session | None = None
-        self._drains_until: datetime | None = None
+        self._draining = False
         self._end: StateAnswer | None = None
 
     async def keep(self, session: Session) -> None:
@@ -93,13 +93,11 @@ class Keeper:
 
     def _note_drain(self, session: Session, answer: StateAnswer) -> None:
         if answer.state == "draining" and answer.drain_until is not None:
-            until = read_time(answer.drain_until)
-            if until != self._drains_until:
-                self._drains_until = until
-                left_s = until.timestamp() - self._api.unix_ms / 1000
-                session.drains(answer.end_why, answer.end_reason, max(0.0, left_s))
-        elif answer.state in ("opening", "live") and self._drains_until is not None:
-            self._drains_until = None
+            self._draining = True
+            left_s = read_time(answer.drain_until).timestamp() - self._api.unix_ms / 1000
+            session.drains(answer.end_why, answer.end_reason, max(0.0, left_s))
+        elif answer.state in ("opening", "live") and self._draining:  # what the gateway began by itself is its to lift
+            self._draining = False
             session.resumed()
 
     async def ended(self, session: Session) -> tuple[str, str]:

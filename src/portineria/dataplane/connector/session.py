@@ -4,7 +4,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -17,7 +17,7 @@ from portineria.dataplane.connector.connection import Connection
 from portineria.dataplane.connector.door import Door
 from portineria.dataplane.connector.legs import Legs
 from portineria.dataplane.connector.same_person import same_person
-from portineria.dataplane.connector.text import duration
+from portineria.dataplane.connector.text import UNSUPPLIED, duration, why_text
 from portineria.wire.stream import Notice
 
 log = structlog.get_logger()
@@ -51,6 +51,7 @@ class Session:
         self._connections: set[Connection] = set()
         self._interrupted: dict[Connection, float] = {}
         self._drains_at: float | None = None
+        self._drain_told, self._drain_of_server = False, False
         self._countdown: asyncio.Task[object] | None = None
         self._blip: asyncio.Task[object] | None = None
 
@@ -116,7 +117,7 @@ class Session:
             await connection.run()
         finally:
             self._connections.discard(connection)
-            if not self._connections:
+            if not self._connections and not self._drain_of_server:
                 self._forget_drain()  # nothing runs whose time could be counted, and nobody is left to lift it
 
     # -- what connections report -----------------------------------------------------------------------------
@@ -158,16 +159,31 @@ class Session:
     def noticed(self, notice: Notice) -> None:
         """The gateway says on every stream that the permission drains, or no longer does: said once."""
         if notice.seconds_left is None:
-            if self._drains_at is not None:
-                self.tell("drain.lifted")
-            self._forget_drain()
+            self.resumed()
             return
         ends = asyncio.get_running_loop().time() + notice.seconds_left
-        if self._drains_at is not None and abs(ends - self._drains_at) < _SAME_DRAIN_S:
-            return
+        if self._drains_at is None or abs(ends - self._drains_at) >= _SAME_DRAIN_S:
+            self._tell_drain(notice.reason, "", notice.seconds_left)
+
+    def drains(self, why: str, said: str, left_s: float) -> None:
+        """The server says so: all that a session without streams hears. The gateway's word is the exact one."""
+        self._drain_of_server = True
+        if not self._drain_told:
+            self._tell_drain(why, said, left_s)
+
+    def resumed(self) -> None:
+        if self._drain_told:
+            self.tell("drain.lifted")
+        self._drain_told, self._drain_of_server = False, False
         self._forget_drain()
-        self.tell("drain.begun", reason=notice.reason, left=duration(notice.seconds_left))
-        self._drains_at = ends
+
+    def _tell_drain(self, why: str, said: str, left_s: float) -> None:
+        self._forget_drain()
+        at = (datetime.now(UTC) + timedelta(seconds=left_s)).astimezone().strftime("%H:%M:%S")
+        code = "drain.unsupplied" if why in UNSUPPLIED else "drain.begun"
+        self.tell(code, reason=why_text(why, said), at=at, left=duration(left_s))
+        self._drain_told = True
+        self._drains_at = ends = asyncio.get_running_loop().time() + left_s
         self._countdown = self.tasks.spawn(self._count_down(ends), "countdown")
 
     def _forget_drain(self) -> None:

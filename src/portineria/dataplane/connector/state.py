@@ -30,6 +30,12 @@ class BadState(Invalid):
     code = "state"
 
 
+class NoAccess(BadState):
+    """The message is the file or folder that this account may not use."""
+
+    code = "state.access"
+
+
 class BadUrl(Invalid):
     code = "server.url"
 
@@ -119,7 +125,9 @@ class Store:
             token = self._secret(url, "token").read_text()
         except FileNotFoundError as error:
             raise NotSignedIn(f"not signed in to {url}") from error
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            raise unusable(self._secret(url, "pem"), error) from error
+        except ValueError as error:
             raise BadState(f"{self._secret(url, 'pem')}: {error}") from error
         if not isinstance(key, Ed25519PrivateKey):
             raise BadState(f"{self._secret(url, 'pem')} holds a key of another kind")
@@ -128,7 +136,10 @@ class Store:
     def sign_out(self, url: str) -> None:
         """Forget key and token. The pin of the root stays."""
         for ending in ("pem", "token"):
-            self._secret(url, ending).unlink(missing_ok=True)
+            try:
+                self._secret(url, ending).unlink(missing_ok=True)
+            except OSError as error:
+                raise unusable(self._secret(url, ending), error) from error
 
     def forget(self, url: str) -> None:
         """Forget everything about a server, the pin of its root included."""
@@ -142,7 +153,9 @@ class Store:
             return msgspec.convert(tomllib.loads(self._path.read_text("utf-8")), _File)
         except FileNotFoundError:
             return _File()
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, OSError) as error:
+        except OSError as error:
+            raise unusable(self._path, error) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
             raise BadState(f"{self._path}: {error}") from error
 
     def _write(self, known: _File) -> None:
@@ -159,9 +172,19 @@ class Store:
         return self.folder / "keys" / f"{readable}-{hashlib.sha256(url.encode()).hexdigest()[:8]}.{ending}"
 
     def _write_secret(self, path: Path, content: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         new = path.with_name(path.name + ".new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        new.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            new.replace(path)
+        except OSError as error:
+            raise unusable(path, error) from error
+
+
+def unusable(path: Path | str, error: OSError) -> BadState:
+    """What to raise for a file that cannot be read or written."""
+    if isinstance(error, PermissionError):
+        return NoAccess(str(path))
+    return BadState(f"{path} cannot be used: {error.strerror or error}")

@@ -59,7 +59,8 @@ LEGS = {
     "proxy.refused": "The proxy does not let us through: {why}. Ask those who run it whether it may reach this "
     "address.",
     "proxy.credentials": "The proxy wants a name and a password, or others than these. Correct them, with special "
-    "characters percent-encoded: https_proxy=http://name:password@proxy:port, or portineria login --proxy.",
+    "characters percent-encoded: https_proxy=http://name:password@proxy:port, or --proxy of portineria login (on a "
+    "technician's computer) or portineria gateway enrol.",
     "certificate.date": (
         "A certificate on the way is out of date ({why}): nothing was opened. Its owner must renew it; if the clock of "
         "this computer is wrong, set it."
@@ -71,14 +72,20 @@ LEGS = {
 NEWS = {
     "line.interrupted": "Line interrupted; {held} kept at the device, {seconds} s left.",
     "line.restored": "Line restored, the work goes on.",
-    "drain.begun": "The permission ends ({reason}): finish your work, {left} left.",
+    "drain.begun": "Permission ended: {reason}; what runs may finish until {at} ({left} left).",
+    "drain.unsupplied": "Nothing new starts for now: {reason}; what runs may finish until {at} ({left} left).",
     "drain.left": "{left} left.",
     "drain.lifted": "The permission goes on: what runs has its time again, and new connections may start.",
     "permission.ends": "The permission ends at {at}.",
     "permission.extended": "The permission was extended until {at}.",
-    "session.over": "The session has ended: {why}.",
+    "session.over": "{line}",
     "control.away": "The server cannot be reached; open work goes on, new connections for {minutes} more minutes.",
     "control.back": "The server is back.",
+    "server.waited-for": "{why} Waiting for it up to {left}; Ctrl-C stops.",
+    "session.in-doubt": "A session had been asked for, and the answer did not come. If portineria sessions shows one "
+    "later, portineria cut ends it. Nothing of it is open on this computer.",
+    "control.untold": "The server could not be told that you are done: for it the session goes on until {at} at the "
+    "latest. Nothing of it is open on this computer any more.",
     "stranger.refused": "A connection of another person on this computer was refused.",
     "local.full": "Too many connections to this computer's side are open; one was refused.",
 }
@@ -90,14 +97,79 @@ ERRORS = {
     "login.time": "Nobody confirmed the sign-in within five minutes. Run the command again.",
     "token.invalid": "Your sign-in has ended. Sign in again: portineria login",
     "token.code": "The server did not accept the sign-in. Run the command again.",
-    "token.clock": "This computer's clock is wrong, and correcting for it did not help.",
-    "server.away": "The server cannot be reached: {why}.",
+    "token.clock": "This computer's clock is wrong, and correcting for it did not help. Set its time and its time "
+    "zone, then run the command again.",
+    "server.away": "The server cannot be reached ({why}). Try again in a moment; if it stays so, ask its operators.",
+    "server.refuses": "The server refuses the connection ({why}): it does not run, or this is not its address. Try "
+    "again in a moment; if it stays so, ask its operators.",
+    "server.silent": "The server does not answer ({why}): it is busy or off, or something on the way (a firewall, a "
+    "proxy, a VPN that is down) holds the connection back. Try again in a moment; if it stays so, ask its operators.",
+    "server.unknown": "There is no address for the server's name ({why}): check its spelling and this computer's "
+    "network (VPN, DNS).",
+    "server.no-tls": "What answers there does not speak TLS, so it is no https address ({why}): nothing was sent. "
+    "Check the address and its port; http:// is for a server on this very computer only.",
+    "server.certificate": "The server's certificate is not trusted ({why}): nothing was sent. If your company "
+    "certifies its servers itself, sign in again with --ca FILE; if the date is the matter, check this computer's "
+    "clock; else ask the server's operators.",
+    "server.given-up": "{why} It was waited for in vain, and nothing was opened. To wait longer: --wait SECONDS.",
+    "server.given-up-asking": "{why} It was waited for in vain after a session had been asked for; nothing is open on "
+    "this computer. If portineria sessions shows one later, portineria cut ends it.",
     "server.answer": "The server's answer makes no sense: {why}.",
     "server.other-root": "This server is not the one you signed in to before: {why}. Ask its operators. If they "
     "confirm the change: portineria logout --forget, then sign in again.",
     "server.mismatch": "The server's answer does not fit what was pinned when you signed in: {why}.",
-    "local.port": "No local port could be opened: {why}.",
+    "local.port": "No local port could be opened: {why}. Nothing was asked of the plant. Close what holds it on this "
+    "computer, or choose others: --port-offset N.",
+    "local.offset": "With this --port-offset {why}, and ports are 1 to 65535. Nothing was asked of the plant.",
+    "state.access": "Your account on this computer may not use {why}: permission denied, nothing was changed. Make it "
+    "yours again (chown, chmod u+rw), or keep sign-ins elsewhere: --state DIR.",
+    "service.changed": "The machine's services were changed just now: nothing was opened. Run the command again.",
     "not-found": "There is no such machine, request or session for you.",
+}
+
+WHYS = {
+    # policy.ending.Reason
+    "person-disabled": "your account was locked",
+    "no-membership": "you no longer belong to the organisation",
+    "supplier-disabled": "your company was locked at this plant",
+    "second-factor": "no second factor is set up",
+    "gateway-not-admitted": "the plant's gateway is not admitted any more",
+    "revoked-for-security": "the permission was revoked for security",
+    "no-rule": "no rule admits this any more",
+    "no-grant": "there is no permission",
+    "other-machine": "the permission is for another machine",
+    "revoked": "the permission was revoked",
+    "not-yet": "the permission has not begun yet",
+    "expired": "its time is over",
+    "nothing-to-reach": "the machine has no services any more",
+    # of the server, about its own acts
+    "cut-by-person": "somebody cut it",
+    "drained-by-person": "somebody ended it and let it finish",
+    "drain-overdue": "the time to finish was over",
+    "machine-changed": "what it reaches was changed: a device's address, a service or the gateway",
+    "finished": "the connector said that it is done",
+    # of the gateway, about its own acts
+    "order.expired": "its time is over",
+    "order.ended": "it had ended before",
+    "lease.lost": "the gateway has not heard from the server lately",
+    "spool.full": "the gateway cannot record any more",
+    "time.unknown": "the gateway does not know the time yet",
+}
+UNSUPPLIED = frozenset({"lease.lost", "spool.full"})  # the permission holds; the gateway stops by itself, for a while
+
+STATES = {
+    "opening": "opening",
+    "live": "live",
+    "draining": "finishing",
+    "cutting": "being cut",
+    # ended, by how
+    "cut": "cut",
+    "drained": "finished in time",
+    "finished": "finished",
+    "expired": "time over",
+    "silence": "ended without contact",
+    "refused": "refused by the gateway",
+    "unproven": "ended",
 }
 
 TEXTS = {**NEWS, **ENDS, **LEGS, **REFUSALS, **ERRORS}
@@ -111,8 +183,17 @@ def text_of(code: str, **values: object) -> str | None:
     return text.format_map(values)
 
 
-def end_text(code: str) -> str:
-    return ENDS.get(code, f"It ended: {code}.")
+def end_text(code: str, why: str = "") -> str:
+    """``why`` is as ``why_text`` gives it."""
+    text = ENDS.get(code, f"It ended: {code}.")
+    return f"{text} Reason: {why}." if why else text
+
+
+def why_text(codes: str, said: str = "") -> str:
+    """The words for the codes of ``end_why``, and what somebody wrote. Unknown codes are shown as they are."""
+    known = [WHYS.get(code) for code in codes.split()]
+    words = codes if None in known else "; ".join(word for word in known if word)
+    return f"{words}: “{said}”" if words and said else words or said
 
 
 def duration(seconds: float) -> str:

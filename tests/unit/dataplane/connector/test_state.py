@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from portineria.dataplane.connector.state import (
     BadState,
     BadUrl,
+    NoAccess,
     NoServer,
     NotSignedIn,
     OtherRoot,
@@ -15,7 +16,9 @@ from portineria.dataplane.connector.state import (
     Store,
     home,
     origin,
+    unusable,
 )
+from portineria.dataplane.connector.text import text_of
 
 KEY = Ed25519PrivateKey.generate()
 TURIN = Server("https://turin.example", "a" * 64, 'Tech "T" nician', "2026-11-23T00:00:00Z", ca="/ca file.pem")
@@ -85,6 +88,17 @@ def test_a_damaged_key_is_named(store: Store) -> None:
     pem.write_text("no key")
     with pytest.raises(BadState, match=pem.name):
         store.credential(TURIN.url)
+
+
+def test_files_that_cannot_be_used_are_told_apart(store: Store) -> None:
+    denied = unusable("/x/servers.toml", PermissionError(13, "Permission denied"))
+    assert isinstance(denied, NoAccess)
+    assert "--state DIR" in (text_of(denied.code, why=str(denied)) or "")
+    store.folder.write_text("a file where a folder is needed")
+    for use in (store.server, lambda: store.save(TURIN, KEY, "token"), lambda: store.credential(TURIN.url)):
+        with pytest.raises(BadState, match="cannot be used: Not a directory") as caught:
+            use()
+        assert "[Errno" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from portineria.dataplane.connector import text
-from portineria.dataplane.connector.text import duration, end_text, text_of
+from portineria.dataplane.connector.text import duration, end_text, text_of, why_text
+from portineria.policy.ending import Reason
 
 SOURCE = Path(text.__file__).parents[3] / "portineria"
 TABLES = (text.NEWS, text.ENDS, text.LEGS, text.REFUSALS, text.ERRORS)
@@ -50,6 +51,23 @@ def test_every_answer_of_a_relay_has_a_line() -> None:
 def test_every_end_of_the_contract_has_a_line() -> None:
     ends = {"cut", "expired", "silence", "drained", "device.reset", "tool.reset", "hold.expired", "protocol"}
     assert ends <= text.ENDS.keys()
+
+
+def test_every_reason_of_an_end_has_words_of_its_own() -> None:
+    source = (SOURCE / "control/remote_sessions/services.py").read_text()
+    of_the_server = set(re.findall(r'why="([a-z-]+)"', source))
+    assert len(of_the_server) > 3
+    assert of_the_server | {reason.value for reason in Reason} <= text.WHYS.keys()
+    assert why_text("revoked no-rule") == "the permission was revoked; no rule admits this any more"
+    assert why_text("cut-by-person", "Line starts") == "somebody cut it: “Line starts”"
+    assert why_text("of-tomorrow revoked") == "of-tomorrow revoked"
+    assert why_text("") == ""
+
+
+def test_every_end_that_the_server_keeps_has_words_in_the_list() -> None:
+    states = {"opening", "live", "draining", "cutting"}
+    assert states | {"cut", "drained", "finished", "expired", "silence", "refused", "unproven"} == text.STATES.keys()
+    assert end_text("finished", why_text("revoked")) == "The session has ended. Reason: the permission was revoked."
 
 
 def test_a_code_of_tomorrow_is_shown_as_it_is() -> None:
