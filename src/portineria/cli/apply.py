@@ -27,16 +27,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    server_state.require("django", "server")
-    from portineria.control.operations import open_state
-
-    open_state(args.state)
+    server_state.open_set_up(args.state)
     # These need Django to have started.
     from portineria.control.declaration.document import Faulty, read_declaration
-    from portineria.control.declaration.operation import carry_out, check_set_up, propose
+    from portineria.control.declaration.operation import carry_out, propose
 
     try:
-        check_set_up()
         declaration = read_declaration(args.file)
         proposal = propose(declaration, administrator=args.administrator, before_gateways=args.before_gateways)
         _show(proposal)

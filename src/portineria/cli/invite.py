@@ -12,14 +12,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    server_state.require("django", "server")
-    from portineria.control.operations import invite, open_state
-
-    open_state(args.state)
+    server_state.open_set_up(args.state)
     # Needs Django to have started.
-    from portineria.control.declaration.operation import check_set_up
+    from portineria.control.operations import invite
 
-    check_set_up()
     address = invite(email=args.email)
     print(f"Hand this over to {args.email}: it sets a password, once, within three days. Earlier addresses are dead.")
     print(f"\n    {address}")

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""portineria <verb>. Exit status: 0 done, 1 refused or not found, 2 usage, 3 unavailable, 130 interrupted."""
+"""portineria <verb>.
+
+Exit status: 0 done, 1 refused or not found, 2 usage, 3 unavailable, 128 and the number of the signal that ended it.
+"""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
+from types import ModuleType
 
 import structlog
 
@@ -15,6 +20,7 @@ from portineria.cli import (
     demo,
     gateway,
     invite,
+    ledger,
     login,
     logout,
     machines,
@@ -29,30 +35,55 @@ from portineria.cli import (
     supplier,
     version,
 )
+from portineria.cli.screen import list_choices
 from portineria.core.errors import Invalid, PortineriaError, Unavailable
 from portineria.process import logging
+from portineria.process.stop import Stopped
 
-# Each has configure(parser) and run(args); what is heavy is loaded inside run.
-VERBS = {
-    "login": login, "logout": logout, "machines": machines, "request": request, "connect": connect,
-    "sessions": sessions, "cut": cut, "gateway": gateway, "relay": relay, "serve": serve, "setup": setup,
-    "apply": apply, "invite": invite, "person": person, "supplier": supplier, "rule": rule, "signers": signers,
-    "demo": demo, "version": version,
+# By who types them. Each has configure(parser) and run(args); what is heavy is loaded inside run.
+GROUPS = {
+    "On the technician's computer": {
+        "login": login, "machines": machines, "request": request, "connect": connect, "sessions": sessions,
+        "cut": cut, "logout": logout,
+    },
+    "On the gateway, in the plant": {"gateway": gateway},
+    "On the server": {
+        "setup": setup, "serve": serve, "apply": apply, "invite": invite, "person": person, "supplier": supplier,
+        "rule": rule, "signers": signers, "ledger": ledger, "relay": relay,
+    },
+    "Anywhere": {"demo": demo, "version": version},
 }  # fmt: skip
+VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}
 REFUSED, USAGE, AWAY, INTERRUPTED = 1, 2, 3, 130
 log = structlog.get_logger()
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="portineria", description="Remote access to machines in plants.")
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    top = argparse.ArgumentParser(
+        prog="portineria", description="Remote access to machines in plants.", usage="portineria VERB ...",
+        epilog=_listing(), formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    top.set_defaults(run=partial(list_choices, top), verbose=False)
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", help="one of these; `portineria VERB --help` says more")
     for name, module in VERBS.items():
-        purpose = (module.__doc__ or "").partition(": ")[2]
-        verb = verbs.add_parser(name, help=purpose.splitlines()[0].rstrip("."), description=purpose)
+        verb = verbs.add_parser(name, prog=f"portineria {name}", description=_purpose(module))
         verb.add_argument("--verbose", action="store_true", help="operators' log on standard error")
-        module.configure(verb)
         verb.set_defaults(run=module.run)
+        module.configure(verb)
     return top
+
+
+def _purpose(module: ModuleType) -> str:
+    return (module.__doc__ or "").partition(": ")[2]
+
+
+def _listing() -> str:
+    """One line for each verb."""
+    lines = []
+    for who, verbs in GROUPS.items():
+        lines.append(f"{who}:")
+        lines += [f"  {name:<10}{_purpose(module).splitlines()[0].rstrip('.')}" for name, module in verbs.items()]
+    return "\n".join(lines)
 
 
 def status_of(error: PortineriaError) -> int:
@@ -69,20 +100,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = args.run(args)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Stopped as stopped:
+        return stopped.status
     except BrokenPipeError:  # `portineria machines | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except PermissionError as error:
+        if error.filename is None:
+            return _broken(error)
+        print(
+            f"portineria: {error.filename} is closed to you: {error.strerror}. Run this as the user it belongs to, as "
+            "a rule with sudo, or name another folder with --state.",
+            file=sys.stderr,
+        )
+        return REFUSED
     except PortineriaError as error:
         from portineria.cli.screen import failure
 
         log.debug("cli.failed", code=error.code, why=str(error))
         print(f"portineria: {failure(error)}", file=sys.stderr)
         return status_of(error)
-    except Exception as error:
-        log.error("cli.broken", code=PortineriaError.code, exc_info=error)
-        print("portineria: something is wrong in Portineria itself; the lines above tell its makers.", file=sys.stderr)
-        return REFUSED
+    except Exception as error:  # noqa: BLE001 - logged there
+        return _broken(error)
     return status
+
+
+def _broken(error: Exception) -> int:
+    log.error("cli.broken", code=PortineriaError.code, exc_info=error)
+    print("portineria: something is wrong in Portineria itself; the lines above tell its makers.", file=sys.stderr)
+    return REFUSED
 
 
 if __name__ == "__main__":

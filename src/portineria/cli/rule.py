@@ -2,18 +2,23 @@
 """portineria rule: which rules hold, and end one; sessions under it may finish within their machine's time."""
 
 import argparse
+from functools import partial
 
 from portineria.cli import server_state
-from portineria.cli.screen import table
+from portineria.cli.screen import list_choices, table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
-    server_state.configure(acts.add_parser("list", help="every rule that holds"))
+    acts = parser.add_subparsers(dest="act", metavar="ACT")
+    parser.set_defaults(run=partial(list_choices, parser))
+    every = acts.add_parser("list", help="every rule that holds")
+    server_state.configure(every)
+    every.set_defaults(run=run)
     end = acts.add_parser("end", help="nobody asks by it any more; sessions under it drain")
     server_state.configure(end)
     end.add_argument("rule", metavar="RULE", help="as `portineria rule list` shows it")
     server_state.reason(end)
+    end.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

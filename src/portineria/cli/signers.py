@@ -16,10 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    server_state.require("django", "server")
-    from portineria.control.operations import open_state
-
-    open_state(args.state)
+    server_state.open_set_up(args.state)
     # These need Django to have started.
     from portineria.control.estate import signers
     from portineria.control.identity import keys

@@ -6,7 +6,7 @@ import pytest
 
 from portineria import __version__
 from portineria.cli import version
-from portineria.cli.main import VERBS, main, parser, status_of
+from portineria.cli.main import GROUPS, VERBS, main, parser, status_of
 from portineria.core.errors import Conflict, Denied, Invalid, NotFound, PortineriaError, ProtocolError, Unavailable
 
 
@@ -39,6 +39,39 @@ def test_a_command_line_that_makes_no_sense_ends_with_two(argv: list[str], capsy
     with pytest.raises(SystemExit) as caught:
         main(argv)
     assert caught.value.code == 2
+
+
+def test_who_types_no_verb_reads_all_of_them_by_who_uses_them(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    shown = said.err.splitlines()
+    places = [shown.index(f"{who}:") for who in GROUPS]
+    assert places == sorted(places)
+    for (who, verbs), start in zip(GROUPS.items(), places, strict=True):
+        listed = [line.split()[0] for line in shown[start + 1 : start + 1 + len(verbs)]]
+        assert listed == list(verbs), who
+    assert max(map(len, shown)) < 120
+
+
+@pytest.mark.parametrize(
+    ("group", "acts"),
+    [
+        ("gateway", ["enrol", "run", "status", "repin", "unit", "reach"]),
+        ("person", ["disable", "enable", "reset-second-factor", "invite-again", "erase"]),
+        ("rule", ["list", "end"]),
+    ],
+)
+def test_a_group_of_verbs_lists_them_too(group: str, acts: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([group])
+    assert caught.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    listed = [line.split() for line in lines if line.startswith("    ") and line[4:5].strip()]
+    assert [words[0] for words in listed] == acts
+    assert all(len(words) > 1 or words[0] in ("reset-second-factor", "invite-again") for words in listed)
 
 
 @pytest.mark.parametrize("verb", ["machines", "sessions", "connect", "cut", "request"])

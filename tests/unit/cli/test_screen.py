@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from portineria.cli.screen import failure, news, table, when
+from portineria.cli.screen import failure, fault, news, table, when
 from portineria.core.errors import Denied
 from portineria.dataplane.connector.state import NoServer
 
@@ -20,6 +20,12 @@ def test_an_error_is_said_in_our_words_or_else_in_the_servers() -> None:
     error = Denied("Your permission is over.")
     error.code = "access.expired"
     assert failure(error) == "Your permission is over."
+
+
+def test_a_fault_that_another_process_left_is_said_in_the_same_words() -> None:
+    assert fault("proxy.refused: the proxy answered 403").startswith("The proxy does not let us through: the proxy an")
+    assert fault("waiting") == "waiting"
+    assert fault("code.of-tomorrow: no more \x1b") == "code.of-tomorrow: no more ?"
 
 
 def test_news_names_the_service_and_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
