@@ -33,7 +33,7 @@ from portineria.bus.message import (
 from portineria.control.access.closing import expire_requests, lapse_requests
 from portineria.control.audit import news
 from portineria.control.audit.queries import heads, news_since
-from portineria.control.estate import introduction, signers
+from portineria.control.estate import introduction, links, signers
 from portineria.control.estate.models import Gateway
 from portineria.control.remote_sessions import letters, outgoing, presence, reports, services
 from portineria.control.remote_sessions.inbox import Inbox
@@ -90,7 +90,7 @@ class Switchboard:
     async def open(self, bus: LocalBus) -> None:
         self._bus = bus
         loop = asyncio.get_running_loop()
-        await self._in_thread(presence.forget_links)
+        await self._in_thread(links.forget_all)
         self._heads = await self._in_thread(heads)
 
         def send(message: ToRelay) -> None:
@@ -146,7 +146,7 @@ class Switchboard:
             self._queue(message)
 
     async def _relay_up(self, message: RelayUp) -> None:
-        await self._in_thread(presence.relay_up, message.relay, message.gateways)
+        await self._in_thread(links.relay_up, message.relay, message.gateways)
         self._publish(message.relay, [await self._in_thread(presence.admitted)])
         if message.gateways:  # they stayed linked while we were away, and this start may have brought a relay
             self._trust_grew.set()
@@ -170,7 +170,7 @@ class Switchboard:
                 if isinstance(message, LinkUp):
                     await self._guarded(self._link_up(message), gateway=gateway)
                 elif isinstance(message, LinkDown):
-                    await self._guarded(self._in_thread(presence.link_down, message.relay, gateway), gateway=gateway)
+                    await self._guarded(self._in_thread(links.link_down, message.relay, gateway), gateway=gateway)
                 elif isinstance(message, FromGateway):
                     await self._guarded(self._from_gateway(message), gateway=gateway)
         finally:
@@ -239,7 +239,7 @@ class Switchboard:
             await self._guarded(self._say_additions())
 
     async def _say_additions(self) -> None:
-        for gateway in await self._in_thread(presence.linked):
+        for gateway in await self._in_thread(links.linked):
             await self._guarded(self._say_additions_to(gateway), gateway=gateway)
 
     async def _say_additions_to(self, gateway: str) -> None:

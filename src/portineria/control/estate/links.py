@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which gateway is connected where, as the relays tell it. What they say is checked against what we know (WIRE 3)."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from portineria.control.audit.services import record
+from portineria.control.estate.models import Gateway, GatewayState, Link, Relay
+from portineria.control.identity.authority import SYSTEM
+
+
+@transaction.atomic
+def forget_all() -> None:
+    """At start: who is connected is told by the relays anew."""
+    Link.objects.all().delete()
+
+
+def relay_in_service(relay: str) -> Relay | None:
+    return Relay.objects.filter(public_id=relay, retired_at__isnull=True).first()
+
+
+def linked() -> list[str]:
+    """Gateways with a link, by id."""
+    return list(Link.objects.order_by("gateway").values_list("gateway__public_id", flat=True).distinct())
+
+
+@transaction.atomic
+def relay_up(relay: str, gateways: Sequence[str]) -> None:
+    """The relay has exactly these links; those of gateways that are not admitted it drops by the list."""
+    row = relay_in_service(relay)
+    if row is None:
+        return
+    for link in Link.objects.filter(relay=row).exclude(gateway__public_id__in=gateways).select_related("gateway"):
+        _gone(link.gateway, row)
+    have = set(Link.objects.filter(relay=row).values_list("gateway__public_id", flat=True))
+    known = Gateway.objects.filter(public_id__in=set(gateways) - have, state=GatewayState.ADMITTED)
+    for gateway in known.select_related("plant__organisation"):
+        _came(gateway, row, "")
+
+
+@transaction.atomic
+def link_up(relay: str, gateway: str, spki_sha256: bytes, peer: str) -> Gateway | None:
+    """None for a gateway that must not stay connected there."""
+    row = relay_in_service(relay)
+    rows = Gateway.objects.select_for_update(of=("self",)).select_related("plant__organisation")
+    found = rows.filter(public_id=gateway).first()
+    if row is None or found is None or not found.admitted or bytes(found.spki_sha256) != spki_sha256:
+        return None
+    _came(found, row, peer)
+    return found
+
+
+def _came(gateway: Gateway, relay: Relay, peer: str) -> None:
+    Link.objects.update_or_create(gateway=gateway, relay=relay, defaults={"address": peer})
+    record(
+        "estate.gateway.connected",
+        organisation=gateway.plant.organisation.public_id,
+        actor=SYSTEM,
+        about=gateway.public_id,
+        gateway=gateway.public_id,
+        relay=relay.public_id,
+        address=peer,
+    )
+
+
+@transaction.atomic
+def link_down(relay: str, gateway: str) -> None:
+    row = relay_in_service(relay)
+    found = Gateway.objects.filter(public_id=gateway).select_related("plant__organisation").first()
+    if row is not None and found is not None:
+        _gone(found, row)
+
+
+def _gone(gateway: Gateway, relay: Relay) -> None:
+    count, _ = Link.objects.filter(gateway=gateway, relay=relay).delete()
+    if count:
+        record(
+            "estate.gateway.disconnected",
+            organisation=gateway.plant.organisation.public_id,
+            actor=SYSTEM,
+            gateway=gateway.public_id,
+            relay=relay.public_id,
+        )
