@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
@@ -16,6 +18,14 @@ _UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCh
 settings.register_profile("portineria", derandomize=IN_CI, **_UNTIMED)
 settings.register_profile("deep", max_examples=50_000, **_UNTIMED)
 settings.load_profile("deep" if os.environ.get("PORTINERIA_DEEP") else "portineria")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A command under test writes its log to where pytest catches it, which is closed when the test is over."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 def skipped(config: pytest.Config) -> list[str]:

@@ -3,6 +3,7 @@
 
 import asyncio
 import re
+import secrets
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -218,7 +219,7 @@ async def test_a_server_that_comes_back_is_waited_for_until_its_gateways_are_bac
 async def test_a_server_that_stays_away_is_given_up_with_what_may_have_been_begun(
     plane: ControlPlane, api: Api
 ) -> None:
-    thawed = threading.Event()
+    thawed, offset = threading.Event(), 10_000 + secrets.randbelow(30_000)  # a port that no other test looks at
 
     def frozen(asked: Asked) -> Answer:
         thawed.wait(20)
@@ -227,12 +228,15 @@ async def test_a_server_that_stays_away_is_given_up_with_what_may_have_been_begu
     plane.responder.answers["POST /api/v1/sessions"] = frozen
     try:
         with pytest.raises(GivenUpAsking) as caught:
-            async with asyncio.timeout(20), connected(api, Wish("Press 3", wait_s=1), pin=plane.world.pin, tell=Told()):
+            async with (
+                asyncio.timeout(20),
+                connected(api, Wish("Press 3", offset, wait_s=1), pin=plane.world.pin, tell=Told()),
+            ):
                 pass
     finally:
         thawed.set()
     assert "portineria cut ends it" in (text_of(caught.value.code, why=str(caught.value)) or "")
-    assert not _listens(15020)
+    assert not _listens(15020 + offset)
 
 
 def _listens(port: int) -> bool:

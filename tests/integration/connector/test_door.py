@@ -6,13 +6,13 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from portineria.dataplane.connector import same_person as same_person_module
-from portineria.dataplane.connector.door import Door, NoPort, Service, loopback_addresses, open_doors
+from portineria.dataplane.connector.door import BadOffset, Door, NoPort, Service, loopback_addresses, open_doors
 from portineria.dataplane.connector.same_person import owner, same_person
 
 NOBODY = 65534
@@ -99,11 +99,23 @@ def test_the_offset_is_added_to_every_port() -> None:
         assert [door.port for door in doors] == [16020, 12020]
 
 
+def test_an_offset_beyond_the_last_port_is_said_and_opens_none() -> None:
+    with pytest.raises(BadOffset):
+        open_doors("mac_1", [S7, MODBUS], offset=52_000)  # the first would fit
+    with doors_of("mac_1", S7, offset=52_000) as [door]:
+        assert door.port == 63020
+
+
 def test_no_port_at_all_is_said_and_leaves_none_open() -> None:
-    with pytest.raises(NoPort):
-        open_doors("mac_1", [MODBUS, S7], offset=60_000)
-    with doors_of("mac_1", MODBUS) as [door]:
-        assert door.port == 15020
+    drives = list(loopback_addresses("mac_1", 1))
+    with ExitStack() as held:
+        for address in drives:
+            for port in (11020, 21020, 31020, 41020):
+                held.enter_context(socket.create_server((address, port)))
+        with pytest.raises(NoPort):
+            open_doors("mac_1", [MODBUS, S7])
+        with doors_of("mac_1", MODBUS) as [door]:
+            assert door.port == 15020
 
 
 def test_elsewhere_everything_is_at_the_one_loopback_address() -> None:

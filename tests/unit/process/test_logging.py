@@ -1,18 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+import io
 import json
-from collections.abc import Iterator
+import os
 
 import pytest
 import structlog
 
 from portineria.process import logging
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 def test_a_fact_is_one_line_of_json_with_its_context(capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,3 +30,14 @@ def test_a_failure_keeps_its_trace(capsys: pytest.CaptureFixture[str]) -> None:
     logging.set_up()
     structlog.get_logger().error("task.broken", exc_info=ValueError("why"))
     assert "ValueError: why" in json.loads(capsys.readouterr().err)["exception"]
+
+
+def test_a_log_that_nobody_reads_any_more_stops_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """journald restarts: what was written to it is gone, whoever writes goes on."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with io.TextIOWrapper(io.FileIO(writing, "w"), write_through=True) as gone:
+        monkeypatch.setattr("sys.stderr", gone)
+        logging.set_up()
+        for say in (structlog.get_logger().info, structlog.get_logger().error, structlog.get_logger().critical):
+            say("spool.full")
