@@ -19,6 +19,7 @@ from portineria.demo.seed import PASSWORD, PEOPLE
 from portineria.demo.stage import Stage
 from portineria.demo.visitor import totp
 from portineria.process.lock import holder, take
+from portineria.process.stop import stop_signals
 
 _LOCK = "demo.lock"
 
@@ -43,7 +44,8 @@ def main(args: argparse.Namespace) -> int:
     if args.clean:
         _empty(state)
     _check_resumable(state, args.port)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in stop_signals():
+        signal.signal(number, _end)
     kind = available()
     if kind.reason:
         say(f"Networks of the plants: {kind.kind}. {kind.reason}.")
@@ -61,8 +63,20 @@ def main(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         say("\nEnding …")
     finally:
+        _end_once()
         stage.close()
     return 0
+
+
+def _end(_number: int, _frame: object) -> None:
+    _end_once()
+    raise KeyboardInterrupt
+
+
+def _end_once() -> None:
+    """Whoever presses Ctrl-C twice must not find half of it still running."""
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _hold(state: Path) -> None:

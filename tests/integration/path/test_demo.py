@@ -145,6 +145,9 @@ def test_the_demo_performs_resumes_and_leaves_nothing_running() -> None:
             [login] = re.findall(r"^    (\S*portineria login .*)$", said.read_text(), re.MULTILINE)
             assert shutil.which(shlex.split(login)[0])
             os.kill(second.pid, signal.SIGINT)
+            wait_for("Ending …", said)
+            for impatient in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                os.kill(second.pid, impatient)
             assert second.wait(END_S) == 0
         assert still_there(state) == []
         assert listening(port) == set()
