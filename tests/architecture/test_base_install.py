@@ -42,6 +42,7 @@ def import_all(room: str, absent: list[str]) -> subprocess.CompletedProcess[str]
     "room",
     [
         "portineria.core",
+        "portineria.ledger",
         "portineria.policy",
         "portineria.wire",
         "portineria.bus",

@@ -175,7 +175,7 @@ ROLE_OF = {
     "ticket": "ticket",
     "admitted": "ticket",
 }
-ROLES = ("order", "acknowledgement", "ticket")
+ROLES = ("order", "acknowledgement", "ticket", "checkpoint")  # the last one seals registers
 
 _LETTERS: Codec[Letter] = Codec(Letter)
 _TICKET: Codec[Ticket] = Codec(Ticket)

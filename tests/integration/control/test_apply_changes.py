@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from portineria.control.access.models import Rule
-from portineria.control.audit import leaf
 from portineria.control.audit.models import Event
 from portineria.control.declaration.operation import carry_out
 from portineria.control.estate import services as estate
 from portineria.control.estate.models import Machine
+from portineria.ledger import leaf
 from tests.integration.control.declared import PLC, PRESS, applied, proposal
 from tests.integration.control.world import World, admitted_gateway
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from portineria.control.audit import leaf
 from portineria.control.audit.models import Event
 from portineria.control.declaration.document import Faulty, parse_declaration
 from portineria.control.declaration.operation import carry_out
 from portineria.control.estate.models import Line, Zone
+from portineria.ledger import leaf
 from tests.integration.control.browsing import signed_in
 from tests.integration.control.declared import HEAD, PRESS, applied, faults, proposal
 from tests.integration.control.world import World

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from portineria.control.audit import leaf, queries
+from portineria.control.audit import queries
 from portineria.control.audit.models import Event, Head, PersonalValue
 from portineria.control.audit.services import (
     INDEXED,
@@ -19,6 +19,8 @@ from portineria.control.audit.services import (
     verify_chain,
 )
 from portineria.core.event import UnknownEvent
+from portineria.ledger import leaf
+from portineria.ledger.merkle import leaf_hash
 
 ORG, OTHER = "org_aaaaaaaaaaaaaaaa", "org_bbbbbbbbbbbbbbbb"
 
@@ -53,7 +55,7 @@ def test_each_organisation_has_a_chain_of_its_own() -> None:
 def test_the_leaf_is_the_stored_bytes_and_holds_no_personal_value() -> None:
     event = Event.objects.get(pk=write().pk)
     content = json.loads(bytes(event.leaf))
-    assert leaf.leaf_hash(bytes(event.leaf)) == bytes(event.leaf_sha256)
+    assert leaf_hash(bytes(event.leaf)) == bytes(event.leaf_sha256)
     assert content["fields"] == {"person": "per_a", "role": "technician"}
     assert set(content["hashed"]) == {"name", "email"}
     assert b"technician@example.com" not in bytes(event.leaf)
@@ -92,7 +94,7 @@ def change(event: Event, **columns: object) -> None:
 
 
 def rehashed(event: Event, data: bytes) -> None:
-    change(event, leaf=data, leaf_sha256=leaf.leaf_hash(data))
+    change(event, leaf=data, leaf_sha256=leaf_hash(data))
 
 
 @pytest.mark.django_db
@@ -116,7 +118,7 @@ def relinked(event: Event) -> None:
     """Its leaf is another's, and the column of the one after was made to fit; what that one hashed was not."""
     data = bytes(event.leaf).replace(b"technician", b"operator")
     rehashed(event, data)
-    Event.objects.filter(organisation=ORG, seq=event.seq + 1).update(prev_sha256=leaf.leaf_hash(data))
+    Event.objects.filter(organisation=ORG, seq=event.seq + 1).update(prev_sha256=leaf_hash(data))
 
 
 def drop(event: Event) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db.models import Q
 
-from portineria.control.audit import leaf as leaves
 from portineria.control.audit.models import Event, EventQuerySet, Head, Reader
 from portineria.control.audit.news import News
+from portineria.ledger import leaf as leaves
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from portineria.control.audit import leaf as leaves
 from portineria.control.audit.models import Event, Head, PersonalValue
 from portineria.control.audit.news import News, tell
 from portineria.core.errors import Conflict
 from portineria.core.event import DataClass, Value, classify
+from portineria.ledger import leaf as leaves
+from portineria.ledger.merkle import leaf_hash
 
 _SALT_BYTES = 16  # 128 bits: a pruned leaf cannot be searched for with a dictionary
 INDEXED = ("session", "machine", "gateway", "person")
@@ -72,7 +73,7 @@ def _stored(leaf: leaves.Leaf) -> Event:
         code=leaf.code,
         actor=leaf.actor,
         leaf=data,
-        leaf_sha256=leaves.leaf_hash(data),
+        leaf_sha256=leaf_hash(data),
         prev_sha256=leaf.prev_sha256,
         **{name: str(leaf.fields[name]) for name in INDEXED if name in leaf.fields},
     )
@@ -135,7 +136,7 @@ def _fault(event: Event, seq: int, prev: bytes) -> str | None:
     data = bytes(event.leaf)
     if event.seq != seq:
         return f"it is missing, the next one is {event.seq}"
-    if leaves.leaf_hash(data) != bytes(event.leaf_sha256):
+    if leaf_hash(data) != bytes(event.leaf_sha256):
         return "the leaf is not the one that was hashed"
     try:
         content = leaves.decode(data)

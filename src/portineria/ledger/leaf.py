@@ -52,11 +52,6 @@ def decode(data: bytes) -> dict[str, Any]:
     return content
 
 
-def leaf_hash(data: bytes) -> bytes:
-    """RFC 6962, 2.1: the hash of a leaf begins with 0x00, that of an inner node with 0x01."""
-    return hashlib.sha256(b"\x00" + data).digest()
-
-
 def personal_hash(salt: bytes, value: str) -> bytes:
     return hashlib.sha256(salt + value.encode()).digest()
 
