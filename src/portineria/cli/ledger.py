@@ -1,20 +1,143 @@
 # SPDX-License-Identifier: Apache-2.0
-"""portineria ledger: check whether the events of this server are still those that were written."""
+"""portineria ledger: export the register, prove one event, check either without this server, or check the database.
+
+``verify FILE`` needs neither Django nor a database: copy it to any computer with `pip install portineria`.
+"""
 
 import argparse
+import gzip
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
 
 from portineria.cli import server_state
+from portineria.core.errors import Invalid, NotFound
 
 BROKEN = 1
+_LINE_BYTES = (1 << 20) + 2  # one more than a line may have: the reader refuses it
+
+
+class NoFile(NotFound):
+    code = "ledger.file"
+
+
+class BadKnown(Invalid):
+    code = "ledger.known"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    server_state.configure(parser)
-    parser.add_argument("act", choices=("verify",), help="each event against its hash, and against the one before")
+    acts = parser.add_subparsers(dest="act", metavar="ACT", required=True)
+    verify = acts.add_parser("verify", help="an export or a proof by itself; without FILE this server's database")
+    verify.add_argument("file", nargs="?", type=Path, help="as `ledger export` or `ledger prove` wrote it; .gz is read")
+    verify.add_argument(
+        "--root", metavar="FINGERPRINT", help="of the installation, as its console and gateways show it"
+    )
+    verify.add_argument("--key", action="append", default=[], help="a checkpoint key (NAME+ID+BASE64) known directly")
+    verify.add_argument("--witness", action="append", default=[], help="key of a witness that must have seen it")
+    verify.add_argument(
+        "--known", action="append", default=[], type=Path, metavar="NOTE",
+        help="a checkpoint kept elsewhere (gateway status, witness, safe) that must be of this register",
+    )  # fmt: skip
+    export = acts.add_parser("export", help="write the whole register of an organisation, to be verified anywhere")
+    export.add_argument("--first", type=int, default=1, metavar="NUMBER", help="begin with this event")
+    prove = acts.add_parser("prove", help="write one event with its proof")
+    prove.add_argument("number", type=int)
+    checkpoint = acts.add_parser("checkpoint", help="print the newest checkpoint: keep it elsewhere")
+    for act in (verify, export, prove, checkpoint):
+        server_state.configure(act)
+    for act in (export, prove, checkpoint):
+        act.add_argument("--organisation", default="", help="by name or id; may be left out when there is one")
+    for act in (export, prove):
+        act.add_argument("-o", "--output", type=Path, required=True, help="the file; with .gz it is compressed")
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.act == "verify":
+        return _verify_file(args) if args.file else _verify_database(args)
+    server_state.open_set_up(args.state)
+    # Needs Django to have started.
+    from portineria.control import administration
+
+    organisation = administration.register_called(args.organisation)
+    if args.act == "checkpoint":
+        print(administration.newest_note(organisation), end="")
+        return 0
+    if args.act == "prove":
+        with _written(args.output) as file:
+            file.write(administration.prove_event(organisation, args.number))
+        print(f"Event {args.number} and its proof: {args.output}")
+        return 0
+    with _written(args.output) as file:
+        lines = sum(1 for line in administration.export_register(organisation, args.first) if file.write(line))
+    print(f"{lines} lines: {args.output}. Check it anywhere: portineria ledger verify {args.output}")
+    return 0
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[BinaryIO]:
+    """Whole or not at all: the name is given when everything is on the disk."""
+    new = path.with_name(f"{path.name}.part")
+    try:
+        with new.open("wb") as raw:
+            if path.suffix == ".gz":
+                with gzip.GzipFile(fileobj=raw, mode="wb", filename="") as packed:
+                    yield packed  # type: ignore[misc]
+            else:
+                yield raw
+            raw.flush()
+            os.fsync(raw.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            while line := file.readline(_LINE_BYTES):
+                yield line
+    except (EOFError, gzip.BadGzipFile):  # what was cut off is missing: the check says from which event on
+        return
+    except FileNotFoundError as error:
+        raise NoFile(f"there is no file {path}") from error
+
+
+def _verify_file(args: argparse.Namespace) -> int:
+    from portineria.ledger.checkpoint import read_checkpoint
+    from portineria.ledger.note import BadNote, parse_verifier_key
+    from portineria.ledger.trust import Trust
+    from portineria.ledger.verification import verify
+    from portineria.wire.certificate import read_fingerprint
+
+    try:
+        known = [read_checkpoint(path.read_text("utf-8"))[1] for path in args.known]
+        keys, witnesses = ([parse_verifier_key(text) for text in given] for given in (args.key, args.witness))
+    except (OSError, UnicodeDecodeError, BadNote) as error:
+        raise BadKnown(f"nothing was checked: {error}") from error
+    root = read_fingerprint(args.root) if args.root else None
+    verdict = verify(_lines(args.file), Trust(root, keys, witnesses, known))
+    for fault in verdict.faults:
+        print(fault, file=sys.stderr)
+    if not verdict.fits:
+        print(_FILE_BROKEN, file=sys.stderr)
+        return BROKEN
+    print(f"{verdict.origin}: events {verdict.first} to {verdict.last} fit, under {verdict.checkpoints} checkpoints.")
+    if verdict.withheld:
+        print(f"{verdict.withheld} values are secret or were erased by law; their hashes are there.")
+    for name, seen in verdict.seen.items():
+        print(f"{name} witnessed events 1 to {seen.size} on {datetime.fromtimestamp(seen.at, UTC):%Y-%m-%d %H:%M:%S}Z.")
+    if root is None and not keys:
+        print(_NO_ROOT.format(root=verdict.root_sha256.hex()))
+    elif not witnesses and not known:
+        print(_NO_WITNESS)
+    return 0
+
+
+def _verify_database(args: argparse.Namespace) -> int:
     server_state.open_set_up(args.state)
     # Needs Django to have started.
     from portineria.control.administration import verify_ledger
@@ -33,11 +156,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+_FILE_BROKEN = (
+    "This file is not what the register was when it was sealed. Named is the first event that each fault concerns. "
+    "Keep the file as it is, and have the register exported again."
+)
+_NO_ROOT = (
+    "Signed under the root {root}. The file itself says so: compare it with the console or a gateway, and name it with "
+    "--root to have it compared."
+)
+_NO_WITNESS = (
+    "Nobody without the checkpoint key changed this. Whoever holds that key could have signed another history: "
+    "--witness and --known compare with what others saw."
+)
 _FITS = (
-    "Nothing was changed, left out or put in afterwards, unless by somebody who computed the whole chain anew or took "
-    "away its end: whoever writes to this database can do that. Compare with a backup kept elsewhere."
+    "Nothing was changed, left out or put in afterwards, unless by somebody who holds the checkpoint key. An export "
+    "shows that to others; witnesses and the checkpoints that gateways keep show it even of the key's holder."
 )
 _BROKEN = (
-    "Named is the first event of each chain that does not fit. Nothing was changed by this check. Keep this database "
-    "as it is, compare it with a backup, and find out who could write to it."
+    "Named is the first event of each register that does not fit. Nothing was changed by this check. Keep this "
+    "database as it is, compare it with a backup, and find out who could write to it."
 )

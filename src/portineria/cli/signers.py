@@ -5,7 +5,7 @@ import argparse
 
 from portineria.cli import server_state
 
-ROLES = ("order", "acknowledgement", "ticket")
+ROLES = ("order", "acknowledgement", "ticket", "checkpoint")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from portineria.control.access import services as access
 from portineria.control.access.models import Rule
-from portineria.control.audit.services import BrokenChain, chained_organisations, verify_chain
+from portineria.control.audit.exporting import newest_of
+from portineria.control.audit.services import BrokenChain
+from portineria.control.audit.verification import chained_organisations, verify_chain
+from portineria.control.identity import register, way_back
 from portineria.control.identity import services as identity
-from portineria.control.identity import way_back
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.models import Installation, Organisation, Person, Supplier
+from portineria.control.identity.register import signers_here
 from portineria.control.settings.start import current
-from portineria.core.errors import Conflict, NotFound
+from portineria.core.errors import Conflict, Invalid, NotFound
 
 
 class NobodyCalled(NotFound):
@@ -84,6 +87,37 @@ def end_rule(rule: str, *, reason: str) -> Rule:
     return access.end_rule(actor=Operator(), rule=rule, reason=reason)
 
 
+class WhichRegister(Invalid):
+    code = "administration.register"
+
+
+def register_called(organisation: str) -> str:
+    """The id of the organisation with this name or id; may be empty where there is one. Raise WhichRegister."""
+    rows = dict(Organisation.objects.order_by("name").values_list("public_id", "name"))
+    installation = Installation.objects.get(pk=1).public_id
+    if organisation == installation:
+        return installation
+    found = [public_id for public_id, name in rows.items() if organisation in ("", public_id, name)]
+    if len(found) != 1:
+        names = ", ".join([*rows.values(), f"{installation} (this installation's own)"])
+        raise WhichRegister(f"say --organisation, one of: {names}")
+    return found[0]
+
+
+def export_register(organisation: str, first: int) -> Iterator[bytes]:
+    return register.export_register(actor=Operator(), organisation=organisation, first=first)
+
+
+def prove_event(organisation: str, seq: int) -> bytes:
+    return register.prove_event(actor=Operator(), organisation=organisation, seq=seq)
+
+
+def newest_note(organisation: str) -> str:
+    """Raise BrokenChain for what must not be sealed."""
+    register.seal_to_the_end(organisation)
+    return newest_of(organisation).note
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
     """What was found of one organisation's chain of events; ``fault`` names the first one that does not fit."""
@@ -100,7 +134,7 @@ def verify_ledger() -> Iterator[Verified]:
     names |= {public_id: public_id for public_id in sorted(chained_organisations() - names.keys())}
     for public_id, name in names.items():
         try:
-            count = verify_chain(public_id)
+            count = verify_chain(public_id, signers_here(public_id).check)
         except BrokenChain as broken:
             yield Verified(name, fault=str(broken))
         else:

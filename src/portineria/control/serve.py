@@ -69,6 +69,7 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
     from portineria.control.estate.relays import bus_folder, console_socket, write_programs
     from portineria.control.relay_children import RelayChildren
     from portineria.control.remote_sessions.switchboard import Switchboard
+    from portineria.control.sealer import Sealer
 
     programs = await asyncio.to_thread(write_programs)
     switchboard = Switchboard()
@@ -84,6 +85,7 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
     background = [
         loop.create_task(switchboard.run(), name="switchboard"),
         loop.create_task(RelayChildren(programs).run(), name="relays"),
+        loop.create_task(Sealer().run(), name="sealer"),
     ]
     announcing = loop.create_task(_announce(bus, [program.relay for program in programs], settings), name="announce")
     try:

@@ -41,6 +41,9 @@ def _reported(public: str = "", personal: str = "") -> dict[str, DataClass]:
 _SESSION = "session machine gateway person grant"
 
 CATALOGUE: Mapping[str, Fields] = {
+    # the register itself
+    "audit.register.exported": _fields("first"),
+    "audit.event.proven": _fields("seq"),
     # identity
     "identity.installation.created": _fields("installation version"),
     "identity.key.created": _fields("role key sha256"),

@@ -7,7 +7,7 @@ import pytest
 
 from portineria.control.access.models import Rule
 from portineria.control.audit.models import Event
-from portineria.control.audit.services import verify_chain
+from portineria.control.audit.verification import verify_chain
 from portineria.control.declaration.document import parse_declaration
 from portineria.control.declaration.operation import ChangedMeanwhile, carry_out, propose
 from portineria.control.declaration.present import NobodyToActAs, NoOrganisation

@@ -13,7 +13,7 @@ from portineria.control.access import closing, queries
 from portineria.control.access import services as access
 from portineria.control.access.models import AccessRequest, Approval, Grant
 from portineria.control.audit.queries import events
-from portineria.control.audit.services import verify_chain
+from portineria.control.audit.verification import verify_chain
 from portineria.control.identity import services as identity
 from portineria.control.identity.models import Membership, Role
 from portineria.control.identity.services import BadField

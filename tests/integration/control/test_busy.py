@@ -13,7 +13,7 @@ from django.db import connection, connections
 from django.test import Client as Browser
 
 from portineria.control.access.models import AccessRequest
-from portineria.control.audit.services import verify_chain
+from portineria.control.audit.verification import verify_chain
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.first_run import set_totp
 from tests.integration.control.world import ConnectorEnd, World

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.db import DatabaseError, connection
 
 from portineria.control.audit.queries import events, views
-from portineria.control.audit.services import verify_chain
+from portineria.control.audit.verification import verify_chain
 from portineria.control.estate.models import Gateway
 from portineria.control.remote_sessions.models import GatewayReport
 from portineria.control.remote_sessions.reports import Answer, receive

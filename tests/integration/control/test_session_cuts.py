@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from portineria.bus.message import CloseLegs
 from portineria.control.access import services as access
-from portineria.control.audit.services import verify_chain
+from portineria.control.audit.verification import verify_chain
 from portineria.control.estate import enrolment as admission
 from portineria.control.identity import services as identity
 from portineria.control.identity import way_back

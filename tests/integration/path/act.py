@@ -41,7 +41,7 @@ def set_supplier(name: str, enabled: str) -> Any:
 
 def chain(*_: str) -> Any:
     """How many events the organisation's chain has; raises when it is broken."""
-    from portineria.control.audit.services import verify_chain
+    from portineria.control.audit.verification import verify_chain
 
     return verify_chain(_owner().memberships.get().organisation.public_id)
 

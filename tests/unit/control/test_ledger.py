@@ -16,8 +16,8 @@ from portineria.control.audit.services import (
     OutsideTransaction,
     erase,
     record,
-    verify_chain,
 )
+from portineria.control.audit.verification import verify_chain
 from portineria.core.event import UnknownEvent
 from portineria.ledger import leaf
 from portineria.ledger.merkle import leaf_hash

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger: one chain of leaves per organisation (WIRE 20). This app knows nobody: people are ids."""
+"""The register: one chain and one Merkle tree of leaves per organisation (WIRE 20). This app knows nobody: people are
+ids."""
 
 from typing import Protocol
 
@@ -62,6 +63,42 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organisation}/{self.seq} {self.code}"
+
+
+class TreeRow(models.Model):
+    """The root of a complete subtree of 256 leaves (level 1), 65,536 (level 2), …: proofs need not read all leaves."""
+
+    organisation = models.CharField(max_length=ID)
+    level = models.PositiveSmallIntegerField()
+    index = models.PositiveBigIntegerField()
+    sha256 = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="audit_tree_row", fields=["organisation", "level", "index"]),
+            models.CheckConstraint(name="audit_tree_level", condition=Q(level__gte=1)),
+        ]
+
+
+class Checkpoint(models.Model):
+    """What was signed: the register had these events and no others. ``peaks``: the tree's edge, to go on from."""
+
+    organisation = models.CharField(max_length=ID)
+    size = models.PositiveBigIntegerField()
+    root = models.BinaryField(max_length=32)
+    peaks = models.BinaryField()
+    note = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # Two sealers at once sign the same thing or fail: one size has one root.
+            models.UniqueConstraint(name="audit_checkpoint_size", fields=["organisation", "size"]),
+            models.CheckConstraint(name="audit_checkpoint_of_something", condition=Q(size__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation} at {self.size}"
 
 
 class PersonalValue(models.Model):

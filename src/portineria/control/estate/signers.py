@@ -23,6 +23,7 @@ from portineria.core.errors import Conflict
 from portineria.wire.statement import ROLE_OF, ROLES, Letter, tag_of
 
 BELIEVED = ("order", "acknowledgement")  # by gateways; tickets are the relays' business
+RENEWED = (*BELIEVED, "checkpoint")  # checkpoints are signed by the newest only: who checks them has all certificates
 RENEW_AFTER = timedelta(days=2433)  # two thirds of a signer's life: gateways that were away for three years still learn
 
 
@@ -74,7 +75,7 @@ def rotate(*, actor: Operator, role: str) -> keys.Signer:
 @transaction.atomic
 def settle(at: datetime) -> None:
     """Now and then: renew what has become old, destroy what nobody needs any more."""
-    for role in BELIEVED:
+    for role in RENEWED:
         if keys.signer_made_at(role) + RENEW_AFTER <= at:
             keys.rotate_signer(role, at, by=SYSTEM)
     if keys.retired_signers():

@@ -149,6 +149,12 @@ def signers() -> dict[str, bytes]:
     return {row.key_id: bytes(row.certificate) for row in rows}
 
 
+def signer_certificates(role: str) -> list[bytes]:
+    """Of every signer of this role that ever was, the oldest first."""
+    rows = Key.objects.filter(role=f"signer:{role}").order_by("pk")
+    return [bytes(certificate) for certificate in rows.values_list("certificate", flat=True)]
+
+
 def signer(role: str) -> Signer:
     return _signer(_row(f"signer:{role}"))
 

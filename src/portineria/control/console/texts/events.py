@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 EVENTS: dict[str, str | Promise] = {
+    "audit.register.exported": _("Register exported"),
+    "audit.event.proven": _("Proof of an event taken out"),
     "identity.installation.created": _("Installation set up"),
     "identity.key.created": _("Key of the installation made"),
     "identity.key.retired": _("Key of the installation replaced"),

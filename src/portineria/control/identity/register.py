@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose signature stands under the registers of this installation, and what leaves them with a proof."""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from django.db import transaction
+
+from portineria.control.audit import exporting
+from portineria.control.audit.models import Event
+from portineria.control.audit.sealing import seal
+from portineria.control.audit.services import record
+from portineria.control.identity import keys
+from portineria.control.identity.authority import Operator
+from portineria.control.identity.models import Installation, Person
+from portineria.core.errors import NotFound
+from portineria.ledger.checkpoint import Checkpoint, origin_of
+from portineria.ledger.export import Header
+from portineria.ledger.note import Note, VerifierKey, sign, verifier_key
+from portineria.ledger.trust import ROLE, Signers, Trust, signers_of
+
+
+class Seal:
+    """The installation's checkpoint key, for one round of sealing."""
+
+    @cached_property
+    def _installation(self) -> str:
+        return Installation.objects.get(pk=1).public_id
+
+    @cached_property
+    def _signer(self) -> keys.Signer:
+        return keys.signer(ROLE)
+
+    def origin(self, organisation: str) -> str:
+        return origin_of(self._installation, organisation)
+
+    def signed(self, checkpoint: Checkpoint) -> str:
+        text = checkpoint.text()
+        return str(Note(text, (sign(text, checkpoint.origin, self._signer.key),)))
+
+    def key(self, organisation: str) -> VerifierKey:
+        """By which others verify this register's newest checkpoints."""
+        return verifier_key(self.origin(organisation), self._signer.key)
+
+
+def seal_to_the_end(organisation: str) -> None:
+    """Everything that is written now. Raise BrokenChain."""
+    signer = Seal()
+    while seal(organisation, signer):
+        pass
+
+
+def header_of(organisation: str) -> Header:
+    return Header(
+        version=1,
+        origin=Seal().origin(organisation),
+        organisation=organisation,
+        root=keys.root(),
+        issuer=keys.issuers()["signer"],
+        signers=keys.signer_certificates(ROLE),
+    )
+
+
+def signers_here(organisation: str) -> Signers:
+    """Who may have signed checkpoints of this organisation's register."""
+    return signers_of(header_of(organisation), Trust())
+
+
+def export_register(*, actor: Person | Operator, organisation: str, first: int = 1) -> Iterator[bytes]:
+    """Lines of the export, the event that says so among them. Raise NotFound, NoSuchEvent, BrokenChain."""
+    _require_reader(actor, organisation)
+    exporting.check_first(organisation, first)
+    with transaction.atomic():
+        record("audit.register.exported", organisation=organisation, actor=actor.public_id, first=first)
+    seal_to_the_end(organisation)
+    return exporting.export(header_of(organisation), first=first)
+
+
+def prove_event(*, actor: Person | Operator, organisation: str, seq: int) -> bytes:
+    """Raise NotFound for what this actor does not see, NotSealed, BrokenChain."""
+    _require_reader(actor, organisation)
+    event = Event.objects.filter(organisation=organisation, seq=seq).prefetch_related("personal_values").first()
+    if event is None:
+        raise NotFound(f"event {organisation}/{seq}")
+    with transaction.atomic():
+        record("audit.event.proven", organisation=organisation, actor=actor.public_id, seq=seq)
+    seal_to_the_end(organisation)
+    return exporting.prove(header_of(organisation), event)
+
+
+def _require_reader(actor: Person | Operator, organisation: str) -> None:
+    if isinstance(actor, Person) and organisation not in actor.event_organisations:
+        raise NotFound(f"register {organisation}")
