@@ -11,6 +11,7 @@ import pytest
 
 NOT_IN_THE_BASE = [
     *("django", "allauth", "ninja", "pydantic", "csp", "django_htmx", "whitenoise", "uvicorn", "fido2", "qrcode"),
+    "nats",
     *("asyncssh", "asyncua", "pymodbus", "snap7"),
     *("pytest", "hypothesis", "playwright", "babel", "hatchling"),
 ]

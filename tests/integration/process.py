@@ -45,14 +45,14 @@ def as_a_child_of_a_test() -> None:
 class Process:
     """A child process of the test: its log is kept, its signals are ours to give."""
 
-    def __init__(self, arguments: list[str], log: Path) -> None:
-        self._arguments, self.log = arguments, log
+    def __init__(self, arguments: list[str], log: Path, *, program: str = sys.executable) -> None:
+        self._program, self._arguments, self.log = program, arguments, log
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, *, environment: dict[str, str] | None = None) -> None:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, *self._arguments, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                self._program, *self._arguments, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **(environment or {})}, preexec_fn=as_a_child_of_a_test,
             )  # fmt: skip
 

@@ -14,7 +14,9 @@ from typing import TypeVar
 
 import structlog
 
-from portineria.bus.message import TO_CONTROL, TO_RELAY, RelayUp, ToControl, ToRelay
+from portineria.bus.interface import Greeting, Orders, Receiver
+from portineria.bus.message import TO_CONTROL, TO_RELAY, News, RelayUp, ToControl, ToRelay
+from portineria.bus.persistence import for_ever
 from portineria.core.errors import Invalid, ProtocolError
 from portineria.wire.frame import Codec, FrameDecoder
 
@@ -23,9 +25,7 @@ T = TypeVar("T")
 # A relay's admitted list of 25,000 gateways is about 2 MB; nothing else on the bus is larger than a link frame.
 FRAME_BYTES = 16 << 20
 QUEUE_BYTES = 64 << 20  # a relay that does not read this much is dropped, not waited for
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0  # the control plane is on this machine: two seconds are polite enough
 _PATH_BYTES = 107  # sun_path of unix(7), less its final zero
-Receiver = Callable[[ToControl], Awaitable[None]]
 
 
 class PathTooLong(Invalid):
@@ -85,6 +85,9 @@ class LocalBus:
         for relay in self.relays:
             self.publish(relay, message)
 
+    def tell(self, news: News) -> None:
+        """There is no other control process: a second one could not have these sockets."""
+
     def _connected(self, relay: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
         turn = self._turns.setdefault(relay, asyncio.Lock())
 
@@ -133,7 +136,7 @@ class LocalBus:
 class LocalBusEnd:
     """The relay's end. Reconnects by itself; ``greeting`` is said first on every connection."""
 
-    def __init__(self, path: Path, receive: Callable[[ToRelay], None], greeting: Callable[[], RelayUp]) -> None:
+    def __init__(self, path: Path, receive: Orders, greeting: Greeting) -> None:
         self._path = path
         self._receive = receive
         self._greeting = greeting
@@ -151,16 +154,11 @@ class LocalBusEnd:
         return self._writer is not None
 
     async def run(self) -> None:
-        """For ever: connect, greet, receive."""
-        pause_s, loop = _FIRST_PAUSE_S, asyncio.get_running_loop()
-        while True:
-            began = loop.time()
+        async def converse() -> None:
             with contextlib.suppress(OSError):
                 await self._converse()
-            if loop.time() - began > _LONGEST_PAUSE_S:
-                pause_s = _FIRST_PAUSE_S
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+        await for_ever(converse)
 
     async def _converse(self) -> None:
         """One connection, until it ends. What we cannot read ends it too: after an update both sides agree again."""

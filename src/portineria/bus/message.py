@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the control plane and its relays tell each other. What a relay says is untrusted input (WIRE 3)."""
+"""What control processes and relays tell each other. What a relay says is untrusted input (WIRE 3)."""
 
 from typing import Annotated
 
@@ -39,6 +39,10 @@ class SetAdmitted(_Message, frozen=True, tag="set-admitted"):
     signed: bytes
 
 
+class Greet(_Message, frozen=True, tag="greet"):
+    """control → relay: say ``RelayUp`` now. Between the two ends of a bus; nobody behind them hears of it."""
+
+
 class RelayUp(_Message, frozen=True, tag="relay-up"):
     """relay → control: I started or came back, and have these links. Everything else about me is forgotten."""
 
@@ -73,7 +77,22 @@ class LegsClosed(_Message, frozen=True, tag="legs-closed"):
     bytes_to_connector: int
 
 
+class News(_Message, frozen=True, tag="news"):
+    """control → control: something was recorded; what, is asked in the database."""
+
+    organisation: Id
+    seq: int
+    code: Annotated[str, Meta(max_length=64)]
+    actor: Id
+    session: Id = ""
+    machine: Id = ""
+    gateway: Id = ""
+    person: Id = ""
+
+
 ToRelay = Deliver | CloseLegs | DropGateway | SetAdmitted
 ToControl = RelayUp | LinkUp | LinkDown | FromGateway | LegsClosed
 TO_RELAY: Codec[ToRelay] = Codec(ToRelay)
 TO_CONTROL: Codec[ToControl] = Codec(ToControl)
+TO_RELAY_OR_GREET: Codec[ToRelay | Greet] = Codec(ToRelay | Greet)
+NEWS: Codec[News] = Codec(News)
