@@ -129,7 +129,7 @@ class Authority(Credentials, Register):
         await eventually(lambda: _listens(port), f"{relay} listening: {self.relays[relay].process.said}")
 
     def _furnish_relay(self, name: str, settings: dict[str, object]) -> RelayProcess:
-        return furnish(name, self.directory / name, self, bus=self.bus.path(name), settings=settings)
+        return furnish(name, self.directory / name, self, bus=str(self.bus.path(name)), settings=settings)
 
     @property
     def relay(self) -> RelayProcess:

@@ -23,9 +23,7 @@ class RelayProcess:
     key: Path
 
 
-def furnish(
-    name: str, place: Path, credentials: Credentials, *, bus: Path, settings: dict[str, object]
-) -> RelayProcess:
+def furnish(name: str, place: Path, credentials: Credentials, *, bus: str, settings: dict[str, object]) -> RelayProcess:
     """Its folder with key, certificate and settings. Not started."""
     place.mkdir()
     port, key = free_port(), ec.generate_private_key(ec.SECP256R1())

@@ -8,6 +8,7 @@ from portineria.bus.local import LocalBus, LocalBusEnd
 from portineria.bus.nats_access import is_address, read_access
 from portineria.bus.nats_bus import NatsBus
 from portineria.bus.nats_end import NatsBusEnd
+from portineria.process.settings import BadSettings
 
 
 def relay_end(where: str, seed: Path | None, ca: Path | None, receive: Orders, greeting: Greeting) -> BusEnd:
@@ -17,8 +18,12 @@ def relay_end(where: str, seed: Path | None, ca: Path | None, receive: Orders, g
     return LocalBusEnd(Path(where), receive, greeting)
 
 
-def control_end(where: str, folder: Path, seed: Path | None, ca: Path | None, receive: Receiver, hear: Hearer) -> Bus:
-    """``where`` empty: sockets in ``folder``. Raise BadSettings."""
+def control_end(
+    where: str, folder: Path, seed: Path | None, ca: Path | None, receive: Receiver | None, hear: Hearer
+) -> Bus:
+    """``where`` empty: sockets in ``folder``. ``receive`` None: only publishes. Raise BadSettings."""
     if where:
         return NatsBus(read_access(where, seed, ca), receive, hear)
+    if receive is None:
+        raise BadSettings("several control processes need a NATS server between them: `bus` in portineria.toml")
     return LocalBus(folder, receive)

@@ -24,8 +24,10 @@ from portineria.cli import (
     login,
     logout,
     machines,
+    nats,
     person,
     relay,
+    relay_kit,
     request,
     rule,
     serve,
@@ -49,7 +51,8 @@ GROUPS = {
     "On the gateway, in the plant": {"gateway": gateway},
     "On the server": {
         "setup": setup, "serve": serve, "apply": apply, "invite": invite, "person": person, "supplier": supplier,
-        "rule": rule, "signers": signers, "ledger": ledger, "relay": relay,
+        "rule": rule, "signers": signers, "ledger": ledger, "nats": nats,
+        "relay-kit": relay_kit, "relay": relay,
     },
     "Anywhere": {"demo": demo, "version": version},
 }  # fmt: skip

@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 import uvicorn
 
-from portineria.bus.local import LocalBus
+from portineria.bus.interface import Bus
 from portineria.control import operations
 from portineria.control.console_connection import KEEP_ALIVE_S, ConsoleConnection
 from portineria.control.console_door import ConsoleDoor
@@ -66,18 +66,20 @@ def _connection(web: _Web, place: Place) -> ConsoleConnection:
 async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
     """Until ``stop`` is set. Django runs with ``settings`` already, and ``prepare`` has been called."""
     from portineria.control.audit import news
-    from portineria.control.estate.relays import bus_folder, console_socket, write_programs
+    from portineria.control.bus import control_bus, share_news
+    from portineria.control.estate.relays import console_socket, write_programs
     from portineria.control.relay_children import RelayChildren
     from portineria.control.remote_sessions.switchboard import Switchboard
     from portineria.control.sealer import Sealer
 
     programs = await asyncio.to_thread(write_programs)
     switchboard = Switchboard()
-    bus = LocalBus(bus_folder(), switchboard.receive)
+    bus = control_bus(settings, switchboard.receive)
     web = _web()
     door = ConsoleDoor(console_socket(), partial(_connection, web), settings, places_within(raise_descriptor_limit()))
     await switchboard.open(bus)
     await bus.open([program.relay for program in programs])
+    share_news(bus)
     loop = asyncio.get_running_loop()
     serving = loop.create_task(web.serve(sockets=[]), name="web")
     await web.ready.wait()
@@ -91,6 +93,7 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
     try:
         await _until(stop, [serving, *background])
     finally:
+        news.detach()
         news.end_all()
         await door.close()
         web.should_exit = True
@@ -99,7 +102,7 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
         await switchboard.close()
 
 
-async def _announce(bus: LocalBus, relays: list[str], settings: ServerSettings) -> None:
+async def _announce(bus: Bus, relays: list[str], settings: ServerSettings) -> None:
     """Not before somebody can come in: a port may be taken, which its relay says."""
     for relay in relays:
         await bus.arrival(relay)

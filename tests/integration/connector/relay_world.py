@@ -191,7 +191,7 @@ class World:
         public = self.ticket_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         settings = RelaySettings(
             relay=name, listen=["127.0.0.1:0"], certificate=chain, key=key, gateway_issuer=issuer,
-            ticket_key=public.hex(), bus=self.folder / "no-bus.sock", nested_only=nested_only, setups_per_address=4096,
+            ticket_key=public.hex(), bus=f"{self.folder}/no-bus.sock", nested_only=nested_only, setups_per_address=4096,
         )  # fmt: skip
         relay = Relay(settings)
         admitted = Admitted(1, time.time_ns() // 10**6, [AdmittedGateway(GATEWAY, self.gateway.spki_sha256)])

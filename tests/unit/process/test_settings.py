@@ -73,7 +73,8 @@ def test_a_description_that_speaks_of_lists_makes_none(monkeypatch: pytest.Monke
 def test_every_setting_of_the_relay_can_be_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = RelaySettings(
         relay="rel_aaaaaaaaaaaaaaaa", listen=["127.0.0.1:0"], certificate=tmp_path / "c", key=tmp_path / "k",
-        gateway_issuer=tmp_path / "i", ticket_key="ab", bus=tmp_path / "b", console=tmp_path / "con",
+        gateway_issuer=tmp_path / "i", ticket_key="ab", bus=str(tmp_path / "b"), bus_seed=tmp_path / "s",
+        bus_ca=tmp_path / "ca", console=tmp_path / "con",
         lock=tmp_path / "l", nested_only=True, pairing_s=2.5, pipes=0,
     )  # fmt: skip
     for field in msgspec.structs.fields(RelaySettings):

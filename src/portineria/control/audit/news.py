@@ -6,7 +6,7 @@ A page subscribes from the event loop; services tell from any thread once their 
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -56,6 +56,7 @@ class Subscription:
 
 
 _open: set[Subscription] = set()
+_away: list[Callable[[News], None]] = []
 _lock = threading.Lock()
 
 
@@ -74,7 +75,24 @@ def subscription(
             _open.discard(mine)
 
 
+def attach(send: Callable[[News], None]) -> None:
+    """``send`` takes what is told here to the other control processes; from any thread."""
+    _away[:] = [send]
+
+
+def detach() -> None:
+    _away.clear()
+
+
 def tell(news: News) -> None:
+    """Pages of this process, and of the others."""
+    show(news)
+    for send in _away:
+        send(news)
+
+
+def show(news: News) -> None:
+    """Pages of this process only: another one told it."""
     with _lock:
         concerned = [page for page in _open if page.concerns(news)]
     for page in concerned:

@@ -22,10 +22,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.estate.models import Relay
+from portineria.control.estate.nats import bus_ca, kept_bus_seed
 from portineria.control.identity import keys
 from portineria.control.settings.server import RelayPlace
 from portineria.control.settings.start import current
-from portineria.process.settings import write_settings
+from portineria.process.settings import BadSettings, write_settings
 
 CERTIFICATE_LIFE = timedelta(days=397)  # made anew at every start
 
@@ -40,9 +41,18 @@ class RelayFile(msgspec.Struct, frozen=True):
     gateway_issuer: str
     ticket_key: str
     bus: str
+    bus_seed: str | None
+    bus_ca: str | None
     console: str | None
     lock: str
     nested_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RelayBus:
+    where: str
+    seed: Path | None
+    ca: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +103,45 @@ def write_programs() -> list[RelayProgram]:
     for row, place in zip(settle_relays(), current().places(), strict=True):
         folder = current().state / "relays" / row.public_id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        programs.append(RelayProgram(row.public_id, _write(folder, row, place)))
+        seed = kept_bus_seed(row.public_id) if current().bus else None
+        bus = RelayBus(current().bus or str(bus_folder() / f"{row.public_id}.sock"), seed, bus_ca() if seed else None)
+        console = console_socket() if row.position == 0 else None
+        programs.append(RelayProgram(row.public_id, _write(folder, row, place, bus=bus, at=folder, console=console)))
     return programs
 
 
-def _write(folder: Path, row: Relay, place: RelayPlace) -> Path:
+def write_kit(relay: str, folder: Path, *, at: Path) -> Path:
+    """Write what this relay (its id, or public host:port) needs on another machine, where it will lie in ``at``.
+
+    Its private key is made there and kept nowhere else: a kit written anew has another one. Raise BadSettings.
+    """
+    if not current().bus:
+        raise BadSettings(
+            "a relay elsewhere needs a NATS server between: `portineria nats`, then `bus` in portineria.toml"
+        )
+    known = {row.public_id: (row, place) for row, place in zip(settle_relays(), current().places(), strict=True)}
+    named = [pair for pair in known.values() if relay in (pair[0].public_id, f"{pair[1].host}:{pair[1].port}")]
+    if not named:
+        raise BadSettings(f"there is no relay {relay}; `relays` in portineria.toml has: {', '.join(known)}")
+    row, place = named[0]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "key.pem").unlink(missing_ok=True)
+    _copy_secret(kept_bus_seed(row.public_id), folder / "bus.seed")
+    ca = bus_ca()
+    if ca is not None:
+        (folder / "bus-ca.pem").write_bytes(ca.read_bytes())
+    bus = RelayBus(current().bus, at / "bus.seed", at / "bus-ca.pem" if ca is not None else None)
+    return _write(folder, row, place, bus=bus, at=at, console=None)
+
+
+def _copy_secret(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(source.read_bytes())
+
+
+def _write(folder: Path, row: Relay, place: RelayPlace, *, bus: RelayBus, at: Path, console: Path | None) -> Path:
+    """``at``: where the relay will find ``folder``."""
     key = _own_key(folder / "key.pem")
     leaf = keys.issue(
         "relay", row.public_id, key.public_key(), at=timezone.now(), life=CERTIFICATE_LIFE, hosts=(place.host,)
@@ -110,13 +154,15 @@ def _write(folder: Path, row: Relay, place: RelayPlace) -> Path:
     settings = RelayFile(
         relay=row.public_id,
         listen=place.addresses,
-        certificate=str(folder / "certificate.pem"),
-        key=str(folder / "key.pem"),
-        gateway_issuer=str(folder / "gateway-issuer.der"),
+        certificate=str(at / "certificate.pem"),
+        key=str(at / "key.pem"),
+        gateway_issuer=str(at / "gateway-issuer.der"),
         ticket_key=keys.signer("ticket").key.public_key().public_bytes_raw().hex(),
-        bus=str(bus_folder() / f"{row.public_id}.sock"),
-        console=str(console_socket()) if row.position == 0 else None,
-        lock=str(folder / "lock"),
+        bus=bus.where,
+        bus_seed=str(bus.seed) if bus.seed else None,
+        bus_ca=str(bus.ca) if bus.ca else None,
+        console=str(console) if console else None,
+        lock=str(at / "lock"),
         nested_only=current().nested_only,
     )
     write_settings(folder / "relay.toml", settings)

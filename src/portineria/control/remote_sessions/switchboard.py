@@ -18,7 +18,7 @@ import structlog
 from django.db import OperationalError, close_old_connections
 from django.utils import timezone
 
-from portineria.bus.local import LocalBus
+from portineria.bus.interface import Bus
 from portineria.bus.message import (
     DropGateway,
     FromGateway,
@@ -78,7 +78,7 @@ class Switchboard:
     """``bus`` is given later because the two need each other."""
 
     def __init__(self) -> None:
-        self._bus: LocalBus | None = None
+        self._bus: Bus | None = None
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="switchboard")
         self._queues: dict[str, Inbox] = {}
         self._workers: dict[str, asyncio.Task[None]] = {}
@@ -87,7 +87,7 @@ class Switchboard:
         self._list_at = 0.0
         self._heads: dict[str, int] = {}
 
-    async def open(self, bus: LocalBus) -> None:
+    async def open(self, bus: Bus) -> None:
         self._bus = bus
         loop = asyncio.get_running_loop()
         await self._in_thread(links.forget_all)

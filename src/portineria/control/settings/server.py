@@ -45,6 +45,16 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database: Annotated[
         str, Meta(description="postgresql://user@host/name; SQLite in the state folder when empty.")
     ] = ""
+    bus: Annotated[
+        str, Meta(description="tls://HOST:PORT of a NATS server, for relays elsewhere; this machine's own when empty.")
+    ] = ""
+    bus_seed: Annotated[
+        Path | None, Meta(description="File (mode 600) with the control plane's nkey seed; that of `portineria nats`.")
+    ] = None
+    bus_ca: Annotated[
+        Path | None,
+        Meta(description="PEM certificate of the NATS server or its issuer; that of `portineria nats`."),
+    ] = None
     lease_s: Annotated[int, Meta(ge=1, le=3600, description="How long a gateway trusts one lease.")] = 30
     enrolment_without_code: Annotated[
         bool,

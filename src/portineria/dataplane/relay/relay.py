@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from portineria.bus import message as bus
-from portineria.bus.local import LocalBusEnd
+from portineria.bus.choice import relay_end
 from portineria.core.errors import ProtocolError, Unavailable
 from portineria.dataplane.aio.outer import Outer
 from portineria.dataplane.relay.link import Link
@@ -78,7 +78,7 @@ class Relay:
         self._legs_of: Counter[str] = Counter()
         self._barred: dict[str, float] = {}
         self._pool = PipePool(settings.pipes)
-        self.bus = LocalBusEnd(settings.bus, self.from_control, self._greeting)
+        self.bus = relay_end(settings.bus, settings.bus_seed, settings.bus_ca, self.from_control, self._greeting)
 
     # -- the control plane's word ----------------------------------------------------------------------------
 

@@ -15,7 +15,12 @@ class RelaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Annotated[Path, Meta(description="The private key of that certificate (PEM).")]
     gateway_issuer: Annotated[Path, Meta(description="Certificate (DER) of the issuer of gateways.")]
     ticket_key: Annotated[str, Meta(description="Public key (hex) of the signer of tickets and admitted lists.")]
-    bus: Annotated[Path, Meta(description="Unix socket of the control plane's bus.")]
+    bus: Annotated[str, Meta(description="Unix socket of the control plane, or tls://HOST:PORT of its NATS server.")]
+    bus_seed: Annotated[Path | None, Meta(description="With NATS: file (mode 600) with this relay's nkey seed.")] = None
+    bus_ca: Annotated[
+        Path | None,
+        Meta(description="With tls://: PEM certificate of the server or its issuer; none: the system's."),
+    ] = None
     console: Annotated[
         Path | None, Meta(description="Unix socket that takes over console connections of the shared port.")
     ] = None
