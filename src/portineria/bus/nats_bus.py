@@ -64,8 +64,11 @@ class NatsBus:
     # -- news ----------------------------------------------------------------------------------------------------
 
     def tell(self, news: News) -> None:
+        data = NEWS.encode(news)
+        if len(data) > _NEWS_BYTES:
+            raise BadFrame(f"news of {len(data)} bytes, allowed {_NEWS_BYTES}")
         if self._news is not None:
-            self._news.send(NEWS_SUBJECT, NEWS.encode(news))
+            self._news.send(NEWS_SUBJECT, data)
 
     async def _exchange_news(self) -> None:
         connection = Connection(self._access, beat_s=self._beat_s)

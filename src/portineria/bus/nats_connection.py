@@ -29,6 +29,7 @@ BEAT_S = 2.0  # how often relay and server are looked at
 SILENT_BEATS = 3  # so many missed ones, and it is gone
 _CONNECT_S = 5
 _CLOSE_S = 1.0
+_AGAIN_S = 0.1
 _MESSAGES = 1 << 16  # waiting in nats-py; what we do with one takes microseconds
 
 
@@ -117,7 +118,7 @@ class Connection:
         from nats.errors import Error
 
         try:
-            while True:
+            while not self._why.done():
                 subject, payload = await self._queue.get()
                 await self._client.publish(subject, payload)
                 self._queued -= len(payload)
@@ -129,7 +130,7 @@ class Connection:
         from nats.errors import Error
 
         try:
-            while True:
+            while not self._why.done():
                 await asyncio.sleep(self._beat_s)
                 async with asyncio.timeout(self._beat_s * (SILENT_BEATS - 1)):
                     await self._client.rtt(timeout=3600)
@@ -151,9 +152,10 @@ class Connection:
 
     async def close(self) -> None:
         self.end("closed here")
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while left := [task for task in self._tasks if not task.done()]:
+            for task in left:
+                task.cancel()  # more than once: nats-py swallows it where it waits for a frozen server
+            await asyncio.wait(left, timeout=_AGAIN_S)
         await _let_go(self._client)
 
 
