@@ -3,11 +3,10 @@
 
 import secrets
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from csp.constants import NONE, SELF
 
+from portineria.control.settings.database import database
 from portineria.control.settings.master_key import NoMasterKey, derive
 from portineria.control.settings.start import current
 
@@ -23,31 +22,6 @@ def _secret_key() -> str:
         return secrets.token_hex(32)  # migrations and checks run before there is an installation
 
 
-def _database() -> dict[str, Any]:
-    if PORTINERIA.database:
-        url = urlsplit(PORTINERIA.database)
-        return {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": url.path.removeprefix("/"),
-            "USER": unquote(url.username or ""),
-            "PASSWORD": unquote(url.password or ""),
-            # A folder of Unix sockets is named as libpq does: postgresql://user@/name?host=/run/postgresql
-            "HOST": url.hostname or parse_qs(url.query).get("host", [""])[0],
-            "PORT": str(url.port or ""),
-        }
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": _STATE / "portineria.sqlite3",
-        "TEST": {"NAME": _STATE / "test.sqlite3"},
-        "OPTIONS": {
-            # IMMEDIATE takes the write lock at BEGIN: a transaction never fails half-way for want of it.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 10,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
-        },
-    }
-
-
 SECRET_KEY = _secret_key()
 DEBUG = False
 # Gateways know the server by the address of its relay: they enrol and renew there.
@@ -56,7 +30,7 @@ ALLOWED_HOSTS = [PORTINERIA.host, "localhost", "127.0.0.1", "[::1]", *_RELAY_HOS
 CSRF_TRUSTED_ORIGINS = [PORTINERIA.public_url.rstrip("/")]
 ROOT_URLCONF = "portineria.control.urls"
 ASGI_APPLICATION = "portineria.control.asgi.application"
-DATABASES = {"default": _database()}
+DATABASES = {"default": database(PORTINERIA)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"

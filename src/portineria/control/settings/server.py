@@ -43,7 +43,11 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
     console_key: Annotated[Path | None, Meta(description="PEM key of that certificate.")] = None
     database: Annotated[
-        str, Meta(description="postgresql://user@host/name; SQLite in the state folder when empty.")
+        str,
+        Meta(
+            description="postgresql://user@host/name, with libpq's own parameters behind a ? (sslmode, passfile, "
+            "service …); SQLite in the state folder when empty."
+        ),
     ] = ""
     bus: Annotated[
         str, Meta(description="tls://HOST:PORT of a NATS server, for relays elsewhere; this machine's own when empty.")
@@ -54,6 +58,16 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bus_ca: Annotated[
         Path | None,
         Meta(description="PEM certificate of the NATS server or its issuer; that of `portineria nats`."),
+    ] = None
+    web_listen: Annotated[
+        list[str], Meta(description="Where `portineria web` listens, HOST:PORT; the port of public_url when empty.")
+    ] = []
+    balancers: Annotated[
+        list[str],
+        Meta(description="Addresses of load balancers in front; each connection of theirs begins with PROXY v2."),
+    ] = []
+    database_password_file: Annotated[
+        Path | None, Meta(description="Holds the password for PostgreSQL, where libpq's own means are not used.")
     ] = None
     lease_s: Annotated[int, Meta(ge=1, le=3600, description="How long a gateway trusts one lease.")] = 30
     enrolment_without_code: Annotated[
@@ -83,6 +97,21 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             host, port = split_address(public or f"{_bracketed(self.host)}:{ports[0]}")
             places.append(RelayPlace(listen, host, port))
         return places
+
+    def web_addresses(self) -> list[str]:
+        """Where a web process listens that shares its port with no relay."""
+        bind = "127.0.0.1" if is_loopback(self.host) else "[::]"
+        return self.web_listen or [f"{bind}:{self.port}"]
+
+    def check_shared(self, what: str) -> None:
+        """Raise BadSettings unless several processes on several machines can work with these settings."""
+        missing = [name for name in ("database", "bus") if not getattr(self, name)]
+        if missing:
+            raise BadSettings(
+                f"portineria {what} works with others on one PostgreSQL and one NATS server: set "
+                f"{' and '.join(missing)} in portineria.toml (docs/howto/several-machines.md). One machine alone runs "
+                "`portineria serve`"
+            )
 
     def inside(self, host: str) -> bool:
         """Whether this address belongs to a network inside this machine."""
@@ -153,6 +182,11 @@ def _check(settings: ServerSettings) -> None:
     if not settings.secure:
         _check_plain(settings)
     settings.places()
+    for address in settings.web_listen:
+        split_address(address)
+    for balancer in settings.balancers:
+        if _address(balancer) is None:
+            raise BadSettings(f"balancers: {balancer!r} is no address")
 
 
 def _check_plain(settings: ServerSettings) -> None:
