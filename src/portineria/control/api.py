@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from django.db import OperationalError
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
@@ -14,7 +14,7 @@ from portineria.control.identity.api import router as identity
 from portineria.control.identity.connector import BadToken
 from portineria.control.identity.middleware import note
 from portineria.control.identity.models import ConnectorToken, Person
-from portineria.control.problem import busy, problem_of
+from portineria.control.problem import of_database, problem_of
 from portineria.control.remote_sessions.api import router as remote_sessions
 from portineria.core.errors import Invalid, NotFound, PortineriaError
 
@@ -52,9 +52,12 @@ def _refused(request: HttpRequest, error: PortineriaError) -> HttpResponse:
     return refused(request, error)
 
 
-@api.exception_handler(OperationalError)
-def _busy(request: HttpRequest, error: OperationalError) -> HttpResponse:
-    return refused(request, busy(error))
+@api.exception_handler(DatabaseError)
+def _busy(request: HttpRequest, error: DatabaseError) -> HttpResponse:
+    known = of_database(error)
+    if known is None:
+        raise error
+    return refused(request, known)
 
 
 @api.exception_handler(Http404)

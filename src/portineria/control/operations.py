@@ -41,8 +41,7 @@ def set_up(settings: ServerSettings) -> ServerSettings:
 
 def prepare() -> None:
     """Files for browsers, tables, keys and relays, as the settings say."""
-    from django.core.management import call_command
-    from django.db import transaction
+    from django.db import connections, transaction
     from django.utils import timezone
 
     from portineria import __version__
@@ -51,9 +50,10 @@ def prepare() -> None:
     from portineria.control.identity import keys
     from portineria.control.identity.models import Installation
     from portineria.control.static_files import publish_static_files
+    from portineria.control.tables import bring_up_to_date
 
+    bring_up_to_date()
     publish_static_files()
-    call_command("migrate", verbosity=0, interactive=False)
     with transaction.atomic():
         installation, made = Installation.objects.get_or_create(pk=1)
         if made:
@@ -66,6 +66,7 @@ def prepare() -> None:
             )
         keys.make_missing(installation.public_id, timezone.now())
     settle_relays()
+    connections.close_all()  # this thread may ask nothing any more
 
 
 def first_owner(*, organisation: str, name: str, email: str, language: str = "", time_zone: str = "UTC") -> Owner:

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from django.db import OperationalError
+from django.db import DatabaseError, IntegrityError, OperationalError
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +17,7 @@ _TITLES: dict[type[PortineriaError], tuple[int, "str | Promise"]] = {
     Invalid: (422, _("Please check what you entered")),
     Unavailable: (503, _("Not available at the moment")),
 }
+_UNIQUE_VIOLATION = "23505"  # SQLSTATE, ISO/IEC 9075
 # Where HTTP has a status of its own for one code.
 _STATUSES = {"body.too-large": 413, "body.too-slow": 408}
 TEXTS: "dict[str, str | Promise]" = {
@@ -181,6 +182,15 @@ class DatabaseFull(Unavailable):
     """No room: nothing was changed, and waiting will not help."""
 
     code = "database.full"
+
+
+def of_database(error: DatabaseError) -> PortineriaError | None:
+    """What may happen with every row in order; None for what only a fault of ours can bring about."""
+    if isinstance(error, OperationalError):
+        return busy(error)
+    # Two did the same at the same time, both after having looked. With one writer, on SQLite, that does not happen.
+    unique = getattr(error.__cause__, "sqlstate", "") == _UNIQUE_VIOLATION or "UNIQUE constraint" in str(error)
+    return Conflict("somebody else was quicker") if isinstance(error, IntegrityError) and unique else None
 
 
 def busy(error: OperationalError) -> DatabaseBusy | DatabaseFull:

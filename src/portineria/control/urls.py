@@ -10,6 +10,7 @@ def absent(request: HttpRequest) -> HttpResponse:
     raise Http404
 
 
+handler500 = "portineria.control.identity.middleware.broken"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
     path("connect/", include("portineria.control.identity.urls")),

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from portineria.control.access.facts import prospects
 from portineria.control.access.models import AccessRequest, RequestState, Rule
@@ -65,16 +66,31 @@ def record_request(what: str, request: AccessRequest, actor: str, **fields: Any)
 @transaction.atomic
 def expire_requests(at: datetime) -> int:
     """Close what nobody decided in time. Called by the timer."""
-    rows = AccessRequest.objects.select_for_update(of=("self",)).filter(state=RequestState.PENDING)
-    count = 0
-    for row in rows.select_related("organisation", "machine", "person"):
-        over = row.starts_at + timedelta(minutes=row.minutes) if row.starts_at else row.made_at + PENDING
-        if over <= at:
-            row.close(RequestState.EXPIRED)
-            row.save(update_fields=["state"])
-            record_request("expired", row, SYSTEM)
-            count += 1
-    return count
+    waiting = AccessRequest.objects.filter(state=RequestState.PENDING)
+    over = [row.pk for row in waiting.only("made_at", "starts_at", "minutes") if _over(row) <= at]
+    closing = list(_locked(waiting.filter(pk__in=over)))
+    for row in closing:
+        row.close(RequestState.EXPIRED)
+        row.save(update_fields=["state"])
+        record_request("expired", row, SYSTEM)
+    return len(closing)
+
+
+def _over(row: AccessRequest) -> datetime:
+    return row.starts_at + timedelta(minutes=row.minutes) if row.starts_at else row.made_at + PENDING
+
+
+def _locked(waiting: "QuerySet[AccessRequest]") -> "QuerySet[AccessRequest]":
+    """In the one order in which everybody locks them, and in that of their organisations, whose ledgers they go to."""
+    rows = waiting.select_for_update(of=("self",), no_key=True).select_related("organisation", "machine", "person")
+    return rows.order_by("organisation_id", "pk")
+
+
+def hold_waiting(rule: Rule) -> None:
+    """Lock what waits under this rule before the rule's own event locks the ledger: whoever decides a request has the
+    request first and the ledger second.
+    """
+    list(_locked(AccessRequest.objects.filter(state=RequestState.PENDING, rule=rule)))
 
 
 @transaction.atomic
@@ -88,9 +104,8 @@ def lapse_requests(at: datetime, rule: Rule | None = None) -> int:
         waiting = waiting.filter(rule=rule)
     judged = prospects(waiting.select_related("rule", "machine__plant", "machine__gateway"), at)
     lapsing = {pk: decision.denials for pk, decision in judged.items() if _LAPSING & set(decision.denials)}
-    rows = waiting.select_for_update(of=("self",)).filter(pk__in=lapsing)
     count = 0
-    for row in rows.select_related("organisation", "machine", "person"):
+    for row in _locked(waiting.filter(pk__in=lapsing)):
         row.close(RequestState.LAPSED)
         row.lapsed_why = _words(lapsing[row.pk])
         row.save(update_fields=["state", "lapsed_why"])

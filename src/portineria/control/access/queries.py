@@ -20,6 +20,7 @@ from portineria.control.access.models import (
     RuleQuerySet,
 )
 from portineria.control.estate.models import GatewayState, Machine, MachineQuerySet
+from portineria.control.estate.queries import BY_LINE
 from portineria.control.identity.models import Person
 from portineria.control.identity.queries import own_standings
 from portineria.core.errors import Conflict, NotFound
@@ -50,7 +51,7 @@ class MachineSight:
         return self.decision.ends if self.decision.permitted else None
 
 
-_BY_PLACE = ("plant__name", "line__name", "name", "pk")
+_BY_PLACE = ("plant__name", BY_LINE, "name", "pk")
 
 
 def _in_sight(actor: Person) -> MachineQuerySet:

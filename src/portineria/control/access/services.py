@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from portineria.control.access.closing import lapse_requests, record_request, require_prospect
+from portineria.control.access.closing import hold_waiting, lapse_requests, record_request, require_prospect
 from portineria.control.access.models import AccessRequest, Approval, Grant, RequestState, Rule
 from portineria.control.access.queries import visible_machine
 from portineria.control.audit.services import record
@@ -126,11 +126,12 @@ def _member(owner: Organisation, person: str) -> Person | None:
 
 def _rule_to_change(actor: Actor, rule: str) -> Rule:
     seen = Rule.objects.all() if isinstance(actor, Operator) else Rule.objects.visible_to(actor)
-    rows = seen.holding().select_for_update(of=("self",)).select_related("organisation")
+    rows = seen.holding().select_for_update(of=("self",), no_key=True).select_related("organisation")
     row = rows.filter(public_id=rule).first()
     if row is None:
         raise NotFound(f"rule {rule}")
     require(actor, row.organisation_id, administers)
+    hold_waiting(row)
     return row
 
 
@@ -211,7 +212,9 @@ def make_request(
 
 def _keep_readable(actor: Person, machine: Machine, starts_at: datetime | None, minutes: int) -> None:
     """What waits is read by somebody: not too much of it, and nothing twice. Raise AlreadyWaiting, TooManyRequests."""
-    Person.objects.select_for_update().get(pk=actor.pk)  # one request after the other, or two would not see each other
+    Person.objects.select_for_update(no_key=True).get(
+        pk=actor.pk
+    )  # one request after the other, or two would not see each other
     waiting = AccessRequest.objects.filter(person=actor, state=RequestState.PENDING)
     for row in waiting.filter(machine=machine).order_by("made_at", "pk"):
         if _same_time(row, starts_at, minutes):
@@ -241,7 +244,7 @@ def _rule_for(actor: Person, machine: Machine, minutes: int) -> Rule:
 
 def _locked_request(actor: Person, request: str) -> AccessRequest:
     visible = AccessRequest.objects.visible_to(actor).values("pk")
-    rows = AccessRequest.objects.select_for_update(of=("self",)).select_related(
+    rows = AccessRequest.objects.select_for_update(of=("self",), no_key=True).select_related(
         "organisation", "machine__plant", "machine__gateway", "person", "rule"
     )
     row = rows.filter(public_id=request, pk__in=visible).first()
@@ -324,7 +327,9 @@ def _give(request: AccessRequest, actor: str) -> Grant:
 
 def _grant_to_change(actor: Person, grant: str, *, while_draining: bool = False) -> Grant:
     visible = Grant.objects.visible_to(actor).values("pk")
-    rows = Grant.objects.select_for_update(of=("self",)).select_related("organisation", "machine", "person", "rule")
+    rows = Grant.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "organisation", "machine", "person", "rule"
+    )
     row = rows.filter(public_id=grant, pk__in=visible).first()
     if row is None:
         raise NotFound(f"grant {grant}")

@@ -59,7 +59,7 @@ def record(code: str, /, *, organisation: str, actor: str, about: str = "", **fi
 
 def _locked_head(organisation: str) -> Head:
     Head.objects.get_or_create(organisation=organisation)
-    return Head.objects.select_for_update().get(organisation=organisation)
+    return Head.objects.select_for_update(no_key=True).get(organisation=organisation)
 
 
 def _stored(leaf: leaves.Leaf) -> Event:

@@ -7,12 +7,12 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
-from django.db import OperationalError
+from django.db import DatabaseError
 from django.forms import Form
 from django.http import HttpRequest, HttpResponseBase
 
 from portineria.control.identity.models import Person
-from portineria.control.problem import busy, problem_of
+from portineria.control.problem import of_database, problem_of
 from portineria.core.errors import Conflict, Invalid, Unavailable
 
 P = ParamSpec("P")
@@ -35,8 +35,10 @@ def attempt(form: Form, act: Callable[[], Any]) -> bool:
     """
     try:
         act()
-    except OperationalError as error:
-        form.add_error(None, problem_of(busy(error)).detail)
+    except DatabaseError as error:
+        if (known := of_database(error)) is None:
+            raise
+        form.add_error(None, problem_of(known).detail)
         return False
     except (Conflict, Invalid, Unavailable) as error:
         name = error.code.removeprefix("field.")

@@ -14,6 +14,7 @@ from portineria.control.console import queries, texts
 from portineria.control.console.queries import Seen
 from portineria.control.console.templatetags.console import zone_of
 from portineria.control.identity.models import Person
+from portineria.control.own_connection import given_back
 from portineria.control.remote_sessions import queries as remote_sessions
 
 _AT_ONCE = 500  # rows in memory: some 2 KB each
@@ -24,9 +25,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 async def lines(actor: Person, language: str) -> AsyncIterator[str]:
     """For every part it is asked anew what the reader may see: they may be locked out meanwhile."""
-    yield _MARK + await sync_to_async(_head)(language)
+    yield _MARK + await sync_to_async(given_back(_head))(language)
     before: int | None = None
-    while part := await sync_to_async(_part)(actor, language, before):
+    while part := await sync_to_async(given_back(_part))(actor, language, before):
         text, before = part
         yield text
 

@@ -4,7 +4,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import Case, F, OrderBy, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, F, IntegerField, OrderBy, Q, QuerySet, Value, When
+from django.db.models.functions import Cast
 from django.http import HttpRequest
 
 from portineria.control.estate.models import Criticality, GatewayState
@@ -23,9 +24,10 @@ _GATEWAYS = [
 ]
 
 
-def _ranked(conditions: Sequence[Q]) -> Case:
+def _ranked(conditions: Sequence[Q]) -> Cast:
+    """For who sees none of it, one and the same for all rows: cast, or SQL takes a bare number for a column's place."""
     ranks = [When(condition, then=Value(rank)) for rank, condition in enumerate(conditions)]
-    return Case(*ranks, default=Value(len(conditions)))
+    return Cast(Case(*ranks, default=Value(len(conditions))), IntegerField())
 
 
 def machine_columns(actor: Person) -> Columns:
@@ -34,7 +36,7 @@ def machine_columns(actor: Person) -> Columns:
     weights = [Q(criticality=criticality) for criticality in reversed(_CRITICALITY)]
     return {
         "machine": F("name"),
-        "tag": Case(When(theirs, then=Value("")), default=F("tag")),
+        "tag": Cast(Case(When(theirs, then=Value("")), default=F("tag")), CharField()),
         "criticality": _ranked([*(weight & ~theirs for weight in weights)]),
         "answering": F("answering__name"),
     }

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 
 from portineria.control.declaration.document import Declaration, Faulty
 from portineria.control.declaration.machines import plan_machines, plan_plants
@@ -15,6 +15,7 @@ from portineria.control.declaration.rules import plan_rules
 from portineria.control.identity.models import Installation, Person
 from portineria.control.problem import DatabaseBusy
 from portineria.control.settings.start import current
+from portineria.control.tables import check_tables
 from portineria.core.errors import Conflict, PortineriaError, Unavailable
 
 
@@ -46,6 +47,7 @@ def check_set_up() -> None:
     """Raise NotSetUp where ``portineria setup`` was never run, before anything is asked of its tables."""
     if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
         raise NotSetUp(f"{current().state} is not set up; portineria setup does that")  # opening would make the file
+    check_tables()
     try:
         made = Installation.objects.exists()
     except DatabaseError as error:
@@ -88,6 +90,8 @@ def carry_out(proposal: Proposal) -> dict[str, str]:
             invitations = _carry_out(present, plan)
     except OperationalError as error:
         raise DatabaseBusy(f"the server is busy, nothing was changed; try again ({error})") from error
+    except IntegrityError as error:
+        raise ChangedMeanwhile("somebody added the same meanwhile; nothing was applied, look again") from error
     return {email: current().public_url.rstrip("/") + path for email, path in invitations.items()}
 
 

@@ -108,7 +108,7 @@ def read_request(request: bytes) -> enrolment.EnrolmentRequest:
 def _enrol(
     lookup: str, request: bytes, proof: bytes, asked: enrolment.EnrolmentRequest, address: str
 ) -> Enrolled | None:
-    row = EnrolmentCode.objects.select_for_update(of=("self",)).select_related("plant__organisation")
+    row = EnrolmentCode.objects.select_for_update(of=("self",), no_key=True).select_related("plant__organisation")
     code = row.filter(lookup=lookup).first()
     if code is None or not code.usable(timezone.now()):
         return None
@@ -197,7 +197,11 @@ def _take_in(code: EnrolmentCode, asked: enrolment.EnrolmentRequest, address: st
 
 
 def _gateway_to_decide(actor: Person, gateway: str) -> Gateway:
-    rows = Gateway.objects.visible_to(actor).select_for_update(of=("self",)).select_related("plant__organisation")
+    rows = (
+        Gateway.objects.visible_to(actor)
+        .select_for_update(of=("self",), no_key=True)
+        .select_related("plant__organisation")
+    )
     row = rows.filter(public_id=gateway).first()
     if row is None:
         raise NotFound(f"gateway {gateway}")
@@ -288,7 +292,7 @@ def certificate(*, gateway: str, request: bytes, at_ms: int, signature: bytes) -
     ``at_ms`` is only what was signed: a gateway may believe it is 1970.
     """
     asked = read_request(request)
-    row = Gateway.objects.select_for_update(of=("self",)).select_related("plant__organisation")
+    row = Gateway.objects.select_for_update(of=("self",), no_key=True).select_related("plant__organisation")
     found = row.filter(public_id=gateway).first()
     if found is None or not 0 <= at_ms < 1 << 63:
         raise NotFound(f"gateway {gateway}")

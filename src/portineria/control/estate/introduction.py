@@ -74,7 +74,7 @@ def introduce(*, plant: str, request: bytes, root: bytes, signature: bytes, addr
         raise NotOffered(f"plant {plant[:24]!r}, or not offered")
     if root != root_sha256():
         raise OtherRoot(f"{address} means the root {fingerprint(root)}")
-    Installation.objects.select_for_update().get(pk=1)  # one at a time: the limits are counted
+    Installation.objects.select_for_update(no_key=True).get(pk=1)  # one at a time: the limits are counted
     expire(at)
     gateway = _again(place, asked) or _take_in(place, asked, address, at)
     trust = trust_of(gateway)
@@ -128,7 +128,8 @@ def _take_in(plant: Plant, asked: EnrolmentRequest, address: str, at: datetime) 
 def expire(at: datetime) -> None:
     """Refuse those that nobody admitted in time."""
     late = Gateway.objects.filter(without_code=True, state=GatewayState.WAITING).select_related("plant__organisation")
-    for gateway in late.select_for_update(of=("self",)).filter(enrolled_at__lte=at - Gateway.WITHOUT_CODE_LIFE):
+    late = late.filter(enrolled_at__lte=at - Gateway.WITHOUT_CODE_LIFE).order_by("plant__organisation_id", "pk")
+    for gateway in late.select_for_update(of=("self",), no_key=True):
         gateway.move(GatewayState.REFUSED, "not-admitted-in-time")
         gateway.save(update_fields=["state", "state_reason"])
         record(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which gateway is connected where, as the relays tell it. What they say is checked against what we know (WIRE 3)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 
@@ -31,20 +31,26 @@ def relay_up(relay: str, gateways: Sequence[str]) -> None:
     row = relay_in_service(relay)
     if row is None:
         return
-    for link in Link.objects.filter(relay=row).exclude(gateway__public_id__in=gateways).select_related("gateway"):
-        _gone(link.gateway, row)
     have = set(Link.objects.filter(relay=row).values_list("gateway__public_id", flat=True))
-    known = Gateway.objects.filter(public_id__in=set(gateways) - have, state=GatewayState.ADMITTED)
-    for gateway in known.select_related("plant__organisation"):
-        _came(gateway, row, "")
+    # One organisation after the other: their ledgers stay locked until all of it is committed.
+    for gateway in sorted(_locked(have ^ set(gateways)), key=lambda one: (one.plant.organisation_id, one.pk)):
+        if gateway.public_id in have:
+            _gone(gateway, row)
+        elif gateway.state == GatewayState.ADMITTED:
+            _came(gateway, row, "")
+
+
+def _locked(gateways: Iterable[str]) -> list[Gateway]:
+    """In the one order in which everybody locks several of them."""
+    rows = Gateway.objects.select_for_update(of=("self",), no_key=True).select_related("plant__organisation")
+    return list(rows.filter(public_id__in=gateways).order_by("pk"))
 
 
 @transaction.atomic
 def link_up(relay: str, gateway: str, spki_sha256: bytes, peer: str) -> Gateway | None:
     """None for a gateway that must not stay connected there."""
     row = relay_in_service(relay)
-    rows = Gateway.objects.select_for_update(of=("self",)).select_related("plant__organisation")
-    found = rows.filter(public_id=gateway).first()
+    found = next(iter(_locked([gateway])), None)
     if row is None or found is None or not found.admitted or bytes(found.spki_sha256) != spki_sha256:
         return None
     _came(found, row, peer)
@@ -67,7 +73,7 @@ def _came(gateway: Gateway, relay: Relay, peer: str) -> None:
 @transaction.atomic
 def link_down(relay: str, gateway: str) -> None:
     row = relay_in_service(relay)
-    found = Gateway.objects.filter(public_id=gateway).select_related("plant__organisation").first()
+    found = next(iter(_locked([gateway])), None)
     if row is not None and found is not None:
         _gone(found, row)
 

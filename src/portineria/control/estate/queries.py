@@ -3,7 +3,7 @@
 
 from collections.abc import Collection
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from portineria.control.estate.models import (
     Device,
@@ -49,9 +49,13 @@ def gateway(actor: Person, public_id: str) -> Gateway:
     return found
 
 
+# What stands on no line comes first: PostgreSQL would put it last.
+BY_LINE = F("line__name").asc(nulls_first=True)
+
+
 def machines(actor: Person) -> MachineQuerySet:
     found = Machine.objects.visible_to(actor).select_related("plant", "line__zone", "gateway", "answering")
-    return found.order_by("plant__name", "line__name", "name")
+    return found.order_by("plant__name", BY_LINE, "name")
 
 
 def machine(actor: Person, public_id: str) -> Machine:

@@ -116,7 +116,7 @@ def create_line(*, actor: Person, plant: str, name: str, zone: str = "") -> Line
 def change_line(*, actor: Person, plant: str, name: str, zone: str) -> Line:
     """Its machines stand in the other zone with it; nobody's permission changes by that. An empty ``zone``: in none."""
     place = plant_to_change(actor, plant)
-    line = place.lines.select_for_update(of=("self",)).select_related("zone").filter(name=name).first()
+    line = place.lines.select_for_update(of=("self",), no_key=True).select_related("zone").filter(name=name).first()
     if line is None:
         raise NotFound(f"line {name!r}")
     before, line.zone = line.zone, _zone_of(place, zone)
@@ -212,7 +212,11 @@ def _set_behaviour(machine: Machine, *, criticality: str, drain_s: int, hold_s: 
 
 
 def machine_to_change(actor: Person, machine: str) -> Machine:
-    found = Machine.objects.visible_to(actor).select_for_update(of=("self",)).select_related("plant__organisation")
+    found = (
+        Machine.objects.visible_to(actor)
+        .select_for_update(of=("self",), no_key=True)
+        .select_related("plant__organisation")
+    )
     row = found.filter(public_id=machine).first()
     if row is None:
         raise NotFound(f"machine {machine}")

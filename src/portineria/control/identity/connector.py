@@ -121,7 +121,7 @@ def exchange(*, code: str, verifier: str, signature: bytes) -> tuple[str, Connec
 
 def _redeem(code: str, verifier: str, signature: bytes) -> AuthorisationCode | None:
     row = (
-        AuthorisationCode.objects.select_for_update()
+        AuthorisationCode.objects.select_for_update(no_key=True)
         .filter(code_sha256=_sha256(code.encode()), used_at__isnull=True)
         .first()
     )
@@ -204,7 +204,7 @@ def authenticate(proof: Proof, *, method: str, path: str, body: bytes, at: datet
 
 @transaction.atomic
 def revoke_token(*, actor: Person, token: str) -> None:
-    row = ConnectorToken.objects.select_for_update().filter(person=actor, public_id=token).first()
+    row = ConnectorToken.objects.select_for_update(no_key=True).filter(person=actor, public_id=token).first()
     if row is None or row.revoked_at is not None:
         raise NotFound(f"token {token}")
     row.revoked_at = timezone.now()

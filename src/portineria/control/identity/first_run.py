@@ -48,7 +48,7 @@ def invite(*, actor: Actor, person: str) -> str:
 
     Whatever was handed over before is dead. Raise HasPassword for somebody who has followed it already.
     """
-    row = Person.objects.select_for_update().filter(public_id=person, disabled_at__isnull=True).first()
+    row = Person.objects.select_for_update(no_key=True).filter(public_id=person, disabled_at__isnull=True).first()
     owners = list(Organisation.objects.filter(memberships__person=row)) if row else []
     if row is None or not owners:
         raise NotFound(f"person {person}")
@@ -84,7 +84,7 @@ def invite_address(*, actor: Operator, email: str) -> str:
 @transaction.atomic
 def set_password(*, actor: Operator, person: str, password: str) -> None:
     """From the server's own command line only."""
-    row = Person.objects.select_for_update().filter(public_id=person).first()
+    row = Person.objects.select_for_update(no_key=True).filter(public_id=person).first()
     if row is None:
         raise NotFound(f"person {person} for {actor.public_id}")
     try:

@@ -177,7 +177,7 @@ def signer_made_at(role: str) -> datetime:
 
 def rotate_signer(role: str, at: datetime, *, by: str) -> Signer:
     """A new signer of the role. The old one can go on signing for those who do not know the new one yet."""
-    old = Key.objects.select_for_update().get(pk=_row(f"signer:{role}").pk)
+    old = Key.objects.select_for_update(no_key=True).get(pk=_row(f"signer:{role}").pk)
     old.retired_at = at
     old.save(update_fields=["retired_at"])
     _record_key("identity.key.retired", old, by)
@@ -193,7 +193,7 @@ def retired_signers() -> list[str]:
 
 def destroy_signers_except(needed: Collection[str], *, by: str) -> None:
     """Retired ones only. The certificate stays: what it signed can be verified for as long as anybody wants."""
-    for row in Key.objects.select_for_update().filter(key_id__in=set(retired_signers()) - set(needed)):
+    for row in Key.objects.select_for_update(no_key=True).filter(key_id__in=set(retired_signers()) - set(needed)):
         row.wrapped = b""
         row.save(update_fields=["wrapped"])
         _unwrapped.pop(row.key_id, None)

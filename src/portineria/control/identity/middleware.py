@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every request of a browser passes: the person's language, the second factor, and the one error handler."""
 
+import sys
 import zoneinfo
 from collections.abc import Callable
 
 import structlog
 from django.contrib.auth.models import AnonymousUser
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.loader import select_template
+from django.template.loader import get_template, select_template
 from django.utils import timezone, translation
+from django.views.defaults import server_error
 
 from portineria.control.identity.authority import DeniedHere
 from portineria.control.identity.models import Person
 from portineria.control.identity.services import record_denial
-from portineria.control.problem import busy, problem_of
+from portineria.control.problem import of_database, problem_of
 from portineria.core.errors import Denied, PortineriaError
 
 log = structlog.get_logger()
@@ -77,11 +79,20 @@ class ProblemMiddleware:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, OperationalError):
-            error = busy(error)
-        if not isinstance(error, PortineriaError):
-            return None
-        return problem_page(request, error)
+        known = of_database(error) if isinstance(error, DatabaseError) else error
+        return problem_page(request, known) if isinstance(known, PortineriaError) else None
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """The last resort, also for what fails before any view: while the database is away nobody can be recognised."""
+    error = sys.exc_info()[1]
+    known = of_database(error) if isinstance(error, DatabaseError) else None
+    if known is None:
+        return server_error(request)
+    log.error("database.away", why=str(error))
+    problem = problem_of(known)
+    page = get_template("identity/problem.html").render({"problem": problem})
+    return HttpResponse(page, status=problem.status, headers={"Retry-After": "2"})
 
 
 def problem_page(request: HttpRequest, error: PortineriaError) -> HttpResponse:

@@ -47,7 +47,9 @@ def decline(*, actor: Person, organisation: str) -> None:
 
 
 def _taken(actor: Person, organisation: str) -> MembershipOffer:
-    rows = MembershipOffer.objects.select_for_update(of=("self",)).select_related("organisation", "supplier")
+    rows = MembershipOffer.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "organisation", "supplier"
+    )
     row = rows.filter(person=actor, organisation__public_id=organisation).first()
     if row is None:
         raise NotFound(f"no offer of {organisation}")

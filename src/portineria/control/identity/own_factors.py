@@ -32,7 +32,7 @@ def recorded(view: View) -> View:
         if request.method != "POST" or not isinstance(person, Person):
             return view(request, *args, **kwargs)
         with transaction.atomic():
-            Person.objects.select_for_update().get(pk=person.pk)
+            Person.objects.select_for_update(no_key=True).get(pk=person.pk)
             before = _factors(person)
             answer = view(request, *args, **kwargs)
             _record_changes(person, before, _factors(person))

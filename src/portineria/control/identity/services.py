@@ -96,7 +96,7 @@ def create_supplier(*, actor: Actor, organisation: str, name: str) -> Supplier:
 @transaction.atomic
 def set_supplier_enabled(*, actor: Actor, supplier: str, enabled: bool, reason: str) -> Supplier:
     """Disabling is a matter of security: every session of its people is cut."""
-    row = Supplier.objects.select_for_update().filter(public_id=supplier).first()
+    row = Supplier.objects.select_for_update(no_key=True).filter(public_id=supplier).first()
     if row is None:
         raise NotFound(f"supplier {supplier}")
     require(actor, row.organisation_id, administers)
@@ -190,7 +190,7 @@ def _new_person(name: str, email: str, language: str, time_zone: str) -> Person:
 
 @transaction.atomic
 def change_self(*, actor: Person, name: str, language: str, time_zone: str) -> Person:
-    person = Person.objects.select_for_update().get(pk=actor.pk)
+    person = Person.objects.select_for_update(no_key=True).get(pk=actor.pk)
     if language not in ("", *Language.values):
         raise BadField("language", "en, it or ja")
     if time_zone not in zoneinfo.available_timezones():
@@ -215,7 +215,7 @@ def person_to_change(actor: Actor, person: str) -> Person:
 
     Raise NotFound for who belongs to none of the actor's, PersonElsewhere for who belongs to one that is not theirs.
     """
-    row = Person.objects.select_for_update().filter(public_id=person).first()
+    row = Person.objects.select_for_update(no_key=True).filter(public_id=person).first()
     organisations = list(row.memberships.values_list("organisation", flat=True)) if row else []
     mine = isinstance(actor, Operator) or bool(set(organisations) & set(actor.staff_of))
     if row is None or not mine:
@@ -250,8 +250,12 @@ def set_person_enabled(*, actor: Actor, person: str, enabled: bool, reason: str)
 
 
 def _keep_an_administrator(person: Person, organisation: int | None = None) -> None:
-    led = person.memberships.filter(role=Role.ADMINISTRATOR)
-    for membership in led.filter(organisation=organisation) if organisation else led:
+    led = person.memberships.filter(role=Role.ADMINISTRATOR).order_by("organisation_id")
+    led = led.filter(organisation=organisation) if organisation else led
+    # One after the other: the last two who remove each other would both find that somebody remains.
+    mine = Organisation.objects.filter(pk__in=led.values("organisation_id")).order_by("pk")
+    list(mine.select_for_update(no_key=True))
+    for membership in led:
         others = Membership.objects.filter(
             organisation=membership.organisation_id, role=Role.ADMINISTRATOR, person__disabled_at__isnull=True
         ).exclude(person=person)
@@ -279,7 +283,7 @@ def revoke_tokens(person: Person) -> None:
 def end_membership(*, actor: Actor, person: str, organisation: str, reason: str) -> None:
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
-    row = Membership.objects.select_for_update().filter(person__public_id=person, organisation=owner).first()
+    row = Membership.objects.select_for_update(no_key=True).filter(person__public_id=person, organisation=owner).first()
     if row is None:
         raise NotFound(f"person {person}")
     _keep_an_administrator(row.person, owner.pk)
@@ -330,9 +334,12 @@ def record_for_person(code: str, person: Person, **fields: Any) -> None:
 
 
 def _homes_first(person: Person) -> list[tuple[str, bool]]:
-    """The organisations of a person, and which of them has had them for longest."""
-    found = person.memberships.order_by("pk").values_list("organisation__public_id", flat=True)
-    return [(organisation, number == 0) for number, organisation in enumerate(found)]
+    """The organisations of a person, and which of them has had them for longest; in the order of all who record in
+    several ledgers, which hold them until they commit.
+    """
+    found = list(person.memberships.order_by("organisation_id").values_list("pk", "organisation__public_id"))
+    home = min((pk for pk, _ in found), default=0)
+    return [(organisation, pk == home) for pk, organisation in found]
 
 
 def _without_address(fields: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def additions(gateway: str) -> ToRelay:
 @transaction.atomic
 def legs_closed(relay: str, session: str, at: datetime) -> None:
     """A relay says that it closed a session's legs. No proof of a cut, and shown as what it is: the relay's word."""
-    rows = Session.objects.select_for_update(of=("self",)).select_related("organisation")
+    rows = Session.objects.select_for_update(of=("self",), no_key=True).select_related("organisation")
     row = rows.filter(public_id=session, state=SessionState.CUTTING, relay_closed_at=None).first()
     if row is None or links.relay_in_service(relay) is None:
         return

@@ -24,7 +24,7 @@ def apply(gateway: Gateway, event: Event, ledger: LedgerEvent, at: datetime) -> 
     effect = _EFFECTS.get(event.code)
     if effect is None or not is_id(event.session, Kind.SESSION):
         return
-    rows = Session.objects.select_for_update(of=("self",)).select_related("machine", "gateway")
+    rows = Session.objects.select_for_update(of=("self",), no_key=True).select_related("machine", "gateway")
     session = rows.filter(public_id=event.session, gateway=gateway).first()
     if session is None:
         log.warning("report.session.unknown", gateway=gateway.public_id, session=event.session, code=event.code)

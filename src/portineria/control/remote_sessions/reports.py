@@ -30,6 +30,7 @@ from portineria.control.remote_sessions.traffic import note_traffic
 from portineria.control.settings.start import current
 from portineria.core.errors import NotFound, PortineriaError, ProtocolError
 from portineria.core.event import CATALOGUE, REPORTED_BY_GATEWAYS
+from portineria.core.ids import Kind, is_id
 from portineria.wire.report import Context, Event, Question, open_report, read_context
 from portineria.wire.statement import Acknowledgement, Leases, Letter, SessionLease, Time, sha256
 
@@ -64,10 +65,11 @@ def receive(gateway: str, sealed: list[bytes]) -> Answer:
     """Store and answer one batch in the order it came. Raise NotFound for a gateway that is not admitted."""
     received = _opened(gateway, sealed)
     with transaction.atomic():
-        rows = Gateway.objects.select_for_update(of=("self",)).select_related("plant__organisation")
+        rows = Gateway.objects.select_for_update(of=("self",), no_key=True).select_related("plant__organisation")
         row = rows.filter(public_id=gateway).first()
         if row is None or not row.admitted:
             raise NotFound(f"gateway {gateway} is not admitted")
+        _hold_sessions(row, received)
         answer = _answered(row, received)
         row.last_seen_at = timezone.now()
         row.save(update_fields=["last_seen_at"])
@@ -94,6 +96,18 @@ def _opened(gateway: str, sealed: list[bytes]) -> list[_Received]:
             continue
         received.append(_Received(context, body, signed))
     return received
+
+
+def _hold_sessions(gateway: Gateway, received: list[_Received]) -> None:
+    """Lock what these reports may change before the first event locks the ledger: whoever cuts a session has the
+    session first and the ledger second.
+    """
+    named: set[str] = set()
+    for report in received:
+        body = report.body
+        named |= {one.session for one in body.traffic} if isinstance(body, Question) else {body.session}
+    rows = Session.objects.select_for_update(of=("self",), no_key=True).filter(gateway=gateway)
+    list(rows.filter(public_id__in=[name for name in named if is_id(name, Kind.SESSION)]).order_by("pk").only("pk"))
 
 
 def _answered(gateway: Gateway, received: list[_Received]) -> Answer:

@@ -90,7 +90,9 @@ def start_session(*, actor: Person, machine: str, key: bytes, address: str) -> O
     """
     now = timezone.now()
     seen = visible_machine(actor, machine, now)
-    locked = Grant.objects.select_for_update(of=("self",)).filter(public_id=seen.decision.grant or "").first()
+    locked = (
+        Grant.objects.select_for_update(of=("self",), no_key=True).filter(public_id=seen.decision.grant or "").first()
+    )
     judged = decision(actor, seen.machine, now)
     if locked is None or not judged.permitted or judged.grant != locked.public_id:
         raise _refusal(actor, seen.machine, judged.denials)
@@ -145,7 +147,7 @@ def _record(what: str, session: Session, actor: str, **fields: Any) -> None:
 
 
 def locked_session(public_id: str) -> Session | None:
-    rows = Session.objects.select_for_update(of=("self",)).select_related(
+    rows = Session.objects.select_for_update(of=("self",), no_key=True).select_related(
         "organisation", "person", "gateway", "machine__plant__organisation", "machine__gateway", "grant__rule"
     )
     return rows.filter(public_id=public_id).first()

@@ -9,13 +9,14 @@ decided: news make it quick, the timer makes it sure.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from django.db import OperationalError, close_old_connections
+from django.db import OperationalError
 from django.utils import timezone
 
 from portineria.bus.interface import Bus
@@ -35,6 +36,7 @@ from portineria.control.audit import news
 from portineria.control.audit.queries import heads, news_since
 from portineria.control.estate import introduction, links, signers
 from portineria.control.estate.models import Gateway
+from portineria.control.own_connection import given_back
 from portineria.control.remote_sessions import letters, outgoing, presence, reports, services
 from portineria.control.remote_sessions.inbox import Inbox
 from portineria.control.remote_sessions.reminder import Reminder
@@ -45,6 +47,7 @@ T = TypeVar("T")
 _THREADS = 4  # SQLite has one writer; more threads would only wait for each other
 _GATEWAYS = 30_000  # as many as one relay links (its own limit); more names than that are invented
 _TICK_S = 1.0
+_AWAY_S = 1.0  # before the database is asked again
 _LIST_S = 3600.0  # relays forget the admitted list after a day (WIRE 4)
 # News after which somebody may have lost a permission, or gained an extension.
 _ENFORCE = (
@@ -116,13 +119,7 @@ class Switchboard:
     async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
         """The database is never touched from the loop's thread."""
 
-        def with_own_connection() -> T:
-            try:
-                return work(*given)
-            finally:
-                close_old_connections()
-
-        return await asyncio.get_running_loop().run_in_executor(self._pool, with_own_connection)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, given_back(work), *given)
 
     def _publish_all(self, message: ToRelay) -> None:
         if self._bus is not None:
@@ -138,7 +135,7 @@ class Switchboard:
     async def receive(self, message: ToControl) -> None:
         """The bus's receiver. Only what concerns a whole relay is waited for here."""
         if isinstance(message, RelayUp):
-            await self._guarded(self._relay_up(message), relay=message.relay)
+            await self._in_the_end(partial(self._relay_up, message), relay=message.relay)
         elif isinstance(message, LegsClosed):
             closed = self._in_thread(presence.legs_closed, message.relay, message.session, timezone.now())
             await self._guarded(closed, relay=message.relay, session=message.session)
@@ -168,9 +165,10 @@ class Switchboard:
         try:
             while (message := inbox.take()) is not None:
                 if isinstance(message, LinkUp):
-                    await self._guarded(self._link_up(message), gateway=gateway)
+                    await self._in_the_end(partial(self._link_up, message), gateway=gateway)
                 elif isinstance(message, LinkDown):
-                    await self._guarded(self._in_thread(links.link_down, message.relay, gateway), gateway=gateway)
+                    down = partial(self._in_thread, links.link_down, message.relay, gateway)
+                    await self._in_the_end(down, gateway=gateway)
                 elif isinstance(message, FromGateway):
                     await self._guarded(self._from_gateway(message), gateway=gateway)
         finally:
@@ -206,6 +204,20 @@ class Switchboard:
             log.error("switchboard.database", why=str(error), **about)
         except Exception as error:
             log.error("switchboard.broken", code=PortineriaError.code, exc_info=error, **about)
+
+    async def _in_the_end(self, work: Callable[[], Awaitable[object]], **about: str) -> None:
+        """Relays say once who comes and goes: while the database is away it waits here, in its order."""
+
+        async def until_it_is_there() -> None:
+            while True:
+                try:
+                    await work()
+                    return
+                except OperationalError as error:
+                    log.error("switchboard.database", why=str(error), **about)
+                await asyncio.sleep(_AWAY_S)
+
+        await self._guarded(until_it_is_there(), **about)
 
     # -- by itself ----------------------------------------------------------------------------------------------
 

@@ -36,8 +36,10 @@ def note_traffic(gateway: Gateway, traffic: Sequence[StreamTraffic], at: datetim
     told: dict[str, dict[str, StreamTraffic]] = defaultdict(dict)
     for one in traffic:
         told[one.session][one.stream] = one
-    rows = Session.objects.open().select_for_update(of=("self",)).filter(gateway=gateway, public_id__in=told)
-    for session in rows.select_related("organisation"):
+    rows = (
+        Session.objects.open().select_for_update(of=("self",), no_key=True).filter(gateway=gateway, public_id__in=told)
+    )
+    for session in rows.select_related("organisation").order_by("pk"):
         if _note_session(session, told[session.public_id], at):
             _tell(gateway, session)
 

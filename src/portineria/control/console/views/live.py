@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from portineria.control.audit.news import News, Subscription, subscription
 from portineria.control.identity.models import Person
 from portineria.control.identity.queries import person_of_browser
+from portineria.control.own_connection import given_back
 from portineria.control.remote_sessions import queries as remote_sessions
 
 _STILL_HERE_S = 25  # proxies drop what is silent for 30 s or longer
@@ -35,16 +36,16 @@ async def live(request: HttpRequest) -> HttpResponseBase:
 
 
 async def _lines(browser: str, person: Person) -> AsyncIterator[str]:
-    organisations = await sync_to_async(_organisations)(person)
+    organisations = await sync_to_async(given_back(_organisations))(person)
     with subscription(organisations=organisations, person=person.public_id) as mine, _counted(person.public_id, mine):
         yield f"retry: {_RETRY_MS}\n\n"  # the page hears that it is open: from here on nothing is missed
         async for news in _with_pauses(mine):
-            somebody = await sync_to_async(person_of_browser)(browser)
+            somebody = await sync_to_async(given_back(person_of_browser))(browser)
             if somebody is None:
                 return
             if news is None:
                 yield ": still here\n\n"
-            elif await sync_to_async(_concerns)(somebody, news):
+            elif await sync_to_async(given_back(_concerns))(somebody, news):
                 yield f"event: changed\ndata: {news.code}\n\n"
 
 

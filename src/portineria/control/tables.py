@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of this version: looked at before anything else, brought up to date without holding anybody up."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import structlog
+from django.core.management import call_command
+from django.db import DatabaseError, OperationalError, connection
+from django.db.migrations.loader import MigrationLoader
+
+from portineria.core.errors import Unavailable
+
+log = structlog.get_logger()
+# Behind a migration that waits for its lock everybody else waits too: rather fail, and be tried again.
+LOCK_S = 4
+_ONE_AT_A_TIME = 0x706F7274_6E657269  # "portneri": which advisory lock of this database is ours
+
+
+class DatabaseAway(Unavailable):
+    code = "database.away"
+
+
+class DatabaseNewer(Unavailable):
+    code = "database.newer"
+
+
+class MigrationWaited(Unavailable):
+    code = "database.migration"
+
+
+def check_tables() -> None:
+    """Raise DatabaseAway when nobody answers, DatabaseNewer when a later version has been here."""
+    try:
+        _reach()
+        loader = MigrationLoader(connection)
+    except DatabaseError as error:
+        raise DatabaseAway(
+            f"the database cannot be reached ({_line(error)}); nothing was started and nothing changed. See that "
+            "it runs, and that database in portineria.toml names it, its user and the way to the password"
+        ) from error
+    known = loader.disk_migrations.keys()
+    ours = {app for app, _ in known}
+    later = [f"{app} {name}" for app, name in loader.applied_migrations if app in ours and (app, name) not in known]
+    if later:
+        raise DatabaseNewer(
+            f"the database belongs to a later version of Portineria (it has {', '.join(sorted(later))}); nothing was "
+            "started and nothing changed. Install that version again, or restore the backup from before it"
+        )
+
+
+def bring_up_to_date() -> None:
+    """Raise DatabaseAway, DatabaseNewer, or MigrationWaited when tables are in use: what was done stays, the rest is
+    done by the next attempt.
+    """
+    check_tables()
+    try:
+        with _one_at_a_time():
+            call_command("migrate", verbosity=0, interactive=False)
+    except OperationalError as error:
+        raise MigrationWaited(
+            f"the tables could not be brought up to date within {LOCK_S} s ({_line(error)}); each step is whole or not "
+            "done, and nothing was lost. Stop what else uses this database and start again"
+        ) from error
+
+
+def _reach() -> None:
+    """Once without the pool, which would only say that nothing came in time."""
+    if connection.vendor != "postgresql":
+        connection.ensure_connection()
+        return
+    import psycopg  # not there where SQLite is all there is
+
+    parameters = connection.get_connection_params()
+    with connection.wrap_database_errors, psycopg.connect(**parameters) as probe:
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            row = probe.execute("SELECT current_setting(%s)", [name]).fetchone()
+            if row is not None and row[0] == "off":
+                log.warning("database.not-durable", setting=name, why="what was acknowledged may be lost in a crash")
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Short patience for locks; and on PostgreSQL, where nothing else prevents it, one migrating process at a time."""
+    if connection.vendor != "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {LOCK_S * 1000}")
+        try:
+            yield
+        finally:
+            connection.close()  # the next one has the usual patience again
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{LOCK_S}s'")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [_ONE_AT_A_TIME])
+        yield
+    finally:
+        connection.close()
+        cast(Any, connection).close_pool()  # ends the connection itself, and with it the lock and the short patience
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
