@@ -9,9 +9,13 @@ import sys
 from pathlib import Path
 
 
+def surroundings() -> dict[str, str]:
+    """Nothing of what this run was told reaches the command."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PORTINERIA", "DJANGO"))}
+
+
 def run(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "portineria.cli.main", *words, "--state", str(state)]
-    surroundings = {k: v for k, v in os.environ.items() if not k.startswith(("PORTINERIA", "DJANGO"))}
     return subprocess.run(
-        command, env=surroundings, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+        command, env=surroundings(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
     )

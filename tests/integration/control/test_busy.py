@@ -3,19 +3,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from django.db import connection, connections
 from django.test import Client as Browser
 
 from portineria.control.access.models import AccessRequest
 from portineria.control.audit.verification import verify_chain
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.first_run import set_totp
+from tests.integration.control.engine import full_disk, impatience, writers_held_up
 from tests.integration.control.world import ConnectorEnd, World
 
 Client = partial(Browser, HTTP_HOST="localhost")
@@ -24,21 +23,14 @@ Client = partial(Browser, HTTP_HOST="localhost")
 @pytest.fixture
 def impatient(committed_world: World) -> Iterator[World]:
     """Waits a third of a second for the lock instead of ten."""
-    options = connections.settings["default"]["OPTIONS"]
-    before, options["timeout"] = options["timeout"], 0.3
-    connections.close_all()
-    yield committed_world
-    options["timeout"] = before
-    connections.close_all()
+    with impatience():
+        yield committed_world
 
 
 @pytest.fixture
 def locked(impatient: World) -> Iterator[World]:
-    holder = sqlite3.connect(str(connection.settings_dict["NAME"]), isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    yield impatient
-    holder.execute("ROLLBACK")
-    holder.close()
+    with writers_held_up():
+        yield impatient
 
 
 @pytest.fixture
@@ -48,16 +40,13 @@ def connector(impatient: World) -> ConnectorEnd:
 
 def test_a_locked_database_is_a_clear_503_and_the_retry_works(connector: ConnectorEnd, impatient: World) -> None:
     asked = {"machine": "Press 3", "reason": "x", "minutes": 10}
-    holder = sqlite3.connect(str(connection.settings_dict["NAME"]), isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    began = time.monotonic()
-    answer = connector.call("POST", "/requests", asked)
-    assert time.monotonic() - began < 15
-    assert (answer.status_code, answer.json()["code"]) == (503, "database.busy")
-    assert answer.headers["Retry-After"]
-    assert connector.call("GET", "/machines").status_code == 200  # readers are not held up
-    holder.execute("ROLLBACK")
-    holder.close()
+    with writers_held_up():
+        began = time.monotonic()
+        answer = connector.call("POST", "/requests", asked)
+        assert time.monotonic() - began < 15
+        assert (answer.status_code, answer.json()["code"]) == (503, "database.busy")
+        assert answer.headers["Retry-After"]
+        assert connector.call("GET", "/machines").status_code == 200  # readers are not held up
     assert not AccessRequest.objects.exists()
     assert connector.call("POST", "/requests", asked).status_code == 200
     assert verify_chain(impatient.organisation) > 0
@@ -85,21 +74,15 @@ def at_the_console(world: World) -> Browser:
 
 def test_everything_can_be_looked_at_while_the_database_is_locked(impatient: World) -> None:
     request, owner = impatient.request(), at_the_console(impatient)
-    holder = sqlite3.connect(str(connection.settings_dict["NAME"]), isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    for path in ("/", "/machines/", "/approvals/", f"/requests/{request}/", "/events/"):
-        assert owner.get(path).status_code == 200, path
-    holder.execute("ROLLBACK")
-    holder.close()
+    with writers_held_up():
+        for path in ("/", "/machines/", "/approvals/", f"/requests/{request}/", "/events/"):
+            assert owner.get(path).status_code == 200, path
 
 
 def test_an_approval_into_a_locked_database_keeps_what_was_typed(impatient: World) -> None:
     request, owner = impatient.request(), at_the_console(impatient)
-    holder = sqlite3.connect(str(connection.settings_dict["NAME"]), isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    page = owner.post(f"/requests/{request}/approve/", {"reason": "Only with the shift lead"}).content.decode()
-    holder.execute("ROLLBACK")
-    holder.close()
+    with writers_held_up():
+        page = owner.post(f"/requests/{request}/approve/", {"reason": "Only with the shift lead"}).content.decode()
     assert "The server is busy. Nothing was changed" in page
     assert "Only with the shift lead" in page
     assert AccessRequest.objects.get().state == "pending"
@@ -109,20 +92,14 @@ def test_an_approval_into_a_locked_database_keeps_what_was_typed(impatient: Worl
 
 def test_a_full_disk_is_told_from_a_busy_server_and_loses_nothing(impatient: World) -> None:
     requests, owner = [impatient.request(in_days=days) for days in range(10)], at_the_console(impatient)
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM")  # of the tests before, pages are left free
-        cursor.execute("PRAGMA page_count")
-        cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0]}")
-        try:
-            for request in requests:  # what its pages have left is used up first
-                page = owner.post(f"/requests/{request}/approve/", {"reason": "x" * 500})
-                if page.status_code != 302:
-                    break
-            assert "disk is full. Nothing was changed" in page.content.decode()
-            assert AccessRequest.objects.get(public_id=request).state == "pending"
-            assert owner.get(f"/requests/{request}/").status_code == 200
-        finally:
-            cursor.execute("PRAGMA max_page_count = 1073741823")
+    with full_disk():
+        for request in requests:
+            page = owner.post(f"/requests/{request}/approve/", {"reason": "x" * 500})
+            if page.status_code != 302:
+                break
+        assert "disk is full. Nothing was changed" in page.content.decode()
+        assert AccessRequest.objects.get(public_id=request).state == "pending"
+        assert owner.get(f"/requests/{request}/").status_code == 200
     assert owner.post(f"/requests/{request}/approve/", {"reason": "There is room again"}).status_code == 302
     assert AccessRequest.objects.get(public_id=request).state == "approved"
     assert verify_chain(impatient.organisation) > 0

@@ -9,7 +9,7 @@ import secrets
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
 from portineria.control.audit.queries import events, views
 from portineria.control.audit.verification import verify_chain
@@ -20,6 +20,7 @@ from portineria.core.errors import NotFound
 from portineria.wire.certificate import spki
 from portineria.wire.report import Event, Question, Report, read_context
 from portineria.wire.statement import Acknowledgement, Leases, Time, sha256
+from tests.integration.control.engine import refused_rows
 from tests.integration.control.world import GatewayEnd, World, admitted_gateway
 
 
@@ -305,15 +306,9 @@ def test_a_gateway_cannot_speak_about_sessions_that_are_not_its_own(world: World
 
 def test_nothing_is_acknowledged_that_could_not_be_committed(world: World) -> None:
     end = world.gateway
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TRIGGER full BEFORE INSERT ON remote_sessions_gatewayreport "
-            "WHEN NEW.seq = 2 BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
-        )
     first, second = end.say("gateway.started"), end.say("gateway.stopped")
-    with pytest.raises(DatabaseError, match="full"):
-        hear(end, first, second)
-    assert not GatewayReport.objects.exists()
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TRIGGER full")
+    with refused_rows("remote_sessions_gatewayreport", "NEW.seq = 2"):
+        with pytest.raises(DatabaseError, match=r"full|No space left"):
+            hear(end, first, second)
+        assert not GatewayReport.objects.exists()
     assert acknowledged(hear(end, first, second)) == [(2, end.prev)]

@@ -52,6 +52,7 @@ from portineria.wire.statement import (
     Withdrawal,
     open_admitted,
 )
+from tests.integration.control.engine import writers_held_up
 from tests.integration.control.world import GatewayEnd, World, fresh
 
 T = TypeVar("T")
@@ -388,11 +389,9 @@ async def test_a_locked_database_delays_and_loses_nothing(committed_world: World
         held, release = threading.Event(), threading.Event()
 
         def hold() -> None:
-            with connections["default"].cursor() as cursor:
-                cursor.execute("BEGIN IMMEDIATE")
+            with writers_held_up():
                 held.set()
                 release.wait(DEADLINE_S)
-                cursor.execute("ROLLBACK")
 
         holding = asyncio.create_task(inside(hold))
         await asyncio.to_thread(held.wait, DEADLINE_S)

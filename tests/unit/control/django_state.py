@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import shutil
 import tempfile
 from functools import cache
@@ -13,8 +14,10 @@ from django.conf import settings as django_settings
 from django.db import connections
 
 from portineria.control.settings import start as settings_start
+from portineria.control.settings.database import database as database_of
 from portineria.control.settings.master_key import make_master_key
 from portineria.control.settings.server import load
+from tests.integration import postgresql_server
 
 
 @cache
@@ -22,9 +25,11 @@ def start() -> Path:
     """Return the state folder. Whoever started Django before with another one gets this one too."""
     folder = Path(tempfile.mkdtemp(prefix="portineria-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "portineria.toml").write_text(postgresql_server.settings_lines())
     make_master_key(folder)
     if django_settings.configured:
         settings_start._used[:] = [load(folder)]
+        _use_database_of(folder)
     else:
         settings_start.use(load(folder))
     # A slow hash protects nobody here.
@@ -40,3 +45,12 @@ def start() -> Path:
     django_settings.STATIC_ROOT = static_root(folder)
     publish_static_files()
     return folder
+
+
+def _use_database_of(folder: Path) -> None:
+    """pytest-django started Django with the settings of no folder, which means SQLite."""
+    given = database_of(load(folder))
+    connections.configure_settings({"default": given})
+    connections.settings["default"] = given
+    with contextlib.suppress(AttributeError):  # nobody has asked it anything yet
+        del connections["default"]
