@@ -55,7 +55,7 @@ class Place:
                 tables.execute(statement)
             return
         with psycopg.connect(self.url) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
 
 @pytest.fixture
