@@ -19,6 +19,7 @@ from portineria.control.settings.server import ServerSettings, is_loopback
 
 log = structlog.get_logger()
 _BACKLOG = 512
+_ADDRESS_BYTES = 64  # an IPv6 address with its scope is 45 and a name of an interface
 _WAIT_S = 2.0  # a relay sends the descriptor in the same breath as it connects
 _HANDSHAKE_S = 5.0  # WIRE 16
 _FAREWELL_S = 2.0  # for the other side's close_notify; asyncio's own default is 30
@@ -78,15 +79,19 @@ class ConsoleDoor:
     async def _take(self, way: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         with way:
-            taken = await self._receive(loop, way)
+            taken, said = await self._receive(loop, way)
         if taken is None:
             return
         taken.setblocking(False)
         try:
-            ours, peer = taken.getsockname()[0], taken.getpeername()[0]
+            ours, peer = taken.getsockname()[0], said or taken.getpeername()[0]
         except OSError:  # gone already
             taken.close()
             return
+        await self.let_in(taken, ours, peer)
+
+    async def let_in(self, taken: socket.socket, ours: str, peer: str) -> None:
+        """A connection to ``ours`` with ``peer`` behind it, from here on ours."""
         plain = not self._settings.secure and is_loopback(ours) and is_loopback(peer)
         if not (plain or self._settings.secure or self._settings.inside(peer)):
             log.info("console.refused", why="plain http is for loopback only", address=peer)
@@ -113,18 +118,22 @@ class ConsoleDoor:
             taken.close()
             raise
 
-    async def _receive(self, loop: asyncio.AbstractEventLoop, way: socket.socket) -> socket.socket | None:
+    async def _receive(self, loop: asyncio.AbstractEventLoop, way: socket.socket) -> tuple[socket.socket | None, str]:
+        """The connection, and who is behind it as the relay says: it took the load balancer's word off."""
         ready: asyncio.Future[None] = loop.create_future()
         loop.add_reader(way.fileno(), _settle, ready)
         try:
             async with asyncio.timeout(_WAIT_S):
                 await ready
-            _, descriptors, _, _ = socket.recv_fds(way, 1, 1)
+            said, descriptors, _, _ = socket.recv_fds(way, _ADDRESS_BYTES, 1)
         except (OSError, TimeoutError):
-            return None
+            return None, ""
         finally:
             loop.remove_reader(way.fileno())
-        return socket.socket(fileno=descriptors[0]) if descriptors else None
+        if not descriptors:
+            return None, ""
+        # A relay of the release before, which a restarted server found running, says "c" and no address.
+        return socket.socket(fileno=descriptors[0]), "" if said == b"c" else said.decode("ascii", "replace")
 
     async def close(self) -> None:
         if self._listener is not None:

@@ -2,6 +2,7 @@
 """Dialling a leg: reach the relay, say who we are, wait for the other end, take the outer layer off or keep it."""
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ async def reach(relay: RelayAddress, way: Way, alpn: str) -> tuple[Outer, Challe
     sock = await dial(relay.host, relay.port, way.proxy_of(relay.host))
     try:
         keep_alive(sock)
-        outer = Outer(sock, outer_context(alpn), server_side=False)
+        outer = Outer(sock, outer_context(alpn), server_side=False, name=server_name(relay.host))
         async with asyncio.timeout(SETUP_S):
             await outer.handshake()
             reached = reached_relay(outer.layer.peer_certificate(), issuer=way.relay_issuer)
@@ -81,6 +82,15 @@ async def reach(relay: RelayAddress, way: Way, alpn: str) -> tuple[Outer, Challe
         sock.close()
         raise
     return outer, message, opened_by
+
+
+def server_name(host: str) -> str:
+    """What the outer layer says of whom it wants (RFC 6066, 3): a name; nothing for an address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return ""
 
 
 async def dial_leg(relay: RelayAddress, way: Way, introduce: Callable[[Challenge, bool], ToRelay]) -> ReadyLeg:

@@ -17,10 +17,11 @@ CLOSE_S = 3.0
 class Outer:
     """One connection during its set-up. Not for bulk data: afterwards the socket is given on (``release``)."""
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, server_side: bool) -> None:
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, server_side: bool, name: str = "") -> None:
+        """``name``: of the server, said in clear so that a load balancer knows where to."""
         sock.setblocking(False)
         self.sock = sock
-        self.layer = TlsLayer(context, server_side=server_side)
+        self.layer = TlsLayer(context, server_side=server_side, name=name)
         self._frames = FrameDecoder(limit=FIRST_FRAME_BYTES)
         self._loop = asyncio.get_running_loop()
 

@@ -75,9 +75,11 @@ def inner_context(*, server_side: bool, chain: Path, key: Path, issuer: x509.Cer
 class TlsLayer:
     """One TLS session: ciphertext in and out by bytes, no socket."""
 
-    def __init__(self, context: ssl.SSLContext, *, server_side: bool) -> None:
+    def __init__(self, context: ssl.SSLContext, *, server_side: bool, name: str = "") -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=server_side)
+        self._object = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server_side, server_hostname=name or None
+        )
         self.peer_closed = False
 
     def handshake(self) -> bool:

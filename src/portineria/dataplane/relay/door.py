@@ -20,6 +20,7 @@ from portineria.dataplane.aio.task import Tasks
 from portineria.dataplane.aio.tls import relay_context
 from portineria.dataplane.relay.link import Link
 from portineria.dataplane.relay.relay import Relay, Turned
+from portineria.process.behind import read_peer
 from portineria.wire.client_hello import HELLO_BYTES, BadClientHello, alpn_names, is_tls
 from portineria.wire.frame import BadFrame
 from portineria.wire.leg import FROM_RELAY, LEG_ALPN, LINK_ALPN, TO_RELAY, Challenge, ConnectorLeg, GatewayLeg, Refused
@@ -80,19 +81,34 @@ class Door:
                 await asyncio.sleep(0.1)
                 continue
             peer = str(address[0])
-            if self._setups.total() >= self._settings.setups or (
-                self._setups[peer] >= self._settings.setups_per_address
-            ):
+            # Counted here, not in the task: a loop that accepts several at once must not overlook the limit.
+            release = self._claim(peer, limited=peer not in self._settings.balancers)
+            if release is None:
                 sock.close()
                 continue
-            # Counted here, not in the task: a loop that accepts several at once must not overlook the limit.
-            self._setups[peer] += 1
-            self._tasks.spawn(self._serve(sock, peer, self._releaser(peer)), "connection")
+            self._tasks.spawn(self._serve(sock, peer, release), "connection")
+
+    def _claim(self, peer: str, *, limited: bool = True) -> Callable[[], None] | None:
+        """A place among those that are being set up; None when there is none left, for this address or at all."""
+        if self._setups.total() >= self._settings.setups:
+            return None
+        if limited and self._setups[peer] >= self._settings.setups_per_address:
+            return None
+        self._setups[peer] += 1
+        return self._releaser(peer)
 
     async def _serve(self, sock: socket.socket, peer: str, release: Callable[[], None]) -> None:
         try:
             sock.setblocking(False)
             async with asyncio.timeout(self._settings.setup_s):
+                behind = await read_peer(sock, self._settings.balancers)
+                if behind != peer:
+                    release()
+                    place = self._claim(behind)
+                    if place is None:
+                        sock.close()
+                        return
+                    peer, release = behind, place
                 names = await peek_alpn(sock)
             if LINK_ALPN in names:
                 await self._link(sock, peer, release)
@@ -100,7 +116,7 @@ class Door:
             elif LEG_ALPN in names:
                 await self._leg(sock, release)
             else:
-                await self._console(sock)
+                await self._console(sock, peer)
         except Turned as error:
             log.info("leg.turned-away", peer=peer, code=error.code)
             sock.close()
@@ -159,14 +175,14 @@ class Door:
                 await outer.send(FROM_RELAY.frame(Refused(error.code)))
             raise
 
-    async def _console(self, sock: socket.socket) -> None:
+    async def _console(self, sock: socket.socket, peer: str) -> None:
         if self._settings.console is None:
             raise BadClientHello("no console behind this port")
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as way:
             way.setblocking(False)
             async with asyncio.timeout(self._settings.setup_s):
                 await asyncio.get_running_loop().sock_connect(way, str(self._settings.console))
-            socket.send_fds(way, [b"c"], [sock.fileno()])
+            socket.send_fds(way, [peer.encode()], [sock.fileno()])
         sock.close()
 
 

@@ -27,6 +27,10 @@ class RelaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lock: Annotated[
         Path | None, Meta(description="Held while it runs: a second process of this relay ends with 75.")
     ] = None
+    balancers: Annotated[
+        list[str],
+        Meta(description="Addresses of load balancers in front; each connection of theirs begins with PROXY v2."),
+    ] = []
     nested_only: Annotated[bool, Meta(description="Never take the outer TLS off (slower; for middleboxes).")] = False
     busy_heartbeat_s: Annotated[float, Meta(gt=0, description="Heartbeat of a link while a session lives on it.")] = 15
     idle_heartbeat_s: Annotated[float, Meta(gt=0, description="Of an idle link: 30 MB a month allow 55.")] = 55
