@@ -63,8 +63,8 @@ class Server:
     def url(self, name: str = "postgres") -> str:
         return f"postgresql://postgres@/{name}?host={self.folder}"
 
-    def start(self) -> None:
-        """Return when it answers; also after a kill, when it has recovered."""
+    def start(self, url: str = "") -> None:
+        """Return when it answers (at ``url``); also after a kill, when it has recovered."""
         options = ["listen_addresses=", f"unix_socket_directories={self.folder}", "log_lock_waits=on", *self._options]
         command = [str(self._binaries / "postgres"), "-D", str(self.folder / "data")]
         command += [word for option in options for word in ("-c", option)]
@@ -73,14 +73,14 @@ class Server:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen([*_as_somebody(), *with_us, *command], stdout=log, stderr=log)
         deadline = time.monotonic() + _START_S
-        while not self.answers():
+        while not self.answers(url):
             assert self._process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.02)
 
-    def answers(self) -> bool:
+    def answers(self, url: str = "") -> bool:
         try:
-            psycopg.connect(self.url(), password=self._password or None).close()
+            psycopg.connect(url or self.url(), password=self._password or None).close()
         except psycopg.OperationalError:
             return False
         return True

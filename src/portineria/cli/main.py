@@ -36,6 +36,8 @@ from portineria.cli import (
     signers,
     supplier,
     version,
+    web,
+    worker,
 )
 from portineria.cli.screen import list_choices
 from portineria.core.errors import Invalid, PortineriaError, Unavailable
@@ -51,8 +53,10 @@ GROUPS = {
     "On the gateway, in the plant": {"gateway": gateway},
     "On the server": {
         "setup": setup, "serve": serve, "apply": apply, "invite": invite, "person": person, "supplier": supplier,
-        "rule": rule, "signers": signers, "ledger": ledger, "nats": nats,
-        "relay-kit": relay_kit, "relay": relay,
+        "rule": rule, "signers": signers, "ledger": ledger,
+    },
+    "On one of several servers": {
+        "web": web, "worker": worker, "relay": relay, "relay-kit": relay_kit, "nats": nats,
     },
     "Anywhere": {"demo": demo, "version": version},
 }  # fmt: skip

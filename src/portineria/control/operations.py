@@ -39,6 +39,30 @@ def set_up(settings: ServerSettings) -> ServerSettings:
     return settings
 
 
+def join(settings: ServerSettings) -> None:
+    """Start Django for one process of several, on an installation that ``portineria setup`` made.
+
+    Raise NotSetUp, NoMasterKey, DatabaseAway, DatabaseNewer, DatabaseOlder. It changes no tables itself: which of
+    several processes starts first is nobody's choice.
+    """
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    use(settings)
+    # These need Django to have started.
+    from django.db import connections
+
+    from portineria.control.declaration.operation import check_set_up
+    from portineria.control.settings.master_key import master_key
+    from portineria.control.static_files import publish_static_files
+    from portineria.control.tables import check_tables, check_up_to_date
+
+    master_key()
+    check_tables()
+    check_set_up()
+    check_up_to_date()
+    publish_static_files()
+    connections.close_all()  # this thread may ask nothing any more
+
+
 def prepare() -> None:
     """Files for browsers, tables, keys and relays, as the settings say."""
     from django.db import connections, transaction

@@ -8,6 +8,7 @@ from typing import Any, cast
 import structlog
 from django.core.management import call_command
 from django.db import DatabaseError, OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from portineria.core.errors import Unavailable
@@ -24,6 +25,10 @@ class DatabaseAway(Unavailable):
 
 class DatabaseNewer(Unavailable):
     code = "database.newer"
+
+
+class DatabaseOlder(Unavailable):
+    code = "database.older"
 
 
 class MigrationWaited(Unavailable):
@@ -47,6 +52,17 @@ def check_tables() -> None:
         raise DatabaseNewer(
             f"the database belongs to a later version of Portineria (it has {', '.join(sorted(later))}); nothing was "
             "started and nothing changed. Install that version again, or restore the backup from before it"
+        )
+
+
+def check_up_to_date() -> None:
+    """Raise DatabaseOlder when this version knows tables that the database does not have yet."""
+    executor = MigrationExecutor(connection)
+    if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise DatabaseOlder(
+            f"the database lacks {len(missing)} changes of this version; nothing was started and nothing changed. Run "
+            "`portineria setup --bare` of this version once, on any of the machines: what runs of the version before "
+            "goes on beside it"
         )
 
 

@@ -3,6 +3,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from portineria.control.api import api
+from portineria.control.health import health
 
 
 def absent(request: HttpRequest) -> HttpResponse:
@@ -12,6 +13,7 @@ def absent(request: HttpRequest) -> HttpResponse:
 
 handler500 = "portineria.control.identity.middleware.broken"
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("health/", health, name="health"),
     path("api/v1/", api.urls),
     path("connect/", include("portineria.control.identity.urls")),
     re_path(r"^accounts/(?:signup|email|confirm-email(?:/[^/]+)?|password/reset|inactive)/(?:done/)?$", absent),

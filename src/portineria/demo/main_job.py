@@ -164,10 +164,10 @@ def _who(name: str) -> str:
     return next(f"{name} of {supplier or ORGANISATION}" for known, _, _, supplier, _ in PEOPLE if known == name)
 
 
-def sign_in(stage: Stage, person: str, env: dict[str, str]) -> None:
+def sign_in(stage: Stage, person: str, env: dict[str, str], *options: str) -> None:
     """``portineria login`` as the terminal, the visitor as the browser that it opens."""
     with subprocess.Popen(
-        [*PORTINERIA, "login", stage.console, "--no-browser"],
+        [*PORTINERIA, "login", stage.console, "--no-browser", *options],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env,
     ) as login:  # fmt: skip
         assert login.stdout is not None  # noqa: S101

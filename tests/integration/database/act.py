@@ -121,7 +121,7 @@ def _record_in(organisations: list[str], what: str) -> None:
 
 def chains(organisations: str) -> Any:
     """Events of each chain, which is verified."""
-    from portineria.control.audit.services import verify_chain
+    from portineria.control.audit.verification import verify_chain
 
     return [verify_chain(name) for name in organisations.split(",")]
 

@@ -45,6 +45,7 @@ class RelayFile(msgspec.Struct, frozen=True):
     bus_ca: str | None
     console: str | None
     lock: str
+    balancers: list[str]
     nested_only: bool
 
 
@@ -163,6 +164,7 @@ def _write(folder: Path, row: Relay, place: RelayPlace, *, bus: RelayBus, at: Pa
         bus_ca=str(bus.ca) if bus.ca else None,
         console=str(console) if console else None,
         lock=str(at / "lock"),
+        balancers=current().balancers,
         nested_only=current().nested_only,
     )
     write_settings(folder / "relay.toml", settings)

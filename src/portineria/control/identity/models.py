@@ -256,6 +256,17 @@ class Key(models.Model):
         return f"{self.role} {self.key_id}"
 
 
+class LeadRow(models.Model):
+    """Which process does a duty of which there is one at a time. See ``lead``."""
+
+    duty = models.CharField(max_length=16, primary_key=True)
+    holder = models.CharField(max_length=64)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.duty}: {self.holder}"
+
+
 class Installation(models.Model):
     """One row: which installation this is, and the number of the last list of admitted gateways."""
 

@@ -33,7 +33,7 @@ from portineria.bus.message import (
 )
 from portineria.control.access.closing import expire_requests, lapse_requests
 from portineria.control.audit import news
-from portineria.control.audit.queries import heads, news_since
+from portineria.control.audit.news_of_others import NewsOfOthers
 from portineria.control.estate import introduction, links, signers
 from portineria.control.estate.models import Gateway
 from portineria.control.own_connection import given_back
@@ -88,13 +88,13 @@ class Switchboard:
         self._reminder = Reminder()
         self._enforce, self._trust_grew = asyncio.Event(), asyncio.Event()
         self._list_at = 0.0
-        self._heads: dict[str, int] = {}
 
-    async def open(self, bus: Bus) -> None:
+    async def open(self, bus: Bus, *, forget: bool = True) -> None:
+        """``forget``: who is linked now is unknown. Not after a change of lead, where the relays went on."""
         self._bus = bus
         loop = asyncio.get_running_loop()
-        await self._in_thread(links.forget_all)
-        self._heads = await self._in_thread(heads)
+        if forget:
+            await self._in_thread(links.forget_all)
 
         def send(message: ToRelay) -> None:
             loop.call_soon_threadsafe(self._publish_all, message)
@@ -105,6 +105,7 @@ class Switchboard:
         """Until cancelled: news and timer."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._read_news(), name="news")
+            tasks.create_task(NewsOfOthers().run(), name="news of others")
             tasks.create_task(self._tick(), name="tick")
             tasks.create_task(self._enforce_when_asked(), name="enforce")
             tasks.create_task(self._spread_trust(), name="trust")
@@ -118,7 +119,6 @@ class Switchboard:
 
     async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
         """The database is never touched from the loop's thread."""
-
         return await asyncio.get_running_loop().run_in_executor(self._pool, given_back(work), *given)
 
     def _publish_all(self, message: ToRelay) -> None:
@@ -232,7 +232,6 @@ class Switchboard:
                     self._enforce.set()
                 if item.code == _TRUST_GREW:
                     self._trust_grew.set()
-                self._heads[item.organisation] = max(item.seq, self._heads.get(item.organisation, 0))
 
     async def _enforce_when_asked(self) -> None:
         while True:
@@ -265,7 +264,6 @@ class Switchboard:
             await self._guarded(self._in_thread(expire_requests, timezone.now()))
             await self._guarded(self._in_thread(lapse_requests, timezone.now()))
             await self._guarded(self._admitted())
-            await self._guarded(self._news_of_others())
 
     async def _admitted(self) -> None:
         if time.monotonic() - self._list_at < _LIST_S and self._list_at:
@@ -279,12 +277,6 @@ class Switchboard:
         due = self._reminder.due(await self._in_thread(_unanswered), time.monotonic())
         for message in await self._in_thread(_standing, due) if due else []:
             self._publish_all(message)
-
-    async def _news_of_others(self) -> None:
-        """What another process wrote (the command line) did not come as news. Hearing some twice does no harm."""
-        for item in await self._in_thread(news_since, dict(self._heads)):
-            news.tell(item)
-            self._heads[item.organisation] = max(item.seq, self._heads.get(item.organisation, 0))
 
 
 def _settle(at: datetime) -> None:

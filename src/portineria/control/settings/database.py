@@ -10,6 +10,7 @@ from portineria.control.settings.server import ServerSettings
 from portineria.process.settings import BadSettings
 
 LOCK_S = 10  # whoever waits longer for somebody else's lock is told that the server is busy
+ABANDONED_S = 5  # nothing of ours pauses inside a transaction for a second; less than LOCK_S, so that others outwait it
 # One connection per request under way; whoever comes beyond them waits. PostgreSQL admits 100 if nobody says otherwise.
 _CONNECTIONS = 20
 _CONNECT_S = 5
@@ -71,7 +72,8 @@ def _postgresql(settings: ServerSettings) -> dict[str, Any]:
             "keepalives_count": 3,
             "target_session_attrs": "read-write",  # of several hosts, never the copy
             **asked,
-            "options": f"-c lock_timeout={LOCK_S}s",
+            # A process that is frozen, or cut off, in the middle of a transaction must not hold its locks for ever.
+            "options": f"-c lock_timeout={LOCK_S}s -c idle_in_transaction_session_timeout={ABANDONED_S}s",
             "pool": _pool(),
         },
     }

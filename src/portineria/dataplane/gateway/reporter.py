@@ -131,9 +131,10 @@ class Reporter:
         if not self._links():
             return None
         shortest = min(self._leased().values(), default=None)
+        every = self._settings.time_every_s
         if shortest is not None:
-            return min(shortest / 3, self._settings.time_every_s, TRAFFIC_S)
-        return self._settings.time_every_s if self._answered else self._settings.ask_again_s
+            every = min(shortest / 3, every, TRAFFIC_S)
+        return every if self._answered else min(every, self._settings.ask_again_s)
 
     def _ask_now(self) -> None:
         self._answered = False

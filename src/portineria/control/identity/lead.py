@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of several processes does what only one should do at a time: a row in the database, held for seconds.
+
+Not a lock of the database's own: those are held as long as a connection stands, and that of a frozen process stands.
+The holder judges by a clock that nobody sets and that goes on while it is frozen, and stops before others may begin.
+"""
+
+import time
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from portineria.control.identity.models import LeadRow
+
+LEAD_S = 6.0  # from the last prolongation; three of them may fail
+RENEW_S = 1.5
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_NEVER = timedelta(seconds=1)
+
+
+def _now_s() -> float:
+    return time.clock_gettime(_CLOCK)
+
+
+class Lead:
+    """``holder`` names this process and no other."""
+
+    def __init__(self, duty: str, holder: str) -> None:
+        self._duty, self._holder = duty, holder
+        self._until = 0.0
+
+    def take(self) -> bool:
+        """Take the lead, or prolong it. By the database's clock, which is one for all."""
+        asked = _now_s()
+        with transaction.atomic():
+            LeadRow.objects.get_or_create(duty=self._duty, defaults={"holder": "", "until": Now() - _NEVER})
+            free = LeadRow.objects.filter(duty=self._duty).filter(Q(holder=self._holder) | Q(until__lt=Now()))
+            taken = free.update(holder=self._holder, until=Now() + timedelta(seconds=LEAD_S))
+        if taken:
+            self._until = asked + LEAD_S  # counted from before the question: it ends here before it ends there
+        return bool(taken)
+
+    @property
+    def held(self) -> bool:
+        return _now_s() < self._until
+
+    def give_up(self) -> None:
+        """The next one need not wait."""
+        self._until = 0.0
+        LeadRow.objects.filter(duty=self._duty, holder=self._holder).update(until=Now() - _NEVER)
