@@ -23,8 +23,17 @@ from portineria.wire.enrolment import REQUEST, TRUST, EnrolmentRequest, Trust
 from portineria.wire.envelope import read_signed, seal, unseal, verify
 from portineria.wire.frame import FrameDecoder
 from portineria.wire.http_connect import ProxyRefused, answered
-from portineria.wire.report import Context, Event, open_report, read_context, write_report
-from portineria.wire.statement import Letter, Ticket, Time, Withdrawal, open_letter, open_ticket, sign_statement
+from portineria.wire.report import Context, Event, Question, open_report, read_context, write_report
+from portineria.wire.statement import (
+    Letter,
+    RegisterCheckpoint,
+    Ticket,
+    Time,
+    Withdrawal,
+    open_letter,
+    open_ticket,
+    sign_statement,
+)
 from tests.unit.wire.test_statement import ORDER
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
@@ -42,7 +51,13 @@ CONTEXT = Context("key_a", "gw_a", NONCE, 1, NONCE)
 EVENT = Event(NONCE, 1, 2, "stream.opened", "ses_a", {"port": 502, "late": False})
 REPORT, _ = write_report(EVENT, CONTEXT, key=SIGNER, recipient=OPENING.public_key())
 TICKET = sign_statement(Ticket("ses_a", NONCE, "gw_a", "rel_a", 1, 8), SIGNER, "ticket:sig_a")
-LETTERS: list[Letter] = [ORDER, Withdrawal("gw_a", "ses_a", 2, "drain", 600, "expired"), Time("gw_a", NONCE, 1)]
+QUESTION, _ = write_report(
+    Question(NONCE, NONCE, ["ses_a"], "1", register_size=7), CONTEXT, key=SIGNER, recipient=OPENING.public_key()
+)
+LETTERS: list[Letter] = [
+    ORDER, Withdrawal("gw_a", "ses_a", 2, "drain", 600, "expired"), Time("gw_a", NONCE, 1),
+    RegisterCheckpoint("gw_a", NONCE, "portineria/ins_a/org_a\n9\n", 7, [NONCE, NONCE]),
+]  # fmt: skip
 
 
 def client_hello(*alpn: str) -> bytes:
@@ -95,6 +110,7 @@ SAMPLES: list[tuple[str, Callable[[bytes], object], bytes]] = [
     ("ticket", lambda data: open_ticket(data, SIGNER.public_key()), TICKET),
     *(("letter", _letter, sign_statement(letter, SIGNER, "order:sig_a")) for letter in LETTERS),
     ("report", _report, REPORT),
+    ("question", _report, QUESTION),
     ("sealed", lambda data: unseal(data, OPENING, info=b""), seal(b"order", OPENING.public_key(), info=b"")),
     ("bus, from a relay", TO_CONTROL.decode, TO_CONTROL.encode(FromGateway("rel_a", "gw_a", [REPORT]))),
     ("bus, a relay's greeting", TO_CONTROL.decode, TO_CONTROL.encode(RelayUp("rel_a", ["gw_a"]))),

@@ -10,6 +10,7 @@ import shutil
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +43,7 @@ from portineria.wire.statement import (
     Letter,
     OpeningKey,
     Order,
+    RegisterCheckpoint,
     RelayAddress,
     SessionLease,
     Ticket,
@@ -55,6 +57,7 @@ from tests.integration.credentials import Credentials, raw
 from tests.integration.process import eventually
 from tests.integration.register import Register, Stored
 from tests.integration.relay_process import RelayProcess, furnish
+from tests.integration.sealed_register import SealedRegister
 
 
 @dataclass
@@ -99,6 +102,9 @@ class Authority(Credentials, Register):
         self.answers_time = self.leases = self.acknowledges = True
         self.time_shift_ms = 0
         self.lease_s: int | None = None  # None: as the order says
+        # What questions about the register are answered with; the real thing when a test does not say otherwise.
+        self.register = SealedRegister(self.organisation, self.signer_keys["checkpoint"])
+        self.checkpoint: Callable[[str, Question], RegisterCheckpoint | None] = self.checkpoint_of
         # Elsewhere than the rest: the paths of Unix sockets have at most 107 bytes.
         self.sockets = Path(tempfile.mkdtemp(prefix="bus-"))
         self.bus = LocalBus(self.sockets, self._receive)
@@ -279,8 +285,16 @@ class Authority(Credentials, Register):
                 if one.permitted
             ]
             letters.append(Leases(known.gateway, question.nonce, leases))
+        if question.register_size is not None and (checkpoint := self.checkpoint(known.gateway, question)):
+            letters.append(checkpoint)
         sealed = [self.seal(known.gateway, self.signed(letter)) for letter in letters]
         self.bus.publish(relay, Deliver(known.gateway, sealed))
+
+    def checkpoint_of(self, gateway: str, question: Question) -> RegisterCheckpoint | None:
+        kept, register = question.register_size or 0, self.register
+        if not register.leaves:
+            return None
+        return RegisterCheckpoint(gateway, question.nonce, register.note(), kept, register.proof(kept))
 
     def _acknowledge(self, relay: str, newest: Stored | None, context: Context) -> None:
         if self.acknowledges and newest is not None and newest.context.epoch == context.epoch:

@@ -11,16 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portineria.cli.screen import failure, fault, list_choices
-from portineria.core.errors import Invalid, Unavailable
+from portineria.core.errors import Invalid, NotFound, Unavailable
 
 if TYPE_CHECKING:
+    from portineria.dataplane.gateway.register import Memory
     from portineria.dataplane.gateway.settings import GatewaySettings
     from portineria.dataplane.gateway.state import Keys, Pinned, State
-    from portineria.dataplane.gateway.status import Status
+    from portineria.dataplane.gateway.status import RegisterStatus, Status
 
 DEFAULT_STATE = Path("/var/lib/portineria-gateway")
-REFUSED, USAGE, AWAY = 1, 2, 3
+REFUSED, USAGE, AWAY, ALARM = 1, 2, 3, 4
 STALE_S = 60.0
+_WHY = {
+    "smaller": "it has fewer events than were signed before",
+    "root": "it has other events than those that were signed before",
+    "proof": "it does not prove that it continues what was signed before",
+    "origin": "it is the register of somebody else",
+}
 _UNIT = "print the systemd unit that starts the gateway with this installation"
 _UNIT_USE = "portineria gateway unit | sudo tee /etc/systemd/system/portineria-gateway.service"
 
@@ -33,6 +40,10 @@ class EntriesMissing(Invalid):
     code = "reach.entries"
 
 
+class NoEvidence(NotFound):
+    code = "register.evidence"
+
+
 class FolderClosed(Unavailable):
     code = "gateway.folder"
 
@@ -43,6 +54,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _enrolment(_act(acts, "enrol", "make the keys here and ask to be admitted", _enrol))
     _act(acts, "run", "link to the relays and serve sessions until stopped", _run)
     _act(acts, "status", "what the gateway on this machine is doing", _status)
+    register = _act(acts, "register", "the newest checkpoint of the register kept here, as a note", _register)
+    register.add_argument("--evidence", type=int, metavar="NUMBER", help="print this contradicting note instead")
+    register.add_argument(
+        "--accept", action="store_true", help="the server's register was put back on purpose: go on from what it says"
+    )
     repin = _act(acts, "repin", "believe another server from now on: only here, never from afar", _repin)
     _enrolment(repin)
     repin.add_argument("--yes", action="store_true", help="replace without asking")
@@ -256,6 +272,8 @@ def _status(args: argparse.Namespace) -> int:
     stuck = "" if 0 <= age_s < STALE_S else f", has said nothing for {round(age_s)} s"
     print(f"Process      running, pid {status.pid}, version {status.version}{stuck}")
     _print_status(status)
+    if status.register.contradicted:
+        return ALARM
     return 0 if status.links else AWAY
 
 
@@ -273,8 +291,53 @@ def _print_status(status: "Status") -> None:
         print(f"Session      {session.session}, {what}")
     full = ", FULL: nothing new is begun" if status.full else ""
     print(f"Events       {status.events_waiting} waiting, {status.events_bytes} bytes{full}")
+    print(f"Register     {_register_line(status.register)}")
+    if status.register.contradicted:
+        print(f"ALARM        the server's register is not the one kept here: {_WHY[status.register.contradicted[0]]}")
+        print("             see `portineria gateway register`")
     if status.reach_fault:
         print(f"Reach list   cannot be read, so nothing may be dialled: {status.reach_fault}")
+
+
+def _register_line(register: "RegisterStatus") -> str:
+    if not register.size:
+        return "no checkpoint kept yet"
+    confirmed = _moment(register.confirmed_ms) if register.confirmed_ms else "not since the start"
+    return f"checkpoint of {register.size} events kept, confirmed {confirmed}"
+
+
+def _register(args: argparse.Namespace) -> int:
+    from portineria.dataplane.gateway import register
+    from portineria.dataplane.gateway.state import State
+
+    state = State(args.state)
+    state.load_pinned()
+    beside = state.in_use  # else the file would be left to whoever runs this, and the service could not open it
+    if not beside:
+        state.lock()
+    try:
+        memory = register.accept(state.spool) if args.accept else register.read(state.spool)
+        if args.accept:
+            print(f"Accepted: {_WHY[memory.open[-1].reason]}. What contradicted stays as evidence.", file=sys.stderr)
+            memory = register.read(state.spool)
+    finally:
+        if not beside:
+            state.unlock()
+    print(_note(memory, args.evidence), end="")
+    for one in memory.contradictions:
+        what = f"{_WHY[one.reason]}, {_moment(one.at_ms)}, {'ALARM' if one.state == 'open' else 'accepted'}"
+        print(f"Evidence {one.number}: {what}", file=sys.stderr)
+    return ALARM if memory.open else 0
+
+
+def _note(memory: "Memory", evidence: int | None) -> str:
+    """Alone on the output: so it is what `ledger verify --known` takes."""
+    if evidence is None:
+        return memory.note
+    found = [one.note for one in memory.contradictions if one.number == evidence]
+    if not found:
+        raise NoEvidence(f"there is no evidence {evidence}")
+    return found[0]
 
 
 def _moment(unix_ms: int) -> str:

@@ -97,6 +97,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "estate.gateway.cloned": _fields("gateway boot previous_boot"),
     "estate.gateway.quarantined": _fields("gateway why"),
     "estate.gateway.epoch-changed": _fields("gateway epoch previous_epoch previous_seq"),
+    "estate.gateway.register-ahead": _fields("gateway size sealed_size"),
     "estate.machine.created": _fields("machine plant line name tag gateway"),
     "estate.machine.changed": _fields("machine changed"),
     "estate.device.created": _fields("machine device name", secret="address"),
@@ -139,6 +140,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "session.resumed": _reported("reason"),
     "session.ended": _reported("ending reason latency_ms streams to_device from_device order_sha256"),
     "spool.full": _reported("dropped limit_bytes"),
+    "register.regressed": _reported("reason origin size root kept_size kept_root"),
+    "register.accepted": _reported("size root kept_size"),
     "lease.lost": _reported("on_silence since_ms"),
 }
 REPORTED_BY_GATEWAYS = frozenset(code for code, fields in CATALOGUE.items() if "gateway_at_ms" in fields)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose signatures count: what the reader of an export knew before they opened it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from portineria.ledger.checkpoint import Checkpoint, read_checkpoint
 from portineria.ledger.export import BadExport, Header
 from portineria.ledger.note import BadNoteSignature, Note, VerifierKey, check_signed, verifier_key
-from portineria.wire.certificate import check_issuer, check_leaf, load_certificate
+from portineria.wire.certificate import Identity, check_issuer, check_leaf, load_certificate
 
 ROLE = "checkpoint"  # of the signers that may seal a register (WIRE 2)
 
@@ -59,10 +59,20 @@ def signers_of(header: Header, trust: Trust) -> Signers:
 
 def _key(origin: str, certificate: bytes, issuer: x509.Certificate) -> VerifierKey:
     identity = check_leaf(certificate, kind="signer", issuer=issuer)
-    role, _, _ = identity.id.partition(":")
-    if role != ROLE or not isinstance(identity.key, Ed25519PublicKey):
+    if not _seals(identity) or not isinstance(identity.key, Ed25519PublicKey):
         raise BadExport(f"{identity.id} may not sign checkpoints")
     return verifier_key(origin, identity.key)
+
+
+def _seals(identity: Identity) -> bool:
+    return identity.id.partition(":")[0] == ROLE
+
+
+def checkpoint_keys(origin: str, signers: Iterable[bytes], issuer: x509.Certificate) -> list[VerifierKey]:
+    """The keys that may sign checkpoints of this origin, out of the certificates of signers of every role."""
+    identities = [check_leaf(certificate, kind="signer", issuer=issuer) for certificate in signers]
+    keys = [identity.key for identity in identities if _seals(identity)]
+    return [verifier_key(origin, key) for key in keys if isinstance(key, Ed25519PublicKey)]
 
 
 def check_checkpoint(note: str, origin: str, signers: Signers) -> tuple[Note, Checkpoint]:

@@ -132,9 +132,20 @@ def _authority(
     )
 
 
+_ROOT_NAME = "Portineria root "
+
+
+def installation_of(root: x509.Certificate) -> str:
+    """The installation that a root was made for; raise BadCertificate for one of somebody else's making."""
+    names = [str(name.value) for name in root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if len(names) != 1 or not names[0].startswith(_ROOT_NAME):
+        raise BadCertificate("the root names no installation")
+    return names[0].removeprefix(_ROOT_NAME)
+
+
 def make_root(key: ec.EllipticCurvePrivateKey, installation: str, at: datetime) -> x509.Certificate:
     return _authority(
-        f"Portineria root {installation}", key.public_key(), key, None, at, timedelta(days=7300), path_length=1
+        f"{_ROOT_NAME}{installation}", key.public_key(), key, None, at, timedelta(days=7300), path_length=1
     )
 
 

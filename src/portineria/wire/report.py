@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from portineria.wire.envelope import read_signed, seal, sign, unseal, verify
 from portineria.wire.frame import BadFrame, Codec
-from portineria.wire.statement import PRINTABLE, Id, Nonce, PlainId, Sha256
+from portineria.wire.statement import PRINTABLE, REGISTER_EVENTS, Id, Nonce, PlainId, Sha256
 
 VERSION = 1
 EVENT_BYTES = 8192  # an event names things, it carries no traffic
@@ -61,7 +61,7 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
     ``heard_ms``: the last time of the control plane that was believed, exactly as it was said, 0 before the first.
     So a question that a relay kept back is told from one of a second gateway. ``traffic`` rides along: no event, it
     stands in no chain and may be lost. ``signers``: whom the gateway believes, so that the control plane signs with
-    what is believed here.
+    what is believed here. ``register_size``: of the newest checkpoint kept here, 0 without one; None asks for none.
     """
 
     boot: Nonce
@@ -72,6 +72,7 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
     heard_ms: Annotated[int, Meta(ge=0)] = 0
     traffic: Annotated[list[StreamTraffic], Meta(max_length=QUESTION_STREAMS)] = []
     signers: Annotated[list[PlainId], Meta(max_length=KNOWN_SIGNERS)] = []
+    register_size: Annotated[int, Meta(ge=0, le=REGISTER_EVENTS)] | None = None
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -16,6 +16,7 @@ from portineria.wire.envelope import BadSignature, Signed, read_signed, sign, ve
 from portineria.wire.frame import Codec
 
 VERSION = 1
+REGISTER_EVENTS = (1 << 62) - 1  # of one organisation: then no proof has more hashes than a letter takes
 Id = Annotated[str, Meta(max_length=24)]  # four letters, "_" and 16 base32 characters fit
 PRINTABLE = r"\A[ -~]*\Z"
 # Of what the control plane itself named, in what comes back to it: searched for in a database that may refuse U+0000.
@@ -115,6 +116,18 @@ class Additions(_Statement, frozen=True, tag="additions"):
     signers: Annotated[list[Annotated[bytes, Meta(max_length=2048)]], Meta(max_length=16)] = []
 
 
+class RegisterCheckpoint(_Statement, frozen=True, tag="checkpoint"):
+    """The newest checkpoint of the gateway's organisation, and that it continues the one of ``old_size`` events, which
+    the question with this nonce named (RFC 6962, 2.1.2). The note has its own signature, of a signer of checkpoints.
+    """
+
+    gateway: Id
+    nonce: Nonce
+    note: Annotated[str, Meta(max_length=4096)]  # a checkpoint of 300 characters and 24 signatures of 150
+    old_size: Annotated[int, Meta(ge=0, le=REGISTER_EVENTS)]
+    proof: Annotated[list[Sha256], Meta(max_length=63)]
+
+
 class RelayAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relay: Id
     host: Annotated[str, Meta(max_length=253)]
@@ -128,7 +141,7 @@ class OpeningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Sha256
 
 
-Letter = Order | Withdrawal | Leases | Time | Acknowledgement | Additions
+Letter = Order | Withdrawal | Leases | Time | Acknowledgement | Additions | RegisterCheckpoint
 
 
 class Ticket(_Statement, frozen=True, tag="ticket"):
@@ -170,12 +183,13 @@ ROLE_OF = {
     "leases": "order",
     "time": "order",
     "additions": "order",
+    "checkpoint": "order",  # the key that seals registers signs nothing but notes
     "introduction": "order",
     "acknowledgement": "acknowledgement",
     "ticket": "ticket",
     "admitted": "ticket",
 }
-ROLES = ("order", "acknowledgement", "ticket", "checkpoint")  # the last one seals registers
+ROLES = ("order", "acknowledgement", "ticket", "checkpoint")  # the last one seals registers and signs no statement
 
 _LETTERS: Codec[Letter] = Codec(Letter)
 _TICKET: Codec[Ticket] = Codec(Ticket)

@@ -106,10 +106,6 @@ def of_another_issuer(plant: Plant) -> bytes:
     return certificate(authority, f"order:{new_id(Kind.SIGNER)}", Ed25519PrivateKey.generate().public_key())
 
 
-def of_an_unknown_role(plant: Plant) -> bytes:
-    return certificate(plant.authority, f"root:{new_id(Kind.SIGNER)}", Ed25519PrivateKey.generate().public_key())
-
-
 def without_a_name(plant: Plant) -> bytes:
     return certificate(plant.authority, "order:me", Ed25519PrivateKey.generate().public_key())
 
@@ -146,7 +142,7 @@ def garbage(plant: Plant) -> bytes:
 @pytest.mark.parametrize(
     "made",
     [
-        of_another_root, of_another_issuer, of_an_unknown_role, without_a_name, with_another_kind_of_key,
+        of_another_root, of_another_issuer, without_a_name, with_another_kind_of_key,
         with_a_key_of_another_role, expired, not_begun, garbage,
     ],
 )  # fmt: skip
@@ -159,6 +155,19 @@ async def test_no_other_certificate_becomes_a_signer(plant: Plant, made: Callabl
     await eventually(lambda: "letter.refused" in plant.process.said, "the whole letter is refused")
     assert plant.process.state.load_pinned() == before
     assert authority.found(plant.gateway, "gateway.trust.changed") == []
+
+
+async def test_a_signer_of_a_role_that_is_not_known_is_left_out_and_the_others_are_added(plant: Plant) -> None:
+    """What a later version adds must not keep this one from what it understands; such a signer can say nothing here."""
+    authority = plant.authority
+    await timed(plant)
+    before = plant.process.state.load_pinned().trust.signers
+    name = new_id(Kind.SIGNER)
+    good = certificate(authority, f"order:{name}", Ed25519PrivateKey.generate().public_key())
+    later = certificate(authority, f"root:{new_id(Kind.SIGNER)}", Ed25519PrivateKey.generate().public_key())
+    authority.send(plant.gateway, Additions(plant.gateway, [], [], [later, good]))
+    await authority.event(plant.gateway, "gateway.trust.changed", what=name)
+    assert plant.process.state.load_pinned().trust.signers == {**before, name: good}
 
 
 async def test_a_known_signer_keeps_its_certificate(plant: Plant) -> None:

@@ -105,6 +105,8 @@ class Gateway(models.Model):
     event_key = models.BinaryField(max_length=32)
     sealing_key = models.BinaryField(max_length=32)
     signers = models.JSONField(default=list)  # ids of those it believes, by its own word
+    register_size = models.PositiveBigIntegerField(null=True)  # of the checkpoint it keeps, as it said; null: never did
+    register_ahead = models.PositiveBigIntegerField(default=0)  # the newest such size that was more than is here
     certificate = models.BinaryField(default=b"")
     certificate_expires_at = models.DateTimeField(null=True, blank=True)
     # Where its chain of events stands here.

@@ -6,6 +6,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from portineria.control.estate.models import Gateway, GatewayState, Relay
+from portineria.control.estate.signers import believable
 from portineria.control.identity import keys
 from portineria.control.identity.models import Installation
 from portineria.control.settings.start import current
@@ -38,7 +39,7 @@ def additions_for(gateway: Gateway) -> Additions:
         gateway=gateway.public_id,
         relays=relays(),
         opening_keys=keys.opening_keys(),
-        signers=list(keys.signers().values()),
+        signers=list(believable(gateway).values()),
     )
 
 

@@ -143,9 +143,9 @@ def issuers() -> dict[str, bytes]:
     return {row.role.removeprefix("issuer:"): bytes(row.certificate) for row in rows}
 
 
-def signers() -> dict[str, bytes]:
+def signers(roles: Collection[str] = ROLES) -> dict[str, bytes]:
     """Signer id → certificate of those in use; its name says the role, ``<role>:<id>``."""
-    rows = Key.objects.filter(role__startswith="signer:", retired_at__isnull=True)
+    rows = Key.objects.filter(role__in=[f"signer:{role}" for role in roles], retired_at__isnull=True)
     return {row.key_id: bytes(row.certificate) for row in rows}
 
 

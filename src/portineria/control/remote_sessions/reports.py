@@ -22,6 +22,7 @@ from portineria.control.estate.models import Boot, Gateway
 from portineria.control.estate.trust import additions_for
 from portineria.control.identity import keys
 from portineria.control.identity.authority import SYSTEM
+from portineria.control.remote_sessions.checkpoints import checkpoints_for
 from portineria.control.remote_sessions.late_chain import newest_of, took_turns
 from portineria.control.remote_sessions.models import AskedQuestion, GatewayReport, Session, SessionState
 from portineria.control.remote_sessions.queries import happened_at
@@ -247,13 +248,16 @@ def _answer_question(gateway: Gateway, question: Question) -> list[Letter]:
         return []
     now = timezone.now()
     signers.learn(gateway, question.signers)
+    checkpoints = checkpoints_for(gateway, question)
     leases = _leases(gateway, question, now)
     note_traffic(gateway, question.traffic, now)
     letters: list[Letter] = [
         Time(gateway=gateway.public_id, nonce=question.nonce, unix_ms=int(now.timestamp() * 1000)),
         Leases(gateway=gateway.public_id, nonce=question.nonce, leases=leases),
     ]
-    return [*letters, additions_for(gateway)] if signers.lacks_one(gateway) else letters
+    if signers.lacks_one(gateway):  # before the checkpoint: it may be signed by one of them
+        letters.append(additions_for(gateway))
+    return [*letters, *checkpoints]
 
 
 def _boot(gateway: Gateway, question: Question) -> Boot | None:

@@ -36,14 +36,17 @@ def with_additions(pinned: Pinned, letter: Additions, unix_ms: int | None) -> tu
 
 
 def _new_signers(trust: Trust, certificates: list[bytes], unix_ms: int) -> dict[str, bytes]:
-    """Those that are not known, by their names. A known name keeps its certificate, whatever the letter says."""
+    """Those that are not known, by their names. A known name keeps its certificate, whatever the letter says.
+
+    One of a role that this version does not know could say nothing here: it is left out, and the others are added.
+    """
     issuer = x509.load_der_x509_certificate(trust.issuers["signer"])
     keys = {check_leaf(known, kind="signer", issuer=issuer).spki_sha256 for known in trust.signers.values()}
     found: dict[str, bytes] = {}
     for certificate in certificates:
         identity = check_leaf(certificate, kind="signer", issuer=issuer)
         name = _name_of(identity)
-        if name in trust.signers:
+        if name is None or name in trust.signers:
             continue
         if not identity.not_before.timestamp() <= unix_ms / 1000 < identity.not_after.timestamp():
             raise BadCertificate(f"the signer {name} is not valid at present")
@@ -54,9 +57,11 @@ def _new_signers(trust: Trust, certificates: list[bytes], unix_ms: int) -> dict[
     return found
 
 
-def _name_of(identity: Identity) -> str:
+def _name_of(identity: Identity) -> str | None:
     role, _, name = identity.id.partition(":")
-    if role not in ROLES or not isinstance(identity.key, Ed25519PublicKey):
+    if role not in ROLES:
+        return None
+    if not isinstance(identity.key, Ed25519PublicKey):
         raise BadCertificate(f"no signer of ours is like {identity.id[:40]!r}")
     try:
         return parse_id(name, Kind.SIGNER)

@@ -3,6 +3,8 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 from cryptography import x509
@@ -13,10 +15,11 @@ from portineria.dataplane.aio.dial import proxy_for
 from portineria.dataplane.aio.leg import Way
 from portineria.dataplane.aio.task import Tasks
 from portineria.dataplane.aio.thread import in_thread
-from portineria.dataplane.gateway import seen, spool
+from portineria.dataplane.gateway import register, seen, spool
 from portineria.dataplane.gateway.additions import with_additions
 from portineria.dataplane.gateway.clock import TrustedClock, boot_s
 from portineria.dataplane.gateway.enrol import ask_certificate, renewal_due
+from portineria.dataplane.gateway.keeper import Keeper
 from portineria.dataplane.gateway.legs import Legs
 from portineria.dataplane.gateway.letter import Postbox
 from portineria.dataplane.gateway.link import Link, Links
@@ -39,6 +42,7 @@ from portineria.wire.statement import (
     Letter,
     OpeningKey,
     Order,
+    RegisterCheckpoint,
     Time,
     Withdrawal,
     sha256,
@@ -63,19 +67,23 @@ class Gateway:
             self._store, gateway=self._trust.gateway, key=self._keys.event, opening_key=self._opening_key,
             clock=self._clock, limit_bytes=settings.spool_limit_bytes,
         )  # fmt: skip
+        every_s = settings.register_every_s
+        self._keeper = Keeper(self._store, self._spool, self._clock, lambda: self._trust, every_s=every_s)
         around = Surroundings(settings, self._spool, self._reach, room=lambda: self._orders.streams < settings.streams)
         self._orders = Orders(self._store, self._clock, around, on_change=lambda: self._reporter.ask())
+        way = partial(_way, lambda: self._trust, settings, self._clock)
         self._links = Links(
-            settings, self._way, lambda: self._trust.relays, self._prove, receive=self._receive,
-            changed=lambda: self._reporter.links_changed(), busy=lambda: bool(self._orders.sessions),
+            settings, way, lambda: self._trust.relays, self._prove, receive=self._receive,
+            changed=self._links_changed, busy=lambda: bool(self._orders.sessions),
         )  # fmt: skip
         self._reporter = Reporter(
             settings, self._spool, self._clock, gateway=self._trust.gateway, key=self._keys.event,
             opening_key=self._opening_key, links=lambda: self._links.up, leased=lambda: _leased(self._orders),
             traffic=lambda: _traffic(self._orders), signers=lambda: sorted(self._trust.signers),
+            register=self._keeper.asked,
         )  # fmt: skip
         session_issuer = x509.load_der_x509_certificate(self._trust.issuers["session"])
-        self._legs = Legs(settings, self._orders.admissions, self._way, self._inner, session_issuer)
+        self._legs = Legs(settings, self._orders.admissions, way, self._inner, session_issuer)
         self._certificate = b""
         self._ends_ms = 0
         self._context: ssl.SSLContext | None = None
@@ -91,20 +99,16 @@ class Gateway:
     def _opening_key(self) -> OpeningKey:
         return self._trust.opening_keys[-1]
 
-    def _way(self) -> Way:
-        issuer = x509.load_der_x509_certificate(self._trust.issuers["relay"])
-        proxy = self._settings.proxy
-        return Way(
-            issuer, lambda host: proxy_for(host, proxy), self._settings.allow_opened, self._settings.nested,
-            unix_ms=lambda: self._clock.known_ms,
-        )  # fmt: skip
-
     def _prove(self, challenge: Challenge) -> GatewayProof:
         return GatewayProof(self._certificate, prove(self._keys.tls, challenge, "link"))
 
     def _inner(self) -> ssl.SSLContext:
         assert self._context is not None  # noqa: S101 - legs come after admission
         return self._context
+
+    def _links_changed(self) -> None:
+        self._keeper.ask_again()
+        self._reporter.links_changed()
 
     # -- what arrives ------------------------------------------------------------------------------------------
 
@@ -135,6 +139,8 @@ class Gateway:
             self._time(letter)
         elif isinstance(letter, Acknowledgement):
             self._spool.acknowledge(letter)
+        elif isinstance(letter, RegisterCheckpoint):
+            self._keeper.take(letter)
         else:
             self._add(letter)
 
@@ -157,6 +163,7 @@ class Gateway:
         if names:
             self._state.save_pinned(pinned)
             self._pinned = pinned
+            self._keeper.ask_again()
             self._reporter.ask()  # the question says whom we believe now
             self._spool.record("gateway.trust.changed", added=len(names), what=" ".join(names))
 
@@ -165,11 +172,12 @@ class Gateway:
     async def run(self) -> None:
         """Until cancelled; then streams are ended, recorded and the spool closed."""
         tasks = Tasks()
-        self._store.open(spool.SCHEMA + seen.SCHEMA)
+        self._store.open(spool.SCHEMA + seen.SCHEMA + register.SCHEMA)
         try:
             await self._spool.open()
             self._spool.record("gateway.started", version=portineria.__version__, reason="start")
             await self._orders.open()
+            await self._keeper.open()
             tasks.spawn(write_statuses(self._state.status, self._status, every_s=self._settings.status_s), "status")
             await self._admitted()
             tasks.spawn(self._reporter.report(), "events")
@@ -236,14 +244,23 @@ class Gateway:
             if self._spool.full != self._said_full:
                 self._said_full = self._spool.full
                 if self._said_full:
-                    limit = self._settings.spool_limit_bytes
-                    self._spool.record("spool.full", dropped=0, limit_bytes=limit)
+                    self._spool.record("spool.full", dropped=0, limit_bytes=self._settings.spool_limit_bytes)
             self._orders.review()
+            self._keeper.review()
             await asyncio.sleep(self._settings.review_s)
 
     def _status(self) -> Status:
         about = Self(self._trust.gateway, self._admission, self._clock.unix_ms, self._ends_ms, self._reach.fault)
-        return status_of(about, self._links, list(self._orders.sessions.values()), self._spool)
+        sessions = list(self._orders.sessions.values())
+        return status_of(about, self._links, sessions, self._spool, self._keeper.status())
+
+
+def _way(trust: Callable[[], Trust], settings: GatewaySettings, clock: TrustedClock) -> Way:
+    issuer = x509.load_der_x509_certificate(trust().issuers["relay"])
+    return Way(
+        issuer, lambda host: proxy_for(host, settings.proxy), settings.allow_opened, settings.nested,
+        unix_ms=lambda: clock.known_ms,
+    )  # fmt: skip
 
 
 def _leased(orders: Orders) -> dict[str, float]:

@@ -31,11 +31,11 @@ class Reporter:
         self, settings: GatewaySettings, spool: Spool, clock: TrustedClock, *, gateway: str, key: Ed25519PrivateKey,
         opening_key: Callable[[], OpeningKey], links: Callable[[], list[Link]],
         leased: Callable[[], dict[str, float]], traffic: Callable[[], list[StreamTraffic]],
-        signers: Callable[[], list[str]],
+        signers: Callable[[], list[str]], register: Callable[[bytes], int | None],
     ) -> None:  # fmt: skip
         self._settings, self._spool, self._clock, self._gateway, self._key = settings, spool, clock, gateway, key
         self._opening_key, self._links, self._leased, self._traffic = opening_key, links, leased, traffic
-        self._signers = signers
+        self._signers, self._register = signers, register
         self._events, self._question = asyncio.Event(), asyncio.Event()
         self._link: Link | None = None
         self._sent = 0
@@ -143,6 +143,7 @@ class Reporter:
             self._spool.boot, nonce, sorted(self._leased()), portineria.__version__, spooled=self._spool.count,
             heard_ms=self._clock.heard_ms,
             traffic=self._counted(), signers=self._signers()[-KNOWN_SIGNERS:],
+            register_size=self._register(nonce),
         )  # fmt: skip
         context = Context(recipient.key_id, self._gateway, self._spool.epoch, 0, _NOTHING)
         opening = X25519PublicKey.from_public_bytes(recipient.key)

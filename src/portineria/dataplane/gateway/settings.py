@@ -31,6 +31,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ask_again_s: Annotated[float, Meta(gt=0, description="Pause before an unanswered question is asked again.")] = 5
     time_every_s: Annotated[float, Meta(gt=0, description="How often the time is asked without sessions.")] = 21600
     review_s: Annotated[float, Meta(gt=0, description="How often deadlines are looked at besides their timers.")] = 1
+    register_every_s: Annotated[
+        float, Meta(ge=0, description="A checkpoint of the register is asked for at most so often.")
+    ] = 60
     acknowledge_s: Annotated[float, Meta(gt=0, description="Events unacknowledged so long are sent again.")] = 10
     admission_s: Annotated[float, Meta(gt=0, description="How often to ask whether the console admitted us.")] = 5
     status_s: Annotated[float, Meta(gt=0, description="How often status.json is written.")] = 3

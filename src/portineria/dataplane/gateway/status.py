@@ -15,6 +15,7 @@ from portineria.dataplane.gateway.clock import boot_s
 from portineria.dataplane.gateway.link import Links
 from portineria.dataplane.gateway.session import Session
 from portineria.dataplane.gateway.spool import Spool
+from portineria.ledger.keeping import Reason
 from portineria.wire.frame import BadFrame
 
 log = structlog.get_logger()
@@ -35,6 +36,16 @@ class SessionStatus(msgspec.Struct, frozen=True):
     seconds_left: int
 
 
+class RegisterStatus(msgspec.Struct, frozen=True):
+    """``size``: of the newest checkpoint kept. ``confirmed_ms``: when the control plane last showed one that fits it,
+    0 since the start. ``contradicted``: why others do not, those that nobody accepted.
+    """
+
+    size: int
+    confirmed_ms: int
+    contradicted: list[Reason]
+
+
 class Status(msgspec.Struct, frozen=True):
     """``boot_s``: CLOCK_BOOTTIME at writing, so that a reader sees its age. ``time``: trusted Unix ms, 0 if unknown."""
 
@@ -52,6 +63,7 @@ class Status(msgspec.Struct, frozen=True):
     events_waiting: int
     events_bytes: int
     full: bool
+    register: RegisterStatus
 
 
 class Self(NamedTuple):
@@ -62,13 +74,13 @@ class Self(NamedTuple):
     reach_fault: str
 
 
-def status_of(about: Self, links: Links, sessions: list[Session], spool: Spool) -> Status:
+def status_of(about: Self, links: Links, sessions: list[Session], spool: Spool, register: RegisterStatus) -> Status:
     now = asyncio.get_running_loop().time()
     return Status(
         os.getpid(), portineria.__version__, boot_s(), *about,
         links=[LinkStatus(link.relay.relay, round(now - link.since), link.opened_by) for link in links.up],
         link_faults=dict(links.faults), sessions=[_session_status(session) for session in sessions],
-        events_waiting=spool.count, events_bytes=spool.bytes, full=spool.full,
+        events_waiting=spool.count, events_bytes=spool.bytes, full=spool.full, register=register,
     )  # fmt: skip
 
 

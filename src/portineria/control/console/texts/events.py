@@ -59,6 +59,7 @@ EVENTS: dict[str, str | Promise] = {
     "estate.gateway.cloned": _("Gateway identity used in two places"),
     "estate.gateway.quarantined": _("Gateway put in quarantine"),
     "estate.gateway.epoch-changed": _("Gateway began a new history"),
+    "estate.gateway.register-ahead": _("Gateway keeps more events of the register than are here"),
     "estate.machine.created": _("Machine created"),
     "estate.machine.changed": _("Machine changed"),
     "estate.device.created": _("Device added"),
@@ -97,6 +98,8 @@ EVENTS: dict[str, str | Promise] = {
     "session.draining": _("Gateway lets the session finish"),
     "session.resumed": _("Gateway lets the session go on"),
     "session.ended": _("Gateway's receipt: session ended"),
+    "register.regressed": _("Gateway was shown a register that does not continue the one it keeps"),
+    "register.accepted": _("Register put back: accepted on the gateway"),
     "spool.full": _("Gateway's store of events is full"),
     "lease.lost": _("Gateway heard nothing from here"),
 }
