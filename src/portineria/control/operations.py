@@ -74,6 +74,7 @@ def prepare() -> None:
     from portineria.control.identity import keys
     from portineria.control.identity.models import Installation
     from portineria.control.static_files import publish_static_files
+    from portineria.control.statistics import refresh_statistics
     from portineria.control.tables import bring_up_to_date
 
     bring_up_to_date()
@@ -90,6 +91,7 @@ def prepare() -> None:
             )
         keys.make_missing(installation.public_id, timezone.now())
     settle_relays()
+    refresh_statistics()
     connections.close_all()  # this thread may ask nothing any more
 
 

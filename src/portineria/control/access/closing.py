@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from portineria.control.access.facts import prospects
-from portineria.control.access.models import AccessRequest, RequestState, Rule
+from portineria.control.access.models import AccessRequest, RequestQuerySet, RequestState, Rule
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import SYSTEM
 from portineria.core.errors import Conflict
@@ -63,12 +63,16 @@ def record_request(what: str, request: AccessRequest, actor: str, **fields: Any)
     )
 
 
-@transaction.atomic
 def expire_requests(at: datetime) -> int:
-    """Close what nobody decided in time. Called by the timer."""
+    """Close what nobody decided in time. Called by the timer, each second: the lock is taken only if there is some."""
     waiting = AccessRequest.objects.filter(state=RequestState.PENDING)
     over = [row.pk for row in waiting.only("made_at", "starts_at", "minutes") if _over(row) <= at]
-    closing = list(_locked(waiting.filter(pk__in=over)))
+    return _close_expired(waiting.filter(pk__in=over)) if over else 0
+
+
+@transaction.atomic
+def _close_expired(waiting: RequestQuerySet) -> int:
+    closing = list(_locked(waiting))
     for row in closing:
         row.close(RequestState.EXPIRED)
         row.save(update_fields=["state"])
@@ -93,17 +97,27 @@ def hold_waiting(rule: Rule) -> None:
     list(_locked(AccessRequest.objects.filter(state=RequestState.PENDING, rule=rule)))
 
 
-@transaction.atomic
 def lapse_requests(at: datetime, rule: Rule | None = None) -> int:
     """Close what waits in vain: its rule ended or was narrowed, its person or their supplier is gone.
 
-    Called by the timer, and at once for a ``rule`` that changes. Return how many were closed.
+    Called by the timer, and at once for a ``rule`` that changes. Return how many were closed. Decides outside the
+    transaction, looks again inside it: the lock is held for the few that lapse only.
     """
     waiting = AccessRequest.objects.filter(state=RequestState.PENDING)
     if rule is not None:
         waiting = waiting.filter(rule=rule)
+    found = _in_vain(waiting, at)
+    return _close_lapsed(waiting.filter(pk__in=found), at) if found else 0
+
+
+def _in_vain(waiting: RequestQuerySet, at: datetime) -> dict[int, tuple[Reason, ...]]:
     judged = prospects(waiting.select_related("rule", "machine__plant", "machine__gateway"), at)
-    lapsing = {pk: decision.denials for pk, decision in judged.items() if _LAPSING & set(decision.denials)}
+    return {pk: decision.denials for pk, decision in judged.items() if _LAPSING & set(decision.denials)}
+
+
+@transaction.atomic
+def _close_lapsed(waiting: RequestQuerySet, at: datetime) -> int:
+    lapsing = _in_vain(waiting, at)
     count = 0
     for row in _locked(waiting.filter(pk__in=lapsing)):
         row.close(RequestState.LAPSED)

@@ -2,10 +2,12 @@
 """Rows into facts for policy, many at a time: the number of queries does not grow with the number of sessions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
+
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from portineria.control.access.models import AccessRequest, Grant, Rule
 from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
@@ -15,6 +17,13 @@ from portineria.policy.decision import Attempt, Decision, GrantFacts, Standing, 
 
 _RECENT = timedelta(days=1)
 
+# Of a grant or a request: its rule is still there, still names the machine, and still names the person or their firm.
+_HOLDS = Q(
+    Exists(Rule.machines.through._default_manager.filter(rule=OuterRef("rule"), machine=OuterRef("machine"))),
+    Q(rule__person=F("person"))
+    | Exists(Membership.objects.filter(person=OuterRef("person"), supplier=OuterRef("rule__supplier"))),
+    rule__ended_at__isnull=True,
+)
 
 Standings = Mapping[tuple[int, int], Standing]
 
@@ -34,8 +43,10 @@ def decisions(
         ends_at__gt=at - _RECENT,
     )
     grants: dict[tuple[int, int], list[GrantFacts]] = defaultdict(list)
-    for row, facts in _facts(list(rows.select_related("rule", "machine"))):
-        grants[row.person_id, row.machine_id].append(facts)
+    for row in rows.annotate(holds=Case(When(_HOLDS, then=Value(True)), default=Value(False))):
+        if (machine := wanted.get((row.person_id, row.machine_id))) is not None:
+            facts = _facts_of(row, machine, holds=row.holds)  # type: ignore[attr-defined]  # annotated just above
+            grants[row.person_id, row.machine_id].append(facts)
     attempts = _attempts(wanted, at, standing_of)
     return {key: decide(attempt, grants[key]) for key, attempt in attempts.items()}
 
@@ -44,10 +55,12 @@ def decision(person: Person, machine: Machine, at: datetime) -> Decision:
     return decisions([(person.pk, machine)], at)[person.pk, machine.pk]
 
 
-def decisions_by_grant(grants: Iterable[Grant], at: datetime) -> dict[int, Decision]:
+def decisions_by_grant(
+    grants: Iterable[Grant], at: datetime, standing_of: Standings | None = None
+) -> dict[int, Decision]:
     """Grant → what it opens by itself. They come with ``rule``, ``machine__plant`` and ``machine__gateway`` loaded."""
     rows = list(grants)
-    attempts = _attempts({(grant.person_id, grant.machine_id): grant.machine for grant in rows}, at)
+    attempts = _attempts({(grant.person_id, grant.machine_id): grant.machine for grant in rows}, at, standing_of)
     return {grant.pk: decide(attempts[grant.person_id, grant.machine_id], [facts]) for grant, facts in _facts(rows)}
 
 
@@ -55,7 +68,7 @@ def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Deci
     """Request → what a yes would open once its time has come. They come as the grants above do."""
     rows = list(requests)
     attempts = _attempts({(row.person_id, row.machine_id): row.machine for row in rows}, at)
-    holding = _holding(rows)
+    holding = _holding(AccessRequest.objects.filter(pk__in=[row.pk for row in rows]))
     return {
         row.pk: decide(
             attempts[row.person_id, row.machine_id],
@@ -126,40 +139,20 @@ def _attempts(
 
 
 def _facts(grants: list[Grant]) -> list[tuple[Grant, GrantFacts]]:
-    holding = _holding(grants)
-    return [
-        (
-            row,
-            GrantFacts(
-                id=row.public_id,
-                machine=row.machine.public_id,
-                starts=row.starts_at,
-                ends=row.ends_at,
-                revoked=row.revoked,
-                rule_holds=row.pk in holding,
-            ),
-        )
-        for row in grants
-    ]
+    holding = _holding(Grant.objects.filter(pk__in=[grant.pk for grant in grants]))
+    return [(row, _facts_of(row, row.machine, holds=row.pk in holding)) for row in grants]
 
 
-def _holding(grants: Sequence[Grant | AccessRequest]) -> set[int]:
-    """Those whose rule is still there, still names the machine, and still names the person or their supplier."""
-    through = Rule.machines.through
-    named = set(
-        through._default_manager.filter(
-            rule__in={grant.rule_id for grant in grants}, machine__in={grant.machine_id for grant in grants}
-        ).values_list("rule_id", "machine_id")
+def _facts_of(grant: Grant, machine: Machine, *, holds: bool) -> GrantFacts:
+    return GrantFacts(
+        id=grant.public_id,
+        machine=machine.public_id,
+        starts=grant.starts_at,
+        ends=grant.ends_at,
+        revoked=grant.revoked,
+        rule_holds=holds,
     )
-    firms = set(
-        Membership.objects.filter(person__in={grant.person_id for grant in grants}, supplier__isnull=False).values_list(
-            "person_id", "supplier_id"
-        )
-    )
-    return {
-        grant.pk
-        for grant in grants
-        if grant.rule.ended_at is None
-        and (grant.rule_id, grant.machine_id) in named
-        and (grant.rule.person_id == grant.person_id or (grant.person_id, grant.rule.supplier_id) in firms)
-    }
+
+
+def _holding(rows: QuerySet[Any]) -> set[int]:
+    return set(rows.filter(_HOLDS).values_list("pk", flat=True))

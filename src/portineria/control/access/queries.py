@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from portineria.control.access.facts import decisions
 from portineria.control.access.models import (
     AccessRequest,
+    Approval,
     Grant,
     GrantQuerySet,
     RequestQuerySet,
@@ -58,11 +59,11 @@ def _in_sight(actor: Person) -> MachineQuerySet:
     """Machines that are not absent for this person: by role, or by a rule. A grant shows nothing beyond that: it is
     worth something only while its rule still names the machine and the person (policy.decision).
     """
-    by_rule = Rule.objects.admitting(actor).values("machines")
-    owned = Machine.objects.visible_to(actor).values("pk")
-    return Machine.objects.filter(Q(pk__in=by_rule) | Q(pk__in=owned)).select_related(
-        "plant__organisation", "line__zone", "gateway", "answering"
-    )
+    owned = Q(plant__organisation__in=actor.staff_of)
+    # A rule names machines of its own organisation: to its staff it shows nothing more.
+    by_rule = Q(pk__in=Rule.objects.admitting(actor).filter(organisation__in=actor.guest_of).values("machines"))
+    seen = owned if not actor.guest_of else owned | by_rule if actor.staff_of else by_rule
+    return Machine.objects.filter(seen).select_related("plant__organisation", "line__zone", "gateway", "answering")
 
 
 def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -> list[MachineSight]:
@@ -151,10 +152,12 @@ def sight_by_machine(actor: Person, machines: Iterable[int], at: datetime | None
 
 def requests(actor: Person) -> RequestQuerySet:
     found = AccessRequest.objects.visible_to(actor).select_related(
-        "machine__plant__organisation", "machine__line", "machine__answering", "person", "rule__supplier",
-        "organisation", "grant",
+        "machine__plant__organisation", "machine__line", "machine__gateway", "machine__answering", "person",
+        "rule__supplier", "organisation", "grant",
     )  # fmt: skip
-    return found.prefetch_related("approvals__decided_by").order_by("-made_at")
+    return found.prefetch_related(Prefetch("approvals", Approval.objects.select_related("decided_by"))).order_by(
+        "-made_at", "-pk"
+    )
 
 
 def request(actor: Person, public_id: str) -> AccessRequest:
@@ -206,6 +209,11 @@ def grant(actor: Person, public_id: str) -> Grant:
 def rules(actor: Person) -> RuleQuerySet:
     found = Rule.objects.visible_to(actor).holding().select_related("supplier", "person", "organisation")
     return found.prefetch_related("machines__plant").order_by("-created_at")
+
+
+def rules_naming(actor: Person, machine: Machine) -> RuleQuerySet:
+    """Without their other machines: a rule may name thousands."""
+    return rules(actor).filter(machines=machine).prefetch_related(None)
 
 
 def rule(actor: Person, public_id: str) -> Rule:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from portineria.control.identity.models import (
@@ -108,23 +108,20 @@ def has_second_factor(person: Person) -> bool:
 
 
 def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standing]:
-    """(person, organisation) → what policy has to know. Three queries however many there are."""
+    """(person, organisation) → what policy has to know. One query however many there are."""
     wanted = set(pairs)
-    person_ids = {person for person, _ in wanted}
-    enabled = set(Person.objects.filter(pk__in=person_ids, disabled_at__isnull=True).values_list("pk", flat=True))
-    with_factor = set(
-        Authenticator.objects.filter(user__in=person_ids, type__in=SECOND_FACTORS).values_list("user_id", flat=True)
+    factors = Authenticator.objects.filter(user=OuterRef("pk"), type__in=SECOND_FACTORS)
+    rows = Person.objects.filter(pk__in={person for person, _ in wanted}).values_list(
+        "pk", "disabled_at", Exists(factors), "memberships__organisation", "memberships__supplier__disabled_at"
     )
-    members = {
-        (row.person_id, row.organisation_id): row.supplier is None or row.supplier.enabled
-        for row in Membership.objects.filter(person__in=person_ids).select_related("supplier")
-    }
+    known = {pk: (disabled_at is None, factor) for pk, disabled_at, factor, _, _ in rows}
+    members = {(pk, organisation): locked_at is None for pk, _, _, organisation, locked_at in rows}
     return {
         pair: Standing(
-            person_enabled=pair[0] in enabled,
+            person_enabled=known.get(pair[0], (False, False))[0],
             member=pair in members,
             supplier_enabled=members.get(pair, True),
-            second_factor=pair[0] in with_factor,
+            second_factor=known.get(pair[0], (False, False))[1],
         )
         for pair in wanted
     }

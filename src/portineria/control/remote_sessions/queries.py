@@ -27,7 +27,7 @@ def open_sessions(actor: Person) -> SessionQuerySet:
 
 
 def session(actor: Person, public_id: str) -> Session:
-    found = sessions(actor).select_related("receipt").filter(public_id=public_id).first()
+    found = sessions(actor).select_related("receipt", "grant__request").filter(public_id=public_id).first()
     if found is None:
         raise NotFound(f"session {public_id}")
     return found
@@ -35,7 +35,8 @@ def session(actor: Person, public_id: str) -> Session:
 
 def streams(actor: Person, session: str) -> StreamQuerySet:
     """Those that run, then those that are closed; the newest of each first. There may be thousands."""
-    found = Stream.objects.visible_to(actor).filter(session__public_id=session).select_related("service__device")
+    seen = Session.objects.visible_to(actor).filter(public_id=session)
+    found = Stream.objects.filter(session__in=seen).select_related("service__device")
     return found.order_by(ExpressionWrapper(Q(closed_at__isnull=False), BooleanField()), "-opened_at", "-pk")
 
 

@@ -40,6 +40,7 @@ from portineria.control.own_connection import given_back
 from portineria.control.remote_sessions import letters, outgoing, presence, reports, services
 from portineria.control.remote_sessions.inbox import Inbox
 from portineria.control.remote_sessions.reminder import Reminder
+from portineria.control.statistics import refresh_statistics
 from portineria.core.errors import PortineriaError
 
 log = structlog.get_logger()
@@ -280,9 +281,10 @@ class Switchboard:
 
 
 def _settle(at: datetime) -> None:
-    """What time alone brings about in the estate."""
+    """What time alone brings about in the estate and in the database."""
     signers.settle(at)
     introduction.expire(at)
+    refresh_statistics()
 
 
 def _answer(gateway: str, sealed: list[bytes]) -> list[ToRelay] | None:
