@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The values in an event as people read them: names for ids as far as the reader sees them, words for codes."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
+
+from django.db.models import F, QuerySet, Value
 
 from portineria.control.audit.queries import EventView
 from portineria.control.console import texts
@@ -14,11 +18,21 @@ from portineria.control.identity import queries as identity
 from portineria.control.identity.authority import SYSTEM
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
-from portineria.core.event import REPORTED_BY_GATEWAYS, Value
+from portineria.core.event import REPORTED_BY_GATEWAYS
+from portineria.core.event import Value as Field
+from portineria.core.ids import Kind
+
+
+def _by_kind(ids: Iterable[str]) -> Mapping[str, set[str]]:
+    """An id says itself what it is of."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for word in ids:
+        found[word.partition("_")[0]].add(word)
+    return found
 
 
 class Names:
-    """Public id → name, and plant's zone, for one page of events. One query per kind."""
+    """Public id → name, and plant's zone, for one page of events. Nobody is asked about a kind that does not occur."""
 
     def __init__(self, actor: Person, views: Iterable[EventView], services: Iterable[Service] = ()) -> None:
         ids = {word for view in views for value in view.fields.values() for word in str(value).split()}
@@ -26,20 +40,38 @@ class Names:
         self._names: dict[str, str] = {"portineria": "Portineria", "operator": str(texts.OPERATOR)}
         self._names |= {service.public_id: service.name for service in services}
         self._zones: dict[str, str] = {}
-        for placed in (estate.machines(actor), estate.gateways(actor)):
-            self._add_placed(placed.filter(public_id__in=ids).values_list("public_id", "name", "plant__time_zone"))
-        self._add_placed(estate.plants(actor).filter(public_id__in=ids).values_list("public_id", "name", "time_zone"))
-        named = (identity.people(actor), estate.services(actor), estate.devices(actor), identity.suppliers(actor))
-        for rows in named:
-            self._names |= dict(rows.filter(public_id__in=ids).values_list("public_id", "name"))
-        self._names |= {row.public_id: row.name for row in identity.organisations(actor)}
-        self._names |= {row.public_id: str(row) for row in estate.relays(actor).filter(public_id__in=ids)}
-        for session in remote_sessions.sessions(actor).filter(public_id__in=ids):
-            self._names[session.public_id] = f"{session.person.name} · {session.machine.name}"
+        of = _by_kind(ids - self._names.keys())
+        self._add(actor, of)
+        if of[Kind.ORGANISATION]:
+            self._names |= {row.public_id: row.name for row in identity.organisations(actor)}
+        if relays := of[Kind.RELAY]:
+            self._names |= {row.public_id: str(row) for row in estate.relays(actor).filter(public_id__in=relays)}
+        if sessions := of[Kind.SESSION]:
+            for session in remote_sessions.sessions(actor).filter(public_id__in=sessions):
+                self._names[session.public_id] = f"{session.person.name} · {session.machine.name}"
 
-    def _add_placed(self, rows: Iterable[tuple[str, str, str]]) -> None:
-        for public_id, name, zone in rows:
-            self._names[public_id], self._zones[public_id] = name, zone
+    def _add(self, actor: Person, of: Mapping[str, set[str]]) -> None:
+        """Whatever has a name of its own, in one query."""
+        found: list[tuple[str, QuerySet[Any], str]] = [
+            (Kind.MACHINE, estate.machines(actor), "plant__time_zone"),
+            (Kind.GATEWAY, estate.gateways(actor), "plant__time_zone"),
+            (Kind.PLANT, estate.plants(actor), "time_zone"),
+            (Kind.PERSON, identity.people(actor), ""),
+            (Kind.SERVICE, estate.services(actor), ""),
+            (Kind.DEVICE, estate.devices(actor), ""),
+            (Kind.SUPPLIER, identity.suppliers(actor), ""),
+        ]
+        named = [
+            rows.filter(public_id__in=of[kind])
+            .order_by()
+            .values_list("public_id", "name", F(zone) if zone else Value(""))
+            for kind, rows, zone in found
+            if of[kind]
+        ]
+        for public_id, name, zone in named[0].union(*named[1:]) if named else ():
+            self._names[public_id] = name
+            if zone:
+                self._zones[public_id] = zone
 
     def __getitem__(self, public_id: str) -> str:
         """Whom this person may not look up is called by what they are: an id would tell nothing, or too much."""
@@ -81,7 +113,7 @@ def details(view: EventView, names: Names) -> list[tuple[str, str]]:
     return [(texts.field_name(name), _shown(view, name, value, names)) for name, value in shown]
 
 
-def _shown(view: EventView, name: str, value: Value | None, names: Names) -> str:
+def _shown(view: EventView, name: str, value: Field | None, names: Names) -> str:
     if value is None:
         return texts.field_name("erased")
     if isinstance(value, bool):

@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
 from django.db import DatabaseError
+from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponseBase
 
@@ -52,4 +53,8 @@ def leaf(request: HttpRequest, rows: Any, per_page: int = 50, *, named: str = "p
 
     ``named``: the parameter of the address, where a page has several lists.
     """
-    return Paginator(rows, per_page).get_page(request.GET.get(named))
+    page = Paginator(rows, per_page).get_page(request.GET.get(named))
+    if isinstance(page.object_list, QuerySet):
+        # The keys alone are counted off, in an index where there is one; what belongs to a row is joined to these few.
+        page.object_list = rows.filter(pk__in=page.object_list.values("pk"))
+    return page

@@ -2,16 +2,18 @@
 """What a page shows together, from the queries of the apps below. Each of those starts from what the actor may see."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
+from django.core.paginator import Page
 from django.utils import timezone
 
 from portineria.control.access import queries as access
 from portineria.control.access.facts import decisions_by_grant
-from portineria.control.access.models import AccessRequest, Grant, Rule
+from portineria.control.access.models import AccessRequest, Grant, RequestQuerySet, Rule
 from portineria.control.access.queries import MachineSight
 from portineria.control.console import texts, whereabouts
 from portineria.control.console.whereabouts import Asked, Place
@@ -20,12 +22,13 @@ from portineria.control.estate.models import Gateway, GatewayState, Machine, Ser
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
-from portineria.control.remote_sessions.models import Session, SessionState
+from portineria.control.remote_sessions.models import Session, SessionQuerySet, SessionState
 from portineria.policy.decision import Decision, Standing
 from portineria.policy.ending import Reason
 from portineria.policy.sight import Sight
 
 _RECENT = 10
+_AWAY = 20  # when a plant loses its line all its gateways are: the list of gateways has the others
 _GIVEN: tuple[tuple[Reason, ...], ...] = ((), (Reason.NOT_YET,))  # what refuses a grant that is good, now or later
 
 
@@ -121,16 +124,29 @@ def seen(sessions: Iterable[Session], actor: Person) -> list[Seen]:
     return [Seen(session, actor, known[session.machine_id]) for session in rows]
 
 
+def seen_leaves(actor: Person, *leaves: Page[Any]) -> tuple[Page[Seen], ...]:
+    """What may be known about their machines is asked once for all of them."""
+    rows = [list(leaf.object_list) for leaf in leaves]
+    known = whereabouts.places(actor, [session.machine for sessions in rows for session in sessions])
+    for leaf, sessions in zip(leaves, rows, strict=True):
+        leaf.object_list = [Seen(session, actor, known[session.machine_id]) for session in sessions]
+    return leaves
+
+
+Leaf = Callable[[SessionQuerySet | RequestQuerySet, str], Page[Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Now:
     """The first page."""
 
-    inside: list[Seen]
-    decidable: list[Asked]
+    inside: Page[Seen]
+    decidable: Page[Asked]
     mine: list[Asked]
     reachable: list[tuple[MachineSight, Place]]
     waiting_gateways: list[Gateway]
-    away: list[Gateway]
+    away: list[Gateway]  # the first of them
+    away_in_all: int
     staff: bool
     administers: bool
     asks: bool
@@ -138,19 +154,27 @@ class Now:
     machines: int
 
 
-def now(actor: Person) -> Now:
+def now(actor: Person, leaf: Leaf) -> Now:
+    """``leaf`` takes the part of a long list that is to be shown, and the name of that list."""
     staff, asks = is_staff(actor), asks_for_access(actor)
     gateways = list(estate.gateways(actor))
     admitted = [gateway for gateway in gateways if gateway.state in (GatewayState.ADMITTED, GatewayState.QUARANTINED)]
-    mine = access.pending_requests(actor).filter(person=actor) if asks else ()
+    away = [gateway for gateway in admitted if shown_gateway_state(gateway) != "connected"]
+    inside = leaf(remote_sessions.open_sessions(actor), "inside")
+    waiting = leaf(access.decidable_requests(actor), "waiting")
+    mine = list(access.pending_requests(actor).filter(person=actor)) if asks else []
+    known = whereabouts.places(actor, [row.machine for rows in (inside, waiting, mine) for row in rows])
+    inside.object_list = [Seen(session, actor, known[session.machine_id]) for session in inside]
+    waiting.object_list = [Asked(row, known[row.machine_id]) for row in waiting]
     reachable = access.reachable_machines(actor) if asks else []
     return Now(
-        inside=seen(remote_sessions.open_sessions(actor), actor),
-        decidable=whereabouts.asked(actor, access.decidable_requests(actor)),
-        mine=whereabouts.asked(actor, mine),
+        inside=inside,
+        decidable=waiting,
+        mine=[Asked(row, known[row.machine_id]) for row in mine],
         reachable=[(row, whereabouts.place_of(row.machine, row.sight, owned=False)) for row in reachable],
         waiting_gateways=[gateway for gateway in gateways if gateway.state == GatewayState.WAITING],
-        away=[gateway for gateway in admitted if shown_gateway_state(gateway) != "connected"],
+        away=away[:_AWAY],
+        away_in_all=len(away),
         staff=staff,
         administers=administers(actor),
         asks=asks,
@@ -289,7 +313,7 @@ def machine_page(actor: Person, name_or_id: str) -> MachinePage:
     return MachinePage(
         row=row,
         services=estate.services_of(machine) if details else [],
-        rules=list(access.rules(actor).filter(machines=machine)) if row.owned else [],
+        rules=list(access.rules_naming(actor, machine)) if row.owned else [],
         grants=[grant for grant in grants if judged[grant.pk].denials in _GIVEN],
         pending=whereabouts.asked(actor, access.pending_requests(actor).filter(machine=machine)),
         inside=seen(row.inside, actor),
@@ -356,23 +380,34 @@ class RequestPage:
 def request_page(actor: Person, public_id: str) -> RequestPage:
     row = access.request(actor, public_id)
     staff, role = row.organisation_id in actor.staff_of, actor.role_in(row.organisation_id)
+    mine, approver = row.person_id == actor.pk, role is not None and role.approves
     before = remote_sessions.sessions(actor).filter(machine=row.machine, person=row.person)
     starts = max(row.starts_at, timezone.now()) if row.starts_at else timezone.now()
-    grant: Grant | None = getattr(row, "grant", None)
+    standing = identity.standing(row.person, row.organisation_id)
     return RequestPage(
         request=row,
         place=whereabouts.place(actor, row.machine),
-        judged=decisions_by_grant([grant], timezone.now())[grant.pk] if grant else None,
-        decidable=access.decidable_requests(actor).filter(pk=row.pk).exists(),
-        mine=row.person_id == actor.pk,
+        judged=_judged(row, standing),
+        decidable=row.state == AccessRequest.State.PENDING and approver and not mine,
+        mine=mine,
         staff=staff,
         services=estate.services_of(row.machine) if staff else [],
-        standing=identity.standing(row.person, row.organisation_id) if staff else None,
+        standing=standing if staff else None,
         last_time=before.first(),
         times=before.count(),
         inside=list(remote_sessions.open_sessions(actor).filter(machine=row.machine)) if staff else [],
         gateway_linked=bool(remote_sessions.links_of(row.machine.gateway)) if staff else False,
         starts=starts,
         ends=(row.starts_at or timezone.now()) + timedelta(minutes=row.minutes),
-        approver=role is not None and role.approves,
+        approver=approver,
     )
+
+
+def _judged(row: AccessRequest, standing: Standing) -> Decision | None:
+    """Of its grant, which is for the same machine and person."""
+    grant: Grant | None = getattr(row, "grant", None)
+    if grant is None:
+        return None
+    grant.machine, grant.rule, grant.person = row.machine, row.rule, row.person
+    known = {(row.person_id, row.machine.plant.organisation_id): standing}
+    return decisions_by_grant([grant], timezone.now(), known)[grant.pk]

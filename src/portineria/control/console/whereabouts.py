@@ -7,6 +7,9 @@ a machine that they may ask for, and in the records of their own requests and se
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Page
 
 from portineria.control.access import queries as access
 from portineria.control.access.models import AccessRequest
@@ -58,6 +61,11 @@ class Asked:
     @property
     def lapsed_because(self) -> list[str]:
         return [texts.reason(word) for word in self.request.lapsed_why.split()]
+
+
+def asked_leaf(actor: Person, leaf: Page[Any]) -> Page[Asked]:
+    leaf.object_list = asked(actor, leaf.object_list)
+    return leaf
 
 
 def asked(actor: Person, requests: Iterable[AccessRequest]) -> list[Asked]:

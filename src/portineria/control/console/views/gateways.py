@@ -61,12 +61,13 @@ def gateway(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
     if form.is_valid() and attempt(form, lambda: enrolment.admit_gateway(actor=actor, gateway=public_id)):
         messages.success(request, _("Admitted. The gateway connects by itself within half a minute."))
         return redirect("console:gateway", public_id)
+    inside = remote_sessions.open_sessions(actor).filter(gateway=row)
     context = {
         "gateway": row,
         "state": queries.shown_gateway_state(row),
         "links": remote_sessions.links_of(row),
         "machines": leaf(request, estate.machines(actor).filter(gateway=row), named="machines"),
-        "inside": queries.seen(remote_sessions.open_sessions(actor).filter(gateway=row), actor),
+        "inside": queries.seen_leaves(actor, leaf(request, inside, named="inside"))[0],
         "events": event_queries.gateway_events(actor, public_id),
         "form": form,
         "administers": queries.administers(actor),

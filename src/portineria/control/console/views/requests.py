@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-from typing import Any
-
 from django.contrib import messages
-from django.core.paginator import Page
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -22,13 +19,8 @@ _WAITING = 25  # of what waits, on one leaf: each is read before it is decided
 
 @page
 def mine(request: HttpRequest, actor: Person) -> HttpResponse:
-    rows = _asked(actor, leaf(request, access.requests(actor).filter(person=actor)))
+    rows = whereabouts.asked_leaf(actor, leaf(request, access.requests(actor).filter(person=actor)))
     return render(request, "console/requests.html", {"rows": rows})
-
-
-def _asked(actor: Person, rows: Page[Any]) -> Page[Any]:
-    rows.object_list = whereabouts.asked(actor, rows.object_list)
-    return rows
 
 
 @page
@@ -37,9 +29,9 @@ def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
     decidable = access.decidable_requests(actor)
     others = own.filter(state="pending").exclude(pk__in=decidable.values("pk"))
     context = {
-        "waiting": _asked(actor, leaf(request, decidable, _WAITING, named="waiting")),
-        "others": _asked(actor, leaf(request, others, _WAITING, named="others")),
-        "rows": _asked(actor, leaf(request, own.exclude(state="pending"))),
+        "waiting": whereabouts.asked_leaf(actor, leaf(request, decidable, _WAITING, named="waiting")),
+        "others": whereabouts.asked_leaf(actor, leaf(request, others, _WAITING, named="others")),
+        "rows": whereabouts.asked_leaf(actor, leaf(request, own.exclude(state="pending"))),
     }
     return render(request, "console/approvals.html", context)
 

@@ -13,14 +13,17 @@ from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions import services
 
+_INSIDE = 25  # of those that are open, on one leaf: each with what can be done about it
+
 
 @page
 def sessions(request: HttpRequest, actor: Person) -> HttpResponse:
+    inside = leaf(request, remote_sessions.open_sessions(actor), _INSIDE, named="inside")
     past = leaf(request, remote_sessions.sessions(actor).filter(state="ended"))
+    inside, past = queries.seen_leaves(actor, inside, past)
     context = {
-        "inside": queries.seen(remote_sessions.open_sessions(actor), actor),
-        "rows": past,
-        "past": queries.seen(past, actor),
+        "inside": inside,
+        "past": past,
         "staff": queries.is_staff(actor),
     }
     return render(request, "console/sessions.html", context)
