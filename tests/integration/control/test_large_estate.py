@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a page costs does not grow with the estate: the same queries for ten times as many rows, found by an index.
+
+How long it takes is measured by tests/bench/database.py; here nothing is timed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from portineria.control.access import queries as access
+from portineria.control.access.facts import decision
+from portineria.control.access.models import Grant, Rule
+from portineria.control.estate.models import Machine
+from portineria.control.identity.models import Person
+from portineria.control.remote_sessions import queries as remote_sessions
+from portineria.control.remote_sessions.models import Session
+from portineria.control.statistics import refresh_statistics
+from tests.integration.control.browsing import shown, signed_in
+from tests.integration.control.crowd import crowd
+from tests.integration.control.world import World, fresh
+
+FEW, MANY = 50, 500
+MOST_QUERIES = 12  # TARGETS, console.pages
+LISTS = {
+    "owner": ["/", "/machines/", "/machines/?q=mill", "/machines/?sort=-tag", "/approvals/", "/sessions/", "/gateways/",
+              "/gateways/{gateway}/", "/people/", "/people/?q=person"],
+    "technician": ["/", "/machines/", "/machines/?q=mill", "/requests/", "/sessions/"],
+}  # fmt: skip
+# They name people, machines and services of events besides; or what each row of two lists may be known by.
+MORE = {"/gateways/{gateway}/": 16, "/": 16, "/sessions/": 14}
+
+
+def queries_of(call: Callable[[], object]) -> int:
+    call()  # the browser is known, templates are compiled
+    with CaptureQueriesContext(connection) as asked:
+        call()
+    return len(asked)
+
+
+def test_every_list_takes_as_many_queries_for_500_as_for_50(linked: World) -> None:
+    crowd(linked, FEW)
+    pages = {
+        (who, address): (signed_in(getattr(linked, who)), address.format(gateway=linked.gateway.id))
+        for who, addresses in LISTS.items()
+        for address in addresses
+    }
+    few = {page: queries_of(lambda browser=browser, at=at: shown(browser, at)) for page, (browser, at) in pages.items()}  # type: ignore[misc]
+    crowd(linked, MANY - FEW)
+    for page, (browser, at) in pages.items():
+        many = queries_of(lambda browser=browser, at=at: shown(browser, at))  # type: ignore[misc]
+        assert many <= few[page], page
+        assert many <= MORE.get(page[1], MOST_QUERIES), (page, many)
+
+
+def test_no_list_is_longer_than_its_leaf(linked: World) -> None:
+    crowd(linked, MANY)
+    browser = signed_in(linked.owner)
+    assert shown(browser, "/").count('id="cut-') == shown(browser, "/sessions/").count('id="cut-') == 25
+    last = shown(browser, "/sessions/?inside=8")
+    assert last.count('id="cut-') == Session.objects.open().count() - 7 * 25
+    assert f"</svg>{Session.objects.open().count()}</span>" in last.replace("\n", "")
+
+
+@pytest.mark.parametrize("who", ["technician", "rival", "owner"])
+def test_a_decision_and_a_list_take_as_many_queries_for_500_as_for_50(linked: World, who: str) -> None:
+    def decided() -> object:
+        machine = Machine.objects.select_related("plant", "gateway").get(pk=linked.machine.pk)
+        return decision(getattr(linked, who), machine, timezone.now())
+
+    def listed() -> object:
+        return access.visible_machines(fresh(getattr(linked, who)))
+
+    crowd(linked, FEW)
+    few = queries_of(decided), queries_of(listed)
+    crowd(linked, MANY - FEW)
+    assert (queries_of(decided), queries_of(listed)) == few
+    assert few[0] <= 4
+    assert few[1] <= 8
+
+
+def steps(rows: QuerySet[Any]) -> list[str]:
+    """Of SQLite's plan."""
+    return [line.strip() for line in rows.explain().splitlines()]
+
+
+def hot(owner: Person, technician: Person, machine: Machine) -> list[tuple[QuerySet[Any], str]]:
+    """What is asked often, and the index that answers it."""
+    at = timezone.now()
+    return [
+        (remote_sessions.open_sessions(owner).filter(machine=machine), "sessions_of_machine"),
+        (remote_sessions.sessions(owner).filter(machine=machine, person=technician), "sessions_of_"),
+        (remote_sessions.open_sessions(technician), "sessions_of_person"),
+        (access.pending_requests(owner).filter(machine=machine), "access_request_machine"),
+        (access.requests(technician), "access_request_person"),
+        (Rule.objects.admitting(technician), "access_rule_supplier"),
+        (Grant.objects.filter(person=technician, machine=machine, ends_at__gt=at), "access_grant_"),
+    ]
+
+
+def test_what_is_asked_often_is_found_by_an_index(linked: World) -> None:
+    crowd(linked, MANY)
+    other = Person.objects.exclude(pk=linked.technician.pk).filter(requests__isnull=False)[0]
+    Rule.objects.bulk_create(
+        Rule(organisation=row.organisation, supplier=row) for row in Rule.objects.all()[0].organisation.suppliers.all()
+    )
+    refresh_statistics()
+    machine = Machine.objects.get(pk=linked.machine.pk)
+    for rows, index in hot(fresh(linked.owner), fresh(other), machine):
+        plan = steps(rows)
+        assert any(index in step for step in plan), (index, plan)
+        table = rows.model._meta.db_table
+        assert not [step for step in plan if f"SCAN {table}" in step], plan
+
+
+def test_a_leaf_counts_off_keys_and_not_whole_rows(linked: World) -> None:
+    """An offset makes the database walk over everything before it: there it walks in the index alone."""
+    crowd(linked, MANY)
+    refresh_statistics()
+    ended = remote_sessions.sessions(fresh(linked.owner)).filter(state="ended")
+    plan = json.dumps(steps(ended[50:100].values("pk")))
+    assert "USING COVERING INDEX sessions_by_state" in plan
+    assert "TEMP B-TREE" not in plan
