@@ -2,7 +2,7 @@
 """What a page shows together, from the queries of the apps below. Each of those starts from what the actor may see."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from portineria.control.access import queries as access
 from portineria.control.access.facts import decisions_by_grant
-from portineria.control.access.models import AccessRequest, Grant, RequestQuerySet, Rule
+from portineria.control.access.models import AccessRequest, Grant, Rule
 from portineria.control.access.queries import MachineSight
 from portineria.control.console import texts, whereabouts
 from portineria.control.console.whereabouts import Asked, Place
@@ -22,13 +22,12 @@ from portineria.control.estate.models import Gateway, GatewayState, Machine, Ser
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
-from portineria.control.remote_sessions.models import Session, SessionQuerySet, SessionState
+from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.policy.decision import Decision, Standing
 from portineria.policy.ending import Reason
 from portineria.policy.sight import Sight
 
 _RECENT = 10
-_AWAY = 20  # when a plant loses its line all its gateways are: the list of gateways has the others
 _GIVEN: tuple[tuple[Reason, ...], ...] = ((), (Reason.NOT_YET,))  # what refuses a grant that is good, now or later
 
 
@@ -131,56 +130,6 @@ def seen_leaves(actor: Person, *leaves: Page[Any]) -> tuple[Page[Seen], ...]:
     for leaf, sessions in zip(leaves, rows, strict=True):
         leaf.object_list = [Seen(session, actor, known[session.machine_id]) for session in sessions]
     return leaves
-
-
-Leaf = Callable[[SessionQuerySet | RequestQuerySet, str], Page[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Now:
-    """The first page."""
-
-    inside: Page[Seen]
-    decidable: Page[Asked]
-    mine: list[Asked]
-    reachable: list[tuple[MachineSight, Place]]
-    waiting_gateways: list[Gateway]
-    away: list[Gateway]  # the first of them
-    away_in_all: int
-    staff: bool
-    administers: bool
-    asks: bool
-    gateways: int
-    machines: int
-
-
-def now(actor: Person, leaf: Leaf) -> Now:
-    """``leaf`` takes the part of a long list that is to be shown, and the name of that list."""
-    staff, asks = is_staff(actor), asks_for_access(actor)
-    gateways = list(estate.gateways(actor))
-    admitted = [gateway for gateway in gateways if gateway.state in (GatewayState.ADMITTED, GatewayState.QUARANTINED)]
-    away = [gateway for gateway in admitted if shown_gateway_state(gateway) != "connected"]
-    inside = leaf(remote_sessions.open_sessions(actor), "inside")
-    waiting = leaf(access.decidable_requests(actor), "waiting")
-    mine = list(access.pending_requests(actor).filter(person=actor)) if asks else []
-    known = whereabouts.places(actor, [row.machine for rows in (inside, waiting, mine) for row in rows])
-    inside.object_list = [Seen(session, actor, known[session.machine_id]) for session in inside]
-    waiting.object_list = [Asked(row, known[row.machine_id]) for row in waiting]
-    reachable = access.reachable_machines(actor) if asks else []
-    return Now(
-        inside=inside,
-        decidable=waiting,
-        mine=[Asked(row, known[row.machine_id]) for row in mine],
-        reachable=[(row, whereabouts.place_of(row.machine, row.sight, owned=False)) for row in reachable],
-        waiting_gateways=[gateway for gateway in gateways if gateway.state == GatewayState.WAITING],
-        away=away[:_AWAY],
-        away_in_all=len(away),
-        staff=staff,
-        administers=administers(actor),
-        asks=asks,
-        gateways=len(admitted),
-        machines=estate.machines(actor).count() if staff else 0,
-    )
 
 
 def is_staff(actor: Person) -> bool:

@@ -5,7 +5,7 @@ from django.core.paginator import Page
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portineria.control.console import queries
+from portineria.control.console.now import now
 from portineria.control.console.page import leaf, page
 from portineria.control.identity.models import Person
 
@@ -17,4 +17,4 @@ def home(request: HttpRequest, actor: Person) -> HttpResponse:
     def part(rows: Any, named: str) -> Page[Any]:
         return leaf(request, rows, _PER_LEAF, named=named)
 
-    return render(request, "console/home.html", {"now": queries.now(actor, part)})
+    return render(request, "console/home.html", {"now": now(actor, part)})

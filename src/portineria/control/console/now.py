@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first page: who is inside, what waits, what is away."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Page
+
+from portineria.control.access import queries as access
+from portineria.control.access.models import RequestQuerySet
+from portineria.control.access.queries import MachineSight
+from portineria.control.console import queries, whereabouts
+from portineria.control.console.queries import Seen
+from portineria.control.console.whereabouts import Asked, Place
+from portineria.control.estate import queries as estate
+from portineria.control.estate.models import Gateway, GatewayState
+from portineria.control.identity.models import Person
+from portineria.control.remote_sessions import queries as remote_sessions
+from portineria.control.remote_sessions.models import SessionQuerySet
+
+_AWAY = 20  # when a plant loses its line all its gateways are: the list of gateways has the others
+Leaf = Callable[[SessionQuerySet | RequestQuerySet, str], Page[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The first page."""
+
+    inside: Page[Seen]
+    decidable: Page[Asked]
+    mine: list[Asked]
+    reachable: list[tuple[MachineSight, Place]]
+    waiting_gateways: list[Gateway]
+    away: list[Gateway]  # the first of them
+    away_in_all: int
+    staff: bool
+    administers: bool
+    asks: bool
+    gateways: int
+    machines: int
+
+
+def now(actor: Person, leaf: Leaf) -> Now:
+    """``leaf`` takes the part of a long list that is to be shown, and the name of that list."""
+    staff, asks = queries.is_staff(actor), queries.asks_for_access(actor)
+    gateways = list(estate.gateways(actor))
+    admitted = [gateway for gateway in gateways if gateway.state in (GatewayState.ADMITTED, GatewayState.QUARANTINED)]
+    away = [gateway for gateway in admitted if queries.shown_gateway_state(gateway) != "connected"]
+    inside = leaf(remote_sessions.open_sessions(actor), "inside")
+    waiting = leaf(access.decidable_requests(actor), "waiting")
+    mine = list(access.pending_requests(actor).filter(person=actor)) if asks else []
+    known = whereabouts.places(actor, [row.machine for rows in (inside, waiting, mine) for row in rows])
+    inside.object_list = [Seen(session, actor, known[session.machine_id]) for session in inside]
+    waiting.object_list = [Asked(row, known[row.machine_id]) for row in waiting]
+    reachable = access.reachable_machines(actor) if asks else []
+    return Now(
+        inside=inside,
+        decidable=waiting,
+        mine=[Asked(row, known[row.machine_id]) for row in mine],
+        reachable=[(row, whereabouts.place_of(row.machine, row.sight, owned=False)) for row in reachable],
+        waiting_gateways=[gateway for gateway in gateways if gateway.state == GatewayState.WAITING],
+        away=away[:_AWAY],
+        away_in_all=len(away),
+        staff=staff,
+        administers=queries.administers(actor),
+        asks=asks,
+        gateways=len(admitted),
+        machines=estate.machines(actor).count() if staff else 0,
+    )
