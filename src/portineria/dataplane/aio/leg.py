@@ -55,7 +55,9 @@ class ReadyLeg:
     opened_by: str | None  # who decrypts the outer layer, None when nobody does
 
 
-async def reach(relay: RelayAddress, way: Way, alpn: str) -> tuple[Outer, Challenge, str | None]:
+async def reach(
+    relay: RelayAddress, way: Way, alpn: str, *, patience_s: float = SETUP_S
+) -> tuple[Outer, Challenge, str | None]:
     """Connect to the relay and read its challenge; raise PathOpened when somebody else answers and that is not allowed.
 
     Whoever opens the outer layer can delay and drop, nothing else; but the owner decides whether that is borne.
@@ -64,7 +66,7 @@ async def reach(relay: RelayAddress, way: Way, alpn: str) -> tuple[Outer, Challe
     try:
         keep_alive(sock)
         outer = Outer(sock, outer_context(alpn), server_side=False, name=server_name(relay.host))
-        async with asyncio.timeout(SETUP_S):
+        async with asyncio.timeout(patience_s):
             await outer.handshake()
             reached = reached_relay(outer.layer.peer_certificate(), issuer=way.relay_issuer)
             opened_by = reached if isinstance(reached, str) else None

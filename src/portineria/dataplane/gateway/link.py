@@ -37,7 +37,9 @@ log = structlog.get_logger()
 QUEUE_BYTES = 4 << 20  # towards a relay that does not read: the link is given up
 _RECEIVE = 1 << 16
 _MISSES = 3  # heartbeats without a sign of life
-_WELCOME_S = 5.0
+# For the handshake, and again for the proof. Nobody waits for a link as a person waits for a leg; and of a relay that
+# has thousands back at once, whoever gives up early has used its time in vain and comes again (decision 0020).
+_PATIENCE_S = 20.0
 
 
 class LinkRefused(Unavailable):
@@ -67,7 +69,7 @@ class Link:
         self.since = self._loop.time()
 
     async def prove(self, challenge: Challenge, prove: Callable[[Challenge], GatewayProof]) -> None:
-        async with asyncio.timeout(_WELCOME_S):
+        async with asyncio.timeout(_PATIENCE_S):
             await self._outer.send(first_frame(prove(challenge)))
             answer = FROM_RELAY.decode(await self._outer.receive())
         if isinstance(answer, Refused):
@@ -139,6 +141,19 @@ class Link:
         self._outer.abort()
 
 
+def pause_s(settings: GatewaySettings, attempt: int, *, stood: bool, busy: bool) -> float:
+    """Before the next dialling. Full jitter: thousands of gateways that lost one relay must not come back in step.
+
+    ``stood``: a link was lost, not an attempt to get one. Whoever carries a session hurries then; the others leave a
+    relay that restarted the time to set all of them up (decision 0020).
+    """
+    longest = min(settings.retry_max_s, settings.retry_min_s * 2 ** min(attempt, 16))
+    if stood and not busy:
+        longest = max(longest, settings.spread_s)
+    shortest = 0.0 if stood else settings.retry_min_s / 2
+    return max(random.uniform(0, longest), shortest)  # noqa: S311 - spreads load, guards nothing
+
+
 class Links:
     """Keeps links to as many relays as the settings say, each with its own pauses."""
 
@@ -179,19 +194,13 @@ class Links:
                 attempt = 0 if stood_s >= self._settings.settled_s else attempt + 1
             else:
                 attempt = 6  # nothing to do here: look again after the longest pause
-            await asyncio.sleep(self._pause(attempt, first=stood_s > 0))
-
-    def _pause(self, attempt: int, *, first: bool) -> float:
-        """Full jitter: thousands of gateways that lost one relay must not come back in step."""
-        longest = min(self._settings.retry_max_s, self._settings.retry_min_s * 2 ** min(attempt, 16))
-        shortest = 0.0 if first else self._settings.retry_min_s / 2
-        return max(random.uniform(0, longest), shortest)  # noqa: S311 - spreads load, guards nothing
+            await asyncio.sleep(pause_s(self._settings, attempt, stood=stood_s > 0, busy=self._busy()))
 
     async def _hold(self, relay: RelayAddress) -> float:
         """One link until it ends; return for how many seconds it stood."""
         loop = asyncio.get_running_loop()
         try:
-            outer, challenge, opened_by = await reach(relay, self._way(), LINK_ALPN)
+            outer, challenge, opened_by = await reach(relay, self._way(), LINK_ALPN, patience_s=_PATIENCE_S)
         except (PortineriaError, OSError, TimeoutError, BadProxy) as error:
             self._fault(relay, error)
             return 0.0

@@ -22,6 +22,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     links: Annotated[int, Meta(ge=1, le=4, description="To so many relays at a time, when so many exist.")] = 2
     retry_min_s: Annotated[float, Meta(gt=0, description="First pause after a lost link.")] = 0.5
     retry_max_s: Annotated[float, Meta(gt=0, description="Longest pause; the real one is random below it.")] = 30
+    spread_s: Annotated[
+        float, Meta(ge=0, description="Without sessions a lost link is back after a random pause below this.")
+    ] = 10
     settled_s: Annotated[float, Meta(gt=0, description="A link that stood so long makes the pauses short again.")] = 60
     connect_s: Annotated[float, Meta(gt=0, description="For reaching one device.")] = 10
     order_wait_s: Annotated[float, Meta(ge=0, description="A leg waits so long for its order or first lease.")] = 5
