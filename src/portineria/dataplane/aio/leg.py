@@ -11,11 +11,11 @@ from cryptography import x509
 
 from portineria.core.errors import Unavailable
 from portineria.dataplane.aio.dial import dial
-from portineria.dataplane.aio.outer import Outer, keep_alive
+from portineria.dataplane.aio.outer import LEG_IDLE_S, LINK_IDLE_S, Outer, keep_alive
 from portineria.dataplane.aio.tls import BadTls, TlsLayer, outer_context, reached_relay
 from portineria.wire.frame import BadFrame
 from portineria.wire.http_connect import Proxy
-from portineria.wire.leg import FROM_RELAY, LEG_ALPN, Challenge, Go, Refused, ToRelay, first_frame
+from portineria.wire.leg import FROM_RELAY, LEG_ALPN, Challenge, GatewayLeg, Go, Refused, ToRelay, first_frame
 from portineria.wire.statement import RelayAddress
 
 SETUP_S = 5.0  # reach, handshake and first frames; the dialling of TCP has its own ten seconds
@@ -56,15 +56,18 @@ class ReadyLeg:
 
 
 async def reach(
-    relay: RelayAddress, way: Way, alpn: str, *, patience_s: float = SETUP_S
-) -> tuple[Outer, Challenge, str | None]:
+    relay: RelayAddress, way: Way, alpn: str, *, patience_s: float = SETUP_S,
+    unasked: Callable[[bool], ToRelay] | None = None,
+) -> tuple[Outer, Challenge, str | None]:  # fmt: skip
     """Connect to the relay and read its challenge; raise PathOpened when somebody else answers and that is not allowed.
+
+    ``unasked`` makes, from whether to stay nested, a first frame that needs no challenge: a round trip less.
 
     Whoever opens the outer layer can delay and drop, nothing else; but the owner decides whether that is borne.
     """
     sock = await dial(relay.host, relay.port, way.proxy_of(relay.host))
     try:
-        keep_alive(sock)
+        keep_alive(sock, LEG_IDLE_S if alpn == LEG_ALPN else LINK_IDLE_S)
         outer = Outer(sock, outer_context(alpn), server_side=False, name=server_name(relay.host))
         async with asyncio.timeout(patience_s):
             await outer.handshake()
@@ -77,6 +80,8 @@ async def reach(
                     raise BadTls(f"reached {reached.id}, expected {relay.relay}")
                 reached.check_date(way.unix_ms())
             outer.layer.require_alpn(alpn)
+            if unasked is not None:
+                await outer.send(first_frame(unasked(_stays_nested(way, opened_by))))
             message = FROM_RELAY.decode(await outer.receive())
         if not isinstance(message, Challenge) or message.relay != relay.relay:
             raise BadFrame("the relay does not begin with its challenge")
@@ -95,6 +100,10 @@ def server_name(host: str) -> str:
     return ""
 
 
+def _stays_nested(way: Way, opened_by: str | None) -> bool:
+    return way.nested or opened_by is not None
+
+
 async def dial_leg(relay: RelayAddress, way: Way, introduce: Callable[[Challenge, bool], ToRelay]) -> ReadyLeg:
     """One leg, paired. ``introduce`` makes the first frame from the challenge and whether to stay nested.
 
@@ -102,9 +111,26 @@ async def dial_leg(relay: RelayAddress, way: Way, introduce: Callable[[Challenge
     """
     outer, challenge, opened_by = await reach(relay, way, LEG_ALPN)
     try:
-        nested = way.nested or opened_by is not None
+        await outer.send(first_frame(introduce(challenge, _stays_nested(way, opened_by))))
+    except BaseException:
+        outer.abort()
+        raise
+    return await _paired(outer, way, opened_by)
+
+
+async def dial_back(relay: RelayAddress, way: Way, nonce: bytes) -> ReadyLeg:
+    """A gateway's leg, paired. It shows the nonce of the dial request, which is no answer to a challenge: it goes with
+    the end of the handshake. Raises as ``dial_leg`` does.
+    """
+    outer, _, opened_by = await reach(relay, way, LEG_ALPN, unasked=lambda nested: GatewayLeg(nonce, nested))
+    return await _paired(outer, way, opened_by)
+
+
+async def _paired(outer: Outer, way: Way, opened_by: str | None) -> ReadyLeg:
+    """Wait for the relay's word, then take the outer layer off, or keep it."""
+    try:
+        nested = _stays_nested(way, opened_by)
         async with asyncio.timeout(PAIRING_S):
-            await outer.send(first_frame(introduce(challenge, nested)))
             answer = FROM_RELAY.decode(await outer.receive())
         if isinstance(answer, Refused):
             raise LegRefused(answer.code)

@@ -11,7 +11,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 
-from portineria.dataplane.aio.outer import abort_socket, keep_alive, reset_on_close
+from portineria.dataplane.aio.outer import LEG_IDLE_S, abort_socket, keep_alive, reset_on_close
 from portineria.dataplane.aio.stream_end import StreamEnd, read_buffer
 from portineria.wire.stream import DATA_OVERHEAD
 
@@ -42,7 +42,7 @@ async def connect_device(address: str, port: int, *, timeout_s: float, own: bool
             await asyncio.get_running_loop().sock_connect(sock, (address, port))
         if not own and sock.getsockname()[0] == sock.getpeername()[0]:
             raise DeviceFailed("address.refused")  # an own address that appeared after it was looked at
-        keep_alive(sock)
+        keep_alive(sock, LEG_IDLE_S)
         reset_on_close(sock)  # also when this process is killed: the kernel would deliver what it holds
     except ConnectionRefusedError:
         sock.close()

@@ -10,14 +10,14 @@ from cryptography import x509
 
 from portineria.core.errors import PortineriaError, ProtocolError
 from portineria.dataplane.aio.channel import Channel
-from portineria.dataplane.aio.leg import ReadyLeg, Way, dial_leg
+from portineria.dataplane.aio.leg import ReadyLeg, Way, dial_back
 from portineria.dataplane.aio.task import Tasks
 from portineria.dataplane.gateway.admission import Admissions
 from portineria.dataplane.gateway.link import Link
 from portineria.dataplane.gateway.opening import LegGone, Opening
 from portineria.dataplane.gateway.settings import GatewaySettings
 from portineria.wire.certificate import Identity, check_leaf
-from portineria.wire.leg import END_TO_END_ALPN, DialFailed, GatewayLeg
+from portineria.wire.leg import END_TO_END_ALPN, DialFailed
 from portineria.wire.statement import RelayAddress
 
 log = structlog.get_logger()
@@ -84,7 +84,7 @@ class Legs:
         return channel, identity
 
     async def _dial_back(self, relay: RelayAddress, nonce: bytes) -> ReadyLeg:
-        return await dial_leg(relay, self._way(), lambda _, nested: GatewayLeg(nonce, nested))
+        return await dial_back(relay, self._way(), nonce)
 
     async def _serve(self, opening: Opening, identity: Identity) -> None:
         """The order is found by the peer's key alone, never by what the relay says (WIRE 8).

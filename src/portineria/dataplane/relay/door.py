@@ -15,7 +15,7 @@ from collections.abc import Callable
 import structlog
 
 from portineria.core.errors import PortineriaError, Unavailable
-from portineria.dataplane.aio.outer import CLOSE_S, Outer, keep_alive
+from portineria.dataplane.aio.outer import CLOSE_S, LEG_IDLE_S, LINK_IDLE_S, Outer, keep_alive
 from portineria.dataplane.aio.task import Tasks
 from portineria.dataplane.aio.tls import relay_context
 from portineria.dataplane.relay.link import Link
@@ -144,7 +144,7 @@ class Door:
         return release
 
     async def _link(self, sock: socket.socket, peer: str, release: Callable[[], None]) -> None:
-        keep_alive(sock)
+        keep_alive(sock, LINK_IDLE_S)
         link = Link(self._relay, f"{peer}:{sock.getpeername()[1]}", release)
         loop = asyncio.get_running_loop()
         await loop.connect_accepted_socket(
@@ -153,7 +153,7 @@ class Door:
         )  # fmt: skip
 
     async def _leg(self, sock: socket.socket, release: Callable[[], None]) -> None:
-        keep_alive(sock)
+        keep_alive(sock, LEG_IDLE_S)
         outer = Outer(sock, self._context, server_side=True)
         nonce = secrets.token_bytes(32)
         async with asyncio.timeout(self._settings.setup_s):
