@@ -7,7 +7,7 @@ DJANGO := DJANGO_SETTINGS_MODULE=portineria.control.settings.base $(BIN)/python 
 
 .DEFAULT_GOAL := verbs
 .DELETE_ON_ERROR:
-.PHONY: verbs setup demo demo-clean run test test-sqlite test-postgresql check bench deep format messages assets clean debian-demo debian-test
+.PHONY: verbs setup demo demo-clean run test test-sqlite test-postgresql check bench deep format messages assets clean debian-demo debian-test debian-bench
 
 verbs:
 	@echo "Portineria. Start with \`make demo\`."
@@ -54,11 +54,11 @@ messages: .venv/ready ## collect new texts into the translation files, then comp
 assets: .venv/ready ## browser libraries, icons and compiled translations, after a change to them
 	$(BIN)/python hatch_build.py
 
-bench: .venv/ready debian-test ## our figures beside OpenSSH's and stunnel's, into docs/performance.json
-	$(BIN)/python -m tests.bench
+bench: .venv/ready debian-bench ## our figures beside our peers', into docs/performance.*; BENCH="wan" runs one group
+	$(BIN)/python -m tests.bench $(BENCH)
 
-deep: .venv/ready debian-test ## what takes hours (long fuzzing, peers frozen for ten minutes), into docs/deep.json
-	$(BIN)/python -m tests.deep
+deep: .venv/ready debian-test debian-bench ## what takes hours (fuzzing, an hour of churn, the bad line), into docs/deep.json; DEEP="soak"
+	$(BIN)/python -m tests.deep $(DEEP)
 
 clean: ## what was made here; the next verb makes it again
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -67,7 +67,7 @@ clean: ## what was made here; the next verb makes it again
 	find src -name '*.mo' -delete
 
 # What Debian must provide and does not is no reason to stop: what needs it says so.
-debian-demo debian-test: debian-%:
+debian-demo debian-test debian-bench: debian-%:
 	@scripts/debian-packages $* || echo "Going on without; what needs them says so."
 
 .venv/ready: pyproject.toml package.json package-lock.json hatch_build.py

@@ -21,6 +21,13 @@ RUNS = {
     "fuzz": ["tests/fuzz", "-n", "2", "--dist", "loadfile", "--timeout", "7200"],
 }
 
+# id -> module and its arguments; the last line that it prints, JSON, is kept. They write docs/performance.* too.
+MEASURED = {
+    "wan": ["tests.bench", "wan", "--full"],
+    "relay": ["tests.bench", "relay"],
+    "soak": ["tests.bench", "soak", "--minutes", os.environ.get("PORTINERIA_SOAK_MINUTES", "60")],
+}
+
 
 def commit() -> str:
     """The commit this ran on, marked when files differ from it."""
@@ -41,11 +48,27 @@ def run(arguments: list[str]) -> dict[str, object]:
     }
 
 
+def measure(arguments: list[str]) -> dict[str, object]:
+    started = time.monotonic()
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    print(done.stdout)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    return {
+        "passed": done.returncode == 0 and bool(lines),
+        "seconds": round(time.monotonic() - started),
+        "command": "python -m " + " ".join(arguments),
+        "commit": commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "result": json.loads(lines[-1]) if lines else None,
+    }
+
+
 def main() -> int:
     results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
-    wanted = sys.argv[1:] or list(RUNS)
+    wanted = sys.argv[1:] or [*RUNS, *MEASURED]
     for name in wanted:
-        results[name] = run(RUNS[name])
+        results[name] = run(RUNS[name]) if name in RUNS else measure(MEASURED[name])
         RESULTS.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n", "utf-8")
     return 0 if all(results[name]["passed"] for name in wanted) else 1
 

@@ -1,112 +1,141 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m tests.bench [ROUNDS]``: everything that TARGETS names and that exists, beside its peer, turn by turn."""
+"""``python -m tests.bench [GROUP ...] [--rounds N] [--full] [--minutes N]``: what TARGETS names and exists, by groups.
 
-import statistics
+``tunnel``: one path beside its peers, ``vpn`` beside OpenVPN; ``relay``: one relay and a crowd; ``wan``: behind a bad
+line; ``soak``: churn. Without a group: all but the soak. ``--full``: with the volumes and times of `make deep`.
+"""
+
+import argparse
+import json
+import os
+import subprocess
 import sys
-from dataclasses import dataclass, field
+from typing import Any
 
 from portineria.process.loop import run
-from tests.bench import ours, peers, report
-from tests.bench.load import cpu_seconds, download, downloads, echoes, running_device
+from tests.bench import openvpn, report, tunnel, wan
+from tests.bench.report import Found, figure, percentile
 
-BYTES = 1_000_000_000
-ECHOES = 3000
-OPENINGS, FURTHER, CUTS = 40, 5, 40
-
-
-@dataclass
-class Measured:
-    """One value a round for each way."""
-
-    throughput: list[float] = field(default_factory=list)  # Gbit/s
-    throughput8: list[float] = field(default_factory=list)
-    relay_cpu: list[float] = field(default_factory=list)  # seconds per GB
-    echo_p50: list[float] = field(default_factory=list)  # ms
-    echo_p99: list[float] = field(default_factory=list)
-
-    def take(self, path: peers.Path3) -> None:
-        before = cpu_seconds(path.relay_pids)
-        seconds = download(path.address, BYTES)
-        self.relay_cpu.append((cpu_seconds(path.relay_pids) - before) / (BYTES / 1e9))
-        self.throughput.append(BYTES * 8 / seconds / 1e9)
-        self.throughput8.append(BYTES * 8 / downloads(path.address, BYTES // 8, 8) / 1e9)
-        times = echoes(path.address, ECHOES)
-        self.echo_p50.append(times[ECHOES // 2] * 1e3)
-        self.echo_p99.append(times[ECHOES * 99 // 100] * 1e3)
+IDLE, STORM, SESSIONS = 25_000, 5000, 1000
+DOWNLOAD, FULL_DOWNLOAD = 3_000_000, 40_000_000
 
 
-def main(rounds: int) -> int:
-    port = peers.free_port()
-    us, ssh, tunnel = Measured(), Measured(), Measured()
-    with ours.running(port) as own:
-        with running_device("127.0.0.1", port):
-            peers.wait_for(port)
-            for number in range(rounds):
-                print(f"round {number + 1} of {rounds} …", flush=True)
-                for measured, way in ((us, own.path()), (ssh, peers.openssh(port)), (tunnel, peers.stunnel(port))):
-                    with way as path:
-                        measured.take(path)
-            first, following = run(own.opening_times(OPENINGS, FURTHER))
-        cuts = run(own.cut_times(CUTS, port))
-    _report(us, ssh, tunnel, first, following, cuts)
+def _crowd(what: str, count: int) -> dict[str, Any]:
+    apart = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
+    command = [*apart, sys.executable, "-m", "tests.bench.crowd", what, str(count)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    print(f"  {what}: {done.stdout.strip()}", flush=True)
+    return dict(json.loads(done.stdout))
+
+
+Given = argparse.Namespace
+
+
+def relay(_given: Given) -> Found:
+    """A crowd takes minutes: one round."""
+    sessions, storm, idle = _crowd("sessions", SESSIONS), _crowd("storm", STORM), _crowd("idle", IDLE)
+    expected = (
+        "link.opened",
+        "link.lost Truncated",
+        "link.lost ConnectionRefusedError",
+    )  # its death; before it listens
+    failed = sum(count for name, count in storm["faults"].items() if name not in expected)
+    failed += max(storm["faults"]["link.lost Truncated"] - storm["links"], 0)
+    figures = {
+        "relay.idle_gateway": figure([idle["later_kb"]], "KB"),
+        "relay.idle_links": figure([idle["links"]], "links"),
+        "relay.storm": figure([storm["seconds"]], "s"),
+        "relay.storm.refused": figure([failed], "attempts"),
+        "relay.session_memory": figure([sessions["kb_per_session"]], "KB"),
+        "relay.session_left": figure([sessions["descriptors_grown"]], "descriptors"),
+    }
+    raw: dict[str, object] = {"sessions": sessions, "storm": storm, "idle": idle}
+    return Found(
+        figures, {"Memory of an idle link, KB": {"Portineria": idle["later_kb"], "MeshCentral (published)": 290}}, raw
+    )
+
+
+def behind_a_bad_line(given: Given) -> Found:
+    full: bool = given.full
+    with wan.far_plant() as far:
+        first, following = run(wan.openings(far, 25 if full else 10, 4))
+        print(f"  openings: {first} {following}", flush=True)
+        echoes, mbit, counters = wan.echo_loaded(far, 120 if full else 60)
+        print(f"  {len(echoes)} echoes, {mbit:.2f} Mbit/s down meanwhile, line {counters}", flush=True)
+        held = wan.blip(far, FULL_DOWNLOAD if full else DOWNLOAD)
+        print(f"  download: {held}", flush=True)
+        month = wan.idle_bytes(far, 900 if full else 240)
+    connections = held["connections"] if held["finished"] else 0
+    figures = {
+        "wan.open.first": figure([percentile(first, 95)], "s"),
+        "wan.open.next": figure([percentile(following, 95)], "s"),
+        "wan.echo.loaded": figure([percentile(echoes, 95)], "s"),
+        "wan.idle": figure([month / 1e6], "MB"),
+    }
+    if held["finished"]:
+        figures["wan.blip"] = figure([connections], "connections")
+    else:
+        print("  the download did not finish", flush=True)
+    raw = {
+        "first_s": first, "next_s": following, "echo_s": echoes, "mbit_down": mbit, "line": counters, "download": held,
+        "idle_mb_a_month": month / 1e6,
+    }  # fmt: skip
+    bars = {
+        "first byte": percentile(first, 50),
+        "next connection": percentile(following, 50),
+        "echo": percentile(echoes, 50),
+    }
+    return Found(figures, {"Behind the bad line, medians, s": bars}, raw)
+
+
+def churn(given: Given) -> Found:
+    command = [sys.executable, "-m", "tests.bench.soak", str(given.minutes)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    raw = dict(json.loads(done.stdout))
+    processes = raw["processes"]
+    figures = {
+        "soak.memory": figure([max(one["mb_per_hour"] for one in processes.values())], "MB/h"),
+        "soak.descriptors": figure(
+            [max(one["descriptors_end"] - one["descriptors_start"] for one in processes.values())], "descriptors"
+        ),
+    }
+    return Found(figures, {}, raw)
+
+
+GROUPS = {
+    "tunnel": lambda given: tunnel.measure(given.rounds),
+    "vpn": lambda given: tunnel.measure_vpn(given.rounds),
+    "relay": relay,
+    "wan": behind_a_bad_line,
+    "soak": churn,
+}
+USUAL = ("tunnel", "vpn", "relay", "wan")
+NEEDS = {"wan": wan.usable, "vpn": openvpn.missing}
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--full", action="store_true", help="volumes and times of `make deep`")
+    parser.add_argument("--minutes", type=float, default=60, help="of the soak")
+    given = parser.parse_args(arguments)
+    if unknown := set(given.groups) - set(GROUPS):
+        parser.error(f"no group {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+    for group in given.groups or USUAL:
+        if group in NEEDS and (why := NEEDS[group]()):
+            print(f"{group}: left out: {why}")
+            continue
+        print(f"{group} …", flush=True)
+        found = GROUPS[group](given)
+        options = (" --full" if given.full else "") + (f" --minutes {given.minutes:g}" if group == "soak" else "")
+        report.write(group, found, f"python -m tests.bench {group}{options}")
+        for name, row in found.figures.items():
+            print(f"{name:<28} {row.value:>9g} {row.unit:<7} ratio {row.ratio if row.ratio else '–'}", flush=True)
+        if found.raw:
+            print(json.dumps(found.raw), flush=True)
     return 0
 
 
-def _report(
-    us: Measured, ssh: Measured, tunnel: Measured, first: list[float], following: list[float], cuts: list[float]
-) -> None:
-    figure = report.figure
-    figures = {
-        "tunnel.throughput.1": figure(us.throughput, "Gbit/s", ("OpenSSH", ssh.throughput)),
-        "tunnel.throughput.1.stunnel": figure(us.throughput, "Gbit/s", ("stunnel", tunnel.throughput)),
-        "tunnel.throughput.8": figure(us.throughput8, "Gbit/s", ("one stream", us.throughput)),
-        "relay.cpu_per_gb": figure(us.relay_cpu, "s", ("OpenSSH", ssh.relay_cpu)),
-        "tunnel.echo.p50": figure(us.echo_p50, "ms", ("OpenSSH", ssh.echo_p50)),
-        "tunnel.echo.p99": figure(us.echo_p99, "ms", ("OpenSSH", ssh.echo_p99)),
-        "tunnel.open.first": figure([_percentile(first, 95) * 1e3], "ms"),
-        "tunnel.open.next": figure([_percentile(following, 95) * 1e3], "ms"),
-        "tunnel.cut": figure([_percentile(cuts, 99) * 1e3], "ms"),
-    }
-    named = {"Portineria": us, "OpenSSH": ssh, "stunnel": tunnel}
-    charts = {
-        "One stream, Gbit/s": {name: statistics.median(of.throughput) for name, of in named.items()},
-        "Eight streams, Gbit/s": {name: statistics.median(of.throughput8) for name, of in named.items()},
-        "CPU of the relay, s per GB": {name: statistics.median(of.relay_cpu) for name, of in named.items()},
-        "Echo of 12 bytes, median, ms": {name: statistics.median(of.echo_p50) for name, of in named.items()},
-    }
-    report.write(figures, charts, REASONS)
-    for name, found in figures.items():
-        print(f"{name:<28} {found.value:>9g} {found.unit:<7} ratio {found.ratio if found.ratio else '–'}")
-
-
-_CPU = (
-    "two cores carry the load generator, the device, connector, relay and gateway together, so the sum of CPU decides: "
-    "about 0.9 s per GB in the gateway, 0.8 in the connector, 0.4 in the relay, 0.3 in device and client. More than "
-    "half of it is the kernel's TCP, a quarter AES-GCM and its copies, an eighth Python."
-)
-_HOPS = (
-    "an answer passes three of our processes twice. Bare forwarders on the same event loop, three in a row and without "
-    "any cryptography, take 0.09 to 0.15 ms on the same machine: a third to a half of our figure is waking processes; "
-    "Python takes about 14 µs of each pass."
-)
-REASONS = {
-    "tunnel.throughput.1": _CPU,
-    "tunnel.throughput.1.stunnel": _CPU,
-    "relay.cpu_per_gb": "69 % of it is splice(2) itself, which sends and delivers within the call, 12 % waiting for "
-    "the next bytes. Wider pipes (256 KiB, 1 MiB) and fewer wake-ups (1 ms) changed nothing beyond the noise. "
-    "The peer is cheap here: its AES runs in wide vector instructions, 1.4 s per GB where other machines took 2.5.",
-    "tunnel.echo.p50": _HOPS,
-    "tunnel.echo.p99": _HOPS,
-    "tunnel.open.first": "session, order and certificate are stored durably before the answer, and only then does the "
-    "gateway ask for its first lease: two trips through the database in a row.",
-    "tunnel.open.next": "the gateway stores the opening durably before the first byte.",
-}
-
-
-def _percentile(times: list[float], percent: int) -> float:
-    """Of sorted values: the smallest that at least ``percent`` of them do not exceed."""
-    return times[min(len(times) - 1, -(-len(times) * percent // 100) - 1)]
-
-
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5))
+    sys.exit(main(sys.argv[1:]))

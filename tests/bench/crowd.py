@@ -23,6 +23,7 @@ import msgspec
 
 from portineria.dataplane.gateway.settings import GatewaySettings
 from portineria.process.loop import run
+from portineria.wire.leg import Ping
 from tests.bench import gateways
 from tests.bench.load import cpu_seconds
 from tests.bench.memory import pss_bytes
@@ -123,8 +124,10 @@ async def idle(count: int, hosts: list[str]) -> dict[str, float]:
             await asyncio.sleep(60)
             spent, later = cpu_seconds([pid]) - cpu, pss_bytes(pid)
         await settled(authority.relay.process, links=0, **NOTHING)
+        await asyncio.sleep(35)  # the relay looks every half minute whether a crowd has left
         return {
-            "links": count, "kb_per_link": (full - empty) / count / 1000, "later_kb": (later - empty) / count / 1000,
+            "links": count, "mb_empty": empty / 1e6, "kb_per_link": (full - empty) / count / 1000,
+            "later_kb": (later - empty) / count / 1000,
             "mb_total": later / 1e6, "descriptors": fds, "descriptors_after": descriptors(pid),
             "mb_after": pss_bytes(pid) / 1e6, "cpu_percent": spent / 60 * 100,
         }  # fmt: skip
@@ -156,7 +159,14 @@ async def sessions(count: int, _hosts: list[str]) -> dict[str, float]:
     async with relay_process() as authority:
         relay, gateway = authority.relay.process, BareGateway(authority)
         authority.admit(gateway.id)
-        await gateway.serve()
+        link = await gateway.serve()
+
+        async def beat() -> None:
+            while True:
+                await link.say(Ping())
+                await asyncio.sleep(5)
+
+        beating = asyncio.ensure_future(beat())
         gate = asyncio.Semaphore(32)
 
         async def leg() -> RawLeg:
@@ -188,6 +198,7 @@ async def sessions(count: int, _hosts: list[str]) -> dict[str, float]:
             left = await settled(relay, **NOTHING)
             after = pss_bytes(relay.pid), descriptors(relay.pid)
         finally:
+            beating.cancel()
             await gateway.close()
         return {
             "sessions": count, "kb_per_session": (first[0] - empty[0]) / count / 1000,

@@ -2,7 +2,8 @@
 """The load, the same for us and for every peer: a device that sends, takes or echoes, and clients that measure it.
 
 ``python -m tests.bench.load PORT`` is the device. First byte of a connection: D + 8 bytes count = send so many,
-U = take everything and answer the count, E = echo, O = one byte at once (for opening times).
+U = take everything and answer the count, E = echo, O = one byte at once (for opening times), N = how many
+connections asked for D so far, in 8 bytes.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterator
 
 _BLOCK = 1 << 20
+_asked: list[None] = []  # one for each D; appending is atomic among threads
 
 
 def _serve(connection: socket.socket) -> None:
@@ -23,6 +25,7 @@ def _serve(connection: socket.socket) -> None:
     with connection, contextlib.suppress(ConnectionError):
         mode = connection.recv(1)
         if mode == b"D":
+            _asked.append(None)
             left, block = int.from_bytes(connection.recv(8, socket.MSG_WAITALL), "big"), os.urandom(_BLOCK)
             while left:
                 left -= connection.send(block[: min(left, _BLOCK)])
@@ -38,6 +41,8 @@ def _serve(connection: socket.socket) -> None:
                 connection.sendall(data)
         elif mode == b"O":
             connection.sendall(b"!")
+        elif mode == b"N":
+            connection.sendall(len(_asked).to_bytes(8, "big"))
 
 
 def device(host: str, port: int) -> None:
@@ -123,6 +128,13 @@ def opening(address: tuple[str, int]) -> float:
         if connection.recv(1) != b"!":
             raise RuntimeError("no byte of the device")
         return time.perf_counter() - start
+
+
+def asked_downloads(address: tuple[str, int]) -> int:
+    """How many connections the device has been asked for a download on."""
+    with connect(address) as connection:
+        connection.sendall(b"N")
+        return int.from_bytes(connection.recv(8, socket.MSG_WAITALL), "big")
 
 
 def cpu_seconds(pids: list[int]) -> float:

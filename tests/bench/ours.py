@@ -28,12 +28,16 @@ class Ours:
     """One plant on loopback, as OpenSSH and stunnel have it; ``device_port`` is the load's device."""
 
     def __init__(self, stage: Stage, env: dict[str, str]) -> None:
-        self._stage, self._env = stage, env
+        self._stage, self.env = stage, env
         self.server_pid = stage.processes.pid("server")
         store = Store(Path(env["PORTINERIA_HOME"]))
         self._server: Server = store.server()
         credential = store.credential(self._server.url)
         self.api = Api(self._server.url, ca="", proxy="none", credential=lambda: credential)
+
+    @property
+    def gateway_pid(self) -> int:
+        return self._stage.processes.pid(f"gateway-{self._stage.plants[0].name.lower()}")
 
     @property
     def relay_pids(self) -> list[int]:
@@ -48,11 +52,11 @@ class Ours:
     @contextlib.contextmanager
     def path(self) -> Iterator[Path3]:
         """The connector as its own process, for throughput and echo."""
-        with HeldSession(MACHINE, self._env) as held:
+        with HeldSession(MACHINE, self.env) as held:
             yield Path3("Portineria", held.doors["tcp"], self.relay_pids)
 
     @contextlib.asynccontextmanager
-    async def _inside(self) -> AsyncIterator[Connected]:
+    async def inside(self) -> AsyncIterator[Connected]:
         wish = Wish(MACHINE, proxy="none")
         async with connected(
             self.api, wish, pin=self._server.root_spki_sha256, tell=lambda code, **values: None
@@ -64,7 +68,7 @@ class Ours:
         first, following = [], []
         for _ in range(rounds):
             start = time.perf_counter()
-            async with self._inside() as line:
+            async with self.inside() as line:
                 address = (line.doors[0].address, line.doors[0].port)
                 await asyncio.to_thread(opening, address)
                 first.append(time.perf_counter() - start)
@@ -78,7 +82,7 @@ class Ours:
         times = []
         for _ in range(rounds):
             with ClosingDevice(device_port) as device:
-                async with self._inside() as line:
+                async with self.inside() as line:
                     door = (line.doors[0].address, line.doors[0].port)
                     tool = await asyncio.to_thread(socket.create_connection, door)
                     await asyncio.to_thread(device.accepted.wait, 10)

@@ -89,7 +89,7 @@ def openssh(device_port: int) -> Iterator[Path3]:
         wait_for(local)
         yield Path3("OpenSSH", ("127.0.0.1", local), _children(started[0].pid))
     finally:
-        _stop(started)
+        stop(started)
         shutil.rmtree(folder)
 
 
@@ -121,11 +121,11 @@ def stunnel(device_port: int) -> Iterator[Path3]:
             wait_for(port)
         yield Path3("stunnel", ("127.0.0.1", local), [started[1].pid])
     finally:
-        _stop(started)
+        stop(started)
         shutil.rmtree(folder)
 
 
-def _stop(started: list[subprocess.Popen[bytes]]) -> None:
+def stop(started: list[subprocess.Popen[bytes]]) -> None:
     for process in reversed(started):
         process.terminate()
     for process in started:

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m tests.bench.soak MINUTES``: session churn through the real processes; one line of JSON at the end.
+
+Each turn makes a session, opens connections in it that carry bytes both ways, and ends it; beside that one connector
+process stays, and connections come and go in it. Memory (PSS) and descriptors of server, relay, gateway and that
+connector are sampled; the slope is that of the least squares over the second half, when caches are warm.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from portineria.demo.main_job import HeldSession
+from portineria.process.loop import run
+from tests.bench import ours
+from tests.bench.load import cpu_seconds, download, echoes, running_device
+from tests.bench.memory import pss_bytes
+from tests.bench.peers import free_port, wait_for
+
+EVERY_S, BYTES = 5.0, 1_000_000
+WARM_TURNS = 20
+
+
+def slope(points: list[tuple[float, float]]) -> float:
+    """Of the straight line with the least squares; per unit of the first coordinate."""
+    middle = sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
+    spread = sum((x - middle[0]) ** 2 for x, _ in points)
+    return sum((x - middle[0]) * (y - middle[1]) for x, y in points) / spread if spread else 0.0
+
+
+class Watch:
+    """Samples by process: (seconds, bytes) and descriptors."""
+
+    def __init__(self, pids: dict[str, int]) -> None:
+        self._pids, self._began = pids, time.monotonic()
+        self.memory: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self.descriptors: dict[str, list[int]] = defaultdict(list)
+
+    def sample(self) -> None:
+        for name, pid in self._pids.items():
+            self.memory[name].append((time.monotonic() - self._began, pss_bytes(pid)))
+            self.descriptors[name].append(len(list(Path(f"/proc/{pid}/fd").iterdir())))
+
+    def result(self) -> dict[str, dict[str, float]]:
+        return {
+            name: {
+                "mb_start": round(points[0][1] / 1e6, 2),
+                "mb_end": round(points[-1][1] / 1e6, 2),
+                "mb_per_hour": round(slope(points[len(points) // 2 :]) * 3600 / 1e6, 3),
+                "descriptors_start": self.descriptors[name][0],
+                "descriptors_end": self.descriptors[name][-1],
+            }
+            for name, points in self.memory.items()
+        }
+
+
+async def churn(own: ours.Ours, held: HeldSession, watch: Watch, seconds: float) -> int:
+    """Return how many sessions there were. Sampled between turns, when nothing of a session is open."""
+    end, sampled, turns = time.monotonic() + seconds, 0.0, 0
+    outside = next(iter(held.doors.values()))
+    while time.monotonic() < end:
+        async with own.inside() as line:
+            address = (line.doors[0].address, line.doors[0].port)
+            await asyncio.gather(*(asyncio.to_thread(download, address, BYTES) for _ in range(2)))
+            await asyncio.to_thread(echoes, address, 20)
+        await asyncio.gather(*(asyncio.to_thread(download, outside, BYTES) for _ in range(2)))
+        turns += 1
+        if turns >= WARM_TURNS and time.monotonic() - sampled >= EVERY_S:
+            await asyncio.sleep(0.5)
+            watch.sample()
+            sampled = time.monotonic()
+    await asyncio.sleep(5)
+    watch.sample()
+    return turns
+
+
+def main(minutes: float) -> int:
+    port = free_port()
+    with ours.running(port) as own, running_device("127.0.0.1", port), HeldSession(ours.MACHINE, own.env) as held:
+        wait_for(port)
+        pids = {
+            "server": own.server_pid, "relay": own.relay_pids[0], "gateway": own.gateway_pid, "connector": held.pid,
+        }  # fmt: skip
+        watch, cpu = Watch(pids), cpu_seconds(list(pids.values()))
+        turns = run(churn(own, held, watch, minutes * 60))
+        found = watch.result()
+        cpu = cpu_seconds(list(pids.values())) - cpu
+    print(json.dumps({"minutes": minutes, "sessions": turns, "cpu_s": round(cpu, 1), "processes": found}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1])))
