@@ -47,6 +47,7 @@ def import_all(room: str, absent: list[str]) -> subprocess.CompletedProcess[str]
         "portineria.policy",
         "portineria.wire",
         "portineria.bus",
+        "portineria.witness",
         "portineria.dataplane.aio",
         "portineria.dataplane.gateway",
         "portineria.dataplane.relay",

@@ -37,6 +37,7 @@ from portineria.cli import (
     supplier,
     version,
     web,
+    witness,
     worker,
 )
 from portineria.cli.screen import list_choices
@@ -58,7 +59,7 @@ GROUPS = {
     "On one of several servers": {
         "web": web, "worker": worker, "relay": relay, "relay-kit": relay_kit, "nats": nats,
     },
-    "Anywhere": {"demo": demo, "version": version},
+    "Anywhere": {"witness": witness, "demo": demo, "version": version},
 }  # fmt: skip
 VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}
 REFUSED, USAGE, AWAY, INTERRUPTED = 1, 2, 3, 130

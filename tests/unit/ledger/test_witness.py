@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from portineria.core.errors import ProtocolError
 from portineria.ledger.checkpoint import Checkpoint
-from portineria.ledger.merkle import EMPTY_ROOT, Frontier, Tree, leaf_hash
+from portineria.ledger.merkle import EMPTY_ROOT
 from portineria.ledger.note import COSIGNATURE, Note, Signature, cosign, sign, verifier_key
 from portineria.ledger.witness import (
     PROOF_LINES,
@@ -32,10 +32,8 @@ from portineria.ledger.witness import (
     write_answer,
     write_request,
 )
+from tests.unit.witness.history import FORGED, HONEST, KEY, ORIGIN, OTHER, TRUSTED
 
-ORIGIN = "log.example/presses"
-KEY, OTHER = (Ed25519PrivateKey.from_private_bytes(bytes([n] * 32)) for n in (1, 2))
-TRUSTED = [verifier_key(ORIGIN, KEY)]
 WITNESS = Ed25519PrivateKey.from_private_bytes(bytes([7] * 32))
 WITNESS_KEY = verifier_key("witness.example/w1", WITNESS, COSIGNATURE)
 # The request that the protocol's text prints as its example, with one of its two signatures.
@@ -52,31 +50,6 @@ CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
 — example.com/behind-the-sofa \
 Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
 """.encode()
-
-
-class History:
-    """Leaves of one register, and the requests that its log would send."""
-
-    def __init__(self, size: int, fork: int | None = None) -> None:
-        """From event ``fork`` on it is another history."""
-        self.leaves = [leaf_hash(b"%d%s" % (n, b"!" if fork and n >= fork else b"")) for n in range(1, size + 1)]
-
-    def tree(self, size: int) -> Tree:
-        leaves = self.leaves[:size]
-        return Tree(size, lambda level, first, count: leaves[first : first + count] if not level else [])
-
-    def root(self, size: int) -> bytes:
-        frontier = Frontier()
-        for leaf in self.leaves[:size]:
-            frontier.append(leaf)
-        return frontier.root()
-
-    def request(self, old: int, size: int, key: Ed25519PrivateKey = KEY, origin: str = ORIGIN) -> bytes:
-        text = Checkpoint(origin, size, self.root(size)).text()
-        return write_request(old, self.tree(size).consistency(old), str(Note(text, (sign(text, origin, key),))))
-
-
-HONEST, FORGED = History(40), History(40, fork=5)
 
 
 def known(size: int, at: int | None = None) -> Known:
