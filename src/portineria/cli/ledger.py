@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from portineria.cli import server_state
+from portineria.cli import server_state, witnessing
 from portineria.core.errors import Invalid, NotFound
 
 BROKEN = 1
@@ -38,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     verify.add_argument("--key", action="append", default=[], help="a checkpoint key (NAME+ID+BASE64) known directly")
     verify.add_argument("--witness", action="append", default=[], help="key of a witness that must have seen it")
+    verify.add_argument("--all-witnessed", action="store_true", help="what a witness has not seen yet is a fault too")
     verify.add_argument(
         "--known", action="append", default=[], type=Path, metavar="NOTE",
         help="a checkpoint kept elsewhere (gateway status, witness, safe) that must be of this register",
@@ -47,9 +48,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     prove = acts.add_parser("prove", help="write one event with its proof")
     prove.add_argument("number", type=int)
     checkpoint = acts.add_parser("checkpoint", help="print the newest checkpoint: keep it elsewhere")
-    for act in (verify, export, prove, checkpoint):
+    key = acts.add_parser("key", help="print the key that seals a register, for its witnesses")
+    acts.add_parser("witnesses", help="how far each witness is; what they complain about")
+    acts.add_parser("witness-key", help="print the key with which this installation witnesses others")
+    watch = acts.add_parser("watch", help="witness the register of another installation")
+    watch.add_argument("key", help="as its `ledger key` prints it")
+    acts.add_parser("watched", help=f"what we cosigned of others; ends with {BROKEN} when one signed two histories")
+    for act in acts.choices.values():
         server_state.configure(act)
-    for act in (export, prove, checkpoint):
+    for act in (export, prove, checkpoint, key):
         act.add_argument("--organisation", default="", help="by name or id; may be left out when there is one")
     for act in (export, prove):
         act.add_argument("-o", "--output", type=Path, required=True, help="the file; with .gz it is compressed")
@@ -59,10 +66,15 @@ def run(args: argparse.Namespace) -> int:
     if args.act == "verify":
         return _verify_file(args) if args.file else _verify_database(args)
     server_state.open_set_up(args.state)
+    if args.act in witnessing.ACTS:
+        return witnessing.ACTS[args.act](args)
     # Needs Django to have started.
     from portineria.control import administration
 
     organisation = administration.register_called(args.organisation)
+    if args.act == "key":
+        print(administration.register_key(organisation))
+        return 0
     if args.act == "checkpoint":
         print(administration.newest_note(organisation), end="")
         return 0
@@ -119,7 +131,7 @@ def _verify_file(args: argparse.Namespace) -> int:
     except (OSError, UnicodeDecodeError, BadNote) as error:
         raise BadKnown(f"nothing was checked: {error}") from error
     root = read_fingerprint(args.root) if args.root else None
-    verdict = verify(_lines(args.file), Trust(root, keys, witnesses, known))
+    verdict = verify(_lines(args.file), Trust(root, keys, witnesses, known, args.all_witnessed))
     for fault in verdict.faults:
         print(fault, file=sys.stderr)
     if not verdict.fits:
@@ -130,6 +142,8 @@ def _verify_file(args: argparse.Namespace) -> int:
         print(f"{verdict.withheld} values are secret or were erased by law; their hashes are there.")
     for name, seen in verdict.seen.items():
         print(f"{name} witnessed events 1 to {seen.size} on {datetime.fromtimestamp(seen.at, UTC):%Y-%m-%d %H:%M:%S}Z.")
+    for late in verdict.late:
+        print(f"{late}.")
     if root is None and not keys:
         print(_NO_ROOT.format(root=verdict.root_sha256.hex()))
     elif not witnesses and not known:

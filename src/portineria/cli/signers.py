@@ -5,7 +5,7 @@ import argparse
 
 from portineria.cli import server_state
 
-ROLES = ("order", "acknowledgement", "ticket", "checkpoint")
+ROLES = ("order", "acknowledgement", "ticket", "checkpoint", "witness")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from portineria.control.access import services as access
 from portineria.control.access.models import Rule
-from portineria.control.audit.exporting import newest_of
+from portineria.control.audit.cosigning import Lag, lags
+from portineria.control.audit.exporting import checkpoint_line, newest_of
 from portineria.control.audit.services import BrokenChain
 from portineria.control.audit.verification import chained_organisations, verify_chain
 from portineria.control.identity import register, way_back
@@ -16,6 +17,7 @@ from portineria.control.identity.models import Installation, Organisation, Perso
 from portineria.control.identity.register import signers_here
 from portineria.control.settings.start import current
 from portineria.core.errors import Conflict, Invalid, NotFound
+from portineria.ledger.note import VerifierKey
 
 
 class NobodyCalled(NotFound):
@@ -115,7 +117,16 @@ def prove_event(organisation: str, seq: int) -> bytes:
 def newest_note(organisation: str) -> str:
     """Raise BrokenChain for what must not be sealed."""
     register.seal_to_the_end(organisation)
-    return newest_of(organisation).note
+    return checkpoint_line(newest_of(organisation)).note
+
+
+def register_key(organisation: str) -> VerifierKey:
+    """By which a witness knows this register's checkpoints."""
+    return register.Seal().key(organisation)
+
+
+def witness_lags() -> list[Lag]:
+    return lags([place.key for place in current().witness_places()])
 
 
 @dataclass(frozen=True, slots=True)

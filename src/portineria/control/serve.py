@@ -28,7 +28,9 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
     from portineria.control.relay_children import RelayChildren
     from portineria.control.remote_sessions.switchboard import Switchboard
     from portineria.control.sealer import Sealer
+    from portineria.control.witnessing import Witnessing, authorities
 
+    witnesses, tls = settings.witness_places(), authorities(settings.witness_authorities)
     programs = await asyncio.to_thread(given_back(write_programs))
     switchboard = Switchboard()
     bus = control_bus(settings, switchboard.receive)
@@ -46,6 +48,8 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
         loop.create_task(RelayChildren(programs).run(), name="relays"),
         loop.create_task(Sealer().run(), name="sealer"),
     ]
+    if witnesses:
+        background.append(loop.create_task(Witnessing(witnesses, tls).run(), name="witnesses"))
     announcing = loop.create_task(_announce(bus, [program.relay for program in programs], settings), name="announce")
     try:
         await until(stop, [serving, *background])

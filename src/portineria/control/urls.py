@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from portineria.control.api import api
 from portineria.control.health import health
+from portineria.control.witness_door import add_checkpoint
 
 
 def absent(request: HttpRequest) -> HttpResponse:
@@ -15,6 +16,7 @@ handler500 = "portineria.control.identity.middleware.broken"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health/", health, name="health"),
     path("api/v1/", api.urls),
+    path("witness/add-checkpoint", add_checkpoint),
     path("connect/", include("portineria.control.identity.urls")),
     re_path(r"^accounts/(?:signup|email|confirm-email(?:/[^/]+)?|password/reset|inactive)/(?:done/)?$", absent),
     path("accounts/2fa/", include("portineria.control.identity.own_factors")),

@@ -44,6 +44,9 @@ CATALOGUE: Mapping[str, Fields] = {
     # the register itself
     "audit.register.exported": _fields("first"),
     "audit.event.proven": _fields("seq"),
+    "audit.witness.disagreed": _fields("witness size witness_size"),
+    "audit.watched.added": _fields("origin key"),
+    "audit.watched.caught": _fields("origin size"),
     # identity
     "identity.installation.created": _fields("installation version"),
     "identity.key.created": _fields("role key sha256"),

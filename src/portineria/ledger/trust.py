@@ -22,13 +22,15 @@ class Trust:
     """``root_sha256``: of the installation root's public key, as gateways pin it and the console shows it.
 
     ``keys``: checkpoint keys known directly, instead of the root or beside it. ``witnesses``: cosigners whose word is
-    demanded. ``known``: checkpoints kept elsewhere (by a gateway, a witness, in a safe) that must be of this register.
+    demanded, for every event where ``all_witnessed``. ``known``: checkpoints kept elsewhere (by a gateway, a witness,
+    in a safe) that must be of this register.
     """
 
     root_sha256: bytes | None = None
     keys: Sequence[VerifierKey] = ()
     witnesses: Sequence[VerifierKey] = ()
     known: Sequence[Checkpoint] = ()
+    all_witnessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

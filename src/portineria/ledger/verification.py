@@ -50,6 +50,7 @@ class Verdict:
     stamps: list[tuple[str, bytes]] = field(default_factory=list)  # (text of the checkpoint, time stamp), unchecked
     withheld: int = 0  # values that are secret or were erased
     seen: dict[str, Seen] = field(default_factory=dict)
+    late: list[str] = field(default_factory=list)  # what no witness, or not every one, has seen yet
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -206,7 +207,7 @@ class _Checking:
         for checkpoint in self._known.values():
             if checkpoint.size > size:
                 self.fault(f"{_events(size + 1, checkpoint.size)} missing: a checkpoint kept elsewhere names them")
-        verdict.faults += unwitnessed(self._trust, verdict)
+        judge_witnesses(self._trust, verdict)
         return verdict
 
 
@@ -237,7 +238,7 @@ def _verify_proof(proof: Proof, trust: Trust) -> Verdict:
     for known in trust.known:
         if known.origin != header.origin or (known.size == checkpoint.size and known.root != checkpoint.root):
             verdict.faults.append(f"its checkpoint is not the one of {known.size} events that was kept elsewhere")
-    verdict.faults += unwitnessed(trust, verdict)
+    judge_witnesses(trust, verdict)
     return verdict
 
 
@@ -256,6 +257,13 @@ def seen_by(witnesses: Iterable[VerifierKey], note: Note, checkpoint: Checkpoint
     return {name: Seen(checkpoint.size, at) for name, at in times.items() if at is not None}
 
 
-def unwitnessed(trust: Trust, verdict: Verdict) -> list[str]:
-    names = [witness.name for witness in trust.witnesses if witness.name not in verdict.seen]
-    return [f"{name} has witnessed nothing of this" for name in names]
+def judge_witnesses(trust: Trust, verdict: Verdict) -> None:
+    """Somebody who saw nothing is a fault; who is behind is only told, unless that was demanded otherwise."""
+    late = []
+    for witness in trust.witnesses:
+        seen = verdict.seen.get(witness.name)
+        if seen is None:
+            verdict.faults.append(f"{witness.name} has witnessed nothing of this")
+        elif seen.size < verdict.last:
+            late.append(f"{_events(seen.size + 1, verdict.last)} not witnessed by {witness.name} yet")
+    (verdict.faults if trust.all_witnessed else verdict.late).extend(late)

@@ -189,7 +189,8 @@ ROLE_OF = {
     "ticket": "ticket",
     "admitted": "ticket",
 }
-ROLES = ("order", "acknowledgement", "ticket", "checkpoint")  # the last one seals registers and signs no statement
+# The last two seal our registers and cosign those of others; neither signs statements.
+ROLES = ("order", "acknowledgement", "ticket", "checkpoint", "witness")
 
 _LETTERS: Codec[Letter] = Codec(Letter)
 _TICKET: Codec[Ticket] = Codec(Ticket)

@@ -28,7 +28,7 @@ ABSENT = "aaaaaaaaaaaaaaaa"
 FORM = {"reason": "x", "minutes": "30", "ending": "security", "compared": "on", "name": "x"}
 PLACE = re.compile(r"<(?:str:)?(\w+)>|\{(\w+)\}")
 # For people themselves, or for programs that prove themselves otherwise.
-NO_THING_OF_OTHERS = ("accounts/", "^accounts/", "connect/", "api/", "account/offers", "account/connectors")
+NO_THING_OF_OTHERS = ("accounts/", "^accounts/", "connect/", "api/", "account/offers", "account/connectors", "witness/")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from portineria.control.audit.models import Checkpoint, Event, Head
+from portineria.control.audit.models import Checkpoint, Cosignature, Event, Head
 from portineria.control.audit.tree import newest_checkpoint, tree_of
 from portineria.core.errors import Invalid, NotFound
 from portineria.ledger.export import CheckpointLine, EndLine, EventLine, Header, Personal, Proof, write_line
@@ -57,7 +57,7 @@ def _lines(header: Header, first: int, size: int) -> Iterator[bytes]:
     yield write_line(header)
     organisation = header.organisation
     checkpoints = Checkpoint.objects.filter(organisation=organisation, size__gte=first, size__lte=size).order_by("size")
-    waiting = checkpoints.iterator(chunk_size=_TOGETHER)
+    waiting = checkpoints.prefetch_related("cosignatures").iterator(chunk_size=_TOGETHER)
     checkpoint = next(waiting, None)
     for start in range(first, size + 1, _TOGETHER):
         rows = Event.objects.filter(organisation=organisation, seq__gte=start, seq__lt=min(start + _TOGETHER, size + 1))
@@ -79,7 +79,14 @@ def event_line(event: Event) -> EventLine:
 
 
 def checkpoint_line(checkpoint: Checkpoint) -> CheckpointLine:
-    return CheckpointLine(checkpoint.note)
+    lines = "".join(found.line for found in checkpoint.cosignatures.all())
+    return CheckpointLine(checkpoint.note + lines)
+
+
+def witnesses_of(organisation: str) -> list[str]:
+    """The keys of all that ever cosigned this register."""
+    found = Cosignature.objects.filter(checkpoint__organisation=organisation)
+    return list(found.order_by("witness").values_list("witness", flat=True).distinct()[:64])
 
 
 def prove(header: Header, event: Event) -> bytes:

@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import F, Q
 
 ID = 24  # an id has at most four letters, "_" and 16 symbols
+ORIGIN = 255
+KEY = 320  # a name of 255, an id of 8, 44 of base64
 
 
 class Reader(Protocol):
@@ -112,3 +114,69 @@ class PersonalValue(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(name="audit_personal_field", fields=["event", "field"])]
+
+
+class Cosignature(models.Model):
+    """This witness saw the checkpoint, and no other history before it. ``line`` as it stands under the note."""
+
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="cosignatures")
+    witness = models.CharField(max_length=KEY)
+    line = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="audit_cosignature", fields=["checkpoint", "witness"])]
+
+
+class Witnessed(models.Model):
+    """How far one witness is with one register of ours. ``size``: what it cosigned last, as far as we know."""
+
+    organisation = models.CharField(max_length=ID)
+    witness = models.CharField(max_length=KEY)
+    size = models.PositiveBigIntegerField(default=0)
+    answered_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    next_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="audit_witnessed", fields=["organisation", "witness"])]
+
+
+class Watched(models.Model):
+    """A register of another installation, and a key that may sign it. Its rows are the lock for cosigning it."""
+
+    origin = models.CharField(max_length=ORIGIN)
+    key = models.CharField(max_length=KEY)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="audit_watched", fields=["origin", "key"])]
+
+
+class WatchedCheckpoint(models.Model):
+    """What we cosigned. Never deleted: a witness that forgets can be made to cosign a second history."""
+
+    origin = models.CharField(max_length=ORIGIN)
+    size = models.PositiveBigIntegerField()
+    root = models.BinaryField(max_length=32)
+    note = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="audit_watched_size", fields=["origin", "size"])]
+
+
+class WatchedFault(models.Model):
+    """A checkpoint with a valid signature that does not fit what we cosigned."""
+
+    origin = models.CharField(max_length=ORIGIN)
+    size = models.PositiveBigIntegerField()
+    kind = models.CharField(max_length=16)
+    why = models.TextField()
+    note = models.TextField()
+    note_sha256 = models.BinaryField(max_length=32)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="audit_watched_fault", fields=["origin", "note_sha256"])]

@@ -58,6 +58,7 @@ def header_of(organisation: str) -> Header:
         root=keys.root(),
         issuer=keys.issuers()["signer"],
         signers=keys.signer_certificates(ROLE),
+        witnesses=exporting.witnesses_of(organisation),
     )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from portineria.ledger.note import COSIGNATURE, BadNote, VerifierKey, parse_verifier_key
 from portineria.process.settings import BadSettings, read_settings
 
 PREFIX = "PORTINERIA_SERVER_"
@@ -74,6 +75,17 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         Meta(description="Gateways may also come by the root's fingerprint, without a code; admitted all the same."),
     ] = False
+    witnesses: Annotated[
+        list[str],
+        Meta(
+            max_length=16,
+            description="Who cosigns our registers: KEY WHERE each, KEY as the witness prints it, WHERE its https "
+            "address (http on loopback) or a folder that carries requests and answers.",
+        ),
+    ] = []
+    witness_authorities: Annotated[
+        Path | None, Meta(description="PEM of authorities that witnesses' certificates may come from too.")
+    ] = None
     nested_only: Annotated[bool, Meta(description="Relays never take the outer TLS off (for middleboxes).")] = False
 
     @property
@@ -113,6 +125,13 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 "`portineria serve`"
             )
 
+    def witness_places(self) -> "list[WitnessPlace]":
+        """Raise BadSettings."""
+        places = [_witness_place(text) for text in self.witnesses]
+        if len({place.key for place in places}) != len(places):
+            raise BadSettings("witnesses: one of them stands there twice")
+        return places
+
     def inside(self, host: str) -> bool:
         """Whether this address belongs to a network inside this machine."""
         address = _address(host)
@@ -134,6 +153,29 @@ class RelayPlace:
     @property
     def addresses(self) -> list[str]:
         return self.listen.split("+")
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessPlace:
+    key: VerifierKey
+    url: str = ""
+    drop: Path | None = None  # instead of the address
+
+
+def _witness_place(text: str) -> WitnessPlace:
+    key, _, where = text.strip().partition(" ")
+    try:
+        known = parse_verifier_key(key)
+    except BadNote as error:
+        raise BadSettings(f"witnesses: {key!r}: {error}") from error
+    if known.kind != COSIGNATURE:
+        raise BadSettings(f"witnesses: {key!r} is not the key of a witness")
+    parts, where = urlsplit(where.strip()), where.strip()
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        return WitnessPlace(known, url=where.rstrip("/"))
+    if where.startswith("/"):
+        return WitnessPlace(known, drop=Path(where))
+    raise BadSettings(f"witnesses: {where!r} is neither an https address (http on loopback) nor a folder from /")
 
 
 def split_address(text: str) -> tuple[str, int]:
@@ -187,6 +229,7 @@ def _check(settings: ServerSettings) -> None:
     for balancer in settings.balancers:
         if _address(balancer) is None:
             raise BadSettings(f"balancers: {balancer!r} is no address")
+    settings.witness_places()
 
 
 def _check_plain(settings: ServerSettings) -> None:
