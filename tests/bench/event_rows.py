@@ -13,10 +13,11 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from portineria.control.access.models import Grant
-from portineria.control.audit import leaf as leaves
 from portineria.control.audit.models import Event, Head
 from portineria.control.audit.services import INDEXED
 from portineria.control.remote_sessions.models import Session, Stream
+from portineria.ledger import leaf as leaves
+from portineria.ledger.merkle import leaf_hash
 from tests.bench.estate import Size, stored
 from tests.bench.estate_rows import Estate
 
@@ -43,7 +44,7 @@ class Ledger:
         """Return its key."""
         seq, prev = self.heads.get(organisation, (0, bytes(32)))
         data = leaves.encode(leaves.Leaf(organisation, seq + 1, at, code, actor, prev, fields))
-        digest = leaves.leaf_hash(data)
+        digest = leaf_hash(data)
         self.heads[organisation] = (seq + 1, digest)
         self.last += 1
         about = (fields.get(name, "") for name in INDEXED)

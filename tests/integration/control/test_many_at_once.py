@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portineria.control.access.closing import expire_requests, lapse_requests
 from portineria.control.access.models import Grant
-from portineria.control.audit.services import verify_chain
+from portineria.control.audit.verification import verify_chain
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions.models import Session
 from portineria.control.remote_sessions.services import enforce, start_session

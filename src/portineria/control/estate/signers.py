@@ -25,6 +25,7 @@ from portineria.wire.statement import ROLE_OF, ROLES, Letter, tag_of
 BELIEVED = ("order", "acknowledgement")  # by gateways; tickets are the relays' business
 RENEWED = (*BELIEVED, "checkpoint")  # checkpoints are signed by the newest only: who checks them has all certificates
 _FIRST_ROLES = ("order", "acknowledgement", "ticket")  # that every gateway ever knew
+TOLD = (*_FIRST_ROLES, "checkpoint")  # of whom gateways hear; who cosigns for others is none of their business
 RENEW_AFTER = timedelta(days=2433)  # two thirds of a signer's life: gateways that were away for three years still learn
 
 
@@ -44,7 +45,7 @@ def believable(gateway: Gateway) -> dict[str, bytes]:
     """The signers in use of which this gateway may be told: one that never asked for a checkpoint is of a version that
     refuses the whole letter for a signer of them.
     """
-    return keys.signers(ROLES if gateway.register_size is not None else _FIRST_ROLES)
+    return keys.signers(TOLD if gateway.register_size is not None else _FIRST_ROLES)
 
 
 def lacks_one(gateway: Gateway) -> bool:

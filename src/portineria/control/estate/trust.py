@@ -6,7 +6,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from portineria.control.estate.models import Gateway, GatewayState, Relay
-from portineria.control.estate.signers import believable
+from portineria.control.estate.signers import TOLD, believable
 from portineria.control.identity import keys
 from portineria.control.identity.models import Installation
 from portineria.control.settings.start import current
@@ -25,7 +25,7 @@ def trust_of(gateway: Gateway) -> bytes:
         gateway=gateway.public_id,
         root=keys.root(),
         issuers=keys.issuers(),
-        signers=keys.signers(),
+        signers=keys.signers(TOLD),
         relays=relays(),
         opening_keys=keys.opening_keys(),
         renew_url=current().public_url,
