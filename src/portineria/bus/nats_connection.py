@@ -30,6 +30,7 @@ SILENT_BEATS = 3  # so many missed ones, and it is gone
 _CONNECT_S = 5
 _CLOSE_S = 1.0
 _AGAIN_S = 0.1
+_LONG_S = 3600  # we look ourselves
 _MESSAGES = 1 << 16  # waiting in nats-py; what we do with one takes microseconds
 
 
@@ -68,7 +69,7 @@ class Connection:
             async with asyncio.timeout(_CONNECT_S):
                 await self._client.connect(
                     self._access.url, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0,
-                    connect_timeout=_CONNECT_S, ping_interval=3600, no_echo=True, signature_cb=self._sign,
+                    connect_timeout=_CONNECT_S, ping_interval=_LONG_S, no_echo=True, signature_cb=self._sign,
                     tls=self._access.tls(), tls_handshake_first=self._access.url.startswith("tls:"),
                     error_cb=self._failed, closed_cb=self._closed,
                 )  # fmt: skip
@@ -127,15 +128,19 @@ class Connection:
 
     async def _look(self) -> None:
         """A server that does not answer a ping is gone, though TCP says nothing."""
-        from nats.errors import Error
-
-        try:
-            while not self._why.done():
-                await asyncio.sleep(self._beat_s)
-                async with asyncio.timeout(self._beat_s * (SILENT_BEATS - 1)):
-                    await self._client.rtt(timeout=3600)
-        except (Error, OSError, TimeoutError) as error:
-            self.end(str(error) or "the server is silent")
+        while not self._why.done():
+            await asyncio.sleep(self._beat_s)
+            asked = self._loop.create_task(self._client.rtt(timeout=_LONG_S))
+            # In turns: when we were held up ourselves, the answer is read before the next is over.
+            try:
+                for _ in range(SILENT_BEATS - 1):
+                    await asyncio.wait([asked], timeout=self._beat_s)
+            finally:
+                asked.cancel()
+            if not asked.done():
+                self.end("the server is silent")
+            elif not asked.cancelled() and (error := asked.exception()) is not None:
+                self.end(str(error))
 
     def end(self, why: str) -> None:
         if not self._why.done():

@@ -16,6 +16,7 @@ from portineria.wire.frame import BadFrame
 log = structlog.get_logger()
 _WAITING = 1 << 16  # messages; 25,000 gateways that come at once are below it
 _WAITING_BYTES = 32 << 20
+_AT_ONCE, _PER_S = _WAITING, 2000  # messages; 4000 leg pairs whose leases are asked for every ten seconds say 400
 
 
 class Line:
@@ -33,8 +34,8 @@ class Line:
         self._connection: Connection | None = None
         self._latest: tuple[bytes, int] | None = None  # boot and talk of the last greeting
         self._next: int | None = None  # number expected in that talk; None: nothing counts but a greeting
-        self._heard_at = 0.0
-        self._unusable = 0
+        self._missed = 0  # beats; counted, not timed: we may have been held up ourselves
+        self._allowance, self._allowed_at = float(_AT_ONCE), self._loop.time()
         self._inbox: asyncio.Queue[tuple[ToControl, int] | None] = asyncio.Queue()
         self._waiting_bytes = 0
         self._there = False
@@ -88,7 +89,8 @@ class Line:
     def _look(self) -> None:
         if self._receive is None:
             return
-        if self._there and self._loop.time() - self._heard_at > SILENT_BEATS * self._beat_s:
+        self._missed += 1
+        if self._there and self._missed > SILENT_BEATS:
             log.warning("bus.relay.silent", relay=self._relay)
             self._gone()
         if self._next is None:
@@ -100,9 +102,19 @@ class Line:
         if self._connection is None or self._connection.why:
             return
         try:
+            self._count()
             self._take(envelope.decode(data))
         except ProtocolError as error:
             self._connection.end(str(error))
+
+    def _count(self) -> None:
+        """Messages cost time that all relays share, also those that are in order or of no use."""
+        now = self._loop.time()
+        self._allowance = min(_AT_ONCE, self._allowance + (now - self._allowed_at) * _PER_S)
+        self._allowed_at = now
+        if self._allowance < 1:
+            raise ProtocolError("it says more than a relay has to say")
+        self._allowance -= 1
 
     def _take(self, said: Envelope) -> None:
         """Raise ProtocolError for what no relay of ours says, in kind or in number."""
@@ -117,7 +129,7 @@ class Line:
         elif said.payload:
             self._next += 1
             self._put(self._read(said), len(said.payload))
-        self._heard_at = self._loop.time()
+        self._missed = 0
 
     def _read(self, said: Envelope) -> ToControl:
         message = TO_CONTROL.decode(said.payload)
@@ -128,7 +140,7 @@ class Line:
     def _begin(self, talk: tuple[bytes, int], greeting: ToControl) -> None:
         if not isinstance(greeting, RelayUp):
             raise ProtocolError(f"{type(greeting).__name__} is no greeting")
-        self._latest, self._next, self._unusable = talk, 1, 0
+        self._latest, self._next = talk, 1
         self._forget()
         self._there = True
         self.arrived.set()
@@ -136,9 +148,6 @@ class Line:
 
     def _miss(self, talk: tuple[bytes, int]) -> None:
         """Something was lost, or comes from before our time: only its greeting helps, which ``_look`` asks for."""
-        self._unusable += 1
-        if self._unusable > _WAITING:
-            raise ProtocolError("it does not greet")
         if talk == self._latest and self._next is not None:
             self._next = None
             self.publish(Greet())
