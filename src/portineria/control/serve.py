@@ -28,9 +28,8 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
     from portineria.control.relay_children import RelayChildren
     from portineria.control.remote_sessions.switchboard import Switchboard
     from portineria.control.sealer import Sealer
-    from portineria.control.witnessing import Witnessing, authorities
+    from portineria.control.witnessing import keep_witnessed
 
-    witnesses, tls = settings.witness_places(), authorities(settings.witness_authorities)
     programs = await asyncio.to_thread(given_back(write_programs))
     switchboard = Switchboard()
     bus = control_bus(settings, switchboard.receive)
@@ -47,9 +46,8 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
         loop.create_task(switchboard.run(), name="switchboard"),
         loop.create_task(RelayChildren(programs).run(), name="relays"),
         loop.create_task(Sealer().run(), name="sealer"),
+        loop.create_task(keep_witnessed(settings), name="witnesses"),
     ]
-    if witnesses:
-        background.append(loop.create_task(Witnessing(witnesses, tls).run(), name="witnesses"))
     announcing = loop.create_task(_announce(bus, [program.relay for program in programs], settings), name="announce")
     try:
         await until(stop, [serving, *background])

@@ -13,7 +13,7 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from portineria.control.audit import cosigning
-from portineria.control.settings.server import WitnessPlace
+from portineria.control.settings.server import ServerSettings, WitnessPlace
 from portineria.control.witness_client import WitnessAway, ask
 from portineria.core.errors import PortineriaError, ProtocolError
 from portineria.ledger.note import VerifierKey
@@ -34,6 +34,13 @@ def authorities(file: Path | None) -> ssl.SSLContext:
         except (OSError, ssl.SSLError) as error:
             raise BadSettings(f"witness_authorities: {file}: {error}") from error
     return context
+
+
+async def keep_witnessed(settings: ServerSettings) -> None:
+    """For ever, with whatever witnesses there are. Raise BadSettings."""
+    places = settings.witness_places()
+    await Witnessing(places, authorities(settings.witness_authorities)).run()
+    await asyncio.get_running_loop().create_future()  # there are none
 
 
 class Witnessing:

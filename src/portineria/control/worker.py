@@ -83,9 +83,8 @@ class _Leading:
         from portineria.control.estate.relays import settle_relays
         from portineria.control.own_connection import given_back
         from portineria.control.sealer import Sealer
-        from portineria.control.witnessing import Witnessing, authorities
+        from portineria.control.witnessing import keep_witnessed
 
-        witnesses = self._settings.witness_places()
         relays = [row.public_id for row in await asyncio.to_thread(given_back(settle_relays))]
         bus = control_bus(self._settings, self._receive)
         await self._switchboard.open(bus, forget=False)
@@ -98,10 +97,8 @@ class _Leading:
             loop.create_task(self._keep(), name="lead"),
             loop.create_task(self._switchboard.run(), name="switchboard"),
             loop.create_task(Sealer().run(), name="sealer"),
+            loop.create_task(keep_witnessed(self._settings), name="witnesses"),
         ]
-        if witnesses:
-            asking = Witnessing(witnesses, authorities(self._settings.witness_authorities))
-            tasks.append(loop.create_task(asking.run(), name="witnesses"))
         missing = loop.create_task(self._settle(bus, relays), name="settle")
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

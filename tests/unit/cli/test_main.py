@@ -59,7 +59,7 @@ def test_who_types_no_verb_reads_all_of_them_by_who_uses_them(capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("group", "acts"),
     [
-        ("gateway", ["enrol", "run", "status", "repin", "unit", "reach"]),
+        ("gateway", ["enrol", "run", "status", "register", "repin", "unit", "reach"]),
         ("person", ["disable", "enable", "reset-second-factor", "invite-again", "erase"]),
         ("rule", ["list", "end"]),
     ],

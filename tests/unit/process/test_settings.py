@@ -74,13 +74,13 @@ def test_every_setting_of_the_relay_can_be_a_variable(tmp_path: Path, monkeypatc
     given = RelaySettings(
         relay="rel_aaaaaaaaaaaaaaaa", listen=["127.0.0.1:0"], certificate=tmp_path / "c", key=tmp_path / "k",
         gateway_issuer=tmp_path / "i", ticket_key="ab", bus=str(tmp_path / "b"), bus_seed=tmp_path / "s",
-        bus_ca=tmp_path / "ca", console=tmp_path / "con",
+        bus_ca=tmp_path / "ca", console=tmp_path / "con", balancers=["192.0.2.1", "192.0.2.2"],
         lock=tmp_path / "l", nested_only=True, pairing_s=2.5, pipes=0,
     )  # fmt: skip
     for field in msgspec.structs.fields(RelaySettings):
         value = getattr(given, field.name)
         monkeypatch.setenv(
-            f"PORTINERIA_RELAY_{field.name.upper()}", ",".join(value) if field.name == "listen" else str(value)
+            f"PORTINERIA_RELAY_{field.name.upper()}", ",".join(value) if isinstance(value, list) else str(value)
         )
     assert read_settings(RelaySettings, None, prefix="PORTINERIA_RELAY_") == given
 
