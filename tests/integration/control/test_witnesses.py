@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,12 @@ def due_now() -> None:
 
 def round_with(place: WitnessPlace) -> None:
     async_to_sync(Witnessing([place], TLS).round)(place)
+
+
+def next_at(world: World) -> datetime:
+    found = row(world).next_at
+    assert found is not None
+    return found
 
 
 def row(world: World) -> Witnessed:
@@ -227,7 +233,7 @@ def test_a_hostile_witness_is_only_noted(
     assert said in row(committed_world).error
     assert "\x1b" not in row(committed_world).error
     assert not Cosignature.objects.exists()
-    assert (row(committed_world).next_at or timezone.now()) > timezone.now()
+    assert next_at(committed_world) > timezone.now()
     before = Checkpoint.objects.count()
     write(committed_world)
     assert Checkpoint.objects.count() > before
@@ -247,7 +253,7 @@ def test_a_witness_that_is_away_is_asked_later_and_later(committed_world: World,
     for _ in range(3):
         due_now()
         round_with(place)
-        waits.append((row(committed_world).next_at or timezone.now()) - timezone.now())
+        waits.append(next_at(committed_world) - timezone.now())
     assert "cannot be reached" in row(committed_world).error
     assert waits == sorted(waits)
     assert row(committed_world).failures == 3
