@@ -20,12 +20,12 @@ from django.utils import timezone
 from portineria.control.audit import cosigning, watching
 from portineria.control.audit.models import Checkpoint, Cosignature, Event, Watched, WatchedCheckpoint, Witnessed
 from portineria.control.audit.sealing import unsealed
+from portineria.control.console_certificate import console_context
 from portineria.control.identity.cosigner import Cosigner, watch
 from portineria.control.identity.register import Seal, export_register, seal_to_the_end, signers_here
-from portineria.control.settings.server import WitnessPlace
-from portineria.control.witnessing import Witnessing
+from portineria.control.settings.server import ServerSettings, WitnessPlace
+from portineria.control.witnessing import Witnessing, authorities
 from portineria.ledger.checkpoint import read_checkpoint
-from portineria.ledger.note import verifier_key
 from portineria.ledger.trust import Trust
 from portineria.ledger.verification import Verdict, verify
 from portineria.ledger.witness import Evidence, answer_name, cosignature_in, read_request
@@ -34,7 +34,7 @@ from portineria.witness.state import WitnessState, initialise
 from tests.integration.control.world import World
 from tests.unit.witness.history import FORGED, HONEST, ORIGIN, OTHER, TRUSTED
 
-TLS = ssl.create_default_context()
+TLS = authorities(None)  # the system's
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -147,7 +147,7 @@ def test_a_folder_that_nobody_may_clear_does_no_harm(
 
 
 @contextmanager
-def listener(answer: Callable[[bytes], bytes]) -> Iterator[str]:
+def listener(answer: Callable[[bytes], bytes], tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """One witness of any manners: whatever it is sent, it answers with these bytes and hangs up."""
     server = socket.create_server(("127.0.0.1", 0))
     server.settimeout(0.1)
@@ -159,18 +159,17 @@ def listener(answer: Callable[[bytes], bytes]) -> Iterator[str]:
                 peer, _ = server.accept()
             except TimeoutError:
                 continue
-            with peer:
-                peer.settimeout(10)
-                received = peer.recv(65536)
+            peer.settimeout(20)
+            with suppress(OSError), tls.wrap_socket(peer, server_side=True) if tls else peer as spoken:
+                received = spoken.recv(65536)
                 while b"\r\n\r\n" not in received or len(received.partition(b"\r\n\r\n")[2]) < _length(received):
-                    received += peer.recv(65536)
-                with suppress(OSError):
-                    peer.sendall(answer(received.partition(b"\r\n\r\n")[2]))
+                    received += spoken.recv(65536)
+                spoken.sendall(answer(received.partition(b"\r\n\r\n")[2]))
 
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        yield f"http{'s' if tls else ''}://localhost:{server.getsockname()[1]}"
     finally:
         over.set()
         thread.join(15)
@@ -205,9 +204,6 @@ def test_an_honest_witness_is_asked_from_where_it_stands(committed_world: World,
     assert verdict(committed_world, witness).faults == []
 
 
-OTHERS = verifier_key("witness.example/w1", OTHER, 4)
-
-
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -237,6 +233,42 @@ def test_a_hostile_witness_is_only_noted(
     before = Checkpoint.objects.count()
     write(committed_world)
     assert Checkpoint.objects.count() > before
+
+
+def test_only_a_certificate_of_a_known_authority_is_spoken_to(
+    committed_world: World, witness: WitnessState, tmp_path: Path
+) -> None:
+    made = console_context(ServerSettings(state=tmp_path, public_url="https://localhost"))
+
+    def answer(data: bytes) -> bytes:
+        return http(200, witness.answer(data, 1_800_000_000).body)
+
+    with listener(answer, made) as url:
+        place = WitnessPlace(witness.key, url=url)
+        round_with(place)
+        assert "CERTIFICATE_VERIFY_FAILED" in row(committed_world).error
+        assert witness.watched()[0].size == 0
+        due_now()
+        known = authorities(tmp_path / "console" / "certificate.pem")
+        async_to_sync(Witnessing([place], known).round)(place)
+        assert (row(committed_world).error, row(committed_world).size > 0) == ("", True)
+
+
+@pytest.mark.slow
+def test_a_witness_that_says_nothing_is_left_in_time(committed_world: World, witness: WitnessState) -> None:
+    over = threading.Event()
+
+    def never(_: bytes) -> bytes:
+        over.wait(60)
+        return b""
+
+    with listener(never) as url:
+        place = WitnessPlace(witness.key, url=url)
+        try:
+            round_with(place)
+        finally:
+            over.set()
+    assert "no answer within 15 s" in row(committed_world).error
 
 
 def cosigned_by_another() -> str:
