@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import tempfile
 import threading
@@ -131,7 +132,10 @@ class ClosingDevice:
 @contextlib.contextmanager
 def running(device_port: int) -> Iterator[Ours]:
     with tempfile.TemporaryDirectory(prefix="bench-ours-") as folder:
-        stage = Stage(Path(folder), free_port(), lambda text: None, kind=Kind.NONE, reach=(f"127.0.0.1:{device_port}",))
+        stage = Stage(
+            Path(folder), free_port(), lambda text: None, kind=Kind.NONE, reach=(f"127.0.0.1:{device_port}",),
+            loopback=f"127.0.{20 + os.getpid() % 200}.10",  # a soak may run beside another group
+        )  # fmt: skip
         try:
             stage.open()
             env = stage.environment("technician")

@@ -183,6 +183,18 @@ def idle_bytes(far: Far, seconds: float) -> float:
     return float(sum(far.line.say()["moved"]) - before) * MONTH_S / seconds
 
 
+def _asked_patiently(address: tuple[str, int]) -> int:
+    """After an outage as long as a lease nothing new is opened before the next lease came."""
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            return asked_downloads(address)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
 def blip(far: Far, count: int) -> dict[str, Any]:
     """A download with the line dead for half a minute in its middle. ``connections``: what the device saw of it."""
     with far.held() as held:
@@ -196,6 +208,6 @@ def blip(far: Far, count: int) -> dict[str, Any]:
         far.line.say(outage=False)
         finished = bulk.wait(count * 8 / _SLOWEST + 60)
         seconds = time.perf_counter() - start
-        connections = asked_downloads(address) - before
+        connections = _asked_patiently(address) - before
         bulk.stop()
     return {"finished": finished, "seconds": round(seconds, 1), "bytes": bulk.got, "connections": connections}
