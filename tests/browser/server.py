@@ -8,6 +8,7 @@ ends the process.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import threading
@@ -39,6 +40,7 @@ def main(state: Path, port: int) -> None:
     (state / "portineria.toml").write_text(f'public_url = "http://localhost:{port}"\n', "utf-8")
     operations.initialise(state)
     from portineria.control.asgi import application
+    from portineria.control.sealer import Sealer
     from tests.browser import world
 
     made = world.make()
@@ -46,6 +48,7 @@ def main(state: Path, port: int) -> None:
                             timeout_graceful_shutdown=1)  # fmt: skip
     server = uvicorn.Server(config)
     threading.Thread(target=obey, args=(server,), daemon=True).start()
+    threading.Thread(target=lambda: asyncio.run(Sealer().run()), daemon=True).start()
     print(json.dumps(asdict(made)), flush=True)
     server.run()
 

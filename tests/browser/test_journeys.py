@@ -9,6 +9,7 @@ import hmac
 import re
 import struct
 import time
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -285,3 +286,31 @@ def test_a_form_of_another_sign_in_is_refused_in_words(
     page.locator("main [name=csrfmiddlewaretoken]").first.evaluate("field => field.value = 'x'.repeat(64)")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("This page was open for too long")
+
+
+def test_an_event_is_found_proven_and_the_proof_checked_and_an_altered_one_is_not(
+    server: Server, open_as: Open, tmp_path: Path
+) -> None:
+    page = open_as("owner", "/events/")
+    page.get_by_label("Machine").press_sequentially("hardening")
+    expect(page.locator("datalist option[value='Hardening oven']")).to_be_attached()
+    page.get_by_label("Machine").fill("Hardening oven")
+    page.get_by_label("Words").fill("machine created")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_text("1 event fits.")).to_be_visible()
+    page.get_by_role("link", name="Machine created").click()
+    expect(page.get_by_role("heading", level=1, name="Machine created")).to_be_visible()
+    expect(page.get_by_text("checked: it fits")).to_be_visible()
+    page.get_by_text("The same as a table").click()
+    expect(page.get_by_role("table")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the proof").click()
+    proof, altered = tmp_path / "proof.json", tmp_path / "altered.json"
+    download.value.save_as(proof)
+    altered.write_text(proof.read_text("utf-8").replace("Hardening oven", "Softening oven"), "utf-8")
+    page.get_by_role("link", name="Check a file here").click()
+    for file, said in ((proof, "The file fits."), (altered, "The file does not fit.")):
+        page.get_by_label("Export or proof").set_input_files(file)
+        page.get_by_role("button", name="Check the file").click()
+        expect(page.get_by_role("heading", name=said)).to_be_visible()
+    expect(page.get_by_text("does not lead to the root")).to_be_visible()

@@ -8,11 +8,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, parse_cookie
 
 from portineria.control.api import refused
 from portineria.control.identity.middleware import problem_page
-from portineria.core.errors import Invalid, PortineriaError
+from portineria.control.identity.queries import person_of_browser
+from portineria.control.settings.start import current
+from portineria.core.errors import Invalid, PortineriaError, Unavailable
 
 # The longest form of the console has a reason of 500 characters, a passkey's answer has some kilobytes. Half of the
 # connections may belong to strangers (console_places): 1024 x 64 KiB are 64 MiB.
@@ -21,6 +25,10 @@ LIMIT_BYTES = 64 * 1024
 SIGN_IN_BYTES = 4 * 1024
 _SIGN_IN_PATHS = ("/api/v1/gateways/", "/api/v1/connector/")
 BODY_S = 20.0  # 64 KiB at 26 kbit/s
+# The one address that takes files, and only of people who are signed in; Django keeps them on disk while they come.
+UPLOAD_PATH = "/events/check/"
+UPLOAD_S = 600.0  # 256 MiB at 3.6 Mbit/s
+_UPLOADS = asyncio.Semaphore(2)  # at once: each may be on disk twice
 _FAREWELL_S = 2.0  # the rest is read and thrown away: a reset would take our answer with it
 _REFUSAL = "portineria.refusal"
 
@@ -38,6 +46,10 @@ class BodyTooSlow(Invalid):
     code = "body.too-slow"
 
 
+class TooManyUploads(Unavailable):
+    code = "body.uploads"
+
+
 class BodyLimit:
     """ASGI application around Django's."""
 
@@ -45,6 +57,9 @@ class BodyLimit:
         self._inner = inner
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if await _is_upload(scope):
+            await self._upload(scope, receive, send)
+            return
         limit = SIGN_IN_BYTES if scope["path"].startswith(_SIGN_IN_PATHS) else LIMIT_BYTES
         try:
             async with asyncio.timeout(BODY_S):
@@ -56,6 +71,18 @@ class BodyLimit:
         else:
             if body is not None:
                 await self._inner(scope, _replay(body, receive), send)
+
+    async def _upload(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Passed on as it comes. Its length was announced, and the HTTP server lets no more through than that."""
+        limit = current().upload_mib << 20
+        if _announced(scope) > limit:
+            error = BodyTooLarge(f"{_announced(scope)} bytes announced, {limit} are allowed")
+            await self._refuse(scope, receive, send, error)
+        elif _UPLOADS.locked():
+            await self._refuse(scope, receive, send, TooManyUploads("two files are coming already"))
+        else:
+            async with _UPLOADS:
+                await self._inner(scope, _until(asyncio.get_running_loop().time() + UPLOAD_S, receive), send)
 
     async def _refuse(self, scope: Any, receive: Receive, send: Send, error: PortineriaError) -> None:
         """Django words the answer (BodyLimitMiddleware), in the request's language; then the connection is closed."""
@@ -72,11 +99,36 @@ class BodyLimit:
         await self._inner({**scope, _REFUSAL: error}, _replay(b"", _nothing_more), closing)
 
 
+def _announced(scope: Any) -> int:
+    return int(next((value for name, value in scope["headers"] if name == b"content-length"), b"0"))  # digits, by h11
+
+
+async def _is_upload(scope: Any) -> bool:
+    """Larger than other forms, to the address for it, by somebody who is signed in. Others meet the ordinary limit."""
+    if scope["path"] != UPLOAD_PATH or scope["method"] != "POST" or _announced(scope) <= LIMIT_BYTES:
+        return False
+    cookies = next((value for name, value in scope["headers"] if name == b"cookie"), b"")
+    key = parse_cookie(cookies.decode("latin-1")).get(settings.SESSION_COOKIE_NAME, "")
+    return bool(key) and await sync_to_async(person_of_browser)(key) is not None
+
+
+def _until(deadline: float, receive: Receive) -> Receive:
+    """As if the other side had gone away when time is up."""
+
+    async def timed() -> Message:
+        left = deadline - asyncio.get_running_loop().time()
+        try:
+            return await asyncio.wait_for(receive(), left) if left > 0 else {"type": "http.disconnect"}
+        except TimeoutError:
+            return {"type": "http.disconnect"}
+
+    return timed
+
+
 async def _read(scope: Any, receive: Receive, limit: int) -> bytes | None:
     """None when the other side went away; raise BodyTooLarge as soon as that is known."""
-    announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    if int(announced) > limit:  # h11 let only digits pass
-        raise BodyTooLarge(f"{int(announced)} bytes announced, {limit} are allowed")
+    if _announced(scope) > limit:
+        raise BodyTooLarge(f"{_announced(scope)} bytes announced, {limit} are allowed")
     body, more = bytearray(), True
     while more:
         message = await receive()

@@ -24,6 +24,7 @@ TEXTS: "dict[str, str | Promise]" = {
     "not-found": _("There is nothing here, or nothing that you may see."),
     "body.too-large": _("What was sent is larger than this server takes. Nothing of it was kept; send less."),
     "body.too-slow": _("What was sent did not arrive within 20 seconds. Nothing of it was kept; try again."),
+    "body.uploads": _("Two files are being sent here already. Nothing of yours was kept; try again in a minute."),
     "invalid": _("Something that was entered does not fit. Nothing was changed; correct it and try again."),
     "conflict": _("Somebody else was quicker, or it is done already. Nothing was changed; look again."),
     "unavailable": _("This does not work at the moment. Nothing was changed; try again."),
@@ -122,6 +123,19 @@ TEXTS: "dict[str, str | Promise]" = {
     "identity.master-key": _("The server cannot open its own keys. Nothing was changed; tell whoever runs the server."),
     "identity.no-installation": _("The set-up of this server is not finished."),
     "name.taken": _("There is one with this name already."),
+    "audit.export.first": _("The register has no event with this number. Nothing was exported."),
+    "audit.not-sealed": _("This event is not sealed yet. That takes a few seconds; try again."),
+    "audit.chain.broken": _(
+        "Nothing was handed out: the register does not fit what was signed, and is not signed as it is. Tell whoever "
+        "runs the server; they find the event with portineria ledger verify."
+    ),
+    "audit.register.shrunk": _(
+        "Nothing was handed out: the register has fewer events than were signed. Tell whoever runs the server."
+    ),
+    "export.too-long": _(
+        "No verdict: the file is too long to be checked here. On any computer portineria ledger verify checks it."
+    ),
+    "export.busy": _("Another file is being checked just now. Try again in half a minute."),
     "field.address": _("Write the IP address of one device."),
     "field.challenge": _("The sign-in was not begun properly. Start it again in the connector: portineria login."),
     "field.criticality": _("Choose low, normal or high."),

@@ -47,6 +47,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "audit.witness.disagreed": _fields("witness size witness_size"),
     "audit.watched.added": _fields("origin key"),
     "audit.watched.caught": _fields("origin size"),
+    "audit.register.read": _fields(
+        "of_kind of_person of_machine of_supplier of_gateway of_session from_day until_day", "text"
+    ),
+    "audit.event.read": _fields("seq"),
+    "audit.export.checked": _fields("first last faults"),
     # identity
     "identity.installation.created": _fields("installation version"),
     "identity.key.created": _fields("role key sha256"),

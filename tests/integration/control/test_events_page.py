@@ -143,7 +143,7 @@ def test_the_filter_finds_by_name(linked: World) -> None:
     assert set(found(shown(owner, f"/events/?gateway={linked.gateway.id}&code=estate.gateway."))) == {
         "estate.gateway.enrolled", "estate.gateway.admitted",
     }  # fmt: skip
-    assert found(shown(owner, f"/events/?machine={machine}&about={linked.machine.public_id}")) == []
+    assert found(shown(owner, f"/events/?machine={machine}&text={linked.machine.public_id}")) == []
 
 
 def test_the_filter_finds_by_days_and_the_last_day_belongs_to_it(linked: World) -> None:
@@ -161,6 +161,9 @@ def test_a_filter_that_makes_no_sense_finds_nothing_and_offers_only_what_is_seen
     owner = signed_in(linked.owner)
     for query in ("since=yesterday", "person=per_nobody", "code=nothing."):
         assert found(shown(owner, f"/events/?{query}")) == []
+    offered = shown(owner, "/events/names/?kind=machine&machine=press")
+    assert 'value="Press 3"' in offered
+    assert "Press" not in shown(signed_in(linked.stranger), "/events/names/?kind=machine&machine=press")
     stranger = shown(signed_in(linked.stranger), "/events/")
     assert "Press 3" not in stranger
     assert linked.owner.public_id not in stranger
@@ -169,5 +172,5 @@ def test_a_filter_that_makes_no_sense_finds_nothing_and_offers_only_what_is_seen
 @pytest.mark.parametrize("language", ["en", "it", "ja"])
 def test_the_page_claims_no_more_than_the_register_holds(linked: World, language: str) -> None:
     change_self(actor=linked.owner, name="Owner", language=language, time_zone="UTC")
-    page = shown(signed_in(fresh(linked.owner)), "/events/")
+    page = shown(signed_in(fresh(linked.owner)), "/events/check/")
     assert "portineria ledger verify" in page

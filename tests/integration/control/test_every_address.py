@@ -26,7 +26,7 @@ from tests.integration.control.world import ConnectorEnd, World
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 ABSENT = "aaaaaaaaaaaaaaaa"
 FORM = {"reason": "x", "minutes": "30", "ending": "security", "compared": "on", "name": "x"}
-PLACE = re.compile(r"<(?:str:)?(\w+)>|\{(\w+)\}")
+PLACE = re.compile(r"<(?:str:|int:)?(\w+)>|\{(\w+)\}")
 # For people themselves, or for programs that prove themselves otherwise.
 NO_THING_OF_OTHERS = ("accounts/", "^accounts/", "connect/", "api/", "account/offers", "account/connectors", "witness/")
 
@@ -41,6 +41,7 @@ class Things:
     organisation: str
     person: str
     supplier: str
+    seq: str = "1"
 
 
 @pytest.fixture

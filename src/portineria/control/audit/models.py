@@ -25,6 +25,7 @@ class Head(models.Model):
     organisation = models.CharField(max_length=ID, unique=True)
     seq = models.PositiveBigIntegerField(default=0)
     leaf_sha256 = models.BinaryField(max_length=32, default=bytes(32))
+    hour = models.PositiveBigIntegerField(default=0, db_default=0)  # of its newest event, as ``Hour`` counts them
 
 
 class EventQuerySet(models.QuerySet["Event"]):
@@ -47,6 +48,7 @@ class Event(models.Model):
     machine = models.CharField(max_length=ID, blank=True)
     gateway = models.CharField(max_length=ID, blank=True)
     person = models.CharField(max_length=ID, blank=True)
+    supplier = models.CharField(max_length=ID, blank=True, default="", db_default="")
 
     objects = EventQuerySet.as_manager()
 
@@ -57,14 +59,30 @@ class Event(models.Model):
             models.CheckConstraint(name="audit_event_chained", condition=~Q(leaf_sha256=F("prev_sha256"))),
         ]
         indexes = [
-            models.Index(name="audit_event_session", fields=["session", "seq"], condition=~Q(session="")),
-            models.Index(name="audit_event_machine", fields=["machine", "seq"], condition=~Q(machine="")),
-            models.Index(name="audit_event_gateway", fields=["gateway", "seq"], condition=~Q(gateway="")),
-            models.Index(name="audit_event_code", fields=["organisation", "code", "seq"]),
+            # Each in the order in which pages show events, so that they stop after a page's worth.
+            models.Index(name="audit_event_newest", fields=["organisation", "id"]),
+            models.Index(name="audit_event_code", fields=["organisation", "code", "id"]),
+            *(
+                models.Index(name=f"audit_event_{name}", fields=[name, "id"], condition=~Q(**{name: ""}))
+                for name in ("session", "machine", "gateway", "supplier")
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.organisation}/{self.seq} {self.code}"
+
+
+class Hour(models.Model):
+    """Where an hour begins in a register: rows are in the order of writing, and clocks are set back. An hour that is
+    written in two stretches has two rows."""
+
+    organisation = models.CharField(max_length=ID)
+    hour = models.PositiveBigIntegerField()  # since 1970, UTC
+    first = models.PositiveBigIntegerField()  # the row of its first event
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="audit_hour_first", fields=["organisation", "first"])]
+        indexes = [models.Index(name="audit_hour_hour", fields=["organisation", "hour", "first"])]
 
 
 class TreeRow(models.Model):

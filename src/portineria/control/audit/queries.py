@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Max, Min, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 
-from portineria.control.audit.models import Event, EventQuerySet, Head, Reader
+from portineria.control.audit import word_index, words
+from portineria.control.audit.models import Checkpoint, Event, EventQuerySet, Head, Hour, Reader
 from portineria.control.audit.news import News
+from portineria.control.audit.services import hour_of
+from portineria.control.audit.word_index import Narrowed
+from portineria.core.errors import NotFound
 from portineria.ledger import leaf as leaves
 
 
@@ -25,25 +30,165 @@ class EventView:
 
 
 def events(
-    actor: Reader, *, code: str = "", session: str = "", machine: str = "", gateway: str = "", person: str = "",
-    since: datetime | None = None, before: datetime | None = None,
-) -> EventQuerySet:  # fmt: skip
-    """Newest first, by the order in which they were written: clocks are set back. ``since`` and ``before`` are ours.
+    actor: Reader, *, machine: str = "", gateway: str = "", session: str = "", person: str = "", code: str = ""
+) -> EventQuerySet:
+    """Newest first, by the order in which they were written: clocks are set back. ``code`` may be a beginning.
 
-    ``code`` may be a beginning, as in ``access.``; ``person`` finds what was done to somebody and what they did.
+    ``person`` finds what was done to somebody and what they did. For pages, which have millions, see ``search``.
     """
     found = Event.objects.visible_to(actor).order_by("-pk")
-    if code:
-        found = found.filter(code__startswith=code)
     if person:
         found = found.filter(Q(person=person) | Q(actor=person))
-    wanted = {"session": session, "machine": machine, "gateway": gateway, "at__gte": since, "at__lt": before}
+    wanted = {"machine": machine, "gateway": gateway, "session": session, "code__startswith": code}
     return found.filter(**{name: value for name, value in wanted.items() if value})
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is looked for. Of each term one word has to be there (``words``); ``since`` and ``before`` are our times."""
+
+    terms: tuple[frozenset[str], ...] = ()
+    since: datetime | None = None
+    before: datetime | None = None
+
+    @property
+    def narrows(self) -> bool:
+        return bool(self.terms or self.since or self.before)
+
+
+MANY = 1000  # events that fit are counted up to here
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One page of a register: nobody counts ten million rows or skips over them."""
+
+    events: list[Event]
+    newer: bool = False
+    older: bool = False
+
+
+def search(
+    actor: Reader, sought: Sought, *, most: int, before: Event | None = None, after: Event | None = None
+) -> Leaf:
+    """The newest ``most`` events that fit, or the ones next to an event on a page: older than it, or newer."""
+    upwards = after is not None
+    narrowed = _narrowed(actor, sought, before, after)
+    visible = Event.objects.visible_to(actor).prefetch_related("personal_values")
+    rows = _rows(sought, narrowed, most + 1, upwards) if narrowed else []
+    more = len(rows) > most
+    events = list(visible.filter(pk__in=rows[:most]).order_by("-pk"))
+    if upwards:
+        return Leaf(events, newer=more, older=True)
+    return Leaf(events, newer=before is not None, older=more)
+
+
+def number_found(actor: Reader, sought: Sought) -> int:
+    """At most one more than MANY."""
+    narrowed = _narrowed(actor, sought, None, None)
+    return len(_rows(sought, narrowed, MANY + 1, False)) if narrowed else 0
+
+
+def _narrowed(actor: Reader, sought: Sought, before: Event | None, after: Event | None) -> Narrowed | None:
+    """None where nothing can be found."""
+    organisations = actor.event_organisations
+    span = _rows_of(organisations, sought.since, sought.before)
+    if not organisations or span is None:
+        return None
+    first, last = span
+    lower = [row for row in (first - 1 if first else None, after.pk if after else None) if row is not None]
+    upper = [row for row in (last, before.pk if before else None) if row is not None]
+    after_row, before_row = max(lower, default=None), min(upper, default=None)
+    return Narrowed(organisations, after_row, before_row, sought.since, sought.before)
+
+
+def _rows_of(
+    organisations: Collection[str], since: datetime | None, before: datetime | None
+) -> tuple[int | None, int | None] | None:
+    """Between which rows (the second excluded) those of a time are; also where the clock was set back meanwhile."""
+    hours = Hour.objects.filter(organisation__in=organisations)
+    within = hours
+    if since:
+        within = within.filter(hour__gte=hour_of(since))
+    if before:
+        within = within.filter(hour__lte=hour_of(before))
+    if within is hours:
+        return None, None
+    ends_at = within.aggregate(oldest=Min("first"), newest=Max("first"))
+    first, newest = ends_at["oldest"], ends_at["newest"]
+    if first is None:
+        return None
+    # Each register goes on after that hour until its own next one begins.
+    later = [hours.filter(organisation=name, first__gt=newest).order_by("first") for name in organisations]
+    following = [end.values_list("first", flat=True).first() for end in later] if before else [None]
+    last = None if None in following else max(row for row in following if row is not None)
+    return (first if since else None), last
+
+
+def _rows(sought: Sought, narrowed: Narrowed, most: int, upwards: bool) -> list[int]:
+    if sought.terms:
+        ours = frozenset(map(words.of_column, narrowed.organisations))
+        return word_index.find([ours, *sought.terms], narrowed, most=most, ascending=upwards)
+    rows: list[int] = []
+    for organisation in narrowed.organisations:  # one by one: an index has the rows of one in their order
+        found = Event.objects.filter(organisation=organisation).order_by("pk" if upwards else "-pk")
+        wanted = {
+            "pk__gt": narrowed.after_row, "pk__lt": narrowed.before_row,
+            "at__gte": narrowed.since, "at__lt": narrowed.before,
+        }  # fmt: skip
+        found = found.filter(**{name: value for name, value in wanted.items() if value is not None})
+        rows += found.values_list("pk", flat=True)[:most]
+    return sorted(rows, reverse=not upwards)[:most]
+
+
+def event(actor: Reader, organisation: str, seq: int) -> Event:
+    """Raise NotFound."""
+    found = Event.objects.visible_to(actor).filter(organisation=organisation, seq=seq)
+    row = found.prefetch_related("personal_values").first()
+    if row is None:
+        raise NotFound(f"event {organisation}/{seq}")
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class SealState:
+    organisation: str
+    events: int
+    sealed: int
+    at: datetime | None
+    waiting: datetime | None  # since when the first event that is not sealed has been there
+
+
+def seals(actor: Reader) -> list[SealState]:
+    """Of each register that this reader sees, up to where it is signed for."""
+    newest = Checkpoint.objects.filter(organisation=OuterRef("organisation")).order_by("-size")
+    heads = Head.objects.filter(organisation__in=actor.event_organisations).annotate(
+        sealed=Coalesce(Subquery(newest.values("size")[:1]), Value(0)), sealed_at=Subquery(newest.values("at")[:1])
+    )
+    following = Event.objects.filter(organisation=OuterRef("organisation"), seq=OuterRef("sealed") + 1)
+    return [
+        SealState(*row)
+        for row in heads.annotate(waiting=Subquery(following.values("at")[:1]))
+        .order_by("organisation")
+        .values_list("organisation", "seq", "sealed", "sealed_at", "waiting")
+    ]
+
+
+def sealed_by(actor: Reader, row: Event) -> Checkpoint | None:
+    """The first checkpoint that covers it."""
+    found = Checkpoint.objects.filter(organisation=row.organisation, size__gte=row.seq)
+    return found.order_by("size").first() if row.organisation in actor.event_organisations else None
+
+
+def checkpoint_at(actor: Reader, organisation: str, size: int) -> Checkpoint | None:
+    """The one of this register at this size, where this reader sees it."""
+    found = Checkpoint.objects.filter(organisation=organisation, size=size)
+    return found.first() if organisation in actor.event_organisations else None
 
 
 def of_session(organisation: str, session: str) -> EventQuerySet:
     """Newest first. For whoever was found to see this session, a technician too."""
-    return Event.objects.filter(organisation=organisation, session=session).order_by("-seq")
+    return Event.objects.filter(organisation=organisation, session=session).order_by("-pk")
 
 
 def views(found: Iterable[Event]) -> list[EventView]:

@@ -2,19 +2,25 @@
 """Writing the ledger. Always inside the transaction of the change that it records."""
 
 import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from portineria.control.audit.models import Event, Head, PersonalValue
+from portineria.control.audit import word_index, words
+from portineria.control.audit.models import Event, Head, Hour, PersonalValue
 from portineria.control.audit.news import News, tell
 from portineria.core.errors import Conflict
 from portineria.core.event import DataClass, Value, classify
 from portineria.ledger import leaf as leaves
 from portineria.ledger.merkle import leaf_hash
 
+_TOLD = ("session", "machine", "gateway", "person")  # to open pages
 _SALT_BYTES = 16  # 128 bits: a pruned leaf cannot be searched for with a dictionary
-INDEXED = ("session", "machine", "gateway", "person")
+INDEXED = ("session", "machine", "gateway", "person", "supplier")
+HOUR_S = 3600
+_TOGETHER = 500
 
 
 class OutsideTransaction(Conflict):
@@ -49,9 +55,12 @@ def record(code: str, /, *, organisation: str, actor: str, about: str = "", **fi
     )
     event = _stored(leaf)
     _keep_values(event, given, classes, salts, about or str(given.get("person") or actor))
+    personal = [str(given[name]) for name in given if classes[name] is DataClass.PERSONAL]
+    word_index.put([(event.pk, _words(event, public, personal))])
+    _note_hour(head, event)
     head.seq, head.leaf_sha256 = event.seq, event.leaf_sha256
-    head.save(update_fields=["seq", "leaf_sha256"])
-    ids = {name: str(public[name]) for name in INDEXED if name in public}
+    head.save(update_fields=["seq", "leaf_sha256", "hour"])
+    ids = {name: str(public[name]) for name in _TOLD if name in public}
     news = News(organisation=organisation, seq=event.seq, code=code, actor=actor, **ids)
     transaction.on_commit(lambda: tell(news))
     return event
@@ -92,8 +101,46 @@ def _keep_values(
     )
 
 
+def hour_of(at: datetime) -> int:
+    return int(at.timestamp()) // HOUR_S
+
+
+def _note_hour(head: Head, event: Event) -> None:
+    hour = hour_of(event.at)
+    if hour != head.hour:
+        Hour.objects.create(organisation=head.organisation, hour=hour, first=event.pk)
+        head.hour = hour
+
+
+def _words(event: Event, public: Mapping[str, Value], personal: Iterable[str]) -> list[str]:
+    return words.event_words(
+        organisation=event.organisation, code=event.code, actor=event.actor,
+        columns=(getattr(event, name) for name in INDEXED), fields=public, personal=personal,
+    )  # fmt: skip
+
+
+def words_of(event: Event) -> list[str]:
+    """Of an event as it stands in the database, with its personal values."""
+    values = sorted(event.personal_values.all(), key=lambda value: value.pk)
+    personal = [value.value for value in values if value.value is not None]
+    return _words(event, leaves.decode(bytes(event.leaf))["fields"], personal)
+
+
 @transaction.atomic
 def erase(person: str) -> int:
-    """Destroy every personal value about this person. Return how many; the chain verifies as before."""
-    count, _ = PersonalValue.objects.filter(about=person).delete()
+    """Destroy every personal value about this person, and the words by which it was found. Return how many values.
+
+    The chain verifies as before.
+    """
+    mine = PersonalValue.objects.filter(about=person)
+    rows = list(mine.order_by("event").values_list("event", flat=True).distinct())
+    for start in range(0, len(rows), _TOGETHER):
+        word_index.remove((event.pk, words_of(event)) for event in _with_values(rows[start : start + _TOGETHER]))
+    count, _ = mine.delete()
+    for start in range(0, len(rows), _TOGETHER):
+        word_index.put((event.pk, words_of(event)) for event in _with_values(rows[start : start + _TOGETHER]))
     return count
+
+
+def _with_values(rows: Sequence[int]) -> Iterable[Event]:
+    return Event.objects.filter(pk__in=rows).prefetch_related("personal_values")

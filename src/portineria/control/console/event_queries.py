@@ -8,14 +8,12 @@ from datetime import datetime, timedelta, tzinfo
 from django.utils import timezone
 
 from portineria.control.audit import queries as audit
-from portineria.control.audit.models import Event, EventQuerySet
+from portineria.control.audit.models import Event
 from portineria.control.audit.queries import EventView
 from portineria.control.console.event_values import Names, details
-from portineria.control.console.forms import EventFilter
 from portineria.control.console.templatetags.console import zone_of
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Service
-from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Session
@@ -69,37 +67,6 @@ def _row(actor: Person, view: EventView, names: Names, zone: tzinfo) -> EventRow
             ],
             details=details(view, names),
         )
-
-
-def event_filter(actor: Person, asked: object) -> EventFilter:
-    """Offers what this person sees, by name."""
-    return EventFilter(
-        asked,
-        people=identity.people(actor).values_list("public_id", "name"),
-        machines=estate.machines(actor).values_list("public_id", "name"),
-        gateways=estate.gateways(actor).values_list("public_id", "name"),
-    )
-
-
-def filtered_events(actor: Person, form: EventFilter) -> EventQuerySet:
-    """A filter that makes no sense finds nothing rather than everything."""
-    found = audit.events(actor)
-    if not form.is_valid():
-        return found.none()
-    wanted = dict(form.cleaned_data)
-    about = about_filter(wanted.pop("about"))
-    return audit.events(actor, **wanted).filter(**about)
-
-
-_KIND_OF_ID = {"ses": "session", "mac": "machine", "gw": "gateway", "per": "person"}
-
-
-def about_filter(public_id: str) -> dict[str, str]:
-    """An id says itself what it is of; anything else finds nothing rather than everything."""
-    kind = _KIND_OF_ID.get(public_id.partition("_")[0])
-    if not public_id:
-        return {}
-    return {kind or "session": public_id}
 
 
 def session_events(actor: Person, session: Session, found: Iterable[Event], zone: str) -> list[EventRow]:

@@ -101,6 +101,7 @@ _NOT_SHOWN_OF = {("gateway.trust.changed", "what"), *((f"identity.key.{act}", "r
 _REASONS = {"why", "reasons", "on_silence"}
 _BYTES = {"to_device", "from_device", "limit_bytes"}
 _IDS = {"machines", "device", "service", "supplier", "plant", "organisation", "relay"}
+_IDS |= {"of_person", "of_machine", "of_supplier", "of_gateway", "of_session"}
 
 
 def details(view: EventView, names: Names) -> list[tuple[str, str]]:
@@ -134,6 +135,8 @@ def _named(name: str, value: str, names: Names) -> str:
         return names.several(value)
     if name in WORDS:
         return words(name, value)
+    if name == "of_kind":
+        return texts.kind_name(value)
     if name == "role":
         return str(texts.state(value, "role").text)
     if name == "how":

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import zoneinfo
-from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from django import forms
@@ -10,10 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portineria.control.console.templatetags.console import minutes as length
-from portineria.control.console.texts.events import GROUPS
 from portineria.control.estate.models import Plant
 
-Named = tuple[str, str]  # public id and name
 REASON_CHARACTERS = 500
 _LENGTHS = (30, 60, 120, 240, 480, 720, 1440, 2880, 4320, 10080)  # minutes that people ask for
 
@@ -113,47 +110,6 @@ class AdmitForm(forms.Form):
     compared = forms.BooleanField(
         error_messages={"required": _("Compare both fingerprints first, then tick the box.")},
     )
-
-
-def _day() -> forms.DateInput:
-    return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-
-
-def _midnight(day: date | None) -> datetime | None:
-    return timezone.make_aware(datetime.combine(day, time.min)) if day else None
-
-
-class EventFilter(forms.Form):
-    """Each choice is (id, name). Days are those of whoever asks; ``since`` and ``before`` are moments afterwards."""
-
-    code = forms.ChoiceField(required=False, choices=[("", _("Everything")), *GROUPS])
-    person = forms.ChoiceField(required=False)
-    machine = forms.ChoiceField(required=False)
-    gateway = forms.ChoiceField(required=False)
-    about = forms.CharField(required=False, max_length=24, strip=True)
-    since = forms.DateField(required=False, widget=_day())
-    before = forms.DateField(required=False, widget=_day())
-
-    def __init__(
-        self, data: Any, *, people: Iterable[Named], machines: Iterable[Named], gateways: Iterable[Named]
-    ) -> None:
-        super().__init__(data)
-        for name, choices in (("person", people), ("machine", machines), ("gateway", gateways)):
-            field = self.fields[name]
-            assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
-            field.choices = [("", _("Everything")), *choices]
-
-    def clean_since(self) -> datetime | None:
-        return _midnight(self.cleaned_data["since"])
-
-    def clean_before(self) -> datetime | None:
-        """The day that was chosen as the last one belongs to it."""
-        last: date | None = self.cleaned_data["before"]
-        return _midnight(last + timedelta(days=1) if last and last < date.max else last)
-
-    @property
-    def narrows(self) -> bool:
-        return not self.is_valid() or any(self.cleaned_data.values())
 
 
 class AccountForm(forms.Form):

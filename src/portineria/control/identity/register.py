@@ -3,11 +3,13 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import cast
 
 from django.db import transaction
 
 from portineria.control.audit import exporting
 from portineria.control.audit.models import Event
+from portineria.control.audit.queries import event
 from portineria.control.audit.sealing import seal
 from portineria.control.audit.services import record
 from portineria.control.identity import keys
@@ -15,9 +17,10 @@ from portineria.control.identity.authority import Operator
 from portineria.control.identity.models import Installation, Person
 from portineria.core.errors import NotFound
 from portineria.ledger.checkpoint import Checkpoint, origin_of
-from portineria.ledger.export import Header
+from portineria.ledger.export import Header, Proof, read_line, write_line
 from portineria.ledger.note import Note, VerifierKey, sign, verifier_key
 from portineria.ledger.trust import ROLE, Signers, Trust, signers_of
+from portineria.ledger.verification import Verdict, verify
 
 
 class Seal:
@@ -80,13 +83,28 @@ def export_register(*, actor: Person | Operator, organisation: str, first: int =
 def prove_event(*, actor: Person | Operator, organisation: str, seq: int) -> bytes:
     """Raise NotFound for what this actor does not see, NotSealed, BrokenChain."""
     _require_reader(actor, organisation)
-    event = Event.objects.filter(organisation=organisation, seq=seq).prefetch_related("personal_values").first()
-    if event is None:
+    row = Event.objects.filter(organisation=organisation, seq=seq).prefetch_related("personal_values").first()
+    if row is None:
         raise NotFound(f"event {organisation}/{seq}")
     with transaction.atomic():
         record("audit.event.proven", organisation=organisation, actor=actor.public_id, seq=seq)
     seal_to_the_end(organisation)
-    return exporting.prove(header_of(organisation), event)
+    return exporting.prove(header_of(organisation), row)
+
+
+def shown_proof(actor: Person, organisation: str, seq: int) -> Proof | None:
+    """For a page; None while no checkpoint covers the event, which takes seconds. Raise NotFound."""
+    row = event(actor, organisation, seq)
+    try:
+        line = exporting.prove(header_of(organisation), row)
+    except exporting.NotSealed:
+        return None
+    return cast(Proof, read_line(line))
+
+
+def checked(proof: Proof) -> Verdict:
+    """As anybody would check it elsewhere, by this installation's root."""
+    return verify([write_line(proof)], Trust(root_sha256=signers_here(proof.header.organisation).root_sha256))
 
 
 def _require_reader(actor: Person | Operator, organisation: str) -> None:

@@ -86,6 +86,10 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     witness_authorities: Annotated[
         Path | None, Meta(description="PEM of authorities that witnesses' certificates may come from too.")
     ] = None
+    upload_mib: Annotated[
+        int,
+        Meta(ge=1, le=4096, description="Largest file, in MiB, that the console's page for checking exports takes."),
+    ] = 256
     nested_only: Annotated[bool, Meta(description="Relays never take the outer TLS off (for middleboxes).")] = False
 
     @property

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 from django.utils import translation
 
-from portineria.control.console.event_queries import about_filter
 from portineria.control.console.forms import AskForm
 from portineria.control.console.templatetags import console
 
@@ -77,12 +76,3 @@ def test_nobody_can_ask_for_longer_than_the_rule_allows() -> None:
     form = AskForm({"reason": "Seal", "minutes": "480"}, max_minutes=120, zone="UTC")
     assert not form.is_valid()
     assert "minutes" in form.errors
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [("", {}), ("ses_abcdefghijklmnop", {"session": "ses_abcdefghijklmnop"}), ("gw_x", {"gateway": "gw_x"}),
-     ("anything", {"session": "anything"})],
-)  # fmt: skip
-def test_a_filter_that_makes_no_sense_finds_nothing_rather_than_everything(text: str, wanted: dict[str, str]) -> None:
-    assert about_filter(text) == wanted

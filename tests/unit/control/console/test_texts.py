@@ -10,6 +10,7 @@ import pytest
 import hatch_build
 from portineria.control.access.models import RequestState
 from portineria.control.console import texts
+from portineria.control.console.texts import events as texts_of_events
 from portineria.control.console.texts.events import EVENTS, GROUPS
 from portineria.control.console.texts.reasons import REASONS
 from portineria.control.console.texts.states import _STATES
@@ -29,6 +30,13 @@ def test_every_event_of_the_catalogue_has_words_and_no_others_do() -> None:
 
 def test_every_group_of_the_filter_finds_something() -> None:
     assert all(any(code.startswith(beginning) for code in CATALOGUE) for beginning, _ in GROUPS)
+
+
+def test_every_kind_of_event_can_be_chosen_once_and_belongs_to_a_group() -> None:
+    offered = [code for _group, kinds in texts_of_events.kinds() for code, _name in kinds]
+    assert sorted(offered) == sorted([*EVENTS, *dict(GROUPS)])
+    assert {code for prefix in dict(GROUPS) for code in texts_of_events.codes_of(prefix)} == set(EVENTS)
+    assert texts_of_events.codes_of("nothing.") == []
 
 
 @pytest.mark.parametrize("reason", [*Reason, *Ending])

@@ -11,6 +11,7 @@ from django.forms import BoundField
 from django.forms.widgets import CheckboxInput, Select
 from django.template.context import Context
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
@@ -22,6 +23,8 @@ from portineria.control.console import texts
 from portineria.control.settings.start import current
 
 register = template.Library()
+
+_NAMES = 5  # of several things that a typed name was taken for
 
 # Django's own English form ("4:28 p.m.") is not how a plant writes times; Italian and Japanese follow custom.
 _FORMS = {"en": ("j M Y", "H:i"), "it": ("j b Y", "H:i"), "ja": ("Y年n月j日", "H:i")}
@@ -265,6 +268,25 @@ def field(bound: BoundField, label: str = "", help: str = "", optional: bool = F
     if described:
         widget.attrs["aria-describedby"] = " ".join(described)
     return {"field": bound, "label": label or bound.label, "help": help, "optional": optional}
+
+
+@register.inclusion_tag("console/parts/named_field.html")
+def named_field(bound: BoundField, kind: str, label: str) -> dict[str, Any]:
+    """A field for a name; htmx fetches what fits so far. What it was taken for is said where that is something else."""
+    form, address = bound.form, reverse("console:event-names")
+    names = getattr(form, "cleaned_data", {}).get(kind) if form.is_bound else None
+    called = ", ".join(sorted({name for name in names.values() if name})[:_NAMES]) if isinstance(names, dict) else ""
+    bound.field.widget.attrs |= {
+        "list": f"{bound.auto_id}_offered", "hx-get": f"{address}?kind={kind}", "hx-swap": "innerHTML",
+        "hx-trigger": "input changed delay:200ms", "hx-target": f"#{bound.auto_id}_offered", "hx-sync": "this:replace",
+    }  # fmt: skip
+    shown = field(bound, label, help=called if called != str(bound.value() or "") else "")
+    return {**shown, "called": shown["help"]}
+
+
+@register.filter
+def field_name(name: str) -> str:
+    return texts.field_name(name)
 
 
 @register.simple_tag(takes_context=True)

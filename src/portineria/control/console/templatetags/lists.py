@@ -23,3 +23,11 @@ def column(context: Context, name: str, label: str) -> SafeString:
     address = "?" + urlencode(query | ({PARAMETER: following} if following else {}))
     said = {name: "ascending", f"-{name}": "descending"}.get(now, "none")
     return format_html('<th scope="col" class="sort" aria-sort="{}"><a href="{}">{}</a></th>', said, address, label)
+
+
+@register.simple_tag(takes_context=True)
+def next_to(context: Context, side: str = "", cursor: str = "") -> str:
+    """The address of this search's events ``older`` or ``newer`` than one of them; without any, of the newest."""
+    query = context["request"].GET.dict()
+    kept = {key: value for key, value in query.items() if key not in ("older", "newer") and value}
+    return "?" + urlencode(kept | ({side: cursor} if side else {}))

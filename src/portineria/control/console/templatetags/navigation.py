@@ -51,6 +51,9 @@ _SECTION_OF = {
     "person-lock": "people",
     "person-unlock": "people",
     "person-invite": "people",
+    "event": "events",
+    "register-check": "events",
+    "register-export": "events",
     "supplier-lock": "people",
     "supplier-unlock": "people",
 }

@@ -4,14 +4,17 @@
 The texts of error codes are in ``control.problem``: the API needs them too.
 """
 
+from collections.abc import Iterable
+
 from django.utils.translation import gettext_lazy as _
 
-from portineria.control.console.texts.events import EVENTS, FIELD_NAMES
+from portineria.control.console.texts.events import EVENTS, FIELD_NAMES, kind_name
 from portineria.control.console.texts.reasons import ENDINGS, HOW_CLOSED, REASONS
 from portineria.control.console.texts.states import Shown, state
 
 __all__ = [
-    "OPERATOR", "SOMEBODY", "Shown", "ending", "event", "field_name", "how_closed", "protocol", "reason", "state",
+    "OPERATOR", "SOMEBODY", "Shown", "ending", "event", "event_codes", "field_name", "how_closed", "kind_name",
+    "protocol", "reason", "state",
 ]  # fmt: skip
 
 OPERATOR = _("operator of the server")
@@ -38,6 +41,10 @@ def ending(code: str) -> str:
 
 def how_closed(code: str) -> str:
     return str(HOW_CLOSED.get(code, code))
+
+
+def event_codes() -> Iterable[str]:
+    return EVENTS
 
 
 def field_name(name: str) -> str:

@@ -11,6 +11,9 @@ EVENTS: dict[str, str | Promise] = {
     "audit.witness.disagreed": _("A witness saw another history of the register"),
     "audit.watched.added": _("Register of another installation watched"),
     "audit.watched.caught": _("A watched register does not fit what was cosigned"),
+    "audit.register.read": _("Register read or searched"),
+    "audit.event.read": _("One event looked at"),
+    "audit.export.checked": _("File with events checked"),
     "identity.installation.created": _("Installation set up"),
     "identity.key.created": _("Key of the installation made"),
     "identity.key.retired": _("Key of the installation replaced"),
@@ -107,6 +110,7 @@ EVENTS: dict[str, str | Promise] = {
     "lease.lost": _("Gateway heard nothing from here"),
 }
 
+# Each by the beginning of its codes; the first of several is how a page's address calls it.
 GROUPS: tuple[tuple[str, str | Promise], ...] = (
     ("access.", _("Requests, approvals and grants")),
     ("remote_sessions.", _("Sessions")),
@@ -116,7 +120,38 @@ GROUPS: tuple[tuple[str, str | Promise], ...] = (
     ("estate.", _("Plants and machines")),
     ("identity.", _("People and sign-ins")),
     ("gateway.", _("What gateways say about themselves")),
+    ("audit.", _("The register itself")),
 )
+_ALSO = {"session.": ("order.",), "gateway.": ("spool.", "lease.")}
+
+
+def codes_of(kind: str) -> list[str]:
+    """Codes of a group, or the one code that ``kind`` is; empty for what is neither."""
+    if kind in EVENTS:
+        return [kind]
+    beginnings = (kind, *_ALSO.get(kind, ()))
+    return [code for code in EVENTS if code.startswith(beginnings)] if kind in dict(GROUPS) else []
+
+
+def kind_name(kind: str) -> str:
+    return str(EVENTS.get(kind) or dict(GROUPS).get(kind, kind))
+
+
+def kinds() -> list[tuple[str | Promise, list[tuple[str, str | Promise]]]]:
+    """For a choice: each group with the whole of it first, then its kinds. A kind stands in one group only."""
+    found, placed = [], set()
+    for prefix, label in GROUPS:
+        own = [(code, EVENTS[code]) for code in codes_of(prefix) if code not in placed]
+        placed |= {code for code, _name in own}
+        found.append((label, [(prefix, _all_of(label)), *own]))
+    return found
+
+
+def _all_of(label: str | Promise) -> str:
+    return _all_text % {"group": label}
+
+
+_all_text = _("All: %(group)s")
 
 FIELD_NAMES: dict[str, str | Promise] = {
     "reason": _("reason"),
@@ -190,4 +225,17 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "on_silence": _("when the server falls silent"),
     "since_ms": _("milliseconds ago"),
     "step_ms": _("corrected by milliseconds"),
+    "of_kind": _("searched for: what"),
+    "of_person": _("searched for: person"),
+    "of_machine": _("searched for: machine"),
+    "of_supplier": _("searched for: supplier"),
+    "of_gateway": _("searched for: gateway"),
+    "of_session": _("searched for: session"),
+    "from_day": _("searched for: from"),
+    "until_day": _("searched for: until"),
+    "text": _("searched for: words"),
+    "seq": _("event number"),
+    "first": _("from event number"),
+    "last": _("to event number"),
+    "faults": _("faults found"),
 }

@@ -1,21 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_POST
 
 from portineria.control.audit import queries as audit
-from portineria.control.console import event_queries
-from portineria.control.console.page import leaf, page
+from portineria.control.console import event_names, event_proof, event_queries, event_search
+from portineria.control.console.event_forms import EventFilter
+from portineria.control.console.page import page
+from portineria.control.console.sealing_state import sealing_states
+from portineria.control.estate.introduction import root_fingerprint
+from portineria.control.identity import register
 from portineria.control.identity.models import Person
+from portineria.control.identity.reading import note_reading
 
 
 @page
 def events(request: HttpRequest, actor: Person) -> HttpResponse:
-    form = event_queries.event_filter(actor, request.GET)
-    rows = leaf(request, event_queries.filtered_events(actor, form))
+    form = EventFilter(request.GET, actor=actor)
+    found = event_search.search(actor, form, request.GET)
     context = {
         "form": form,
-        "rows": rows,
-        "events": event_queries.event_rows(actor, audit.views(rows.object_list)),
+        "found": found,
+        "events": event_queries.event_rows(actor, audit.views(found.leaf.events)),
         "filtered": form.narrows,
+        "seals": sealing_states(actor),
     }
     return render(request, "console/events.html", context)
+
+
+@page
+def names(request: HttpRequest, actor: Person) -> HttpResponse:
+    """What fits so far, for whoever is typing a name."""
+    kind = request.GET.get("kind", "")
+    typed = request.GET.get(kind, "").strip()[:100]
+    found = event_names.offered(actor, kind, typed) if typed and kind in event_names.KINDS else []
+    return render(request, "console/parts/names.html", {"names": found})
+
+
+@page
+def event(request: HttpRequest, actor: Person, organisation: str, seq: int) -> HttpResponse:
+    row = audit.event(actor, organisation, seq)
+    note_reading("audit.event.read", actor=actor, organisations=[organisation], seq=seq)
+    [shown] = event_queries.event_rows(actor, audit.views([row]))
+    context = {
+        "event": row, "row": shown, "proof": event_proof.shown(actor, row),
+        "proof_command": f'portineria ledger verify portineria-event-{seq}.json --root "{root_fingerprint()}"',
+    }  # fmt: skip
+    return render(request, "console/event.html", context)
+
+
+@require_POST
+@page
+def proof(request: HttpRequest, actor: Person, organisation: str, seq: int) -> HttpResponse:
+    line = register.prove_event(actor=actor, organisation=organisation, seq=seq)
+    response = HttpResponse(line, content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="portineria-event-{seq}.json"'
+    response["Cache-Control"] = "no-store"
+    return response
