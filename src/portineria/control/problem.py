@@ -132,6 +132,8 @@ TEXTS: "dict[str, str | Promise]" = {
     "audit.register.shrunk": _(
         "Nothing was handed out: the register has fewer events than were signed. Tell whoever runs the server."
     ),
+    "event.name.none": _("Nothing that you may see is called so."),
+    "event.name.many": _("More than 50 are called so. Write more of the name."),
     "export.too-long": _(
         "No verdict: the file is too long to be checked here. On any computer portineria ledger verify checks it."
     ),

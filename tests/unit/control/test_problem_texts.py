@@ -28,7 +28,7 @@ COMMAND_LINE_ONLY = (
     "portineria.control.settings", "portineria.control.tables", "portineria.control.witness_client",
 )  # fmt: skip
 # A mistake in our own source, found before anything is written.
-OURS = {"audit.event.unknown", "audit.outside-transaction", "audit.chain.broken", "portineria.error"}
+OURS = {"audit.event.unknown", "audit.outside-transaction", "portineria.error"}
 
 
 def modules() -> Iterator[str]:

@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from portineria.control.console import event_names
 from portineria.control.console.texts.events import kinds
 from portineria.control.identity.models import Person
+from portineria.control.problem import problem_of
+from portineria.core.errors import Invalid
 from portineria.core.ids import Kind, is_id
 
 TEXT_CHARACTERS = 200
@@ -77,10 +79,8 @@ class EventFilter(forms.Form):
     def _named(self, kind: str, typed: str) -> dict[str, str]:
         try:
             return self._called(self.actor, kind, typed)
-        except event_names.NobodyCalledSo:
-            self.add_error(kind, _("Nothing that you may see is called so."))
-        except event_names.TooManyCalledSo:
-            self.add_error(kind, _("More than 50 are called so. Write more of the name."))
+        except Invalid as error:
+            self.add_error(kind, problem_of(error).detail)
         return {}
 
     def _midnight(self, day: date | None) -> datetime | None:

@@ -37,6 +37,10 @@ def _key(code: str, actor: Person, organisations: Collection[str], fields: dict[
     return f"read:{sha256(said.encode('utf-8', 'replace')).hexdigest()}"
 
 
+def note_event_read(*, actor: Person, organisation: str, seq: int) -> None:
+    note_reading("audit.event.read", actor=actor, organisations=[organisation], seq=seq)
+
+
 def note_checked(*, actor: Person, verdict: Verdict) -> None:
     """Somebody had a file checked here. What the file says of itself stays out of the register."""
     with transaction.atomic():

@@ -11,7 +11,7 @@ from portineria.control.console.sealing_state import sealing_states
 from portineria.control.estate.introduction import root_fingerprint
 from portineria.control.identity import register
 from portineria.control.identity.models import Person
-from portineria.control.identity.reading import note_reading
+from portineria.control.identity.reading import note_event_read
 
 
 @page
@@ -40,7 +40,7 @@ def names(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def event(request: HttpRequest, actor: Person, organisation: str, seq: int) -> HttpResponse:
     row = audit.event(actor, organisation, seq)
-    note_reading("audit.event.read", actor=actor, organisations=[organisation], seq=seq)
+    note_event_read(actor=actor, organisation=organisation, seq=seq)
     [shown] = event_queries.event_rows(actor, audit.views([row]))
     context = {
         "event": row, "row": shown, "proof": event_proof.shown(actor, row),
