@@ -122,7 +122,7 @@ GROUPS: tuple[tuple[str, str | Promise], ...] = (
     ("gateway.", _("What gateways say about themselves")),
     ("audit.", _("The register itself")),
 )
-_ALSO = {"session.": ("order.",), "gateway.": ("spool.", "lease.")}
+_ALSO = {"session.": ("order.",), "gateway.": ("spool.", "lease.", "register.")}
 
 
 def codes_of(kind: str) -> list[str]:
@@ -234,8 +234,10 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "from_day": _("searched for: from"),
     "until_day": _("searched for: until"),
     "text": _("searched for: words"),
-    "seq": _("event number"),
-    "first": _("from event number"),
+    "kept_size": _("events known to the gateway"),
+    "kept_root": _("root known to the gateway"),
+    "sealed_size": _("events sealed here"),
+    "root": _("root of the register"),
     "last": _("to event number"),
     "faults": _("faults found"),
 }
