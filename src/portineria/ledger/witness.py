@@ -196,7 +196,7 @@ def stem_of(origin: str) -> str:
 def size_asked(name: str) -> int | None:
     """None for a file that is no request."""
     found = _REQUEST_NAME.fullmatch(name)
-    return int(found[3]) if found else None
+    return _countable(found[3]) if found else None
 
 
 def answer_name(request: str, key_id: bytes) -> str:
@@ -206,7 +206,12 @@ def answer_name(request: str, key_id: bytes) -> str:
 def answered(name: str, key_id: bytes) -> tuple[str, int] | None:
     """The request that this file answers, and its size; None for one that is no answer of this key."""
     found = _ANSWER_NAME.fullmatch(name)
-    return (found[1], int(found[2])) if found and found[3] == key_id.hex() else None
+    size = _countable(found[2]) if found and found[3] == key_id.hex() else None
+    return (found[1], size) if found and size is not None else None
+
+
+def _countable(digits: str) -> int | None:
+    return size if (size := int(digits)) <= MOST_EVENTS else None
 
 
 def write_answer(answer: Answer) -> bytes:

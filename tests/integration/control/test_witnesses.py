@@ -28,7 +28,7 @@ from portineria.control.witnessing import Witnessing, authorities
 from portineria.ledger.checkpoint import read_checkpoint
 from portineria.ledger.trust import Trust
 from portineria.ledger.verification import Verdict, verify
-from portineria.ledger.witness import Evidence, answer_name, cosignature_in, read_request
+from portineria.ledger.witness import Evidence, answer_name, cosignature_in, read_request, request_name
 from portineria.witness.drop import answer_all
 from portineria.witness.state import WitnessState, initialise
 from tests.integration.control.world import World
@@ -139,8 +139,23 @@ def test_a_folder_that_nobody_may_clear_does_no_harm(
         .values_list("size", flat=True)
         .first()
     )
-    (drop / answer_name("0" * 16 + "-1-2.request", witness.key.key_id)).write_bytes(b"\xff" * 100)
     assert witness.caught() == []
+
+
+@pytest.mark.parametrize("data", [b"200\nnonsense\n", b"\xff" * 100, b"409\n1\n", b"", b"200\n" + b"x" * 70_000])
+def test_strange_answers_in_a_folder_stop_nothing(
+    committed_world: World, witness: WitnessState, tmp_path: Path, data: bytes
+) -> None:
+    place = WitnessPlace(witness.key, drop=tmp_path)
+    origin = Seal().origin(committed_world.organisation)
+    for size in (1, 100_000, 2**63 - 1, 10**19 - 1):
+        (tmp_path / answer_name(request_name(origin, 0, size), witness.key.key_id)).write_bytes(data)
+    round_with(place)
+    due_now()
+    round_with(place)
+    assert not Cosignature.objects.exists()
+    newest = Checkpoint.objects.filter(organisation=committed_world.organisation).order_by("-size")[0]
+    assert (tmp_path / request_name(origin, 0, newest.size)).exists()
 
 
 # -- over HTTP ------------------------------------------------------------------------------------------------------

@@ -193,6 +193,9 @@ def test_files_say_by_their_names_what_they_are() -> None:
     assert answered(answer, bytes(4)) is None
     assert answered("../" + answer, WITNESS_KEY.key_id) is None
     assert size_asked(answer) is None
+    endless = request_name(ORIGIN, 8, 10**19 - 1)
+    assert size_asked(endless) is None
+    assert answered(answer_name(endless, WITNESS_KEY.key_id), WITNESS_KEY.key_id) is None
     assert size_asked(f"{name}.part") is None
 
 

@@ -19,7 +19,16 @@ from portineria.core.errors import ProtocolError
 from portineria.ledger.checkpoint import parse_checkpoint
 from portineria.ledger.leaf import shortened
 from portineria.ledger.note import VerifierKey, parse_note
-from portineria.ledger.witness import CONFLICT, COSIGNED, Answer, cosignature_in, request_name, size_in, write_request
+from portineria.ledger.witness import (
+    CONFLICT,
+    COSIGNED,
+    Answer,
+    BadAnswer,
+    cosignature_in,
+    request_name,
+    size_in,
+    write_request,
+)
 
 PACE = timedelta(seconds=5)  # between two questions about one register that both went well
 _LONGEST = timedelta(minutes=15)  # between two that did not
@@ -86,8 +95,10 @@ def heed(asked: Question, witness: VerifierKey, answer: Answer, at: datetime) ->
 
 @transaction.atomic
 def _keep(asked: Question, witness: VerifierKey, answer: Answer, at: datetime) -> None:
-    """Raise BadNote, BadNoteSignature."""
-    checkpoint = Checkpoint.objects.get(organisation=asked.organisation, size=asked.size)
+    """Raise BadAnswer for a checkpoint that never was, BadNote, BadNoteSignature."""
+    checkpoint = Checkpoint.objects.filter(organisation=asked.organisation, size=asked.size).first()
+    if checkpoint is None:
+        raise BadAnswer(f"there is no checkpoint of {asked.size} events")
     signature, _ = cosignature_in(answer.body, parse_note(checkpoint.note), witness)
     Cosignature.objects.get_or_create(
         checkpoint=checkpoint, witness=str(witness), defaults={"line": signature.line(), "at": at}
