@@ -158,6 +158,23 @@ def test_strange_answers_in_a_folder_stop_nothing(
     assert (tmp_path / request_name(origin, 0, newest.size)).exists()
 
 
+def test_a_witness_that_disagrees_by_folder_stays_heard(
+    committed_world: World, witness: WitnessState, tmp_path: Path
+) -> None:
+    place = WitnessPlace(witness.key, drop=tmp_path)
+    round_with(place)
+    origin = Seal().origin(committed_world.organisation)
+    newest = Checkpoint.objects.filter(organisation=committed_world.organisation).order_by("-size")[0]
+    asked = request_name(origin, 0, newest.size)
+    (tmp_path / answer_name(asked, witness.key.key_id)).write_bytes(b"409\n100000\n")
+    for _ in range(3):
+        due_now()
+        round_with(place)
+    assert "was this database put back?" in row(committed_world).error
+    told = Event.objects.filter(organisation=committed_world.organisation, code="audit.witness.disagreed")
+    assert told.count() == 1
+
+
 # -- over HTTP ------------------------------------------------------------------------------------------------------
 
 

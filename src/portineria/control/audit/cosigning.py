@@ -148,9 +148,11 @@ def fail(organisation: str, witness: VerifierKey, why: str, at: datetime) -> Non
 
 @transaction.atomic
 def wait(organisation: str, witness: VerifierKey, at: datetime) -> None:
-    """A question lies in a folder; it is looked at again in a moment."""
+    """A question lies in a folder; it is looked at again in a moment. That the witness disagreed stays said."""
     row = _row(organisation, witness)
-    row.failures, row.error, row.next_at = 0, "", at + PACE
+    row.failures, row.next_at = 0, at + PACE
+    if not row.error.startswith(_DISAGREES):
+        row.error = ""
     row.save(update_fields=["failures", "error", "next_at"])
 
 
