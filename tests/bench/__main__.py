@@ -65,17 +65,13 @@ def behind_a_bad_line(given: Given) -> Found:
         held = wan.blip(far, FULL_DOWNLOAD if full else DOWNLOAD)
         print(f"  download: {held}", flush=True)
         month = wan.idle_bytes(far, 900 if full else 240)
-    connections = held["connections"] if held["finished"] else 0
     figures = {
         "wan.open.first": figure([percentile(first, 95)], "s"),
         "wan.open.next": figure([percentile(following, 95)], "s"),
         "wan.echo.loaded": figure([percentile(echoes, 95)], "s"),
         "wan.idle": figure([month / 1e6], "MB"),
     }
-    if held["finished"]:
-        figures["wan.blip"] = figure([connections], "connections")
-    else:
-        print("  the download did not finish", flush=True)
+    figures["wan.blip"] = figure([int(held["finished"] and held["connections"] == 1)], "downloads")
     raw = {
         "first_s": first, "next_s": following, "echo_s": echoes, "mbit_down": mbit, "line": counters, "download": held,
         "idle_mb_a_month": month / 1e6,

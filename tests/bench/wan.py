@@ -208,6 +208,6 @@ def blip(far: Far, count: int) -> dict[str, Any]:
         far.line.say(outage=False)
         finished = bulk.wait(count * 8 / _SLOWEST + 60)
         seconds = time.perf_counter() - start
-        connections = _asked_patiently(address) - before
+        connections = _asked_patiently(address) - before if finished else 0
         bulk.stop()
     return {"finished": finished, "seconds": round(seconds, 1), "bytes": bulk.got, "connections": connections}
