@@ -93,7 +93,7 @@ def far_plant() -> Iterator[Far]:
         stage.processes.wait_until(name, lambda: stage.linked(plant) > 0, seconds=60)
         env = stage.environment("technician")
         sign_in(stage, "Technician", env)
-        stage.seed("single", plant.gateway, DEVICE, str(PORT), MACHINE)
+        stage.seed("single", plant.gateway, DEVICE, str(PORT), MACHINE, "600")
         portineria("request", MACHINE, "--reason", "bench", "--minutes", "240", "--json", env=env)
         yield Far(Ours(stage, env), line, stage, env)
 

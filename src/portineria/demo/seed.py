@@ -131,7 +131,7 @@ def machines(base: str, ports: str, *gateways: str) -> dict[str, Any]:
     return {"machines": made}
 
 
-def single(gateway: str, address: str, port: str, name: str) -> dict[str, Any]:
+def single(gateway: str, address: str, port: str, name: str, drain_s: str = "0") -> dict[str, Any]:
     """One more machine with one plain TCP service, which the first supplier may use without an approval."""
     from portineria.control.access.services import create_rule
     from portineria.control.estate.models import Gateway
@@ -139,7 +139,9 @@ def single(gateway: str, address: str, port: str, name: str) -> dict[str, Any]:
     from portineria.control.identity.models import Supplier
 
     owner, plant = _owner(), Gateway.objects.get(public_id=gateway).plant
-    machine = create_machine(actor=owner, plant=plant.public_id, gateway=gateway, name=name, drain_s=0).public_id
+    machine = create_machine(
+        actor=owner, plant=plant.public_id, gateway=gateway, name=name, drain_s=int(drain_s)
+    ).public_id
     device = add_device(actor=owner, machine=machine, name="device", address=address)
     add_service(actor=owner, device=device.public_id, name="raw", protocol="tcp", port=int(port))
     supplier = Supplier.objects.get(organisation=plant.organisation, name=PEOPLE[2][3])
