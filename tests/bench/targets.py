@@ -94,9 +94,6 @@ _REASONS = {
     "wan.echo.loaded": "1 % of the packets is lost, and the bulk streams fill the line's queue of a quarter of a "
     "second and lose 1 to 3 % more there; what is lost is sent again after about two round trips (tail loss probe), "
     "which makes 1.2 s. Each stream has a TCP connection of its own, so no echo waits behind bulk data inside ours.",
-    "wan.blip": "the machine of this run had no drain time (0 s, not the usual 600), and the outage is as long as "
-    "a lease (30 s): the gateway ended the session with lease.lost before the line was back. The benchmark's machine "
-    "now has the usual drain time; measured again it is not yet.",
     "soak.memory": "the server alone: it grew by 15 to 18 KB for each session, 6 MB in seven minutes; relay and "
     "connector stayed as they were, the gateway grew by 1.6 MB while it warmed up. Whether the server's growth ends "
     "(it remembers requests for two minutes, and the database caches pages) only the whole hour can say: not run yet.",
