@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from portineria.process.loop import run
-from tests.bench import openvpn, report, tunnel, wan
+from tests.bench import database, ledger, openvpn, report, tunnel, wan
 from tests.bench.report import Found, figure, percentile
 
 IDLE, STORM, SESSIONS = 25_000, 5000, 1000
@@ -104,8 +104,10 @@ GROUPS = {
     "relay": relay,
     "wan": behind_a_bad_line,
     "soak": churn,
+    "ledger": lambda given: ledger.ledger(given.rounds),
+    "database": lambda given: database.measured(),
 }
-USUAL = ("tunnel", "vpn", "relay", "wan")
+USUAL = ("tunnel", "vpn", "relay", "wan", "ledger", "database")
 NEEDS = {"wan": wan.usable, "vpn": openvpn.missing}
 
 

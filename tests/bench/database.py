@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.bench.estate import Size, prepare
-from tests.bench.report import Figure, figure
+from tests.bench.report import Figure, Found, figure
 
 DECISIONS, LISTS, ASKED = 300, 40, 15  # how often in each round
 LONGEST_S = 3.0  # for what takes long is asked less often
@@ -170,6 +170,11 @@ def figures(found: dict[str, Times]) -> dict[str, Figure]:
         "console.pages": figure(slowest.p95, "ms"),
         "console.pages.queries": figure([max(times.queries for times in seen.values())], ""),
     }
+
+
+def measured(events: int = 1_000_000, rounds: int = 3) -> Found:
+    prepare(Size(events=events), "")
+    return Found(figures(measure(rounds)))
 
 
 def main(arguments: list[str]) -> int:

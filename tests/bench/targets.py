@@ -31,6 +31,8 @@ GROUPS = {
     "relay": "One relay and a crowd",
     "wan": "A plant behind a bad line",
     "soak": "Session churn for a long time",
+    "ledger": "The register",
+    "database": "A large estate in the database",
 }
 TARGETS = {
     "tunnel.throughput.1": Target(
@@ -60,6 +62,15 @@ TARGETS = {
     "wan.idle": Target("wan", "traffic of an idle gateway in a month, one link", 30),
     "wan.blip": Target("wan", "downloads that finished over an outage of 30 s, on one connection", 1, "value", True),
     "soak.memory": Target("soak", "steepest slope of memory among server, relay, gateway and connector", 1),
+    "ledger.append.sqlite": Target("ledger", "durable events of 16 writers on SQLite", 2000, "value", True),
+    "ledger.append.postgres": Target("ledger", "durable events of 16 writers on PostgreSQL", 5000, "value", True),
+    "ledger.verify": Target("ledger", "checking an export of a million events without the server", 60),
+    "policy.decision": Target("database", "one decision with its queries, p95", 5),
+    "policy.visible": Target("database", "the list of machines that a technician sees, p95", 50),
+    "console.pages": Target("database", "the slowest page, p95 on the server", 150),
+    "console.pages.queries": Target("database", "queries of the page with most of them", 12),
+    "policy.decision.start": Target("database", "the same and what its subject sees, as a session is asked for", None),
+    "policy.visible.leaf": Target("database", "one leaf of 5,500 machines that the largest supplier sees", None),
     "soak.descriptors": Target("soak", "descriptors more than at the start, the process with most of them", 0),
 }
 _CPU = (

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writing the ledger. Always inside the transaction of the change that it records."""
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from portineria.control.audit import word_index, words
+from portineria.control.audit.drafts import Draft, draft
 from portineria.control.audit.models import Event, Head, Hour, PersonalValue
 from portineria.control.audit.news import News, tell
 from portineria.core.errors import Conflict
-from portineria.core.event import DataClass, Value, classify
+from portineria.core.event import Value
 from portineria.ledger import leaf as leaves
 from portineria.ledger.merkle import leaf_hash
 
 _TOLD = ("session", "machine", "gateway", "person")  # to open pages
-_SALT_BYTES = 16  # 128 bits: a pruned leaf cannot be searched for with a dictionary
 INDEXED = ("session", "machine", "gateway", "person", "supplier")
 HOUR_S = 3600
 _TOGETHER = 500
@@ -36,68 +36,66 @@ def record(code: str, /, *, organisation: str, actor: str, about: str = "", **fi
 
     Raise UnknownEvent for a code or a field that the catalogue does not have.
     """
-    if not connection.in_atomic_block:
-        raise OutsideTransaction(f"{code} is recorded outside the transaction of what it records")
-    given = {name: leaves.shortened(value) for name, value in fields.items() if value != ""}
-    classes = classify(code, given)
-    head = _locked_head(organisation)
-    public = {name: value for name, value in given.items() if classes[name] is DataClass.PUBLIC}
-    salts = {name: secrets.token_bytes(_SALT_BYTES) for name in given if name not in public}
-    leaf = leaves.Leaf(
-        organisation=organisation,
-        seq=head.seq + 1,
-        at=timezone.now(),
-        code=code,
-        actor=actor,
-        prev_sha256=bytes(head.leaf_sha256),
-        fields=public,
-        hashed={name: leaves.personal_hash(salt, str(given[name])) for name, salt in salts.items()},
-    )
-    event = _stored(leaf)
-    _keep_values(event, given, classes, salts, about or str(given.get("person") or actor))
-    personal = [str(given[name]) for name in given if classes[name] is DataClass.PERSONAL]
-    word_index.put([(event.pk, _words(event, public, personal))])
-    _note_hour(head, event)
-    head.seq, head.leaf_sha256 = event.seq, event.leaf_sha256
-    head.save(update_fields=["seq", "leaf_sha256", "hour"])
-    ids = {name: str(public[name]) for name in _TOLD if name in public}
-    news = News(organisation=organisation, seq=event.seq, code=code, actor=actor, **ids)
-    transaction.on_commit(lambda: tell(news))
+    [event] = append([draft(code, organisation=organisation, actor=actor, about=about, **fields)])
     return event
 
 
-def _locked_head(organisation: str) -> Head:
-    Head.objects.get_or_create(organisation=organisation)
-    return Head.objects.select_for_update(no_key=True).get(organisation=organisation)
+def append(drafts: Sequence[Draft]) -> list[Event]:
+    """Append events, each organisation's in the given order. Raise OutsideTransaction."""
+    if not connection.in_atomic_block:
+        raise OutsideTransaction(f"{drafts[0].code} is recorded outside the transaction of what it records")
+    made: dict[int, Event] = {}
+    for organisation, head in _locked_heads({one.organisation for one in drafts}).items():
+        own = {place: one for place, one in enumerate(drafts) if one.organisation == organisation}
+        made |= zip(own, _append_to(head, list(own.values())), strict=True)
+    return [made[place] for place in range(len(drafts))]
 
 
-def _stored(leaf: leaves.Leaf) -> Event:
-    data = leaves.encode(leaf)
-    return Event.objects.create(
-        organisation=leaf.organisation,
-        seq=leaf.seq,
-        at=leaf.at,
-        code=leaf.code,
-        actor=leaf.actor,
-        leaf=data,
-        leaf_sha256=leaf_hash(data),
-        prev_sha256=leaf.prev_sha256,
-        **{name: str(leaf.fields[name]) for name in INDEXED if name in leaf.fields},
+def _append_to(head: Head, drafts: Sequence[Draft]) -> list[Event]:
+    events = []
+    for one in drafts:
+        event = _numbered(one, head)
+        head.seq, head.leaf_sha256 = event.seq, event.leaf_sha256
+        events.append(event)
+    Event.objects.bulk_create(events)
+    _keep_values(zip(events, drafts, strict=True))
+    word_index.put(
+        (event.pk, _words(event, one.public, one.personal)) for event, one in zip(events, drafts, strict=True)
     )
+    for event in events:
+        _note_hour(head, event)
+    head.save(update_fields=["seq", "leaf_sha256", "hour"])
+    for event, one in zip(events, drafts, strict=True):
+        ids = {name: one.id_of(name) for name in _TOLD}
+        transaction.on_commit(partial(tell, News(one.organisation, event.seq, one.code, one.actor, **ids)))
+    return events
 
 
-def _keep_values(
-    event: Event, given: dict[str, Value], classes: dict[str, DataClass], salts: dict[str, bytes], about: str
-) -> None:
+def _locked_heads(organisations: set[str]) -> dict[str, Head]:
+    """In the order in which the organisations came to be, as everybody locks several (decision 17)."""
+    locked = Head.objects.select_for_update(no_key=True).order_by("pk")
+    found = {head.organisation: head for head in locked.filter(organisation__in=organisations)}
+    for organisation in sorted(organisations - found.keys()):
+        Head.objects.get_or_create(organisation=organisation)
+        found[organisation] = locked.get(organisation=organisation)
+    return found
+
+
+def _numbered(one: Draft, head: Head) -> Event:
+    leaf = one.leaf(head.seq + 1, timezone.now(), bytes(head.leaf_sha256))
+    data = leaves.encode(leaf)
+    return Event(
+        organisation=leaf.organisation, seq=leaf.seq, at=leaf.at, code=leaf.code, actor=leaf.actor,
+        leaf=data, leaf_sha256=leaf_hash(data), prev_sha256=leaf.prev_sha256,
+        **{name: one.id_of(name) for name in INDEXED},
+    )  # fmt: skip
+
+
+def _keep_values(pairs: Iterable[tuple[Event, Draft]]) -> None:
     PersonalValue.objects.bulk_create(
-        PersonalValue(
-            event=event,
-            field=name,
-            about=about,
-            salt=salt,
-            value=str(given[name]) if classes[name] is DataClass.PERSONAL else None,
-        )
-        for name, salt in salts.items()
+        PersonalValue(event=event, field=kept.field, about=one.about, salt=kept.salt, value=kept.value)
+        for event, one in pairs
+        for kept in one.kept
     )
 
 

@@ -11,6 +11,8 @@ from hashlib import sha256
 from django.core.cache import cache
 from django.db import transaction
 
+from portineria.control.audit.drafts import draft
+from portineria.control.audit.grouping import record_alone
 from portineria.control.audit.services import record
 from portineria.control.identity.models import Person
 from portineria.core.event import Value
@@ -26,9 +28,13 @@ def note_reading(
     key = _key(code, actor, organisations, fields)
     if cache.get(key):
         return
-    with transaction.atomic():
-        for organisation in sorted(organisations):
-            record(code, organisation=organisation, actor=actor.public_id, about=about or actor.public_id, **fields)
+    whose = about or actor.public_id
+    record_alone(
+        [
+            draft(code, organisation=organisation, actor=actor.public_id, about=whose, **fields)
+            for organisation in sorted(organisations)
+        ]
+    )
     cache.set(key, True, AGAIN_S)
 
 

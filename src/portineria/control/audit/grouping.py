@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events that record no change of a row (a denied attempt, a look into the register): many share one commit.
+
+Each is durable when its caller goes on, as any event is. While one commit is on its way to the disk the next ones
+gather, so a flood of them costs commits by the disk's pace, not by their number. Only ledgers are locked: whoever has
+rows of their own to change records inside their own transaction.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.db import DatabaseError, connection, transaction
+
+from portineria.control.audit.drafts import Draft
+from portineria.control.audit.models import Event
+from portineria.control.audit.services import append
+from portineria.core.errors import PortineriaError, Unavailable
+
+_TOGETHER = 256  # a commit of so many takes some 30 ms; nobody waits for more than two
+
+
+class NotCommitted(Unavailable):
+    """Nothing of it was recorded: trying again is safe."""
+
+
+@dataclass(slots=True)
+class _Wish:
+    drafts: Sequence[Draft]
+    turn: threading.Event = field(default_factory=threading.Event)
+    leads: bool = False
+    events: list[Event] = field(default_factory=list)
+    error: Exception | None = field(default_factory=lambda: NotCommitted("whoever committed for several was stopped"))
+    done: bool = False
+
+
+class Group:
+    """Whoever comes while nobody commits does so, for all that wait; then the next one that waits."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[_Wish] = deque()
+        self._led = False
+
+    def record(self, drafts: Sequence[Draft]) -> list[Event]:
+        """Append and commit; raise what the database says."""
+        if connection.in_atomic_block:  # somebody's own transaction: theirs decides
+            return append(drafts)
+        wish = _Wish(drafts)
+        with self._lock:
+            self._waiting.append(wish)
+            if not self._led:
+                self._led = wish.leads = True
+        if not wish.leads:
+            wish.turn.wait()
+        if not wish.done:
+            self._lead()
+        if wish.error is not None:
+            raise wish.error
+        return wish.events
+
+    def _lead(self) -> None:
+        """Once, for the first that wait, ourselves among them; then somebody else is woken to go on."""
+        with self._lock:
+            batch = [self._waiting.popleft() for _ in range(min(_TOGETHER, len(self._waiting)))]
+        try:
+            self._commit(batch)
+        finally:
+            with self._lock:
+                following = self._waiting[0] if self._waiting else None
+                self._led = following is not None
+            for wish in batch:
+                wish.done = True
+                wish.turn.set()
+            if following is not None:
+                following.turn.set()
+
+    def _commit(self, batch: Sequence[_Wish]) -> None:
+        try:
+            with transaction.atomic():
+                events = iter(append([one for wish in batch for one in wish.drafts]))
+        except (DatabaseError, PortineriaError) as error:
+            for wish in batch:
+                wish.error = error
+            return
+        for wish in batch:
+            wish.events, wish.error = [next(events) for _ in wish.drafts], None
+
+
+_group = Group()
+
+
+def record_alone(drafts: Sequence[Draft]) -> list[Event]:
+    """Several drafts of one call stand or fall together, and with whoever shares their commit."""
+    return _group.record(drafts)
