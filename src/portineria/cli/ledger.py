@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from portineria.cli import server_state, witnessing
 from portineria.core.errors import Invalid, NotFound
+
+if TYPE_CHECKING:
+    from portineria.ledger.verification import Verdict
 
 BROKEN = 1
 _LINE_BYTES = (1 << 20) + 2  # one more than a line may have: the reader refuses it
@@ -38,6 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     verify.add_argument("--key", action="append", default=[], help="a checkpoint key (NAME+ID+BASE64) known directly")
     verify.add_argument("--witness", action="append", default=[], help="key of a witness that must have seen it")
+    verify.add_argument(
+        "--tsa", type=Path, metavar="PEM", help="root of the time-stamping authority: stamps are checked"
+    )
     verify.add_argument("--all-witnessed", action="store_true", help="what a witness has not seen yet is a fault too")
     verify.add_argument(
         "--known", action="append", default=[], type=Path, metavar="NOTE",
@@ -132,6 +138,7 @@ def _verify_file(args: argparse.Namespace) -> int:
         raise BadKnown(f"nothing was checked: {error}") from error
     root = read_fingerprint(args.root) if args.root else None
     verdict = verify(_lines(args.file), Trust(root, keys, witnesses, known, args.all_witnessed))
+    times = _stamp_times(verdict, args.tsa) if args.tsa else []
     for fault in verdict.faults:
         print(fault, file=sys.stderr)
     if not verdict.fits:
@@ -142,6 +149,10 @@ def _verify_file(args: argparse.Namespace) -> int:
         print(f"{verdict.withheld} values are secret or were erased by law; their hashes are there.")
     for name, seen in verdict.seen.items():
         print(f"{name} witnessed events 1 to {seen.size} on {datetime.fromtimestamp(seen.at, UTC):%Y-%m-%d %H:%M:%S}Z.")
+    for text, at in times[-1:]:
+        print(f"Events 1 to {text.split()[1]} were stamped at {at:%Y-%m-%d %H:%M:%S}Z, {len(times)} stamps in all.")
+    if verdict.stamps and not args.tsa:
+        print(f"{len(verdict.stamps)} time stamps were not checked: name their authority's root with --tsa.")
     for late in verdict.late:
         print(f"{late}.")
     if root is None and not keys:
@@ -149,6 +160,26 @@ def _verify_file(args: argparse.Namespace) -> int:
     elif not witnesses and not known:
         print(_NO_WITNESS)
     return 0
+
+
+def _stamp_times(verdict: "Verdict", tsa: Path) -> "list[tuple[str, datetime]]":
+    """(text of a checkpoint, when it was stamped), in their order; adds to the faults. Raise BadKnown, NoLibrary."""
+    from portineria.ledger.timestamp import BadStamp, check_library, read_authorities, stamped_at
+
+    check_library()
+    try:
+        authorities = read_authorities(tsa.read_bytes())
+    except (OSError, BadStamp) as error:
+        raise BadKnown(f"nothing was checked: {tsa}: {error}") from error
+    times = []
+    for text, stamp in verdict.stamps:
+        try:
+            times.append((text, stamped_at(text, stamp, authorities)))
+        except BadStamp as error:
+            verdict.faults.append(f"the checkpoint of {text.split()[1]} events: {error}")
+    if not verdict.stamps:
+        verdict.faults.append("nothing of this was stamped")
+    return times
 
 
 def _verify_database(args: argparse.Namespace) -> int:

@@ -28,6 +28,7 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
     from portineria.control.relay_children import RelayChildren
     from portineria.control.remote_sessions.switchboard import Switchboard
     from portineria.control.sealer import Sealer
+    from portineria.control.stamping import keep_stamped
     from portineria.control.witnessing import keep_witnessed
 
     programs = await asyncio.to_thread(given_back(write_programs))
@@ -47,6 +48,7 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
         loop.create_task(RelayChildren(programs).run(), name="relays"),
         loop.create_task(Sealer().run(), name="sealer"),
         loop.create_task(keep_witnessed(settings), name="witnesses"),
+        loop.create_task(keep_stamped(settings), name="time stamps"),
     ]
     announcing = loop.create_task(_announce(bus, [program.relay for program in programs], settings), name="announce")
     try:

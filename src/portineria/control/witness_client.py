@@ -23,9 +23,16 @@ class WitnessAway(Unavailable):
 
 async def ask(url: str, data: bytes, tls: ssl.SSLContext) -> Answer:
     """Raise WitnessAway."""
+    address = f"{url.rstrip('/')}/add-checkpoint"
+    status, body = await post(address, data, content_type="text/plain; charset=utf-8", tls=tls)
+    return Answer(status, body.decode("utf-8", "replace"))
+
+
+async def post(url: str, data: bytes, *, content_type: str, tls: ssl.SSLContext) -> tuple[int, bytes]:
+    """Return the status and the body; raise WitnessAway."""
     try:
         async with asyncio.timeout(TOTAL_S):
-            received = await _exchanged(url, data, tls)
+            received = await _exchanged(url, data, content_type, tls)
     except TimeoutError as error:
         raise WitnessAway(f"no answer within {TOTAL_S:.0f} s") from error
     except (OSError, ValueError) as error:
@@ -33,15 +40,15 @@ async def ask(url: str, data: bytes, tls: ssl.SSLContext) -> Answer:
     return _read(received)
 
 
-async def _exchanged(url: str, data: bytes, tls: ssl.SSLContext) -> bytes:
+async def _exchanged(url: str, data: bytes, content_type: str, tls: ssl.SSLContext) -> bytes:
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     host, port = parts.hostname or "", parts.port or (443 if secure else 80)
     reader, writer = await asyncio.open_connection(host, port, ssl=tls if secure else None, limit=ANSWER_BYTES)
     try:
         head = (
-            f"POST {parts.path.rstrip('/')}/add-checkpoint HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\n"
-            f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n"
+            f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\n"
+            f"Content-Type: {content_type}\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n"
         )
         writer.write(head.encode("ascii") + data)
         await writer.drain()
@@ -74,11 +81,11 @@ class _Received:
         return io.BytesIO(self._data)
 
 
-def _read(received: bytes) -> Answer:
+def _read(received: bytes) -> tuple[int, bytes]:
     answer = http.client.HTTPResponse(cast(Any, _Received(received)), method="POST")
     try:
         answer.begin()
         body = answer.read(ANSWER_BYTES)
     except (http.client.HTTPException, ValueError, OSError) as error:
         raise WitnessAway(f"its answer is no HTTP: {type(error).__name__}") from error
-    return Answer(answer.status, body.decode("utf-8", "replace"))
+    return answer.status, body

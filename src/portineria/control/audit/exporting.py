@@ -57,7 +57,7 @@ def _lines(header: Header, first: int, size: int) -> Iterator[bytes]:
     yield write_line(header)
     organisation = header.organisation
     checkpoints = Checkpoint.objects.filter(organisation=organisation, size__gte=first, size__lte=size).order_by("size")
-    waiting = checkpoints.prefetch_related("cosignatures").iterator(chunk_size=_TOGETHER)
+    waiting = checkpoints.select_related("time_stamp").prefetch_related("cosignatures").iterator(chunk_size=_TOGETHER)
     checkpoint = next(waiting, None)
     for start in range(first, size + 1, _TOGETHER):
         rows = Event.objects.filter(organisation=organisation, seq__gte=start, seq__lt=min(start + _TOGETHER, size + 1))
@@ -80,7 +80,8 @@ def event_line(event: Event) -> EventLine:
 
 def checkpoint_line(checkpoint: Checkpoint) -> CheckpointLine:
     lines = "".join(found.line for found in checkpoint.cosignatures.all())
-    return CheckpointLine(checkpoint.note + lines)
+    stamp = getattr(checkpoint, "time_stamp", None)
+    return CheckpointLine(checkpoint.note + lines, [bytes(stamp.stamp)] if stamp else [])
 
 
 def witnesses_of(organisation: str) -> list[str]:

@@ -146,6 +146,14 @@ class Cosignature(models.Model):
         constraints = [models.UniqueConstraint(name="audit_cosignature", fields=["checkpoint", "witness"])]
 
 
+class TimeStamp(models.Model):
+    """An RFC 3161 response (DER) over the checkpoint's text, verified when it came. ``at``: when that was, here."""
+
+    checkpoint = models.OneToOneField(Checkpoint, on_delete=models.PROTECT, related_name="time_stamp")
+    stamp = models.BinaryField()
+    at = models.DateTimeField()
+
+
 class Witnessed(models.Model):
     """How far one witness is with one register of ours. ``size``: what it cosigned last, as far as we know."""
 

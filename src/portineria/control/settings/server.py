@@ -86,6 +86,17 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     witness_authorities: Annotated[
         Path | None, Meta(description="PEM of authorities that witnesses' certificates may come from too.")
     ] = None
+    timestamp_url: Annotated[
+        str,
+        Meta(max_length=512, description="An RFC 3161 time-stamping authority that stamps checkpoints; none if empty."),
+    ] = ""
+    timestamp_authorities: Annotated[
+        Path | None,
+        Meta(description="PEM of the roots that its certificate leads to; `ledger verify --tsa` wants it too."),
+    ] = None
+    timestamp_every_min: Annotated[int, Meta(ge=1, le=10080, description="A growing register is stamped so often.")] = (
+        60
+    )
     upload_mib: Annotated[
         int,
         Meta(ge=1, le=4096, description="Largest file, in MiB, that the console's page for checking exports takes."),
