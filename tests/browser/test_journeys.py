@@ -314,3 +314,18 @@ def test_an_event_is_found_proven_and_the_proof_checked_and_an_altered_one_is_no
         page.get_by_role("button", name="Check the file").click()
         expect(page.get_by_role("heading", name=said)).to_be_visible()
     expect(page.get_by_text("does not lead to the root")).to_be_visible()
+
+
+def test_the_whole_register_is_taken_out_and_checked_though_it_is_larger_than_a_form(
+    open_as: Open, tmp_path: Path
+) -> None:
+    page = open_as("owner", "/events/check/")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export the register").click()
+    file = tmp_path / "register.jsonl"
+    download.value.save_as(file)
+    assert file.stat().st_size > 64 * 1024
+    page.get_by_label("Export or proof").set_input_files(file)
+    page.get_by_role("button", name="Check the file").click()
+    expect(page.get_by_role("heading", name="The file fits.")).to_be_visible()
+    expect(page.get_by_text("has the same events at this place")).to_be_visible()

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import html
+import importlib
 import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
+from django.apps import apps
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -16,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from portineria.control.access import services as access
 from portineria.control.audit import queries as audit
 from portineria.control.audit import word_index
-from portineria.control.audit.models import Event, Hour
+from portineria.control.audit.models import Event, Head, Hour
 from portineria.control.audit.queries import Sought
 from portineria.control.audit.services import erase, record, words_of
 from portineria.control.audit.verification import verify_chain
@@ -323,3 +325,22 @@ def test_the_index_leads_and_no_table_is_read_through(world: World) -> None:
             cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
             plan = " ".join(row[3] for row in cursor.fetchall())
         assert re.search(r"SCAN (e|audit_event)\b", plan) is None, plan
+
+
+def test_the_events_of_old_are_found_once_the_migration_has_filled_the_index(reasoned: World) -> None:
+    before = list(Hour.objects.order_by("first").values_list("organisation", "hour", "first"))
+    word_index.empty()
+    Hour.objects.all().delete()
+    Event.objects.update(supplier="")
+    Head.objects.update(hour=0)
+    assert found(reasoned.owner, text="seal") == []
+    fill = importlib.import_module("portineria.control.audit.migrations.0004_search_filled").fill
+    for _ in range(2):  # stopped half-way it begins anew
+        fill(apps, None)
+        assert found(reasoned.owner, text="seal") == ["access.request.made"]
+        assert Event.objects.filter(supplier=reasoned.supplier).exists()
+        assert set(before) <= set(Hour.objects.values_list("organisation", "hour", "first"))
+        assert Head.objects.get(organisation=reasoned.organisation).hour > 0
+    assert verify_chain(reasoned.organisation) > 0
+    erase(reasoned.technician.public_id)
+    assert found(reasoned.owner, text="seal") == []
