@@ -23,6 +23,7 @@ from portineria.control.audit.queries import Sought
 from portineria.control.audit.services import erase, record, words_of
 from portineria.control.audit.verification import verify_chain
 from portineria.control.audit.words import of_column
+from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Person
 from portineria.control.identity.services import change_self
 from tests.integration.control.browsing import shown, signed_in
@@ -74,6 +75,20 @@ def test_a_name_finds_what_only_the_id_of_the_thing_is_written_in(reasoned: Worl
     assert "access.request.made" in found(reasoned.owner, text="Technician")
     assert found(reasoned.owner, text="Press 3", code="access.request.refused") == ["access.request.refused"] * 3
     assert found(reasoned.owner, text=reasoned.machine.public_id, code="access.") != []
+
+
+def test_one_machine_of_very_many_with_the_same_beginning_is_found_by_its_name(world: World) -> None:
+    Machine.objects.bulk_create(
+        Machine(plant=world.machine.plant, gateway=world.machine.gateway, name=f"A press {number:04}")
+        for number in range(400)
+    )
+    last = Machine.objects.get(name="A press 0399")
+    with transaction.atomic():
+        record("access.request.expired", organisation=world.organisation, actor="portineria", machine=last.public_id)
+    assert found(world.owner, text="press 0399") == ["access.request.expired"]
+    page = shown(signed_in(world.owner), "/events/?text=press")
+    assert "Many names hold" in page
+    assert "Many names hold" not in shown(signed_in(world.owner), "/events/?text=press+0399")
 
 
 def test_kinds_are_found_by_what_they_are_called_in_the_readers_language(reasoned: World) -> None:

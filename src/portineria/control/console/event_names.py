@@ -3,6 +3,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from operator import and_, or_
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -84,39 +86,42 @@ def zone_of(actor: Person, machines: Sequence[str], gateways: Sequence[str]) -> 
 
 
 class Mentioned:
-    """For each word of a search the ids of things whose names hold it, and the kinds of event that are called so."""
+    """For each word of a search the ids of things whose names hold it, and the kinds of event that are called so.
+
+    Whose name holds all the words comes first: of three hundred presses the one that was named is always among them.
+    """
 
     def __init__(self, actor: Person, wanted: Sequence[str]) -> None:
         self.too_many: list[str] = []  # words that stand for more names than are looked for
         self._ids: dict[str, list[str]] = defaultdict(list)
-        for public_id, name in self._names(actor, wanted):
-            folded = set(words.words(name))
-            joined = " ".join(words.words(name))
-            for word in wanted:
-                if word in folded or word in joined:
-                    self._ids[word].append(public_id)
-        self.too_many = [word for word in wanted if len(self._ids[word]) > MOST_MENTIONED]
-        self._codes = {word: _codes_called(word) for word in wanted}
-
-    def _names(self, actor: Person, wanted: Sequence[str]) -> list[tuple[str, str]]:
-        found: list[tuple[str, str]] = []
         looked_for = [word for word in wanted if "_" not in word]
-        if not looked_for:
-            return found
-        parts = []
-        for kind in (*KINDS, "plant"):
-            named = Q()
+        whole = _names(actor, looked_for, all_of_them=True) if len(looked_for) > 1 else {}
+        for public_id, name in (whole | _names(actor, looked_for)).items():
+            folded = " ".join(words.words(name))
             for word in looked_for:
-                named |= Q(name__icontains=word)
-            parts.append(_rows(actor, kind).filter(named).order_by().values_list("public_id", "name"))
-        most = MOST_MENTIONED * (len(looked_for) + 1)
-        return list(parts[0].union(*parts[1:], all=True)[:most])
+                if word in folded:
+                    self._ids[word].append(public_id)
+        if not 0 < len(whole) <= MOST_MENTIONED:
+            self.too_many = [word for word in looked_for if len(self._ids[word]) > MOST_MENTIONED]
+        self._codes = {word: _codes_called(word) for word in wanted}
 
     def term(self, word: str) -> frozenset[str]:
         return frozenset([word, *self._ids[word][:MOST_MENTIONED], *map(words.of_code, self._codes[word])])
 
     def people(self) -> set[str]:
         return {public_id for ids in self._ids.values() for public_id in ids if public_id.startswith("per_")}
+
+
+def _names(actor: Person, looked_for: Sequence[str], *, all_of_them: bool = False) -> dict[str, str]:
+    """Id → name of what has one of these words in its name, or all of them."""
+    if not looked_for:
+        return {}
+    named = [Q(name__icontains=word) for word in looked_for]
+    wanted = reduce(and_ if all_of_them else or_, named)
+    parts = [
+        _rows(actor, kind).filter(wanted).order_by().values_list("public_id", "name") for kind in (*KINDS, "plant")
+    ]
+    return dict(parts[0].union(*parts[1:], all=True)[: MOST_MENTIONED * (len(looked_for) + 1)])
 
 
 def _codes_called(word: str) -> list[str]:
