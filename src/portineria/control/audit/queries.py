@@ -66,27 +66,25 @@ class Leaf:
     events: list[Event]
     newer: bool = False
     older: bool = False
+    count: int | None = None  # of all that fit, where it was asked for; at most one more than MANY
 
 
 def search(
     actor: Reader, sought: Sought, *, most: int, before: Event | None = None, after: Event | None = None
 ) -> Leaf:
-    """The newest ``most`` events that fit, or the ones next to an event on a page: older than it, or newer."""
-    upwards = after is not None
+    """The newest ``most`` events that fit, or the ones next to an event on a page: older than it, or newer.
+
+    The first page of a search says how many there are: what is counted is read once.
+    """
+    upwards, counted = after is not None, sought.narrows and before is None and after is None
     narrowed = _narrowed(actor, sought, before, after)
-    visible = Event.objects.visible_to(actor).prefetch_related("personal_values")
-    rows = _rows(sought, narrowed, most + 1, upwards) if narrowed else []
+    rows = _rows(sought, narrowed, (MANY if counted else most) + 1, upwards) if narrowed else []
     more = len(rows) > most
+    visible = Event.objects.visible_to(actor).prefetch_related("personal_values")
     events = list(visible.filter(pk__in=rows[:most]).order_by("-pk"))
     if upwards:
         return Leaf(events, newer=more, older=True)
-    return Leaf(events, newer=before is not None, older=more)
-
-
-def number_found(actor: Reader, sought: Sought) -> int:
-    """At most one more than MANY."""
-    narrowed = _narrowed(actor, sought, None, None)
-    return len(_rows(sought, narrowed, MANY + 1, False)) if narrowed else 0
+    return Leaf(events, newer=before is not None, older=more, count=len(rows) if counted else None)
 
 
 def _narrowed(actor: Reader, sought: Sought, before: Event | None, after: Event | None) -> Narrowed | None:

@@ -23,8 +23,11 @@ _FIRST = ("older", "newer")  # parameters: the event next to which the page begi
 class Found:
     leaf: Leaf
     first: bool  # the newest page
-    count: int | None = None  # of those that fit, on the first page of a search
     too_many: list[str] = field(default_factory=list)  # words that stand for more names than were looked for
+
+    @property
+    def count(self) -> int | None:
+        return self.leaf.count
 
     @property
     def many(self) -> bool:
@@ -56,8 +59,7 @@ def search(actor: Person, form: EventFilter, asked: Mapping[str, str]) -> Found:
     older, newer = (_event(actor, asked.get(name, "")) for name in _FIRST)
     found = audit.search(actor, sought, most=PER_LEAF, before=older, after=None if older else newer)
     first = older is None and (newer is None or not found.newer)
-    count = audit.number_found(actor, sought) if first and sought.narrows else None
-    return Found(found, first, count, mentioned.too_many)
+    return Found(found, first, mentioned.too_many)
 
 
 def _event(actor: Person, cursor: str) -> Event | None:
