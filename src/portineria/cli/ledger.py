@@ -8,6 +8,7 @@ import argparse
 import gzip
 import os
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -118,7 +119,7 @@ def _lines(path: Path) -> Iterator[bytes]:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             while line := file.readline(_LINE_BYTES):
                 yield line
-    except (EOFError, gzip.BadGzipFile):  # what was cut off is missing: the check says from which event on
+    except (EOFError, gzip.BadGzipFile, zlib.error):  # what was cut off is missing: the check says from which event on
         return
     except FileNotFoundError as error:
         raise NoFile(f"there is no file {path}") from error

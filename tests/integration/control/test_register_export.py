@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from portineria.ledger.trust import Trust
 from portineria.ledger.verification import Verdict, verify
 from tests.integration.control.commands import run
 from tests.integration.control.world import World
+from tests.unit.ledger.register import sealed
 
 # A computer on which only the base of Portineria is installed.
 CHECKER = """
@@ -163,6 +165,15 @@ def test_the_operator_exports_and_proves_from_the_command_line(tmp_path: Path) -
     assert "cut off after event" in checked(file).stderr
     unknown = run(tmp_path, "ledger", "export", "-o", str(file), "--organisation", "Lathes")
     assert (unknown.returncode, "one of: Presses" in unknown.stderr) == (2, True)
+
+
+def test_a_file_that_unpacks_to_nothing_sensible_is_a_fault_and_no_accident(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(b"".join(sealed(200).export())))
+    packed[400:500] = bytes(100)
+    (tmp_path / "register.jsonl.gz").write_bytes(packed)
+    done = checked(tmp_path / "register.jsonl.gz")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
 
 
 def test_what_cannot_be_read_is_said_in_words(tmp_path: Path) -> None:
