@@ -33,6 +33,7 @@ GROUPS = {
     "soak": "Session churn for a long time",
     "ledger": "The register",
     "database": "A large estate in the database",
+    "register": "The register page with ten million events",
 }
 TARGETS = {
     "tunnel.throughput.1": Target(
@@ -71,6 +72,21 @@ TARGETS = {
     "console.pages.queries": Target("database", "queries of the page with most of them", 12),
     "policy.decision.start": Target("database", "the same and what its subject sees, as a session is asked for", None),
     "policy.visible.leaf": Target("database", "one leaf of 5,500 machines that the largest supplier sees", None),
+    "console.register.unfiltered": Target("register", "the page without a search, p95 of the whole page", 150),
+    "console.register.person": Target("register", "by person, p95 of the whole page", 300),
+    "console.register.machine": Target("register", "by machine, p95 of the whole page", 300),
+    "console.register.supplier": Target("register", "by supplier, p95 of the whole page", 300),
+    "console.register.session": Target("register", "by session, p95 of the whole page", 300),
+    "console.register.kind": Target("register", "by kind, p95 of the whole page", 300),
+    "console.register.days": Target("register", "by days, p95 of the whole page", 300),
+    "console.register.word": Target("register", "by a word, p95 of the whole page", 300),
+    "console.register.words": Target("register", "by three words, p95 of the whole page", 300),
+    "console.register.japanese": Target("register", "by a Japanese word, p95 of the whole page", 300),
+    "console.register.name": Target("register", "by part of a name, p95 of the whole page", 300),
+    "console.register.nothing": Target("register", "for what is not there, p95 of the whole page", 300),
+    "console.register.person.machine": Target("register", "by person and machine, p95 of the whole page", 300),
+    "console.register.person.kind.days": Target("register", "by person, kind and days, p95 of the whole page", 300),
+    "console.register.word.days": Target("register", "by a word and days, p95 of the whole page", 300),
     "soak.descriptors": Target("soak", "descriptors more than at the start, the process with most of them", 0),
 }
 _CPU = (

@@ -25,11 +25,9 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
     from portineria.control.bus import control_bus, share_news
     from portineria.control.estate.relays import console_socket, write_programs
     from portineria.control.own_connection import given_back
+    from portineria.control.register_care import care_for_registers
     from portineria.control.relay_children import RelayChildren
     from portineria.control.remote_sessions.switchboard import Switchboard
-    from portineria.control.sealer import Sealer
-    from portineria.control.stamping import keep_stamped
-    from portineria.control.witnessing import keep_witnessed
 
     programs = await asyncio.to_thread(given_back(write_programs))
     switchboard = Switchboard()
@@ -46,9 +44,7 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
     background = [
         loop.create_task(switchboard.run(), name="switchboard"),
         loop.create_task(RelayChildren(programs).run(), name="relays"),
-        loop.create_task(Sealer().run(), name="sealer"),
-        loop.create_task(keep_witnessed(settings), name="witnesses"),
-        loop.create_task(keep_stamped(settings), name="time stamps"),
+        *care_for_registers(settings),
     ]
     announcing = loop.create_task(_announce(bus, [program.relay for program in programs], settings), name="announce")
     try:

@@ -82,9 +82,7 @@ class _Leading:
         from portineria.control.bus import control_bus, share_news
         from portineria.control.estate.relays import settle_relays
         from portineria.control.own_connection import given_back
-        from portineria.control.sealer import Sealer
-        from portineria.control.stamping import keep_stamped
-        from portineria.control.witnessing import keep_witnessed
+        from portineria.control.register_care import care_for_registers
 
         relays = [row.public_id for row in await asyncio.to_thread(given_back(settle_relays))]
         bus = control_bus(self._settings, self._receive)
@@ -97,9 +95,7 @@ class _Leading:
             loop.create_task(stop.wait(), name="stop"),
             loop.create_task(self._keep(), name="lead"),
             loop.create_task(self._switchboard.run(), name="switchboard"),
-            loop.create_task(Sealer().run(), name="sealer"),
-            loop.create_task(keep_witnessed(self._settings), name="witnesses"),
-            loop.create_task(keep_stamped(self._settings), name="time stamps"),
+            *care_for_registers(self._settings),
         ]
         missing = loop.create_task(self._settle(bus, relays), name="settle")
         try:

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes on around registers all the time: sealing, witnesses, time stamps. In one process of an installation."""
+
+import asyncio
+
+from portineria.control.sealer import Sealer
+from portineria.control.settings.server import ServerSettings
+from portineria.control.stamping import keep_stamped
+from portineria.control.witnessing import keep_witnessed
+
+
+def care_for_registers(settings: ServerSettings) -> list[asyncio.Task[None]]:
+    """Tasks that end when they are cancelled, or with BadSettings."""
+    loop = asyncio.get_running_loop()
+    return [
+        loop.create_task(Sealer().run(), name="sealer"),
+        loop.create_task(keep_witnessed(settings), name="witnesses"),
+        loop.create_task(keep_stamped(settings), name="time stamps"),
+    ]
