@@ -17,6 +17,7 @@ RESULTS = ROOT / "docs/deep.json"
 # id -> arguments for pytest. PORTINERIA_DEEP=1 makes hypothesis try 50,000 examples per property (tests/conftest.py).
 # The same variable makes the frozen ones sleep for the real ten minutes instead of seconds.
 RUNS = {
+    "power": ["tests/integration/database/test_power_loss.py", "--timeout", "7200"],
     "frozen": ["tests/integration/gateway/test_frozen.py", "--timeout", "1200"],
     "fuzz": ["tests/fuzz", "-n", "2", "--dist", "loadfile", "--timeout", "7200"],
 }
