@@ -62,6 +62,7 @@ async def installed() -> AsyncIterator[Installed]:
         assert program is not None
         server = Process(["-c", str(state / "nats/nats.conf")], Path(folder) / "nats.log", program=program)
         await server.start()
+        await eventually(lambda: "Server is ready" in server.said, "the NATS server listens")
         yield Installed(state, url, server, addresses)
         await server.end()
 

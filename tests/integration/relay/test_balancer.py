@@ -4,7 +4,6 @@
 import asyncio
 import contextlib
 import socket
-import ssl
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,6 +14,7 @@ from portineria.wire.proxy_protocol import write_header
 from tests.integration.authority import Authority
 from tests.integration.relay.bare import running
 from tests.integration.relay.meter import figures
+from tests.integration.relay.test_door import client_hello
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PER_ADDRESS = 3
@@ -34,15 +34,11 @@ def dial(house: Authority, header: bytes) -> socket.socket:
 
 
 def reached(sock: socket.socket) -> bool:
-    """Whether the relay answers the handshake of a leg."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.set_alpn_protocols([LEG_ALPN])
-    try:
-        with context.wrap_socket(sock) as layer:
-            return layer.selected_alpn_protocol() == LEG_ALPN
-    except OSError:
-        return False
+    """Whether the relay answers the ClientHello of a leg with a handshake of its own."""
+    with sock, contextlib.suppress(OSError):
+        sock.sendall(client_hello([LEG_ALPN]))
+        return sock.recv(1) == b"\x16"
+    return False
 
 
 def behind(address: str) -> bytes:

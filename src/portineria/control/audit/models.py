@@ -143,7 +143,7 @@ class Cosignature(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(name="audit_cosignature", fields=["checkpoint", "witness"])]
+        constraints = [models.UniqueConstraint(name="audit_cosignature_once", fields=["checkpoint", "witness"])]
 
 
 class TimeStamp(models.Model):
@@ -166,7 +166,7 @@ class Witnessed(models.Model):
     next_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(name="audit_witnessed", fields=["organisation", "witness"])]
+        constraints = [models.UniqueConstraint(name="audit_witnessed_once", fields=["organisation", "witness"])]
 
 
 class Watched(models.Model):
@@ -177,7 +177,7 @@ class Watched(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(name="audit_watched", fields=["origin", "key"])]
+        constraints = [models.UniqueConstraint(name="audit_watched_once", fields=["origin", "key"])]
 
 
 class WatchedCheckpoint(models.Model):

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField()),
             ],
             options={
-                "constraints": [models.UniqueConstraint(fields=("origin", "key"), name="audit_watched")],
+                "constraints": [models.UniqueConstraint(fields=("origin", "key"), name="audit_watched_once")],
             },
         ),
         migrations.CreateModel(
@@ -71,7 +71,9 @@ class Migration(migrations.Migration):
                 ("next_at", models.DateTimeField(null=True)),
             ],
             options={
-                "constraints": [models.UniqueConstraint(fields=("organisation", "witness"), name="audit_witnessed")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organisation", "witness"), name="audit_witnessed_once")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -89,7 +91,9 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "constraints": [models.UniqueConstraint(fields=("checkpoint", "witness"), name="audit_cosignature")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("checkpoint", "witness"), name="audit_cosignature_once")
+                ],
             },
         ),
     ]
