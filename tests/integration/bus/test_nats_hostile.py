@@ -182,11 +182,12 @@ async def test_whoever_says_more_than_a_relay_has_to_is_not_heard_on(control: Co
     linked = RelayUp(NORTH, ["gw_a"])
     async with hostile(world) as north:
         await eventually(partial(listens, control), "the control plane listens")
-        await north.publish("up", Envelope(b"hostile!", 1, 0, TO_CONTROL.encode(linked)).encode())
-        await eventually(lambda: control.heard == [linked], "heard")
+        while linked not in control.heard:  # said before the server knew of the listener, it is nobody's
+            await north.publish("up", Envelope(b"hostile!", 1, 0, TO_CONTROL.encode(linked)).encode())
+            await asyncio.sleep(0.05)
         for _ in range(70_000):
             await north.publish("up", Envelope(b"hostile!", 1, 1).encode())
-        await eventually(lambda: control.heard == [linked, RelayUp(NORTH, [])], "no more")
+        await eventually(lambda: control.heard[-1] == RelayUp(NORTH, []), "no more")
 
 
 def listens(control: Control) -> bool:

@@ -349,7 +349,7 @@ def test_the_events_of_old_are_found_once_the_migration_has_filled_the_index(rea
     Event.objects.update(supplier="")
     Head.objects.update(hour=0)
     assert found(reasoned.owner, text="seal") == []
-    fill = importlib.import_module("portineria.control.audit.migrations.0004_search_filled").fill
+    fill = importlib.import_module("portineria.control.audit.migrations.0005_search_filled").fill
     for _ in range(2):  # stopped half-way it begins anew
         fill(apps, None)
         assert found(reasoned.owner, text="seal") == ["access.request.made"]
