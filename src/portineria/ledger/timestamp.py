@@ -20,7 +20,7 @@ class BadStamp(ProtocolError):
 
 
 class NoLibrary(Unavailable):
-    code = "ledger.stamp.library"
+    code = "ledger.stamp.extra"
 
 
 def check_library() -> None:
