@@ -74,7 +74,8 @@ class Visit:
         return not disagreements(self.cluster)
 
     def settles(self) -> None:
-        self.cluster.until(self.converged, "all sides agree", seconds=90)
+        with contextlib.suppress(AssertionError):  # what they do not agree on says more than that time is over
+            self.cluster.until(self.converged, seconds=90)
         assert disagreements(self.cluster) == []
 
 

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gate through which one connection to a device goes, request by request.
+
+Whoever owns the sockets feeds both directions, decides each request, and sends what it is given back:
+
+    for request in inspection.from_client(data):
+        if allowed(request):
+            device.send(inspection.forward(request))
+        else:
+            refusal = inspection.refuse(request)
+            client.send(refusal.to_client), device.send(refusal.to_device)
+    for answer in inspection.from_device(data):
+        client.send(answer.data)
+
+Requests are decided in any order (one may be held while later ones pass), each exactly once. Protocols that number
+their messages are renumbered on both sides, so that neither notices that one was left out.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from portineria.core.errors import ProtocolError
+from portineria.protocols.operation import Operation, Value
+
+
+class Undecodable(ProtocolError):
+    """Bytes that this protocol does not allow here: nothing of them may pass, and the connection ends."""
+
+    code = "protocol.undecodable"
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One message of the client. Several ``operations`` when it bundles them: all pass, or none.
+
+    ``data`` as it came, whole. ``expects_answer``: False when the device will say nothing to it.
+    """
+
+    operations: tuple[Operation, ...]
+    data: bytes
+    expects_answer: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class Answer:
+    """One message of the device. ``data`` is what the client is to get, ``to`` what it answers (None: unasked).
+
+    ``error``: empty, or the device's own no in the protocol's words ("exception 2: illegal data address").
+    ``values``: what was read, one tuple for each operation of the request; empty where nothing is.
+    """
+
+    data: bytes
+    to: Request | None = None
+    error: str = ""
+    values: tuple[tuple[Value, ...], ...] = ()
+    operations: tuple[Operation, ...] = field(default=())  # what it tells unasked: a report, an event
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The protocol's own no. Where it has none for this request ``to_client`` is empty and the client times out."""
+
+    to_client: bytes
+    to_device: bytes = b""
+
+
+class Inspection(ABC):
+    """One TCP connection. Memory is bounded whatever comes; what exceeds a bound raises Undecodable."""
+
+    @abstractmethod
+    def from_client(self, data: bytes | memoryview) -> list[Request]:
+        """Return the requests completed by ``data``, in order. Raise Undecodable."""
+
+    @abstractmethod
+    def forward(self, request: Request) -> bytes:
+        """Return what goes to the device."""
+
+    @abstractmethod
+    def refuse(self, request: Request) -> Refusal:
+        """Return what goes to the client instead; the device never hears of it."""
+
+    @abstractmethod
+    def from_device(self, data: bytes | memoryview) -> list[Answer]:
+        """Return the answers completed by ``data``, in order. Raise Undecodable."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolInfo:
+    """``ports``: where it is usually found. ``recognise``: whether a connection begins as this protocol's does, given
+    the client's first bytes (at least 8 of them, or all there are).
+    """
+
+    name: str
+    title: str
+    ports: tuple[int, ...]
+    begin: Callable[[], Inspection]
+    recognise: Callable[[bytes], bool]
