@@ -9,10 +9,11 @@ import ssl
 from pathlib import Path
 
 import structlog
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.utils import timezone
 
 from portineria.control.audit import cosigning
+from portineria.control.own_connection import given_back
 from portineria.control.settings.server import ServerSettings, WitnessPlace
 from portineria.control.witness_client import WitnessAway, ask
 from portineria.core.errors import PortineriaError, ProtocolError
@@ -83,32 +84,32 @@ class Witnessing:
                 return
 
 
-# Each of these runs in a thread and leaves no connection behind that the database has closed.
+# Each of these runs in some thread and gives its connection back.
 
 
+@given_back
 def _waiting(witness: VerifierKey) -> list[str]:
-    close_old_connections()
     return cosigning.waiting(witness, timezone.now())
 
 
+@given_back
 def _question(organisation: str, witness: VerifierKey) -> cosigning.Question | None:
-    close_old_connections()
     return cosigning.question(organisation, witness)
 
 
+@given_back
 def _heed(question: cosigning.Question, witness: VerifierKey, answer: Answer) -> bool:
-    close_old_connections()
     return cosigning.heed(question, witness, answer, timezone.now())
 
 
+@given_back
 def _fail(organisation: str, witness: VerifierKey, why: str) -> None:
-    close_old_connections()
     cosigning.fail(organisation, witness, why, timezone.now())
 
 
+@given_back
 def _by_folder(witness: VerifierKey, drop: Path, organisation: str) -> None:
     """Take what was answered, then leave the newest question there."""
-    close_old_connections()
     asked = cosigning.question(organisation, witness)
     if asked is None:
         return

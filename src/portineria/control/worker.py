@@ -73,7 +73,7 @@ class _Leading:
         from portineria.control.remote_sessions.switchboard import Switchboard
 
         self._settings, self._lead = settings, lead
-        self._switchboard = Switchboard()
+        self._switchboard = Switchboard(lead)
         self._over = False
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -8,8 +8,11 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from portineria.control.identity.lead import LEAD_S, Lead
+from portineria.control.estate.links import relay_up
+from portineria.control.estate.models import Link
+from portineria.control.identity.lead import LEAD_S, Lead, LeadLost
 from portineria.control.identity.models import LeadRow
+from tests.integration.control.world import World
 
 
 @pytest.mark.django_db
@@ -66,3 +69,48 @@ def test_of_many_that_ask_at_once_one_leads() -> None:
     for thread in threads:
         thread.join(60)
     assert sum(lead.held for lead in leads) == 1
+
+
+@pytest.mark.django_db
+def test_what_was_said_before_the_lead_was_lost_is_not_written_after_it(world: World) -> None:
+    """As when a cable is plugged again: the statement that says that the relay is gone arrives behind its return."""
+    first, second = Lead("worker", "first"), Lead("worker", "second")
+    first.take()
+    first.leading(relay_up)(world.relay, [world.gateway.id])
+    LeadRow.objects.update(until=timezone.now() - timedelta(milliseconds=100))
+    with pytest.raises(LeadLost):
+        first.leading(relay_up)(world.relay, [])
+    second.take()
+    with pytest.raises(LeadLost):
+        first.leading(relay_up)(world.relay, [])
+    assert Link.objects.get().gateway.public_id == world.gateway.id
+    second.leading(relay_up)(world.relay, [])
+    assert not Link.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_succeeds_waits_for_what_is_being_written() -> None:
+    first, second = Lead("worker", "first"), Lead("worker", "second")
+    first.take()
+    taken, written = threading.Event(), []
+
+    def succeed() -> None:
+        try:
+            while not second.take():
+                pass
+            written.append("second leads")
+        finally:
+            connections.close_all()
+            taken.set()
+
+    def work() -> None:
+        LeadRow.objects.update(until=timezone.now() - timedelta(milliseconds=100))
+        heir.start()
+        assert not taken.wait(0.5)
+        written.append("first wrote")
+
+    heir = threading.Thread(target=succeed)
+    first.leading(work)()
+    assert taken.wait(20)
+    heir.join(20)
+    assert written == ["first wrote", "second leads"]

@@ -6,18 +6,29 @@ The holder judges by a clock that nobody sets and that goes on while it is froze
 """
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from typing import ParamSpec, TypeVar
 
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from portineria.control.identity.models import LeadRow
+from portineria.core.errors import Unavailable
 
+P = ParamSpec("P")
+T = TypeVar("T")
 LEAD_S = 6.0  # from the last prolongation; three of them may fail
 RENEW_S = 1.5
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _NEVER = timedelta(seconds=1)
+
+
+class LeadLost(Unavailable):
+    """Somebody else does this now; nothing was changed."""
+
+    code = "identity.lead.lost"
 
 
 def _now_s() -> float:
@@ -45,6 +56,22 @@ class Lead:
     @property
     def held(self) -> bool:
         return _now_s() < self._until
+
+    def leading(self, work: Callable[P, T]) -> Callable[P, T]:
+        """``work`` in one transaction in which we lead: who succeeds us waits until it is over. It raises LeadLost.
+
+        A statement of ours may reach the database long after it was sent, when a cable is plugged again. Then somebody
+        else leads and knows better, and ``held`` was asked too early.
+        """
+
+        def led(*given: P.args, **named: P.kwargs) -> T:
+            with transaction.atomic():
+                row = LeadRow.objects.select_for_update(no_key=True).filter(duty=self._duty, holder=self._holder)
+                if row.filter(until__gte=Now()).first() is None:
+                    raise LeadLost(f"{self._duty} is led by another one")
+                return work(*given, **named)
+
+        return led
 
     def give_up(self) -> None:
         """The next one need not wait."""

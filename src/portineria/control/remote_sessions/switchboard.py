@@ -36,6 +36,7 @@ from portineria.control.audit import news
 from portineria.control.audit.news_of_others import NewsOfOthers
 from portineria.control.estate import introduction, links, signers
 from portineria.control.estate.models import Gateway
+from portineria.control.identity.lead import Lead
 from portineria.control.own_connection import given_back
 from portineria.control.remote_sessions import letters, outgoing, presence, reports, services
 from portineria.control.remote_sessions.inbox import Inbox
@@ -79,9 +80,10 @@ _IDLE = (
 
 
 class Switchboard:
-    """``bus`` is given later because the two need each other."""
+    """``bus`` is given later because the two need each other. ``lead``: where several processes take turns."""
 
-    def __init__(self) -> None:
+    def __init__(self, lead: Lead | None = None) -> None:
+        self._lead = lead
         self._bus: Bus | None = None
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="switchboard")
         self._queues: dict[str, Inbox] = {}
@@ -122,6 +124,10 @@ class Switchboard:
         """The database is never touched from the loop's thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, given_back(work), *given)
 
+    async def _stored(self, work: Callable[..., T], *given: Any) -> T:
+        """What a relay says once, written only by whoever listens to the relays now."""
+        return await self._in_thread(work if self._lead is None else self._lead.leading(work), *given)
+
     def _publish_all(self, message: ToRelay) -> None:
         if self._bus is not None:
             self._bus.publish_all(message)
@@ -144,7 +150,7 @@ class Switchboard:
             self._queue(message)
 
     async def _relay_up(self, message: RelayUp) -> None:
-        await self._in_thread(links.relay_up, message.relay, message.gateways)
+        await self._stored(links.relay_up, message.relay, message.gateways)
         self._publish(message.relay, [await self._in_thread(presence.admitted)])
         if message.gateways:  # they stayed linked while we were away, and this start may have brought a relay
             self._trust_grew.set()
@@ -168,7 +174,7 @@ class Switchboard:
                 if isinstance(message, LinkUp):
                     await self._in_the_end(partial(self._link_up, message), gateway=gateway)
                 elif isinstance(message, LinkDown):
-                    down = partial(self._in_thread, links.link_down, message.relay, gateway)
+                    down = partial(self._stored, links.link_down, message.relay, gateway)
                     await self._in_the_end(down, gateway=gateway)
                 elif isinstance(message, FromGateway):
                     await self._guarded(self._from_gateway(message), gateway=gateway)
@@ -178,9 +184,7 @@ class Switchboard:
             del self._queues[gateway], self._workers[gateway]
 
     async def _link_up(self, message: LinkUp) -> None:
-        said = await self._in_thread(
-            presence.link_up, message.relay, message.gateway, message.spki_sha256, message.peer
-        )
+        said = await self._stored(presence.link_up, message.relay, message.gateway, message.spki_sha256, message.peer)
         self._publish(message.relay, said)
 
     async def _from_gateway(self, message: FromGateway) -> None:
