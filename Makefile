@@ -30,12 +30,10 @@ test: test-sqlite test-postgresql ## every test, the control plane's on both dat
 test-sqlite: .venv/ready debian-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
-# Not yet right on PostgreSQL, to be repaired first: what PG_LATER names.
-PG_LATER := --ignore=tests/integration/control/test_witnesses.py
 # Its own cache: .ci/once-more has to know which of the two runs failed. Status 5: what narrows it leaves nothing here.
 test-postgresql: .venv/ready debian-test
 	PORTINERIA_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 --dist loadfile \
-		-o cache_dir=.pytest_cache/postgresql $(or $(PYTEST),tests/unit/control tests/integration/control $(PG_LATER)) || [ $$? -eq 5 ]
+		-o cache_dir=.pytest_cache/postgresql $(or $(PYTEST),tests/unit/control tests/integration/control) || [ $$? -eq 5 ]
 
 check: .venv/ready ## style, types, import contracts, translations, migrations
 	$(BIN)/ruff check .
