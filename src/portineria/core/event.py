@@ -105,6 +105,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "estate.gateway.cloned": _fields("gateway boot previous_boot"),
     "estate.gateway.quarantined": _fields("gateway why"),
     "estate.gateway.epoch-changed": _fields("gateway epoch previous_epoch previous_seq"),
+    "estate.gateway.events-lost": _fields("gateway epoch first last"),
     "estate.gateway.register-ahead": _fields("gateway size sealed_size"),
     "estate.machine.created": _fields("machine plant line name tag gateway"),
     "estate.machine.changed": _fields("machine changed"),

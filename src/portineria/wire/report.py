@@ -62,6 +62,7 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
     So a question that a relay kept back is told from one of a second gateway. ``traffic`` rides along: no event, it
     stands in no chain and may be lost. ``signers``: whom the gateway believes, so that the control plane signs with
     what is believed here. ``register_size``: of the newest checkpoint kept here, 0 without one; None asks for none.
+    ``acknowledged``: number of the last event of this epoch that the control plane acknowledged and this spool forgot.
     """
 
     boot: Nonce
@@ -73,6 +74,7 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
     traffic: Annotated[list[StreamTraffic], Meta(max_length=QUESTION_STREAMS)] = []
     signers: Annotated[list[PlainId], Meta(max_length=KNOWN_SIGNERS)] = []
     register_size: Annotated[int, Meta(ge=0, le=REGISTER_EVENTS)] | None = None
+    acknowledged: Annotated[int, Meta(ge=0, le=REGISTER_EVENTS)] = 0
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

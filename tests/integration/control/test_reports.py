@@ -9,7 +9,7 @@ import secrets
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from portineria.control.audit.queries import events, views
 from portineria.control.audit.verification import verify_chain
@@ -105,6 +105,46 @@ def test_a_restored_snapshot_is_a_fork(world: World) -> None:
     snapshot = copy.copy(end)
     hear(end, end.say("gateway.started"), end.say("order.accepted"), end.say("gateway.stopped"))
     assert hear(snapshot, snapshot.say("gateway.started", version="restored")).quarantined
+
+
+def forgotten(end: GatewayEnd, *reports: bytes) -> None:
+    """Acknowledged, and then gone: the database was put back from a backup."""
+    with transaction.atomic():
+        assert acknowledged(hear(end, *reports))
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_behind_events_that_a_backup_had_not_the_next_are_taken_and_the_loss_is_told(world: World, before: int) -> None:
+    """``before``: how many of them the backup had; 0 is a spool that began after it."""
+    end = world.gateway
+    hear(end, *[end.say("gateway.started") for _ in range(before)])
+    forgotten(end, *[end.say("lease.lost") for _ in range(3)])
+    assert hear(end, following := end.say("gateway.stopped")).letters == []  # a gap, until it says that they are gone
+    assert len(hear(end, end.ask(acknowledged=before + 3)).letters) >= 2
+    assert acknowledged(hear(end, following)) == [(before + 4, end.prev)]
+    assert acknowledged(hear(end, end.say("gateway.started"))) == [(before + 5, end.prev)]
+    lost = next(view for view in views(events(world.owner)) if view.code == "estate.gateway.events-lost")
+    assert (lost.fields["first"], lost.fields["last"]) == (before + 1, before + 3)
+    hear(end, end.ask(acknowledged=before + 5))
+    assert codes(world).count("estate.gateway.events-lost") == 1
+
+
+def test_what_a_gateway_still_has_is_waited_for(world: World) -> None:
+    end = world.gateway
+    hear(end, end.say("gateway.started"))
+    lost, last = end.say("lease.lost"), end.say("gateway.stopped")
+    hear(end, end.ask(acknowledged=1), last)
+    assert acknowledged(hear(end, lost, last)) == [(3, end.prev)]
+    assert "estate.gateway.events-lost" not in codes(world)
+
+
+def test_behind_lost_events_the_chain_is_one_again(world: World) -> None:
+    end = world.gateway
+    forgotten(end, end.say("gateway.started"))
+    hear(end, end.ask(acknowledged=1), end.say("lease.lost"))
+    end.prev = sha256(b"another past")
+    assert hear(end, end.say("gateway.stopped")).quarantined
 
 
 def test_a_new_spool_is_noted_and_two_that_take_turns_are_a_fork(world: World) -> None:

@@ -52,6 +52,13 @@ def events(session: str) -> Any:
     return [event.code for event in queries.events(_owner(), session=session)][::-1]
 
 
+def codes(gateway: str) -> Any:
+    """Of what its register says about this gateway."""
+    from portineria.control.audit import queries
+
+    return [event.code for event in queries.events(_owner(), gateway=gateway)]
+
+
 def links(machine: str) -> Any:
     """Over how many relays the server knows the machine's gateway to be there."""
     from portineria.control.estate.queries import machines
@@ -76,9 +83,8 @@ def main(state: str, what: str, *words: str) -> None:
     from portineria.control.operations import open_state
 
     open_state(Path(state))
-    acts: dict[str, Callable[..., Any]] = {
-        act.__name__: act for act in (drain_seconds, hold_seconds, revoke_grants, set_supplier, chain, events, links)
-    }
+    known = (drain_seconds, hold_seconds, revoke_grants, set_supplier, chain, codes, events, links)
+    acts: dict[str, Callable[..., Any]] = {act.__name__: act for act in known}
     sys.stdout.write(json.dumps(acts[what](*words)) + "\n")
 
 

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The control plane away for longer than a lease, in the real processes: permitted work must not pay for it later."""
 
+import contextlib
+import json
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +20,19 @@ DRAIN_S = 8
 _OVERDUE_S = 10  # the control plane cuts a drain that is over for so long and not reported
 
 
-def _restart_server(path: WholePath) -> None:
+def _kill_server(path: WholePath) -> None:
     path.stage.processes.kill("server", signal.SIGKILL)
     path.until(lambda: "server" in path.stage.processes.dead())
+
+
+def _restart_server(path: WholePath) -> None:
+    _kill_server(path)
     path.stage.start_server()
+
+
+def _copy(source: Path, target: Path) -> None:
+    with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(target)) as new:
+        old.backup(new)
 
 
 @pytest.fixture
@@ -55,3 +69,27 @@ def test_permitted_work_outlives_an_outage_longer_than_its_lease_and_the_drain_i
         time.sleep(DRAIN_S + _OVERDUE_S + 2)  # what is tested is that nothing happens in this time
         ask(tool)
         assert path.session(held.session)["state"] == "live"
+
+
+def _status(path: WholePath) -> dict[str, Any]:
+    return dict(json.loads((path.stage.plants[0].gateway_state / "status.json").read_text()))
+
+
+@pytest.mark.timeout(300)
+def test_after_a_backup_was_put_back_gateways_report_and_new_work_begins(path: WholePath, tmp_path: Path) -> None:
+    plant, database = path.stage.plants[0], path.stage.server_state / "portineria.sqlite3"
+    path.may_reach(f"{plant.name} press 3")
+    path.until(lambda: _status(path)["events_waiting"] == 0)
+    _copy(database, tmp_path / "backup")
+    with path.connected(plant) as held, tool_at(held.doors["modbus"]) as tool:
+        ask(tool)
+    path.until(lambda: path.session(held.session)["state"] == "ended" and _status(path)["events_waiting"] == 0)
+    _kill_server(path)
+    _copy(tmp_path / "backup", database)
+    path.stage.start_server()
+    path.until(lambda: path.act("links", f"{plant.name} press 3"), seconds=60)
+    with path.connected(plant) as held, tool_at(held.doors["modbus"]) as tool:
+        ask(tool)
+    path.until(lambda: path.session(held.session)["state"] == "ended" and _status(path)["events_waiting"] == 0)
+    assert path.act("chain")
+    assert path.act("codes", plant.gateway).count("estate.gateway.events-lost") == 1

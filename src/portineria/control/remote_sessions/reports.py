@@ -22,6 +22,7 @@ from portineria.control.estate.models import Boot, Gateway
 from portineria.control.estate.trust import additions_for
 from portineria.control.identity import keys
 from portineria.control.identity.authority import SYSTEM
+from portineria.control.remote_sessions import restored
 from portineria.control.remote_sessions.checkpoints import checkpoints_for
 from portineria.control.remote_sessions.late_chain import newest_of, took_turns
 from portineria.control.remote_sessions.models import AskedQuestion, GatewayReport, Session, SessionState
@@ -116,7 +117,7 @@ def _answered(gateway: Gateway, received: list[_Received]) -> Answer:
     epochs: list[bytes] = []
     for report in received:
         if isinstance(report.body, Question):
-            answer.letters += _answer_question(gateway, report.body)
+            answer.letters += _answer_question(gateway, report.context.epoch, report.body)
         elif _take(gateway, report, report.body):
             epochs.append(report.context.epoch)
         elif not gateway.admitted:
@@ -151,7 +152,7 @@ def _take(gateway: Gateway, report: _Received, event: Event) -> bool:
     if context.seq != gateway.seq + 1:
         log.warning("report.gap", gateway=gateway.public_id, seq=context.seq, expected=gateway.seq + 1)
         return False
-    if context.prev_sha256 != bytes(gateway.chain_sha256):
+    if context.prev_sha256 != bytes(gateway.chain_sha256) and bytes(gateway.chain_sha256) != restored.ANY_PREVIOUS:
         _forked(gateway, context, bytes(gateway.chain_sha256), digest)
         return False
     _store(gateway, context, event, report.signed, digest)
@@ -242,11 +243,12 @@ def _acknowledgement(gateway: Gateway, epoch: bytes) -> Acknowledgement | None:
 # -- questions --------------------------------------------------------------------------------------------------
 
 
-def _answer_question(gateway: Gateway, question: Question) -> list[Letter]:
+def _answer_question(gateway: Gateway, epoch: bytes, question: Question) -> list[Letter]:
     boot = _boot(gateway, question)
     if boot is None or not gateway.admitted:
         return []
     now = timezone.now()
+    restored.go_on(gateway, epoch, question.acknowledged)
     signers.learn(gateway, question.signers)
     checkpoints = checkpoints_for(gateway, question)
     leases = _leases(gateway, question, now)

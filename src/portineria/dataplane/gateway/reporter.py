@@ -143,7 +143,7 @@ class Reporter:
             self._spool.boot, nonce, sorted(self._leased()), portineria.__version__, spooled=self._spool.count,
             heard_ms=self._clock.heard_ms,
             traffic=self._counted(), signers=self._signers()[-KNOWN_SIGNERS:],
-            register_size=self._register(nonce),
+            register_size=self._register(nonce), acknowledged=self._spool.acknowledged,
         )  # fmt: skip
         context = Context(recipient.key_id, self._gateway, self._spool.epoch, 0, _NOTHING)
         opening = X25519PublicKey.from_public_bytes(recipient.key)

@@ -65,6 +65,7 @@ EVENTS: dict[str, str | Promise] = {
     "estate.gateway.cloned": _("Gateway identity used in two places"),
     "estate.gateway.quarantined": _("Gateway put in quarantine"),
     "estate.gateway.epoch-changed": _("Gateway began a new history"),
+    "estate.gateway.events-lost": _("Events that a gateway had reported are gone here"),
     "estate.gateway.register-ahead": _("Gateway keeps more events of the register than are here"),
     "estate.machine.created": _("Machine created"),
     "estate.machine.changed": _("Machine changed"),
