@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portineria.control.console.templatetags.console import minutes as length
 from portineria.control.estate.models import Plant
+from portineria.core.time_zones import time_zones
 
 REASON_CHARACTERS = 500
 _LENGTHS = (30, 60, 120, 240, 480, 720, 1440, 2880, 4320, 10080)  # minutes that people ask for
@@ -115,7 +116,7 @@ class AdmitForm(forms.Form):
 class AccountForm(forms.Form):
     name = forms.CharField(max_length=120, strip=True, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     language = forms.ChoiceField(choices=[("", _("As the browser asks")), *settings.LANGUAGES], required=False)
-    time_zone = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(zoneinfo.available_timezones())])
+    time_zone = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(time_zones())])
 
 
 class LanguageForm(forms.Form):

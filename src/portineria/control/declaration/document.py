@@ -7,7 +7,6 @@ A key that is left out says nothing: new things get the ordinary value, existing
 import ipaddress
 import re
 import tomllib
-import zoneinfo
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -24,6 +23,7 @@ from portineria.control.estate.services import SERVICES_PER_MACHINE
 from portineria.control.identity.models import Language, Role
 from portineria.control.identity.services import BadField, clean_name
 from portineria.core.errors import Invalid
+from portineria.core.time_zones import time_zones
 
 FILE_BYTES = 4 << 20  # some 10,000 machines; what is longer was not meant
 Clean = Callable[[str], str]
@@ -65,7 +65,7 @@ def _line(text: str) -> str:
 
 
 def _time_zone(text: str) -> str:
-    if text not in zoneinfo.available_timezones():
+    if text not in time_zones():
         raise BadField("time_zone", "not a name of the tz database, such as Europe/Rome")
     return text
 

@@ -2,7 +2,6 @@
 """Building the estate: plants, machines, devices, services."""
 
 import ipaddress
-import zoneinfo
 
 from django.db import transaction
 
@@ -23,6 +22,7 @@ from portineria.control.identity.authority import administers, organisation_of, 
 from portineria.control.identity.models import Person
 from portineria.control.identity.services import BadField, NameTaken, clean_name
 from portineria.core.errors import NotFound
+from portineria.core.time_zones import time_zones
 
 SERVICES_PER_MACHINE = 256  # wire.statement.Order holds no more assets
 
@@ -48,7 +48,7 @@ def create_plant(*, actor: Person, organisation: str, name: str, time_zone: str)
 
 
 def _check_time_zone(time_zone: str) -> None:
-    if time_zone not in zoneinfo.available_timezones():
+    if time_zone not in time_zones():
         raise BadField("time_zone", "not a name of the tz database")
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """People, suppliers and what they are to an organisation."""
 
-import zoneinfo
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -28,6 +27,7 @@ from portineria.control.identity.models import (
 from portineria.control.identity.offers import offer
 from portineria.control.identity.queries import organisations_of_person
 from portineria.core.errors import Conflict, Invalid, NotFound
+from portineria.core.time_zones import time_zones
 
 NAME_CHARACTERS = 120
 
@@ -178,7 +178,7 @@ def _clean_email(email: str) -> str:
 def _new_person(name: str, email: str, language: str, time_zone: str) -> Person:
     if language not in ("", *Language.values):
         raise BadField("language", "en, it or ja")
-    if time_zone not in zoneinfo.available_timezones():
+    if time_zone not in time_zones():
         raise BadField("time_zone", "not a name of the tz database")
     person = Person(name=name, email=email, language=language, time_zone=time_zone)
     person.set_unusable_password()
@@ -193,7 +193,7 @@ def change_self(*, actor: Person, name: str, language: str, time_zone: str) -> P
     person = Person.objects.select_for_update(no_key=True).get(pk=actor.pk)
     if language not in ("", *Language.values):
         raise BadField("language", "en, it or ja")
-    if time_zone not in zoneinfo.available_timezones():
+    if time_zone not in time_zones():
         raise BadField("time_zone", "not a name of the tz database")
     person.name, person.language, person.time_zone = clean_name(name), language, time_zone
     person.save(update_fields=["name", "language", "time_zone"])

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+import zoneinfo
+from functools import cache
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Names of the IANA database that this machine knows. Read once: it is six hundred files, 40 ms each time."""
+    return frozenset(zoneinfo.available_timezones())
