@@ -2,17 +2,25 @@
 from __future__ import annotations
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from tests.unit.control.django_state import start
 
 start()
 
-from tests.integration.control.world import World, build  # noqa: E402 models need Django to have started
+from tests.integration.control.world import World  # noqa: E402 models need Django to have started
+from tests.integration.control.world_again import Kept, keep  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def kept(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Kept:
+    with django_db_blocker.unblock():
+        return keep()
 
 
 @pytest.fixture
-def world(db: None) -> World:
-    return build()
+def world(kept: Kept, db: None) -> World:
+    return kept.put_back()
 
 
 @pytest.fixture
@@ -22,6 +30,6 @@ def linked(world: World) -> World:
 
 
 @pytest.fixture
-def committed_world(transactional_db: None) -> World:
+def committed_world(kept: Kept, transactional_db: None) -> World:
     """For tests with several threads or connections: everything is really committed."""
-    return build()
+    return kept.put_back()
