@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from portineria.core.errors import ProtocolError
-from portineria.protocols.operation import Operation, Value
+from portineria.protocols.operation import Kind, Operation, Value
 
 
 class Undecodable(ProtocolError):
@@ -86,9 +86,20 @@ class Inspection(ABC):
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionInfo:
+    """One function that a decoder knows by name, with the clause of the specification that it was written from."""
+
+    name: str
+    code: str
+    kind: Kind
+    clause: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProtocolInfo:
     """``ports``: where it is usually found. ``recognise``: whether a connection begins as this protocol's does, given
-    the client's first bytes (at least 8 of them, or all there are).
+    the client's first bytes (at least 8 of them, or all there are). ``functions``: all that have a name, in the order
+    in which they are shown.
     """
 
     name: str
@@ -96,3 +107,4 @@ class ProtocolInfo:
     ports: tuple[int, ...]
     begin: Callable[[], Inspection]
     recognise: Callable[[bytes], bool]
+    functions: tuple[FunctionInfo, ...] = ()

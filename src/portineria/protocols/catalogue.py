@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every protocol that is decoded, one line each. It knows the packages; they know neither it nor each other."""
+
+from portineria.protocols import modbus
+from portineria.protocols.inspection import ProtocolInfo
+
+ALL: tuple[ProtocolInfo, ...] = (
+    modbus.INFO,
+)  # fmt: skip
