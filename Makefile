@@ -38,7 +38,7 @@ test-postgresql: .venv/ready debian-test
 check: .venv/ready ## style, types, import contracts, translations, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src tests hatch_build.py scripts/translations.py
+	$(BIN)/mypy src tests hatch_build.py scripts/translations.py scripts/protocols_reference.py
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/translations.py check
 	$(DJANGO) makemigrations --check --dry-run

@@ -107,9 +107,10 @@ def test_a_broken_link_is_found() -> None:
     assert broken_links("[a](nowhere.md) [b](https://example.com) [c](README.md#x)", ROOT) == ["nowhere.md"]
 
 
-def test_the_reference_of_settings_is_what_the_settings_say() -> None:
+@pytest.mark.parametrize("script", ["settings_reference.py", "protocols_reference.py"])
+def test_a_generated_reference_is_what_the_source_says(script: str) -> None:
     done = subprocess.run(
-        [sys.executable, "scripts/settings_reference.py", "check"],
+        [sys.executable, f"scripts/{script}", "check"],
         cwd=ROOT,
         capture_output=True,
         text=True,

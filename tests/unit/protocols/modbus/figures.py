@@ -30,6 +30,11 @@ CAPTURES = {
     "pcaps/modbus/quickdraw_modbus_part1.pcap": "An attack: answers nobody asked for, requests one byte too long.",
     "pcaps/modbus/umas_modicon.pcap": "",
 }
+TESTS = "tests/integration/protocols/modbus"
+PROOFS = {
+    "refusal": f"{TESTS}/test_refusal.py::test_a_refused_write_leaves_the_client_working",
+    "differential": f"{TESTS}/test_differential.py::test_what_we_call_harmless_writes_nothing",
+}
 IN_ORDER = ("-o", "tcp.reassemble_out_of_order:TRUE")  # else tshark leaves what came too early undissected
 Counts = Counter[tuple[str, int]]  # ("request" or "answer", function code without the bit of an exception)
 

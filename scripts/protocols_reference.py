@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes docs/reference/protocols.md: `write`, `check` that it is up to date, `measure` the captures anew.
+
+It is made of what each protocol of the catalogue says of itself and of its figures, tests/corpus/figures/<name>.json.
+`measure` needs PORTINERIA_CORPUS and tshark, and writes the figures with what tests/unit/protocols/<name>/figures.py
+has: CAPTURES (capture -> why not all of it agrees), `measure(path)`, and PROOFS (what is proven -> by which test).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from portineria.protocols.catalogue import ALL
+from portineria.protocols.inspection import ProtocolInfo
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "docs/reference/protocols.md"
+FIGURES = ROOT / "tests/corpus/figures"
+HEAD = """# Protocols
+
+Written by `scripts/protocols_reference.py write` from the decoders themselves and from measured figures; a test holds
+it against both. *Agreed*: PDUs of real captures that we read as the same function, in the same direction, as tshark
+does; where it is not all of them, the reason is given, and the rest is refused, never passed.
+
+| protocol | captures | PDUs | agreed | refusal seen by a real client | harmless stays harmless at a real server |
+|---|---|---|---|---|---|
+"""
+
+
+def written() -> str:
+    rows = [_row(info, _figures(info.name)) for info in ALL]
+    return HEAD + "\n".join(rows) + "\n" + "".join(_protocol(info, _figures(info.name)) for info in ALL)
+
+
+def _figures(name: str) -> dict[str, Any]:
+    file = FIGURES / f"{name}.json"
+    return json.loads(file.read_text()) if file.exists() else {"captures": {}, "proofs": {}}
+
+
+def _row(info: ProtocolInfo, figures: dict[str, Any]) -> str:
+    pdus, agreed = (sum(each[what] for each in figures["captures"].values()) for what in ("pdus", "agreed"))
+    proofs = [_proof(figures["proofs"].get(what, "")) for what in ("refusal", "differential")]
+    return f"| {info.title} | {len(figures['captures'])} | {pdus:,} | {agreed:,} | {' | '.join(proofs)} |"
+
+
+def _proof(place: str) -> str:
+    file, _, name = place.partition("::")
+    return f"[{name.removeprefix('test_').replace('_', ' ')}](../../{file})" if place else "not yet"
+
+
+def _protocol(info: ProtocolInfo, figures: dict[str, Any]) -> str:
+    ports = ", ".join(map(str, info.ports))
+    about = (importlib.import_module(f"portineria.protocols.{info.name}").__doc__ or "").strip()
+    text = f"\n## {info.title}\n\n{about}\n\nUsually port {ports}; known by its first bytes on any other.\n"
+    text += "\n| code | function | kind | clause |\n|---|---|---|---|\n"
+    text += "".join(f"| {each.code} | `{each.name}` | {each.kind} | {each.clause} |\n" for each in info.functions)
+    if figures["captures"]:
+        text += "\n| capture | PDUs | agreed | |\n|---|---|---|---|\n"
+    for capture, each in figures["captures"].items():
+        name = capture.rpartition("/")[2]
+        text += f"| {name} | {each['pdus']:,} | {each['agreed']:,} | {each['why']} |\n"
+    return text
+
+
+def measured(name: str, corpus: Path) -> dict[str, Any]:
+    """The figures of one protocol, from the captures."""
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    theirs = importlib.import_module(f"tests.unit.protocols.{name}.figures")
+    captures = {file: {**theirs.measure(corpus / file), "why": why} for file, why in theirs.CAPTURES.items()}
+    return {"captures": captures, "proofs": theirs.PROOFS}
+
+
+def measure(corpus: str | None) -> int:
+    if not corpus:
+        print("PORTINERIA_CORPUS does not say where the captures are")
+        return 1
+    FIGURES.mkdir(exist_ok=True)
+    for info in ALL:
+        text = json.dumps(measured(info.name, Path(corpus)), indent=2, sort_keys=True)
+        (FIGURES / f"{info.name}.json").write_text(text + "\n")
+    return 0
+
+
+def main(verb: str) -> int:
+    if verb == "measure":
+        return measure(os.environ.get("PORTINERIA_CORPUS"))
+    if verb == "write":
+        REFERENCE.write_text(written())
+        return 0
+    if REFERENCE.read_text() == written():
+        return 0
+    print(f"{REFERENCE.name} is not what the decoders say: python scripts/protocols_reference.py write")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
