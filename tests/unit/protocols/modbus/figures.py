@@ -22,7 +22,7 @@ CAPTURES = {
     "pcaps/modbus/modbus_example.pcap": "File records with a byte count of 0: AP 6.14 and 6.15 want 7 and 9.",
     "pcaps/modbus/modbus_float.pcap": "",
     "pcaps/modbus/modbus_mei_encapsulated.pcap": "The answer is the echo of its request: malformed to tshark as well.",
-    "pcaps/modbus/modbus_ndpi.pcap": BEFORE,
+    "pcaps/modbus/modbus_ndpi.pcap": "Four answers carry another transaction identifier than their requests.",
     "pcaps/modbus/modbus_read_write_multiple.pcap": "",
     "pcaps/modbus/modbus_test_2257.pcap": BEFORE,
     "pcaps/modbus/modbus_test_4901.pcap": BEFORE,
