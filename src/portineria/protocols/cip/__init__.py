@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""EtherNet/IP with CIP over TCP, as Rockwell controllers and many drives, robots and modules of other makers speak it.
+
+``frames`` the encapsulation, ``path`` where a request goes, ``services`` what it means there, ``message`` the request
+with all that it carries, ``connection`` Forward Open, ``answer`` what comes back, ``session`` the whole. Inputs and
+outputs travel over UDP, which is not carried; opening such a connection is the operation ``forward-open-io``.
+
+What the makers use among themselves without a word in their documents (classes 0x72 and 0xB2 of panels, 0x6A of a
+program upload) is unknown. The server that the tests drive is a small controller of our own, written from the
+specification and apart from this package: a maintained one under a licence that we may depend on does not exist.
+"""
+
+from portineria.protocols.cip.frames import HEADER, Command
+from portineria.protocols.cip.functions import known
+from portineria.protocols.cip.session import CipInspection
+from portineria.protocols.inspection import ProtocolInfo
+
+_FIRST: dict[int, int] = {
+    Command.REGISTER_SESSION: 4,
+    Command.LIST_SERVICES: 0,
+    Command.LIST_IDENTITY: 0,
+    Command.LIST_INTERFACES: 0,
+}
+
+
+def recognise(first: bytes) -> bool:
+    """CIP Volume 2, 2-4: before a session is registered only these four make sense, with session handle 0.
+
+    A NOP may come as well, but begins with bytes that anybody might send.
+    """
+    head = first[: HEADER.size]
+    command, length = int.from_bytes(head[:2], "little"), int.from_bytes(head[2:4], "little")
+    return len(head) >= 8 and _FIRST.get(command) == length and not any(head[4:12]) and not any(head[20:24])
+
+
+INFO = ProtocolInfo("cip", "EtherNet/IP with CIP", (44818,), CipInspection, recognise, known())
