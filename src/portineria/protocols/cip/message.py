@@ -2,11 +2,12 @@
 """Requests to the message router, with everything they carry within them: CIP Volume 1, 2-4.1."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from portineria.protocols.cip import pccc, services
 from portineria.protocols.cip.connection import Opening, Serial, closing, opening
 from portineria.protocols.cip.frames import Impossible
-from portineria.protocols.cip.path import Path, parse
+from portineria.protocols.cip.path import CACHED, Path, parse
 from portineria.protocols.cip.values import STRUCTURE, elements, typed
 from portineria.protocols.operation import MAX_VALUES, Kind, Operation, Target, Value
 
@@ -160,7 +161,7 @@ def class_text(path: Path) -> str:
 
 
 def _operation(service: int, class_: int | None, path: Path, data: bytes, route: Route) -> Operation:
-    code = f"0x{service:02x}" + "".join(f"/0x{each:02x}" for each in path.classes)
+    code = _code(service, path)
     if class_ is None:
         function = f"service-{service:02x}"
         return Operation(PROTOCOL, function, code, Kind.UNKNOWN, (_target(path),), route=route)
@@ -181,6 +182,12 @@ def _operation(service: int, class_: int | None, path: Path, data: bytes, route:
     return Operation(PROTOCOL, function, code, kind, (_target(path),), values, route)
 
 
+@lru_cache(CACHED)
+def _code(service: int, path: Path) -> str:
+    return f"0x{service:02x}" + "".join(f"/0x{each:02x}" for each in path.classes)
+
+
+@lru_cache(CACHED)
 def _target(path: Path, count: int = 1, attribute: int | None = None) -> Target:
     if path.names and not path.classes:
         return Target("tag", name=path.name, count=count)

@@ -8,14 +8,14 @@ from portineria.protocols.cip.frames import Impossible
 from portineria.protocols.operation import MAX_TEXT
 
 MESSAGE_ROUTER, PROGRAM, SYMBOL = 0x02, 0x68, 0x6B
-_CACHED = 1024  # paths of at most 510 bytes; an operator panel asks for the same few hundred again and again
+CACHED = 1024  # paths of at most 510 bytes; an operator panel asks for the same few hundred again and again
 
 # C-1.4.2, logical types; the values are bits 4-2 of the segment.
 CLASS, INSTANCE, MEMBER, POINT, ATTRIBUTE, SPECIAL, SERVICE_ID = range(7)
 _SIZES = (1, 2, 4)  # bytes of the value by logical format, the latter two after a pad byte: C-1.4.2
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Path:
     """``hops``: port segments, in order. ``names``: symbols with their elements. ``known``: False where a segment is
     not one that we know to lead to one place only; then nobody may conclude from the rest what is meant.
@@ -42,7 +42,7 @@ class Path:
         return bool(self.hops) and self.known and not rest and self.attribute is None
 
 
-@lru_cache(_CACHED)
+@lru_cache(CACHED)
 def parse(data: bytes) -> Path:
     """The path that fills ``data``. The result is shared: nobody changes it. Raise Impossible."""
     path, at = Path(), 0
