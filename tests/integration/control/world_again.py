@@ -32,15 +32,12 @@ class Kept:
                 cursor.execute(f"INSERT INTO {table} SELECT * FROM {_beside(model)}")  # noqa: S608 our own names
             for statement in connection.ops.sequence_reset_sql(no_style(), self.models):
                 cursor.execute(statement)
-        return dataclasses.replace(
-            self.world,
-            **{
-                field.name: copy.deepcopy(value)
-                for field in dataclasses.fields(self.world)
-                if isinstance(value := getattr(self.world, field.name), models.Model)
-            },
-            gateway=copy.copy(self.world.gateway),
-        )
+        world = copy.copy(self.world)
+        for field in dataclasses.fields(world):
+            if isinstance(value := getattr(world, field.name), models.Model):
+                setattr(world, field.name, copy.deepcopy(value))
+        world.gateway = copy.copy(world.gateway)
+        return world
 
 
 def keep() -> Kept:
