@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job with the real commands and real clients: request, yes, connect, read, write, cut, proof."""
 
+import contextlib
 import json
 import re
 import shlex
@@ -106,23 +107,26 @@ class HeldSession:
         self.errors = ""
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
         self._reader.start()
-        assert self._process.stdout is not None  # noqa: S101
-        text = ""
-        while True:
-            line = self._process.stdout.readline()
-            if not line:
-                raise Unavailable(f"connect {machine}: {self._failed()}")
-            text += line
-            try:
-                found = json.loads(text)
-            except ValueError:
-                continue
-            break
+        try:
+            found = self._opened(machine)
+        except BaseException:
+            self.close()
+            raise
         self.session: str = found["session"]
         self.doors: dict[str, tuple[str, int]] = {
             door["protocol"]: (door["address"], door["port"]) for door in found["doors"]
         }
         self.pid = self._process.pid
+
+    def _opened(self, machine: str) -> Any:
+        """What it prints when its doors are open. Raise Unavailable when they are not going to be."""
+        assert self._process.stdout is not None  # noqa: S101
+        text = ""
+        for line in self._process.stdout:
+            text += line
+            with contextlib.suppress(ValueError):
+                return json.loads(text)
+        raise Unavailable(f"connect {machine}: {self._failed()}")
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None  # noqa: S101
@@ -146,6 +150,9 @@ class HeldSession:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             try:
