@@ -27,6 +27,9 @@ run: .venv/ready ## the developer's server: control plane and relay on this mach
 
 test: test-sqlite test-postgresql ## every test, the control plane's on both databases; PYTEST="-k cut -x" narrows them
 
+# They start thousands of processes. Where somebody forbade it to be kept, each compiles anew what it imports: a second.
+test-sqlite test-postgresql: export PYTHONDONTWRITEBYTECODE :=
+
 test-sqlite: .venv/ready debian-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
