@@ -45,6 +45,7 @@ def import_all(room: str, absent: list[str]) -> subprocess.CompletedProcess[str]
         "portineria.core",
         "portineria.ledger",
         "portineria.policy",
+        "portineria.recording",
         "portineria.wire",
         "portineria.bus",
         "portineria.witness",

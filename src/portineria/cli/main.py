@@ -26,6 +26,7 @@ from portineria.cli import (
     machines,
     nats,
     person,
+    recording,
     relay,
     relay_kit,
     request,
@@ -59,7 +60,7 @@ GROUPS = {
     "On one of several servers": {
         "web": web, "worker": worker, "relay": relay, "relay-kit": relay_kit, "nats": nats,
     },
-    "Anywhere": {"witness": witness, "demo": demo, "version": version},
+    "Anywhere": {"recording": recording, "witness": witness, "demo": demo, "version": version},
 }  # fmt: skip
 VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}
 REFUSED, USAGE, AWAY, INTERRUPTED = 1, 2, 3, 130

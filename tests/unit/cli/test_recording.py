@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`portineria recording verify|decrypt|export`, over folders, archives and single chunks."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from portineria.cli.main import main
+from portineria.recording import pcapng
+from portineria.recording.chunk import open_chunk, read_chunk
+from portineria.recording.entry import key_of
+from tests.unit.recording.recorded import AUDITOR, FIRST, KEY, OWNER, Recording, conversation
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "ses_aaaaaaaaaaaaaaaa" / "rec_aaaaaaaaaaaaaaaa"
+    made.mkdir(parents=True)
+    for number, data in enumerate(conversation().chunks, 1):
+        (made / f"{number:08}.chunk").write_bytes(data)
+    return made
+
+
+def identity_file(tmp_path: Path, identity: object) -> str:
+    path = tmp_path / "identity.txt"
+    path.write_text(f"# whose\n{identity}\n")
+    return str(path)
+
+
+def test_a_folder_and_an_archive_verify_with_and_without_an_identity(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "session.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(folder, "ses_aaaaaaaaaaaaaaaa/rec_aaaaaaaaaaaaaaaa")
+    for path in (folder, folder.parent, archive):
+        assert main(["recording", "verify", str(path), "--key", key_of(KEY).hex()]) == 0
+        assert "0 chunks were looked into" in capsys.readouterr().out
+        assert main(["recording", "verify", str(path), "-i", identity_file(tmp_path, OWNER)]) == 0
+        assert "60 bytes to the device, 65 from it; 4 chunks were looked into" in capsys.readouterr().out
+
+
+def test_what_is_not_as_signed_ends_with_1_and_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    third = folder / "00000003.chunk"
+    third.write_bytes(third.read_bytes()[:-1])
+    assert main(["recording", "verify", str(folder)]) == 1
+    assert "rec_aaaaaaaaaaaaaaaa: chunk 3: the content is not the signed one" in capsys.readouterr().err
+
+
+def test_two_files_that_exchanged_their_names_are_found(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "00000001.chunk").rename(folder / "aside")
+    (folder / "00000002.chunk").rename(folder / "00000001.chunk")
+    (folder / "aside").rename(folder / "00000002.chunk")
+    assert main(["recording", "verify", str(folder)]) == 1
+    assert "chunk 1: is number 2" in capsys.readouterr().err
+
+
+def test_a_head_of_the_register_must_be_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = read_chunk((folder / "00000002.chunk").read_bytes()).head.hex()
+    assert main(["recording", "verify", str(folder), "--head", head]) == 0
+    assert main(["recording", "verify", str(folder), "--head", head, "--head", "00" * 32]) == 1
+    assert f"no chunk has the head {'00' * 32}" in capsys.readouterr().err
+
+
+def test_bytes_that_passed_unrecorded_end_with_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Recording()
+    made.open()
+    made.capture.lost(FIRST, 1, 4096, made.tick())
+    made.over()
+    made.seal(end="session.ended")
+    (tmp_path / "00000001.chunk").write_bytes(made.chunks[0])
+    assert main(["recording", "verify", str(tmp_path)]) == 4
+    assert "4096 bytes passed without being recorded" in capsys.readouterr().out
+
+
+def test_decrypting_writes_one_capture_and_one_index(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for _ in range(2):  # a second time it is written anew, not behind the first
+        assert main(["recording", "decrypt", str(folder), "-i", identity_file(tmp_path, OWNER), "-o", str(out)]) == 0
+    opened = [open_chunk(read_chunk(path.read_bytes()), [OWNER]) for path in sorted(folder.iterdir())]
+    assert (out / "rec_aaaaaaaaaaaaaaaa.pcapng").read_bytes() == b"".join(capture for _, capture in opened)
+    assert (out / "rec_aaaaaaaaaaaaaaaa.jsonl").read_bytes() == b"".join(index for index, _ in opened)
+    assert sum(len(list(pcapng.packets(capture))) for _, capture in opened) == 3 + 3 + 10 + 3 + 3
+    assert main(["recording", "decrypt", str(folder), "-i", identity_file(tmp_path, AUDITOR), "-o", str(out)]) == 2
+
+
+def test_the_export_says_what_is_proven(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "proof.json"
+    assert main(["recording", "export", str(folder), "-o", str(file)]) == 0
+    [told] = json.loads(file.read_text())
+    assert told["complete"]
+    assert (told["session"], told["end"], told["lost"]) == ("ses_aaaaaaaaaaaaaaaa", "session.ended", 0)
+    assert told["streams"][0] == {"stream": FIRST, "to_device": 36, "from_device": 39, "lost": 0, "over": "finished"}
+
+
+@pytest.mark.parametrize("words", [["verify", "nowhere"], ["verify", ".", "--key", "zz"], ["verify", "nothing.tar"]])
+def test_what_is_no_recording_is_said_in_words(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nothing.tar").write_bytes(b"nothing")
+    assert main(["recording", *words]) in (1, 2)
+    assert capsys.readouterr().err.startswith("portineria: ")
