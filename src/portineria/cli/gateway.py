@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from portineria.cli import gateway_recipients
 from portineria.cli.screen import failure, fault, list_choices
 from portineria.core.errors import Invalid, NotFound, Unavailable
 
@@ -67,6 +68,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     reach = _act(acts, "reach", "what this gateway may ever dial", _reach)
     reach.add_argument("change", choices=("list", "add", "remove"), metavar="list|add|remove")
     reach.add_argument("entries", nargs="*", metavar="NETWORK:PORTS", help="192.168.10.0/24:502,102,20000-20010")
+    recipients = _act(acts, "recipients", "whom recordings are encrypted to", gateway_recipients.run)
+    gateway_recipients.arguments(recipients)
 
 
 def _act(

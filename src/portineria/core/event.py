@@ -151,6 +151,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "spool.full": _reported("dropped limit_bytes"),
     "register.regressed": _reported("reason origin size root kept_size kept_root"),
     "register.accepted": _reported("size root kept_size"),
+    "recording.started": _reported("recording number head mode key recipients"),
+    "recording.sealed": _reported("recording number head to_device from_device lost"),
+    "recording.finished": _reported("recording number head to_device from_device lost end streams"),
+    "recording.held": _reported("recording reason"),
+    "recording.gap": _reported("recording reason"),
     "lease.lost": _reported("on_silence since_ms"),
 }
 REPORTED_BY_GATEWAYS = frozenset(code for code, fields in CATALOGUE.items() if "gateway_at_ms" in fields)

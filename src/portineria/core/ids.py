@@ -26,6 +26,7 @@ class Kind(StrEnum):
     GRANT = "grt"
     SESSION = "ses"
     STREAM = "str"
+    RECORDING = "rec"
     RELAY = "rel"
     SIGNER = "sig"
     CONNECTOR = "con"

@@ -25,6 +25,7 @@ Sha256 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Nonce = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Ending = Literal["cut", "drain"]
 OnSilence = Literal["drain", "cut", "until_expiry"]
+Recording = Literal["none", "full", "strict"]
 
 
 class _Statement(msgspec.Struct, frozen=True, tag_field="is", forbid_unknown_fields=True):
@@ -40,8 +41,13 @@ class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transport: Literal["tcp"] = "tcp"
 
 
-class Order(_Statement, frozen=True, tag="order"):
-    """What the gateway obeys: one session, one key, these assets, until then. A higher ``order_seq`` supersedes."""
+class Order(_Statement, frozen=True, tag="order", omit_defaults=True):
+    """What the gateway obeys: one session, one key, these assets, until then. A higher ``order_seq`` supersedes.
+
+    ``recording``: *full* keeps what passes and tells what it could not keep; *strict* lets nothing pass that is not
+    kept. ``recording_recipients``: age keys of whom it is encrypted to, besides those that the gateway knows already.
+    Left out when empty: a gateway from before recordings understands the order, and refuses one that records.
+    """
 
     organisation: Id
     gateway: Id
@@ -53,13 +59,14 @@ class Order(_Statement, frozen=True, tag="order"):
     not_before_ms: int
     expires_ms: int
     max_legs: Annotated[int, Meta(ge=1, le=4096)]
-    recording: Literal["none"]
+    recording: Recording
     consent: Literal["none"]
     on_silence: OnSilence
     lease_s: Annotated[int, Meta(ge=1, le=3600)]
     drain_s: Annotated[int, Meta(ge=0, le=86400)]
     hold_s: Annotated[int, Meta(ge=0, le=3600)]
     signer_id: Id
+    recording_recipients: Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(max_length=16)] = []
 
 
 class Withdrawal(_Statement, frozen=True, tag="withdrawal"):

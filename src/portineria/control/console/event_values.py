@@ -92,14 +92,14 @@ _NOT_SHOWN = {
     "machine", "gateway", "session", "person", "epoch", "previous_epoch", "gateway_seq", "previous_seq",
     "report_sha256", "stored_sha256", "boot", "previous_boot", "gateway_at_ms", "order_sha256", "order_seq", "request",
     "grant", "rule", "lookup", "stream", "key", "sha256", "expires_ms", "installation", "token", "unix_ms", "source",
-    "dead",
+    "dead", "recording", "number", "head", "end", "mode", "recipients",
 }  # fmt: skip
 # Names of keys that nobody has read anywhere else, and what an event of the installation alone tells.
 _NOT_SHOWN_OF = {("gateway.trust.changed", "what"), *((f"identity.key.{act}", "role") for act in (
     "created", "retired", "destroyed"
 ))}  # fmt: skip
 _REASONS = {"why", "reasons", "on_silence"}
-_BYTES = {"to_device", "from_device", "limit_bytes"}
+_BYTES = {"to_device", "from_device", "limit_bytes", "lost"}
 _IDS = {"machines", "device", "service", "supplier", "plant", "organisation", "relay"}
 _IDS |= {"of_person", "of_machine", "of_supplier", "of_gateway", "of_session"}
 

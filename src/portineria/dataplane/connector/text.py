@@ -21,6 +21,7 @@ REFUSALS = {
     "device.silent": "The device does not answer: it may be off, or a firewall in the plant drops the connection.",
     "streams.full": "Too many connections are open in this session; close some of them.",
     "spool.full": f"The gateway cannot record any more, so it opens nothing new. {_ASK}.",
+    "recording.unavailable": f"This session must be recorded, and the gateway cannot at the moment. {_ASK}.",
     "time.unknown": f"The gateway does not know the time yet; {_AGAIN}.",
 }
 

@@ -32,7 +32,7 @@ def with_additions(pinned: Pinned, letter: Additions, unix_ms: int | None) -> tu
         signers={**trust.signers, **signers},
     )  # fmt: skip
     names = [*(relay.relay for relay in relays), *(key.key_id for key in keys), *signers]
-    return Pinned(pinned.root_spki_sha256, added, pinned.enrolled_at), names
+    return msgspec.structs.replace(pinned, trust=added), names
 
 
 def _new_signers(trust: Trust, certificates: list[bytes], unix_ms: int) -> dict[str, bytes]:

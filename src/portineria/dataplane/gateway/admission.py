@@ -143,6 +143,9 @@ class Admission:
 
     async def _connect(self, opening: Opening, hello: Hello, asset: Asset) -> str | None:
         """The code of why there is no connection; None when there is."""
+        recorder = self._session.recorder
+        if recorder is not None and (why := await recorder.ready(self._around.settings.order_wait_s)) is not None:
+            return why
         try:
             settings = self._around.settings
             sock = await connect_device(

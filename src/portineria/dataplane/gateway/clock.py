@@ -16,6 +16,10 @@ def boot_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def boot_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
 class TrustedClock:
     """``answer_s``: a signed time that took longer is not believed, as it would be early by so much.
 

@@ -10,9 +10,10 @@ import itertools
 import socket
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from portineria.dataplane.aio.outer import LEG_IDLE_S, abort_socket, keep_alive, reset_on_close
-from portineria.dataplane.aio.stream_end import StreamEnd, read_buffer
+from portineria.dataplane.aio.stream_end import read_buffer
 from portineria.wire.stream import DATA_OVERHEAD
 
 # The kernel goes on sending what it holds while this process is frozen: 256 KiB (it doubles the figure) keep a device
@@ -59,20 +60,29 @@ async def connect_device(address: str, port: int, *, timeout_s: float, own: bool
     return sock
 
 
+class Listener(Protocol):
+    """Who hears the device: the end of a stream, or what stands before it."""
+
+    def local_data(self, buffer: bytearray, count: int) -> None: ...
+    def local_eof(self) -> None: ...
+    def local_lost(self, reason: str) -> None: ...
+    def local_took(self) -> None: ...
+
+
 class DeviceSocket:
     """The ``Local`` of a stream. ``allowed`` is asked before each send and read, ``forbidden`` told of a no."""
 
     def __init__(self, sock: socket.socket, allowed: Callable[[], bool], forbidden: Callable[[], None]) -> None:
         self._sock, self._allowed, self._forbidden = sock, allowed, forbidden
         self._loop = asyncio.get_running_loop()
-        self._stream: StreamEnd | None = None
+        self._stream: Listener | None = None
         self._waiting: deque[memoryview] = deque()
         self._small = bytearray()  # the end of the queue
         self._unsent = 0
         self._reading = self._writing = self._eof = self._closing = False
         self.closed = False
 
-    def begin(self, stream: StreamEnd) -> None:
+    def begin(self, stream: Listener) -> None:
         self._stream = stream
         self.resume_reading()
 

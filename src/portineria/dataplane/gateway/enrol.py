@@ -130,10 +130,11 @@ def enrol(state: State, ask: Callable[[Keys], Pinned]) -> Pinned:
         pinned = ask(state.make_keys())
         state.save_pinned(pinned)
         return pinned
-    known = state.load_pinned().root_spki_sha256
+    before = state.load_pinned()
     prepared, pinned = prepare(state, ask)
-    if pinned.root_spki_sha256 != known:
+    if pinned.root_spki_sha256 != before.root_spki_sha256:
         raise RootChanged("this server has another root than the pinned one; nothing was changed")
+    prepared.save_pinned(pinned.with_recipients(before.recording_recipients))
     state.replace_with(prepared)
     return pinned
 

@@ -16,7 +16,6 @@ from portineria.dataplane.aio.leg import Way
 from portineria.dataplane.aio.task import Tasks
 from portineria.dataplane.aio.thread import in_thread
 from portineria.dataplane.gateway import register, seen, spool
-from portineria.dataplane.gateway.additions import with_additions
 from portineria.dataplane.gateway.clock import TrustedClock, boot_s
 from portineria.dataplane.gateway.enrol import ask_certificate, renewal_due
 from portineria.dataplane.gateway.keeper import Keeper
@@ -24,7 +23,9 @@ from portineria.dataplane.gateway.legs import Legs
 from portineria.dataplane.gateway.letter import Postbox
 from portineria.dataplane.gateway.link import Link, Links
 from portineria.dataplane.gateway.orders import Orders
+from portineria.dataplane.gateway.pins import Pins
 from portineria.dataplane.gateway.reach import ReachList
+from portineria.dataplane.gateway.recordings import recordings_of
 from portineria.dataplane.gateway.reporter import Reporter
 from portineria.dataplane.gateway.session import Surroundings
 from portineria.dataplane.gateway.settings import GatewaySettings
@@ -58,31 +59,34 @@ class Gateway:
 
     def __init__(self, settings: GatewaySettings, state: State) -> None:
         self._settings, self._state = settings, state
-        self._pinned, self._keys = state.load_pinned(), state.load_keys()
-        self._postbox = Postbox(lambda: self._trust, self._keys.sealing)
+        self._pins, self._keys = Pins(state), state.load_keys()
+        self._postbox = Postbox(lambda: self._pins.trust, self._keys.sealing)
         self._clock = TrustedClock(answer_s=settings.answer_s)
         self._store = Store(state.spool)
         self._reach = ReachList(state.reach, loopback_devices=settings.loopback_devices)
         self._spool = Spool(
-            self._store, gateway=self._trust.gateway, key=self._keys.event, opening_key=self._opening_key,
+            self._store, gateway=self._pins.trust.gateway, key=self._keys.event, opening_key=self._opening_key,
             clock=self._clock, limit_bytes=settings.spool_limit_bytes,
         )  # fmt: skip
         every_s = settings.register_every_s
-        self._keeper = Keeper(self._store, self._spool, self._clock, lambda: self._trust, every_s=every_s)
-        around = Surroundings(settings, self._spool, self._reach, room=lambda: self._orders.streams < settings.streams)
+        self._keeper = Keeper(self._store, self._spool, self._clock, lambda: self._pins.trust, every_s=every_s)
+        self._recordings = recordings_of(settings, state, self._spool, self._clock, self._keys.event, self._pins)
+        around = Surroundings(
+            settings, self._spool, self._reach, self._recordings, room=lambda: self._orders.streams < settings.streams
+        )
         self._orders = Orders(self._store, self._clock, around, on_change=lambda: self._reporter.ask())
-        way = partial(_way, lambda: self._trust, settings, self._clock)
+        way = partial(_way, lambda: self._pins.trust, settings, self._clock)
         self._links = Links(
-            settings, way, lambda: self._trust.relays, self._prove, receive=self._receive,
+            settings, way, lambda: self._pins.trust.relays, self._prove, receive=self._receive,
             changed=self._links_changed, busy=lambda: bool(self._orders.sessions),
         )  # fmt: skip
         self._reporter = Reporter(
-            settings, self._spool, self._clock, gateway=self._trust.gateway, key=self._keys.event,
+            settings, self._spool, self._clock, gateway=self._pins.trust.gateway, key=self._keys.event,
             opening_key=self._opening_key, links=lambda: self._links.up, leased=lambda: _leased(self._orders),
-            traffic=lambda: _traffic(self._orders), signers=lambda: sorted(self._trust.signers),
+            traffic=lambda: _traffic(self._orders), signers=lambda: sorted(self._pins.trust.signers),
             register=self._keeper.asked,
         )  # fmt: skip
-        session_issuer = x509.load_der_x509_certificate(self._trust.issuers["session"])
+        session_issuer = x509.load_der_x509_certificate(self._pins.trust.issuers["session"])
         self._legs = Legs(settings, self._orders.admissions, way, self._inner, session_issuer)
         self._certificate = b""
         self._ends_ms = 0
@@ -90,14 +94,10 @@ class Gateway:
         self._admission = "waiting"
         self._said_full = False
 
-    @property
-    def _trust(self) -> Trust:
-        return self._pinned.trust
-
     # -- what the parts ask of the whole -----------------------------------------------------------------------
 
     def _opening_key(self) -> OpeningKey:
-        return self._trust.opening_keys[-1]
+        return self._pins.trust.opening_keys[-1]
 
     def _prove(self, challenge: Challenge) -> GatewayProof:
         return GatewayProof(self._certificate, prove(self._keys.tls, challenge, "link"))
@@ -159,10 +159,7 @@ class Gateway:
         self._orders.time_known()
 
     def _add(self, letter: Additions) -> None:
-        pinned, names = with_additions(self._pinned, letter, self._clock.known_ms)
-        if names:
-            self._state.save_pinned(pinned)
-            self._pinned = pinned
+        if names := self._pins.add(letter, self._clock.known_ms):
             self._keeper.ask_again()
             self._reporter.ask()  # the question says whom we believe now
             self._spool.record("gateway.trust.changed", added=len(names), what=" ".join(names))
@@ -176,6 +173,7 @@ class Gateway:
         try:
             await self._spool.open()
             self._spool.record("gateway.started", version=portineria.__version__, reason="start")
+            await self._recordings.open()
             await self._orders.open()
             await self._keeper.open()
             tasks.spawn(write_statuses(self._state.status, self._status, every_s=self._settings.status_s), "status")
@@ -188,20 +186,21 @@ class Gateway:
         finally:
             await self._legs.close()
             self._orders.stop()
+            await self._recordings.close()
             await tasks.close()
             self._spool.record("gateway.stopped", reason="stop")
             await self._store.close()
 
     async def _admitted(self) -> None:
         """Load the certificate, or ask for it until the console said yes."""
-        found = self._state.load_certificate(self._pinned, self._keys)
+        found = self._state.load_certificate(self._pins.pinned, self._keys)
         while found is None:
             await self._ask_certificate()
-            found = self._state.load_certificate(self._pinned, self._keys)
+            found = self._state.load_certificate(self._pins.pinned, self._keys)
             if found is None:
                 await asyncio.sleep(self._settings.admission_s)
         certificate, identity = found
-        self._context = self._state.inner_context(self._pinned, certificate)
+        self._context = self._state.inner_context(self._pins.pinned, certificate)
         self._certificate = certificate
         self._ends_ms = round(identity.not_after.timestamp() * 1000)
         self._admission = "admitted"
@@ -212,7 +211,7 @@ class Gateway:
         try:
             answer = await in_thread(
                 lambda: ask_certificate(
-                    self._state, self._pinned, self._keys, name=settings.name, at_ms=self._clock.unix_ms,
+                    self._state, self._pins.pinned, self._keys, name=settings.name, at_ms=self._clock.unix_ms,
                     proxy=settings.proxy,
                 )
             )  # fmt: skip
@@ -250,7 +249,7 @@ class Gateway:
             await asyncio.sleep(self._settings.review_s)
 
     def _status(self) -> Status:
-        about = Self(self._trust.gateway, self._admission, self._clock.unix_ms, self._ends_ms, self._reach.fault)
+        about = Self(self._pins.trust.gateway, self._admission, self._clock.unix_ms, self._ends_ms, self._reach.fault)
         sessions = list(self._orders.sessions.values())
         return status_of(about, self._links, sessions, self._spool, self._keeper.status())
 

@@ -87,6 +87,8 @@ class Orders:
             return "order.key-used"
         if self._around.spool.full:
             return "spool.full"
+        if (why := self._around.recordings.refuses(order)) is not None:
+            return why
         return seen.refuses(order, order_sha256) if seen is not None else None
 
     def _accepted(self, done: "asyncio.Future[int]", order: Order, order_sha256: bytes, before: Seen | None) -> None:

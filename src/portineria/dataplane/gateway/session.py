@@ -13,6 +13,7 @@ from portineria.dataplane.gateway.opening import Opening
 from portineria.dataplane.gateway.past import PastStream, PastStreams
 from portineria.dataplane.gateway.permit import NEVER, Ending, Permit
 from portineria.dataplane.gateway.reach import ReachList
+from portineria.dataplane.gateway.recordings import Recordings
 from portineria.dataplane.gateway.seen import forget_stream
 from portineria.dataplane.gateway.settings import GatewaySettings
 from portineria.dataplane.gateway.spool import Spool
@@ -39,6 +40,7 @@ class Surroundings:
     settings: GatewaySettings
     spool: Spool
     reach: ReachList
+    recordings: Recordings
     room: Callable[[], bool]
 
 
@@ -55,6 +57,7 @@ class Session:
         self.streams: dict[str, GatewayStream] = {}
         self.past = PastStreams()
         self.announcements = Announcements(order.session, around.spool, self.streams)
+        self.recorder = around.recordings.begin(order)
         self._connecting: set[asyncio.Task[object]] = set()
         self.waiting: set[Opening] = set()
         self._changed = asyncio.Event()
@@ -71,6 +74,7 @@ class Session:
         self.permit.renew(permit)
         self.order, self.order_sha256, self.permit = order, order_sha256, permit
         self.order_hashes.add(order_sha256)
+        self.recorder = self._around.recordings.adopt(self.recorder, order)
         for stream in self.streams.values():
             if stream.asset in order.assets:
                 stream.stops_at = NEVER
@@ -146,7 +150,7 @@ class Session:
     def add(self, stream: str, asset: Asset, sock: socket.socket) -> GatewayStream:
         added = GatewayStream(
             stream, asset, sock, hold_s=self.order.hold_s, session_stops_at=self.stops_at, overdue=self.review,
-            over=self._stream_over,
+            over=self._stream_over, tap=self.recorder.tap(stream, asset) if self.recorder is not None else None,
         )  # fmt: skip
         self.totals.streams += 1
         self.streams[stream] = added
@@ -183,6 +187,8 @@ class Session:
         self.totals.to_device += to_device
         self.totals.from_device += from_device
         self.streams.pop(stream.stream, None)
+        if self.recorder is not None:
+            self.recorder.over(stream.stream, how)
         self.past.add(stream.stream, PastStream(how, to_device, from_device), hold_s=self.order.hold_s)
         self._around.spool.record(
             "stream.closed", self.order.session, stream=stream.stream, to_device=to_device, from_device=from_device,
@@ -220,5 +226,7 @@ class Session:
             task.cancel()
         for opening in list(self.waiting):
             opening.refuse("order.unknown")
+        if self.recorder is not None:
+            self.recorder.finish("session.ended")
         self._changed.set()
         self._on_ended(self, ending, reason, arrived)

@@ -43,6 +43,12 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spool_limit_bytes: Annotated[
         int, Meta(ge=65536, description="Unacknowledged events; 256 MiB hold about 400,000 of them.")
     ] = 256 << 20
+    recording_limit_bytes: Annotated[
+        int, Meta(ge=1 << 20, description="Recordings that wait to be uploaded; what does not fit is held or lost.")
+    ] = 2 << 30
+    recording_seal_s: Annotated[
+        float, Meta(gt=0, le=9, description="Recorded bytes are in memory at most so long; then on the disk, signed.")
+    ] = 8
     leg_setups: Annotated[int, Meta(gt=0, description="Legs being set up at a time; one costs 13 ms of CPU.")] = 64
     streams: Annotated[int, Meta(gt=0, description="Of all sessions together; each may keep 8 MiB.")] = 2000
     log_level: Annotated[str, Meta(description="DEBUG, INFO, WARNING or ERROR.")] = "INFO"

@@ -46,12 +46,17 @@ class InUse(Conflict):
     code = "gateway.running"
 
 
-class Pinned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Pinned(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What was believed at enrolment. Signed letters may add to it (see ``additions``); a local command may replace."""
 
     root_spki_sha256: Sha256
     trust: Trust
     enrolled_at: Annotated[str, Meta(max_length=512)]  # the address that worked here; trust.renew_url may not
+    # Whom recordings are encrypted to: orders add, only a command on the gateway itself removes.
+    recording_recipients: list[str] = []
+
+    def with_recipients(self, recipients: list[str]) -> "Pinned":
+        return msgspec.structs.replace(self, recording_recipients=recipients)
 
 
 PINNED: Codec[Pinned] = Codec(Pinned)
@@ -92,6 +97,7 @@ class State:
         self.spool = directory / "spool.sqlite3"
         self.status = directory / "status.json"
         self.keys = directory / "keys"
+        self.recordings = directory / "recordings"
         self._lock: int | None = None
 
     def lock(self) -> None:

@@ -11,24 +11,29 @@ from portineria.dataplane.gateway.clock import boot_s
 from portineria.dataplane.gateway.device import DeviceSocket
 from portineria.dataplane.gateway.opening import Opening
 from portineria.dataplane.gateway.permit import NEVER
+from portineria.dataplane.gateway.recorded import RecordedDevice, Tap
 from portineria.wire.statement import Asset
 from portineria.wire.stream import Notice, Open, encode_control
 
 
 class GatewayStream:
-    """``session_stops_at`` is asked before every send; ``overdue`` is told when it had passed."""
+    """``session_stops_at`` is asked before every send; ``overdue`` is told when it had passed. What passes is
+    recorded by ``tap``, where there is one.
+    """
 
     def __init__(
         self, stream: str, asset: Asset, sock: socket.socket, *, hold_s: float, session_stops_at: Callable[[], float],
-        overdue: Callable[[], None], over: Callable[["GatewayStream", str], None],
+        overdue: Callable[[], None], over: Callable[["GatewayStream", str], None], tap: Tap | None = None,
     ) -> None:  # fmt: skip
         self.stream, self.asset = stream, asset
         self._hold_s, self._session_stops_at = hold_s, session_stops_at
         self.stops_at = NEVER  # of this stream alone: its service is no longer in the order
         self._device = DeviceSocket(sock, self._allowed, overdue)
+        self.recorded = RecordedDevice(self._device, tap) if tap is not None else None
         self._end = StreamEnd(
-            self._device, gateway_side=True, on_over=lambda how: self._over(over, how), on_leg_lost=self._leg_lost
-        )
+            self.recorded or self._device, gateway_side=True, on_over=lambda how: self._over(over, how),
+            on_leg_lost=self._leg_lost,
+        )  # fmt: skip
         self._hold: asyncio.TimerHandle | None = None
         self._lost_at = 0.0
         self._discarded = False
@@ -42,7 +47,7 @@ class GatewayStream:
             over(self, how)
 
     def start(self, opening: Opening) -> None:
-        self._device.begin(self._end)
+        (self.recorded or self._device).begin(self._end)
         self._take_leg(opening, resume_from=0, peer_received=0)
 
     def resume(self, opening: Opening, peer_received: int) -> int:

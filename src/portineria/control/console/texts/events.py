@@ -108,6 +108,11 @@ EVENTS: dict[str, str | Promise] = {
     "register.regressed": _("Gateway was shown a register that does not continue the one it keeps"),
     "register.accepted": _("Register put back: accepted on the gateway"),
     "spool.full": _("Gateway's store of events is full"),
+    "recording.started": _("Recording began"),
+    "recording.sealed": _("Part of a recording was sealed"),
+    "recording.finished": _("Recording is finished"),
+    "recording.held": _("Session waits: nothing more can be recorded"),
+    "recording.gap": _("Session goes on without being recorded"),
     "lease.lost": _("Gateway heard nothing from here"),
 }
 
@@ -123,7 +128,7 @@ GROUPS: tuple[tuple[str, str | Promise], ...] = (
     ("gateway.", _("What gateways say about themselves")),
     ("audit.", _("The register itself")),
 )
-_ALSO = {"session.": ("order.",), "gateway.": ("spool.", "lease.", "register.")}
+_ALSO = {"session.": ("order.", "recording."), "gateway.": ("spool.", "lease.", "register.")}
 
 
 def codes_of(kind: str) -> list[str]:
@@ -178,6 +183,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "fingerprint": _("fingerprint"),
     "to_device": _("bytes to the device"),
     "from_device": _("bytes from the device"),
+    "lost": _("bytes not recorded"),
     "latency_ms": _("after milliseconds"),
     "how": _("how"),
     "why": _("why"),

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stands before one device and has everything recorded that passes: what is written to it, what it says."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from portineria.dataplane.gateway.device import DeviceSocket, Listener
+from portineria.wire.stream import DATA_OVERHEAD
+
+TO_DEVICE, FROM_DEVICE = 0, 1
+
+
+class Tap(Protocol):
+    """One stream of a recording."""
+
+    @property
+    def blocked(self) -> bool:
+        """Nothing may pass now: it could not be kept."""
+
+    def open(self, device: "RecordedDevice") -> None: ...
+    def data(self, direction: int, pieces: list[memoryview], comment: str = "") -> None: ...
+    def half(self, direction: int) -> None: ...
+    def operation(self, fields: Mapping[str, object]) -> str:
+        """The comment for the packet that carries it."""
+
+
+class RecordedDevice:
+    """The ``Local`` of whoever stands above, the ``Listener`` of the device. Between both it adds nothing."""
+
+    def __init__(self, device: DeviceSocket, tap: Tap) -> None:
+        self._device, self._tap = device, tap
+        self._above: Listener | None = None
+        self._held: list[memoryview] = []  # bounded by the stream's window: what is held here is not acknowledged
+        self._held_bytes = 0
+        self._reads = True
+        self._eof = self._closing = False
+        self._comment = ""
+
+    def begin(self, above: Listener) -> None:
+        self._above = above
+        self._tap.open(self)
+        self._device.begin(self)
+
+    def operation(self, fields: Mapping[str, object]) -> None:
+        """What the next bytes to the device ask of it; or what was asked and refused, and no bytes follow."""
+        self._comment = self._tap.operation(fields)
+
+    # -- towards the device ------------------------------------------------------------------------------------
+
+    @property
+    def unsent(self) -> int:
+        return self._device.unsent + self._held_bytes
+
+    def write(self, pieces: list[memoryview]) -> None:
+        if self._held or self._tap.blocked:
+            self._held += pieces
+            self._held_bytes += sum(map(len, pieces))
+            return
+        comment, self._comment = self._comment, ""
+        self._tap.data(TO_DEVICE, pieces, comment)
+        self._device.write(pieces)
+
+    def write_eof(self) -> None:
+        if self._held:
+            self._eof = True
+            return
+        self._tap.half(TO_DEVICE)
+        self._device.write_eof()
+
+    def close(self) -> None:
+        if self._held:
+            self._closing = True
+        else:
+            self._device.close()
+
+    def abort(self) -> None:
+        self._held, self._held_bytes = [], 0
+        self._device.abort()
+
+    def unblocked(self) -> None:
+        """There is room again."""
+        if self._device.closed or self._above is None:
+            return
+        held, self._held, self._held_bytes = self._held, [], 0
+        for piece in held:  # one by one: what waited here is more than may wait for the disk
+            self.write([piece])
+        if self._eof and not self._held:
+            self._eof = False
+            self.write_eof()
+        if self._closing and not self._held:
+            self.close()
+            return
+        if self._reads and not self._tap.blocked:
+            self._device.resume_reading()
+        self._above.local_took()
+
+    # -- from the device ---------------------------------------------------------------------------------------
+
+    def pause_reading(self) -> None:
+        self._reads = False
+        self._device.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._reads = True
+        if not self._tap.blocked:
+            self._device.resume_reading()
+
+    def local_data(self, buffer: bytearray, count: int) -> None:
+        assert self._above is not None  # noqa: S101 - the device speaks after begin
+        self._tap.data(FROM_DEVICE, [memoryview(buffer)[DATA_OVERHEAD : DATA_OVERHEAD + count]])
+        self._above.local_data(buffer, count)
+        if self._tap.blocked:
+            self._device.pause_reading()
+
+    def local_eof(self) -> None:
+        assert self._above is not None  # noqa: S101 - the device speaks after begin
+        self._tap.half(FROM_DEVICE)
+        self._above.local_eof()
+
+    def local_lost(self, reason: str) -> None:
+        if self._above is not None:
+            self._above.local_lost(reason)
+
+    def local_took(self) -> None:
+        if self._above is not None:
+            self._above.local_took()
