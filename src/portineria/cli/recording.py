@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+from portineria.cli import recording_server
+from portineria.cli.account import account_of
+from portineria.cli.account import configure as configure_account
 from portineria.core.errors import Invalid
 
 if TYPE_CHECKING:
@@ -44,9 +48,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         )
     decrypt.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="made if need be")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    fetch = acts.add_parser("fetch", help="take a session's recording from the server, by the owner's people; an event")
+    configure_account(fetch)
+    fetch.add_argument("session", help="its id, as in `portineria sessions`")
+    fetch.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.tar")
+    recording_server.configure(acts)
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.act in recording_server.ACTS:
+        return recording_server.ACTS[args.act](args)
+    if args.act == "fetch":
+        return _fetch(args)
     if args.act == "decrypt":
         return _decrypt(args)
     found = _checked(args, _opener(_identities(args)))
@@ -55,6 +68,20 @@ def run(args: argparse.Namespace) -> int:
 
         args.output.write_bytes(msgspec.json.format(msgspec.json.encode([_told(*one) for one in found])) + b"\n")
     return _say(found)
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    """Whole or not at all."""
+    new = args.output.with_name(f"{args.output.name}.part")
+    api = account_of(args).api
+    try:
+        with new.open("wb") as file:
+            size = api.download(f"/api/v1/sessions/{quote(args.session, safe='')}/recording", file)
+        new.replace(args.output)
+    finally:
+        new.unlink(missing_ok=True)
+    print(f"{args.output}: {size} bytes. Check it anywhere: portineria recording verify {args.output}")
+    return 0
 
 
 # -- checking --------------------------------------------------------------------------------------------------

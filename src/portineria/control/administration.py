@@ -106,6 +106,14 @@ def register_called(organisation: str) -> str:
     return found[0]
 
 
+def organisation_called(organisation: str) -> Organisation:
+    """The same, of an asset owner. Raise WhichRegister, NobodyCalled for the installation itself."""
+    found = Organisation.objects.filter(public_id=register_called(organisation)).first()
+    if found is None:
+        raise NobodyCalled("the installation itself has no recordings: say --organisation")
+    return found
+
+
 def export_register(organisation: str, first: int) -> Iterator[bytes]:
     return register.export_register(actor=Operator(), organisation=organisation, first=first)
 

@@ -16,6 +16,7 @@ from portineria.control.identity.middleware import note
 from portineria.control.identity.models import ConnectorToken, Person
 from portineria.control.problem import of_database, problem_of
 from portineria.control.remote_sessions.api import router as remote_sessions
+from portineria.control.remote_sessions.recording_api import router as recordings
 from portineria.core.errors import Invalid, NotFound, PortineriaError
 
 api = NinjaAPI(title="Portineria", version="1", urls_namespace="api", docs_url=None)
@@ -23,6 +24,7 @@ api.add_router("", identity)
 api.add_router("", estate)
 api.add_router("", access)
 api.add_router("", remote_sessions)
+api.add_router("", recordings)
 
 
 class Unreadable(Invalid):

@@ -15,8 +15,10 @@ from django.http import HttpRequest, HttpResponse, parse_cookie
 from portineria.control.api import refused
 from portineria.control.identity.middleware import problem_page
 from portineria.control.identity.queries import person_of_browser
+from portineria.control.remote_sessions.recordings import announced
 from portineria.control.settings.start import current
 from portineria.core.errors import Invalid, PortineriaError, Unavailable
+from portineria.recording.upload import HEADER
 
 # The longest form of the console has a reason of 500 characters, a passkey's answer has some kilobytes. Half of the
 # connections may belong to strangers (console_places): 1024 x 64 KiB are 64 MiB.
@@ -29,6 +31,9 @@ BODY_S = 20.0  # 64 KiB at 26 kbit/s
 UPLOAD_PATH = "/events/check/"
 UPLOAD_S = 600.0  # 256 MiB at 3.6 Mbit/s
 _UPLOADS = asyncio.Semaphore(2)  # at once: each may be on disk twice
+CHUNK_PATH = "/api/v1/gateways/recordings"
+CHUNK_S = 600.0  # 8 MiB at 14 KiB/s: a gateway lets sessions go first
+_CHUNKS = asyncio.Semaphore(16)  # at once: 128 MiB at the most, a tenth of that as a rule
 _FAREWELL_S = 2.0  # the rest is read and thrown away: a reset would take our answer with it
 _REFUSAL = "portineria.refusal"
 
@@ -60,6 +65,9 @@ class BodyLimit:
         if await _is_upload(scope):
             await self._upload(scope, receive, send)
             return
+        if scope["path"] == CHUNK_PATH and scope["method"] == "POST":
+            await self._chunk(scope, receive, send)
+            return
         limit = SIGN_IN_BYTES if scope["path"].startswith(_SIGN_IN_PATHS) else LIMIT_BYTES
         try:
             async with asyncio.timeout(BODY_S):
@@ -84,6 +92,22 @@ class BodyLimit:
             async with _UPLOADS:
                 await self._inner(scope, _until(asyncio.get_running_loop().time() + UPLOAD_S, receive), send)
 
+    async def _chunk(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Of a recording: so many bytes as an admitted gateway signed that it sends, and nobody else's."""
+        try:
+            upload = await sync_to_async(announced)(_header(scope, HEADER.lower().encode()))
+            if _CHUNKS.locked():
+                raise TooManyUploads("as many chunks are coming as may")
+            async with _CHUNKS, asyncio.timeout(CHUNK_S):
+                body = await _read(scope, receive, upload.size)
+        except TimeoutError:
+            await self._refuse(scope, receive, send, BodyTooSlow(f"not complete after {CHUNK_S:.0f} s"))
+        except PortineriaError as error:
+            await self._refuse(scope, receive, send, error)
+        else:
+            if body is not None:
+                await self._inner(scope, _replay(body, receive), send)
+
     async def _refuse(self, scope: Any, receive: Receive, send: Send, error: PortineriaError) -> None:
         """Django words the answer (BodyLimitMiddleware), in the request's language; then the connection is closed."""
 
@@ -99,8 +123,12 @@ class BodyLimit:
         await self._inner({**scope, _REFUSAL: error}, _replay(b"", _nothing_more), closing)
 
 
+def _header(scope: Any, wanted: bytes) -> str:
+    return str(next((value for name, value in scope["headers"] if name == wanted), b"").decode("latin-1"))
+
+
 def _announced(scope: Any) -> int:
-    return int(next((value for name, value in scope["headers"] if name == b"content-length"), b"0"))  # digits, by h11
+    return int(_header(scope, b"content-length") or 0)  # digits, by h11
 
 
 async def _is_upload(scope: Any) -> bool:

@@ -132,6 +132,10 @@ CATALOGUE: Mapping[str, Fields] = {
     "remote_sessions.session.draining": _fields(f"{_SESSION} seconds why ending", "reason"),
     "remote_sessions.session.cutting": _fields(f"{_SESSION} why ending", "reason"),
     "remote_sessions.session.unproven": _fields(f"{_SESSION} why"),
+    "remote_sessions.recipients.changed": _fields("recipients"),
+    "remote_sessions.identity.given-out": _fields("recipients"),
+    "remote_sessions.recording.completed": _fields("session gateway recording number head lost"),
+    "remote_sessions.recording.read": _fields("session machine gateway person"),
     # reported by a gateway
     "gateway.started": _reported("version reason"),
     "gateway.stopped": _reported("reason"),

@@ -135,6 +135,15 @@ class RegisterCheckpoint(_Statement, frozen=True, tag="checkpoint"):
     proof: Annotated[list[Sha256], Meta(max_length=63)]
 
 
+class RecordingKept(_Statement, frozen=True, tag="recording-kept"):
+    """This chunk (its whole file, by its hash) of a recording is kept: the gateway may forget it."""
+
+    gateway: Id
+    recording: Id
+    number: Annotated[int, Meta(ge=1)]
+    sha256: Sha256
+
+
 class RelayAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relay: Id
     host: Annotated[str, Meta(max_length=253)]
@@ -193,6 +202,7 @@ ROLE_OF = {
     "checkpoint": "order",  # the key that seals registers signs nothing but notes
     "introduction": "order",
     "acknowledgement": "acknowledgement",
+    "recording-kept": "acknowledgement",
     "ticket": "ticket",
     "admitted": "ticket",
 }
@@ -202,6 +212,7 @@ ROLES = ("order", "acknowledgement", "ticket", "checkpoint", "witness")
 _LETTERS: Codec[Letter] = Codec(Letter)
 _TICKET: Codec[Ticket] = Codec(Ticket)
 _ADMITTED: Codec[Admitted] = Codec(Admitted)
+_KEPT: Codec[RecordingKept] = Codec(RecordingKept)
 _INTRODUCTION: Codec[Introduction] = Codec(Introduction)
 
 
@@ -209,7 +220,10 @@ def tag_of(statement: msgspec.Struct) -> str:
     return str(statement.__struct_config__.tag)
 
 
-def sign_statement(statement: Letter | Ticket | Admitted | Introduction, key: Ed25519PrivateKey, signer: str) -> bytes:
+Statement = Letter | Ticket | Admitted | Introduction | RecordingKept
+
+
+def sign_statement(statement: Statement, key: Ed25519PrivateKey, signer: str) -> bytes:
     tag = tag_of(statement)
     exact = msgspec.msgpack.encode(statement)
     return sign(key, kind=f"portineria.{tag}", version=VERSION, signer=signer, statement=exact)
@@ -239,6 +253,10 @@ def open_ticket(data: bytes, key: Ed25519PublicKey) -> Ticket:
 
 def open_admitted(data: bytes, key: Ed25519PublicKey) -> Admitted:
     return _ADMITTED.decode(verify(read_signed(data), key, kind="portineria.admitted", version=VERSION))
+
+
+def open_kept(signed: Signed, key: Ed25519PublicKey) -> RecordingKept:
+    return _KEPT.decode(verify(signed, key, kind="portineria.recording-kept", version=VERSION))
 
 
 def open_introduction(signed: Signed, key: Ed25519PublicKey) -> Introduction:

@@ -18,7 +18,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from msgspec import Meta
 
-from portineria.control.estate.models import Criticality, OnSilence
+from portineria.control.estate.models import Criticality, OnSilence, RecordingMode
 from portineria.control.estate.services import SERVICES_PER_MACHINE
 from portineria.control.identity.models import Language, Role
 from portineria.control.identity.services import BadField, clean_name
@@ -163,6 +163,7 @@ class DeclaredMachine(Entry, frozen=True):
     drain_s: Annotated[int, Meta(ge=0, le=86400)] | None = None
     hold_s: Annotated[int, Meta(ge=0, le=3600)] | None = None
     on_silence: str | None = None
+    recording: str | None = None
     device: tuple[DeclaredDevice, ...] = ()
     CLEANED: ClassVar = {
         "plant": _name("plant"),
@@ -173,6 +174,7 @@ class DeclaredMachine(Entry, frozen=True):
         "criticality": _one_of("criticality", Criticality.values),
         "answering": _email("answering"),
         "on_silence": _one_of("on_silence", OnSilence.values),
+        "recording": _one_of("recording", RecordingMode.values),
     }
 
 

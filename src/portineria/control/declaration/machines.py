@@ -161,7 +161,7 @@ def _plan_behaviour(place: str, machine: DeclaredMachine, gateway: Gateway, row:
 
 def _behaviour(machine: DeclaredMachine) -> dict[str, Any]:
     """Only what the file says."""
-    fields = ("criticality", "drain_s", "hold_s", "on_silence")
+    fields = ("criticality", "drain_s", "hold_s", "on_silence", "recording")
     return {field: given for field in fields if (given := getattr(machine, field)) is not None}
 
 

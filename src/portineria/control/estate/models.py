@@ -239,6 +239,12 @@ class MachineQuerySet(models.QuerySet["Machine"]):
         return self.filter(plant__organisation__in=actor.staff_of)
 
 
+class RecordingMode(models.TextChoices):
+    NONE = "none"
+    FULL = "full"  # what passes is kept, and told when it could not be
+    STRICT = "strict"  # what cannot be kept does not pass
+
+
 class Machine(models.Model):
     """What people ask for: a named set of devices behind one gateway."""
 
@@ -256,6 +262,7 @@ class Machine(models.Model):
     drain_s = models.PositiveIntegerField(default=600)
     hold_s = models.PositiveIntegerField(default=60)
     on_silence = models.CharField(max_length=12, choices=OnSilence.choices, default=OnSilence.DRAIN)
+    recording = models.CharField(max_length=8, choices=RecordingMode.choices, default=RecordingMode.NONE)
 
     objects = MachineQuerySet.as_manager()
 
@@ -265,6 +272,9 @@ class Machine(models.Model):
             # The limits of the order that carries them: wire.statement.Order.
             models.CheckConstraint(name="estate_machine_drain", condition=Q(drain_s__lte=86400)),
             models.CheckConstraint(name="estate_machine_hold", condition=Q(hold_s__lte=3600)),
+            models.CheckConstraint(
+                name="estate_machine_recording", condition=Q(recording__in=[mode.value for mode in RecordingMode])
+            ),
         ]
 
     def __str__(self) -> str:

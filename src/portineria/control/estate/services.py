@@ -2,6 +2,7 @@
 """Building the estate: plants, machines, devices, services."""
 
 import ipaddress
+from typing import Any
 
 from django.db import transaction
 
@@ -15,6 +16,7 @@ from portineria.control.estate.models import (
     Machine,
     OnSilence,
     Plant,
+    RecordingMode,
     Service,
     Zone,
 )
@@ -144,6 +146,7 @@ def _zone_of(plant: Plant, zone: str) -> Zone | None:
 def create_machine(
     *, actor: Person, plant: str, gateway: str, name: str, line: str = "", tag: str = "",
     criticality: str = "normal", answering: str = "", drain_s: int = 600, hold_s: int = 60, on_silence: str = "drain",
+    recording: str = "none",
 ) -> Machine:  # fmt: skip
     """``line`` is the name of one of this plant, ``answering`` a person of the owner's staff."""
     place, name = plant_to_change(actor, plant), clean_name(name)
@@ -153,7 +156,8 @@ def create_machine(
     machine.gateway = _gateway_of(place, gateway)
     machine.line, machine.tag = _line_of(place, line), _clean_tag(tag)
     machine.answering = _answering(place, answering)
-    _set_behaviour(machine, criticality=criticality, drain_s=drain_s, hold_s=hold_s, on_silence=on_silence)
+    _set_behaviour(machine, criticality=criticality, drain_s=drain_s, hold_s=hold_s, on_silence=on_silence,
+                   recording=recording)  # fmt: skip
     machine.save()
     record(
         "estate.machine.created",
@@ -199,7 +203,9 @@ def _answering(plant: Plant, person: str) -> Person | None:
     return row
 
 
-def _set_behaviour(machine: Machine, *, criticality: str, drain_s: int, hold_s: int, on_silence: str) -> None:
+def _set_behaviour(
+    machine: Machine, *, criticality: str, drain_s: int, hold_s: int, on_silence: str, recording: str
+) -> None:
     if criticality not in Criticality.values:
         raise BadField("criticality", "low, normal or high")
     if on_silence not in OnSilence.values:
@@ -208,6 +214,9 @@ def _set_behaviour(machine: Machine, *, criticality: str, drain_s: int, hold_s: 
         raise BadField("drain_s", "0 to 86400 seconds")
     if not 0 <= hold_s <= 3600:
         raise BadField("hold_s", "0 to 3600 seconds")
+    if recording not in RecordingMode.values:
+        raise BadField("recording", "none, full or strict")
+    machine.recording = recording
     machine.criticality, machine.drain_s, machine.hold_s, machine.on_silence = criticality, drain_s, hold_s, on_silence
 
 
@@ -228,20 +237,16 @@ def machine_to_change(actor: Person, machine: str) -> Machine:
 def change_machine(
     *, actor: Person, machine: str, gateway: str = "", answering: str | None = None, criticality: str | None = None,
     drain_s: int | None = None, hold_s: int | None = None, on_silence: str | None = None, line: str | None = None,
-    tag: str | None = None,
+    tag: str | None = None, recording: str | None = None,
 ) -> Machine:  # fmt: skip
     """What is not given stays; an empty ``line`` or ``tag`` takes it away. Sessions behind another gateway drain."""
     row = machine_to_change(actor, machine)
-    given = {
+    given: dict[str, Any] = {
         "criticality": criticality, "drain_s": drain_s, "hold_s": hold_s, "on_silence": on_silence,
+        "recording": recording,
     }  # fmt: skip
-    _set_behaviour(
-        row,
-        criticality=row.criticality if criticality is None else criticality,
-        drain_s=row.drain_s if drain_s is None else drain_s,
-        hold_s=row.hold_s if hold_s is None else hold_s,
-        on_silence=row.on_silence if on_silence is None else on_silence,
-    )
+    wanted = {name: getattr(row, name) if value is None else value for name, value in given.items()}
+    _set_behaviour(row, **wanted)
     changed = [name for name, value in given.items() if value is not None]
     if gateway:
         row.gateway = _gateway_of(row.plant, gateway)

@@ -30,11 +30,8 @@ from portineria.wire import certificate as x
 from portineria.wire.statement import (
     ROLE_OF,
     ROLES,
-    Admitted,
-    Introduction,
-    Letter,
     OpeningKey,
-    Ticket,
+    Statement,
     sha256,
     sign_statement,
     tag_of,
@@ -205,7 +202,7 @@ def _record_key(code: str, row: Key, by: str) -> None:
     record(code, organisation=installation, actor=by, role=row.role, key=row.key_id)
 
 
-def signed(statement: Letter | Ticket | Admitted | Introduction, by: Signer | None = None) -> bytes:
+def signed(statement: Statement, by: Signer | None = None) -> bytes:
     """Sign with the role that may say this (WIRE 2): with its newest signer, or with this one of it."""
     chosen = by or signer(ROLE_OF[tag_of(statement)])
     return sign_statement(statement, chosen.key, chosen.id)

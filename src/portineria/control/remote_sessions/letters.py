@@ -7,15 +7,17 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from portineria.bus.message import CloseLegs, Deliver, ToRelay
-from portineria.control.estate.models import Gateway, Link, Machine, OnSilence, Service
+from portineria.control.estate.models import Gateway, Link, Machine, OnSilence, RecordingMode, Service
 from portineria.control.estate.signers import signed_for, signer_for
 from portineria.control.identity import keys
 from portineria.control.remote_sessions.models import Session, SessionState
+from portineria.control.remote_sessions.recording_keys import recipients_for
 from portineria.control.settings.start import current
 from portineria.wire.certificate import load_spki
 from portineria.wire.envelope import BadSeal, read_signed, seal
 from portineria.wire.statement import Asset, Ending, Letter, Order, Ticket, Withdrawal, letter_info, sha256
 from portineria.wire.statement import OnSilence as WireOnSilence
+from portineria.wire.statement import Recording as WireRecording
 
 MAX_LEGS = 1024  # per session; an engineering tool opens tens, a file transfer with many parts hundreds
 TICKET_LIFE = timedelta(minutes=5)  # WIRE 11
@@ -58,13 +60,14 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
         not_before_ms=_ms(starts),
         expires_ms=_ms(session.expires_at),
         max_legs=MAX_LEGS,
-        recording="none",
+        recording=_recording(machine),
         consent="none",
         on_silence=_on_silence(machine),
         lease_s=current().lease_s,
         drain_s=machine.drain_s,
         hold_s=machine.hold_s,
         signer_id=signer.id,
+        recording_recipients=recipients_for(session.organisation) if machine.recording != RecordingMode.NONE else [],
     )
     session.order = keys.signed(order, signer)
     session.order_sha256 = sha256(read_signed(session.order).statement)
@@ -78,6 +81,12 @@ def _on_silence(machine: Machine) -> WireOnSilence:
     if machine.on_silence == OnSilence.CUT:
         return "cut"
     return "until_expiry" if machine.on_silence == OnSilence.UNTIL_EXPIRY else "drain"
+
+
+def _recording(machine: Machine) -> WireRecording:
+    if machine.recording == RecordingMode.STRICT:
+        return "strict"
+    return "full" if machine.recording == RecordingMode.FULL else "none"
 
 
 def write_withdrawal(session: Session, ending: Ending, reason: str) -> None:

@@ -101,6 +101,14 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int,
         Meta(ge=1, le=4096, description="Largest file, in MiB, that the console's page for checking exports takes."),
     ] = 256
+    recordings: Annotated[
+        str,
+        Meta(
+            max_length=512,
+            description="Where recordings are kept: a folder from /, or s3://BUCKET/PREFIX?endpoint=https://HOST with "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `recordings` in the state folder when empty.",
+        ),
+    ] = ""
     nested_only: Annotated[bool, Meta(description="Relays never take the outer TLS off (for middleboxes).")] = False
 
     @property

@@ -29,6 +29,7 @@ _LANGUAGES: Words = {"en": "English", "it": "Italiano", "ja": "日本語"}
 _OF_A_MACHINE: Words = {
     "criticality": _("criticality"),
     "drain_s": _("time to finish"),
+    "recording": _("recording"),
     "hold_s": _("time that an interruption is bridged"),
     "on_silence": _("what runs when the server falls silent"),
     "gateway": _("gateway"),
