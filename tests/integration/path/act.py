@@ -20,6 +20,20 @@ def hold_seconds(machine: str, seconds: str) -> Any:
     return change_machine(actor=_owner(), machine=_machine(machine), hold_s=int(seconds)).hold_s
 
 
+def record_machine(machine: str, mode: str) -> Any:
+    from portineria.control.estate.services import change_machine
+
+    return change_machine(actor=_owner(), machine=_machine(machine), recording=mode).recording
+
+
+def kept(session: str) -> Any:
+    """How each recording of a session ended, as far as it is on the server."""
+    from portineria.control.remote_sessions.models import Recording
+
+    rows = Recording.objects.visible_to(_owner()).filter(session__public_id=session).order_by("pk")
+    return [row.end for row in rows]
+
+
 def revoke_grants(machine: str) -> Any:
     from portineria.control.access.queries import live_grants
     from portineria.control.access.services import revoke
@@ -83,7 +97,9 @@ def main(state: str, what: str, *words: str) -> None:
     from portineria.control.operations import open_state
 
     open_state(Path(state))
-    known = (drain_seconds, hold_seconds, revoke_grants, set_supplier, chain, codes, events, links)
+    known = (
+        drain_seconds, hold_seconds, revoke_grants, set_supplier, chain, codes, events, links, record_machine, kept,
+    )  # fmt: skip
     acts: dict[str, Callable[..., Any]] = {act.__name__: act for act in known}
     sys.stdout.write(json.dumps(acts[what](*words)) + "\n")
 

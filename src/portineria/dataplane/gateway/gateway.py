@@ -33,6 +33,7 @@ from portineria.dataplane.gateway.spool import Spool
 from portineria.dataplane.gateway.state import State
 from portineria.dataplane.gateway.status import Self, Status, status_of, write_statuses
 from portineria.dataplane.gateway.store import Store
+from portineria.dataplane.gateway.uploader import Uploader
 from portineria.wire.enrolment import Trust
 from portineria.wire.leg import Challenge, Dial, FromRelay, GatewayProof, Letters, prove
 from portineria.wire.report import StreamTraffic
@@ -41,7 +42,6 @@ from portineria.wire.statement import (
     Additions,
     Leases,
     Letter,
-    OpeningKey,
     Order,
     RegisterCheckpoint,
     Time,
@@ -65,11 +65,12 @@ class Gateway:
         self._store = Store(state.spool)
         self._reach = ReachList(state.reach, loopback_devices=settings.loopback_devices)
         self._spool = Spool(
-            self._store, gateway=self._pins.trust.gateway, key=self._keys.event, opening_key=self._opening_key,
+            self._store, gateway=self._pins.trust.gateway, key=self._keys.event, opening_key=self._pins.opening_key,
             clock=self._clock, limit_bytes=settings.spool_limit_bytes,
         )  # fmt: skip
-        every_s = settings.register_every_s
-        self._keeper = Keeper(self._store, self._spool, self._clock, lambda: self._pins.trust, every_s=every_s)
+        self._keeper = Keeper(
+            self._store, self._spool, self._clock, lambda: self._pins.trust, every_s=settings.register_every_s
+        )
         self._recordings = recordings_of(settings, state, self._spool, self._clock, self._keys.event, self._pins)
         around = Surroundings(
             settings, self._spool, self._reach, self._recordings, room=lambda: self._orders.streams < settings.streams
@@ -82,22 +83,22 @@ class Gateway:
         )  # fmt: skip
         self._reporter = Reporter(
             settings, self._spool, self._clock, gateway=self._pins.trust.gateway, key=self._keys.event,
-            opening_key=self._opening_key, links=lambda: self._links.up, leased=lambda: _leased(self._orders),
+            opening_key=self._pins.opening_key, links=lambda: self._links.up, leased=lambda: _leased(self._orders),
             traffic=lambda: _traffic(self._orders), signers=lambda: sorted(self._pins.trust.signers),
             register=self._keeper.asked,
         )  # fmt: skip
         session_issuer = x509.load_der_x509_certificate(self._pins.trust.issuers["session"])
         self._legs = Legs(settings, self._orders.admissions, way, self._inner, session_issuer)
-        self._certificate = b""
-        self._ends_ms = 0
+        self._certificate, self._ends_ms = b"", 0
         self._context: ssl.SSLContext | None = None
         self._admission = "waiting"
         self._said_full = False
 
     # -- what the parts ask of the whole -----------------------------------------------------------------------
 
-    def _opening_key(self) -> OpeningKey:
-        return self._pins.trust.opening_keys[-1]
+    def _uploader(self) -> Uploader:
+        how = self._settings, self._recordings.folder, self._keys.event, self._pins, self._postbox
+        return Uploader(*how, lambda: _traffic(self._orders))
 
     def _prove(self, challenge: Challenge) -> GatewayProof:
         return GatewayProof(self._certificate, prove(self._keys.tls, challenge, "link"))
@@ -181,6 +182,7 @@ class Gateway:
             tasks.spawn(self._reporter.report(), "events")
             tasks.spawn(self._reporter.question(), "questions")
             tasks.spawn(self._review(), "review")
+            tasks.spawn(self._uploader().run(), "uploads")
             tasks.spawn(self._renew(), "renewal")
             await self._links.run()
         finally:

@@ -12,6 +12,7 @@ import http.client
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -56,10 +57,18 @@ def post(url: str, body: dict[str, Any], *, proxy: str | None) -> dict[str, Any]
 
     Raises Refused (4xx), ServerAway, NoTls, ProxyRefused, BadProxyAnswer, BadAnswer, BadProxy.
     """
+    content = msgspec.json.encode(body)
+    return post_bytes(url, [content], len(content), {"Content-Type": "application/json"}, proxy=proxy)
+
+
+def post_bytes(
+    url: str, body: Iterable[bytes], size: int, headers: dict[str, str], *, proxy: str | None
+) -> dict[str, Any]:
+    """The same with any body of ``size`` bytes, sent as fast as it comes out of the iterable."""
     way = proxy_for(urlsplit(url).hostname or "", proxy)
     request = urllib.request.Request(  # noqa: S310 - base_url allows http and https only
-        url, data=msgspec.json.encode(body), method="POST",
-        headers={"Content-Type": "application/json", "Accept": "application/json"},
+        url, data=body, method="POST",
+        headers={"Accept": "application/json", "Content-Length": str(size), **headers},
     )  # fmt: skip
     try:
         with _opener(way).open(request, timeout=TIMEOUT_S) as answer:

@@ -36,7 +36,7 @@ class Postbox:
         if len(sealed) > LETTER_BYTES:
             raise WrongLetter(f"a letter of {len(sealed)} bytes, allowed {LETTER_BYTES}")
         signed = read_signed(unseal(sealed, self._key, info=self._info))
-        signer, key = self._signer(signed)
+        signer, key = self.signer(signed)
         letter, exact = open_letter(signed, key)
         # The time is judged by itself: so no letter can set the clock to where its own signer is no longer believed.
         at_ms = letter.unix_ms if isinstance(letter, Time) else unix_ms
@@ -50,7 +50,7 @@ class Postbox:
             raise WrongLetter("an order that names another signer than its own")
         return letter, exact
 
-    def _signer(self, signed: Signed) -> tuple[Identity, Ed25519PublicKey]:
+    def signer(self, signed: Signed) -> tuple[Identity, Ed25519PublicKey]:
         """The certificate and key of the named signer, if it may say this: an acknowledgement key cannot order."""
         certificate = self._trust().signers.get(signed.signer)
         if certificate is None:

@@ -4,7 +4,7 @@
 from portineria.dataplane.gateway.additions import with_additions
 from portineria.dataplane.gateway.state import Pinned, State
 from portineria.wire.enrolment import Trust
-from portineria.wire.statement import Additions
+from portineria.wire.statement import Additions, OpeningKey
 
 
 class Pins:
@@ -22,6 +22,10 @@ class Pins:
     def recipients(self) -> list[str]:
         """Of recordings."""
         return self.pinned.recording_recipients
+
+    def opening_key(self) -> OpeningKey:
+        """That events are sealed to."""
+        return self.trust.opening_keys[-1]
 
     def add(self, letter: Additions, unix_ms: int | None) -> list[str]:
         pinned, names = with_additions(self.pinned, letter, unix_ms)

@@ -32,7 +32,7 @@ CLOSE_S = 5.0  # for the last chunks, when this process ends
 
 class Recordings:
     def __init__(self, means: Means, pins: Pins) -> None:
-        self._means, self._pins = means, pins
+        self._means, self._pins, self.folder = means, pins, means.folder
         self._tasks = Tasks()
         self.recorders: dict[str, SessionRecorder] = {}
         self._running: set[asyncio.Task[None]] = set()

@@ -49,6 +49,10 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recording_seal_s: Annotated[
         float, Meta(gt=0, le=9, description="Recorded bytes are in memory at most so long; then on the disk, signed.")
     ] = 8
+    upload_every_s: Annotated[float, Meta(gt=0, description="Pause before looking for recordings to upload.")] = 2
+    upload_busy_bytes_s: Annotated[
+        int, Meta(ge=1024, description="Uploads get so much while sessions carry bytes; all there is when none does.")
+    ] = 16 << 10
     leg_setups: Annotated[int, Meta(gt=0, description="Legs being set up at a time; one costs 13 ms of CPU.")] = 64
     streams: Annotated[int, Meta(gt=0, description="Of all sessions together; each may keep 8 MiB.")] = 2000
     log_level: Annotated[str, Meta(description="DEBUG, INFO, WARNING or ERROR.")] = "INFO"
