@@ -2,7 +2,8 @@
 """``python -m tests.bench [GROUP ...] [--rounds N] [--full] [--minutes N]``: what TARGETS names and exists, by groups.
 
 ``tunnel``: one path beside its peers, ``vpn`` beside OpenVPN; ``relay``: one relay and a crowd; ``wan``: behind a bad
-line; ``soak``: churn. Without a group: all but the soak. ``--full``: with the volumes and times of `make deep`.
+line; ``recording``: what it costs; ``soak``: churn. Without a group: all but the soak. ``--full``: with the volumes and
+times of `make deep`.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import sys
 from typing import Any
 
 from portineria.process.loop import run
-from tests.bench import database, ledger, openvpn, report, tunnel, wan
+from tests.bench import database, ledger, openvpn, recording, report, tunnel, wan
 from tests.bench.report import Found, figure, percentile
 
 IDLE, STORM, SESSIONS = 25_000, 5000, 1000
@@ -106,8 +107,9 @@ GROUPS = {
     "soak": churn,
     "ledger": lambda given: ledger.ledger(given.rounds),
     "database": lambda given: database.measured(),
+    "recording": lambda given: recording.measured(given.rounds, full=given.full),
 }
-USUAL = ("tunnel", "vpn", "relay", "wan", "ledger", "database")
+USUAL = ("tunnel", "vpn", "relay", "wan", "ledger", "database", "recording")
 NEEDS = {"wan": wan.usable, "vpn": openvpn.missing}
 
 

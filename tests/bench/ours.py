@@ -30,6 +30,7 @@ class Ours:
 
     def __init__(self, stage: Stage, env: dict[str, str]) -> None:
         self._stage, self.env = stage, env
+        self.server_state = stage.server_state
         self.server_pid = stage.processes.pid("server")
         store = Store(Path(env["PORTINERIA_HOME"]))
         self._server: Server = store.server()

@@ -34,8 +34,16 @@ GROUPS = {
     "ledger": "The register",
     "database": "A large estate in the database",
     "register": "The register page with ten million events",
+    "recording": "Recording sessions",
 }
 TARGETS = {
+    "recording.cost": Target(
+        "recording", "50 Mbit/s offered and recorded (strict), against not recorded", 0.98, "ratio", True
+    ),
+    "recording.max": Target(
+        "recording", "the most one stream carries while all of it is recorded", None, "ratio", True
+    ),
+    "recording.verify": Target("recording", "`portineria recording verify` with an identity, for 1 GB", 20),
     "tunnel.throughput.1": Target(
         "tunnel", "one stream through relay and gateway, against OpenSSH", 1.5, "ratio", True
     ),
