@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from portineria.dataplane.gateway.http import Refused, post_bytes
 from portineria.demo.main_job import sign_in
 from portineria.demo.processes import PORTINERIA, portineria
+from portineria.recording.upload import HEADER
 from tests.integration.path.conftest import WholePath
 
 _CLIENTS = Path(__file__).parents[1] / "plant" / "client.py"
@@ -16,6 +18,14 @@ _CLIENTS = Path(__file__).parents[1] / "plant" / "client.py"
 
 def portineria_ends(*words: str) -> int:
     return subprocess.run([*PORTINERIA, *words], capture_output=True, text=True, timeout=60, check=False).returncode
+
+
+def test_nobody_elses_chunk_is_taken_in(path: WholePath) -> None:
+    url = f"{path.stage.console}/api/v1/gateways/recordings"
+    for headers in ({}, {HEADER: "AAAA"}):
+        with pytest.raises(Refused) as refused:
+            post_bytes(url, [bytes(1 << 20)], 1 << 20, headers, proxy="none")
+        assert refused.value.code == "not-found"
 
 
 @pytest.mark.slow

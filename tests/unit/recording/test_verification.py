@@ -97,6 +97,14 @@ def test_a_recording_written_anew_with_the_gateways_own_key_has_not_the_head_tha
         assert (made.sealer.head in verifier.heads) is known
 
 
+def test_a_chunk_of_another_version_of_the_same_recording_is_found() -> None:
+    """Signed by the same key, with the same number and counts: only what it names as the one before differs."""
+    made, anew = conversation(), conversation()
+    for place in range(1, 4):
+        mixed = [*made.chunks[:place], anew.chunks[place], *made.chunks[place + 1 :]]
+        assert f"chunk {place + 1}: does not follow the one before" in verify(mixed).faults
+
+
 CLAIMS = {
     "packets": lambda entry: msgspec.structs.replace(entry, packets=entry.packets + 1),
     "operations": lambda entry: msgspec.structs.replace(entry, operations=entry.operations - 1),
