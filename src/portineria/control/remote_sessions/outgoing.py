@@ -9,7 +9,7 @@ from django.db import transaction
 
 from portineria.bus.message import ToRelay
 
-Send = Callable[[ToRelay], None]
+Send = Callable[[ToRelay], object]
 _attached: list[Send] = []
 
 

@@ -98,11 +98,7 @@ class Switchboard:
         loop = asyncio.get_running_loop()
         if forget:
             await self._in_thread(links.forget_all)
-
-        def send(message: ToRelay) -> None:
-            loop.call_soon_threadsafe(self._publish_all, message)
-
-        outgoing.attach(send)
+        outgoing.attach(lambda message: loop.call_soon_threadsafe(self._publish_all, message))
 
     async def run(self) -> None:
         """Until cancelled: news and timer."""
