@@ -22,6 +22,7 @@ EVENT_BYTES = 8192  # an event names things, it carries no traffic
 # 25 bytes still below a quarter of a link's frame.
 QUESTION_STREAMS = 2048
 KNOWN_SIGNERS = 64  # that a gateway keeps, 0.6 KiB each: every role renewed once a year for twenty years
+INSPECTED = 64  # protocols
 Field = str | int | bool
 
 
@@ -63,6 +64,7 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
     stands in no chain and may be lost. ``signers``: whom the gateway believes, so that the control plane signs with
     what is believed here. ``register_size``: of the newest checkpoint kept here, 0 without one; None asks for none.
     ``acknowledged``: number of the last event of this epoch that the control plane acknowledged and this spool forgot.
+    ``inspects``: the protocols that this gateway decodes.
     """
 
     boot: Nonce
@@ -75,6 +77,7 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
     signers: Annotated[list[PlainId], Meta(max_length=KNOWN_SIGNERS)] = []
     register_size: Annotated[int, Meta(ge=0, le=REGISTER_EVENTS)] | None = None
     acknowledged: Annotated[int, Meta(ge=0, le=REGISTER_EVENTS)] = 0
+    inspects: Annotated[list[PlainId], Meta(max_length=INSPECTED)] = []
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

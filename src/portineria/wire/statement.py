@@ -17,6 +17,8 @@ from portineria.wire.frame import Codec
 
 VERSION = 1
 REGISTER_EVENTS = (1 << 62) - 1  # of one organisation: then no proof has more hashes than a letter takes
+PROFILE_BYTES = 16384  # 64 ordinary clauses of 200 bytes
+PROFILES = 4  # of one order: that of the approval, and the rule's of now; 64 KiB of a frame of 1 MiB
 Id = Annotated[str, Meta(max_length=24)]  # four letters, "_" and 16 base32 characters fit
 PRINTABLE = r"\A[ -~]*\Z"
 # Of what the control plane itself named, in what comes back to it: searched for in a database that may refuse U+0000.
@@ -32,13 +34,18 @@ class _Statement(msgspec.Struct, frozen=True, tag_field="is", forbid_unknown_fie
     pass
 
 
-class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One service of one device: what a stream may be opened to."""
+class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One service of one device: what a stream may be opened to.
+
+    ``protocol``: what is spoken there, and each of its operations inspected; empty: bytes pass as they come. Left out
+    when empty, so that gateways from before inspection understand the order; with it they refuse the order.
+    """
 
     service: Id
     address: Annotated[str, Meta(max_length=45)]  # 45: the longest text form of an IPv6 address
     port: Annotated[int, Meta(ge=1, le=65535)]
     transport: Literal["tcp"] = "tcp"
+    protocol: Annotated[str, Meta(max_length=24)] = ""
 
 
 class Order(_Statement, frozen=True, tag="order", omit_defaults=True):
@@ -47,6 +54,8 @@ class Order(_Statement, frozen=True, tag="order", omit_defaults=True):
     ``recording``: *full* keeps what passes and tells what it could not keep; *strict* lets nothing pass that is not
     kept. ``recording_recipients``: age keys of whom it is encrypted to, besides those that the gateway knows already.
     Left out when empty: a gateway from before recordings understands the order, and refuses one that records.
+    ``profiles``: function profiles as ``policy`` writes them; an operation passes when each of them admits it. With
+    any, every asset has a protocol: nothing passes beside them.
     """
 
     organisation: Id
@@ -67,6 +76,7 @@ class Order(_Statement, frozen=True, tag="order", omit_defaults=True):
     hold_s: Annotated[int, Meta(ge=0, le=3600)]
     signer_id: Id
     recording_recipients: Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(max_length=16)] = []
+    profiles: Annotated[list[Annotated[bytes, Meta(max_length=PROFILE_BYTES)]], Meta(max_length=PROFILES)] = []
 
 
 class Withdrawal(_Statement, frozen=True, tag="withdrawal"):

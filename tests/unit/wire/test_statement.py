@@ -37,10 +37,14 @@ ORDER = Order(
     assets=[Asset("srv_aaaaaaaaaaaaaaaa", "10.0.0.5", 502)], profile="", not_before_ms=0, expires_ms=1, max_legs=8,
     recording="none", consent="none", on_silence="drain", lease_s=60, drain_s=600, hold_s=60, signer_id="sig_a",
 )  # fmt: skip
+INSPECTED = msgspec.structs.replace(
+    ORDER, assets=[Asset("srv_aaaaaaaaaaaaaaaa", "10.0.0.5", 502, protocol="modbus")], profiles=[b"profile"]
+)
 TICKET = Ticket(SESSION, HASH, GATEWAY, "rel_aaaaaaaaaaaaaaaa", 1, 8)
 ADMITTED = Admitted(7, 1, [AdmittedGateway(GATEWAY, HASH)])
 LETTERS: list[Letter] = [
     ORDER,
+    INSPECTED,
     Withdrawal(GATEWAY, SESSION, 2, "cut", 0, "supplier.disabled"),
     Leases(GATEWAY, HASH, [SessionLease(SESSION, HASH, 60)]),
     Time(GATEWAY, HASH, 1_790_000_000_000),
@@ -72,8 +76,8 @@ def test_a_letter_of_another_signer_is_refused(letter: Letter) -> None:
     ("statement", "role"),
     [
         (ORDER, "order"),
-        (LETTERS[1], "order"),
-        (LETTERS[4], "acknowledgement"),
+        (LETTERS[2], "order"),
+        (LETTERS[5], "acknowledgement"),
         (TICKET, "ticket"),
         (ADMITTED, "ticket"),
     ],
@@ -89,7 +93,7 @@ def test_nobody_may_make_a_statement_of_an_unknown_type() -> None:
 
 def test_an_acknowledgement_cannot_be_wrapped_as_an_order() -> None:
     """Else the key of one role could speak with the words of another."""
-    inside = read_signed(signed(LETTERS[4])).statement
+    inside = read_signed(signed(LETTERS[5])).statement
     wrapped = sign(KEY, kind="portineria.order", version=1, signer="order:sig_a", statement=inside)
     with pytest.raises(BadSignature):
         open_letter(read_signed(wrapped), KEY.public_key())
@@ -135,3 +139,39 @@ def test_two_gateways_never_share_what_their_letters_are_sealed_for() -> None:
 
 def test_a_hash_is_sha_256() -> None:
     assert sha256(b"abc").hex() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+class AssetBefore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """As a gateway from before inspection reads it."""
+
+    service: str
+    address: str
+    port: int
+    transport: str = "tcp"
+
+
+def test_a_gateway_from_before_inspection_understands_orders_without_and_refuses_those_with_it() -> None:
+    fields = msgspec.structs.fields(Order)
+    before = msgspec.defstruct(
+        "Before",
+        [
+            (field.name, list[AssetBefore] if field.name == "assets" else field.type)
+            for field in fields
+            if field.name != "profiles"
+        ],
+        tag_field="is",
+        tag="order",
+        forbid_unknown_fields=True,
+    )
+    plain = msgspec.msgpack.encode(ORDER)
+    assert msgspec.msgpack.decode(plain, type=before).assets == [AssetBefore("srv_aaaaaaaaaaaaaaaa", "10.0.0.5", 502)]  # type: ignore[attr-defined]
+    for asked in (INSPECTED, msgspec.structs.replace(INSPECTED, profiles=[])):
+        with pytest.raises(msgspec.ValidationError, match="unknown field"):
+            msgspec.msgpack.decode(msgspec.msgpack.encode(asked), type=before)
+
+
+def test_an_order_with_too_many_or_too_large_profiles_is_refused() -> None:
+    for profiles in ([b""] * 5, [bytes(16385)]):
+        large = signed(msgspec.structs.replace(INSPECTED, profiles=profiles))
+        with pytest.raises(BadFrame):
+            open_letter(read_signed(large), KEY.public_key())
