@@ -38,6 +38,7 @@ def _reported(public: str = "", personal: str = "") -> dict[str, DataClass]:
     return _fields(f"gateway session epoch gateway_seq report_sha256 boot gateway_at_ms {public}", personal)
 
 
+_OPERATION = "stream service profile protocol function code operation targets route reason count"
 _SESSION = "session machine gateway person grant"
 
 CATALOGUE: Mapping[str, Fields] = {
@@ -146,9 +147,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "order.accepted": _reported("order_seq order_sha256 expires_ms"),
     "order.refused": _reported("order_seq order_sha256 reason"),
     "stream.opened": _reported("stream service address port transport"),
-    "stream.closed": _reported("stream to_device from_device how"),
+    "stream.closed": _reported("stream to_device from_device how refused"),
     "stream.refused": _reported("stream service address port transport reason"),
     "stream.resumed": _reported("stream after_ms relay"),
+    "operation.refused": _reported(_OPERATION),
+    "operation.would-refuse": _reported(_OPERATION),
     "session.draining": _reported("seconds reason"),
     "session.resumed": _reported("reason"),
     "session.ended": _reported("ending reason latency_ms streams to_device from_device order_sha256"),

@@ -103,6 +103,14 @@ class Denial:
     reasons: tuple[Why, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """``denials`` empty: the request passes whole. ``using``: by which clause each operation passes."""
+
+    denials: tuple[Denial, ...]
+    using: tuple[int, ...] = ()
+
+
 class Meter:
     """How much of each clause's rate is left: of one profile in one session, whatever connections it uses."""
 
@@ -118,34 +126,30 @@ class Meter:
         grown = max(at - self._at[clause], 0.0) * rate.times / rate.seconds
         return min(self._left[clause] + grown, float(rate.times))
 
-    def take(self, clause: int, at: float, count: int) -> None:
-        if self._rates[clause] is not None:
-            self._left[clause], self._at[clause] = self.left(clause, at) - count, max(at, self._at[clause])
+    def count(self, judgement: Judgement, at: float) -> None:
+        """It passed."""
+        for clause in judgement.using:
+            if self._rates[clause] is not None:
+                self._left[clause], self._at[clause] = self.left(clause, at) - 1, max(at, self._at[clause])
 
 
-def judge(profile: Profile, operations: Sequence[Operation], meter: Meter, at: float) -> tuple[Denial, ...]:
-    """Return what is not admitted; empty: all of it passes, and only then it counts. ``at``: seconds, never backwards.
-
-    No operation at all is no request that anybody understood: whoever decodes says ``unknown`` instead.
-    """
+def judge(profile: Profile, operations: Sequence[Operation], meter: Meter, at: float) -> Judgement:
+    """Whether one request passes. ``at``: seconds, never backwards. Nothing is counted: somebody else may say no."""
     denials: list[Denial] = []
-    using: dict[int, int] = {}
+    using: list[int] = []
     for operation in operations:
         closest: tuple[Why, ...] | None = None
         for number, clause in enumerate(profile.clauses):
-            spent = clause.rate is not None and meter.left(number, at) < using.get(number, 0) + 1
+            spent = clause.rate is not None and meter.left(number, at) < using.count(number) + 1
             reasons = _reasons(clause, operation, spent=spent)
             if not reasons:
-                using[number] = using.get(number, 0) + 1
+                using.append(number)
                 break
             if closest is None or _distance(reasons) < _distance(closest):
                 closest = reasons
         else:
             denials.append(Denial(operation, closest or _reasons(_NOTHING, operation, spent=False)))
-    if not denials:
-        for number, count in using.items():
-            meter.take(number, at, count)
-    return tuple(denials)
+    return Judgement(tuple(denials), () if denials else tuple(using))
 
 
 def _distance(reasons: tuple[Why, ...]) -> tuple[bool, int]:

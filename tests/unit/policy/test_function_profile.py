@@ -33,8 +33,10 @@ def asked(kind: Kind = Kind.WRITE, function: str = "write", **fields: object) ->
 
 
 def reasons(profile: Profile, *operations: Operation, at: float = 0.0, meter: Meter | None = None) -> set[Why]:
-    denials = judge(profile, operations, meter or Meter(profile), at)
-    return {reason for denial in denials for reason in denial.reasons}
+    meter = meter or Meter(profile)
+    judgement = judge(profile, operations, meter, at)
+    meter.count(judgement, at)
+    return {reason for denial in judgement.denials for reason in denial.reasons}
 
 
 SPEED = Target("holding", 104)
@@ -77,7 +79,7 @@ def test_every_reason_of_the_clause_that_comes_closest_is_told(operation: Operat
 
 def test_a_bundle_passes_whole_or_not_at_all() -> None:
     good, bad = asked(targets=(SPEED,), values=(1,)), asked(targets=(SPEED,), values=(501,))
-    [denial] = judge(LINE_3, [good, bad, good], Meter(LINE_3), 0)
+    [denial] = judge(LINE_3, [good, bad, good], Meter(LINE_3), 0).denials
     assert denial.operation is bad
 
 
@@ -160,7 +162,7 @@ bundles = st.lists(operations, min_size=1, max_size=3)
 
 
 def admits(profile: Profile, bundle: list[Operation]) -> bool:
-    return not judge(profile, bundle, Meter(profile), 0.0)
+    return not judge(profile, bundle, Meter(profile), 0.0).denials
 
 
 @st.composite
@@ -210,7 +212,7 @@ def test_each_built_in_profile_admits_what_the_one_before_it_does(operation: Ope
 
 @given(profiles, bundles)
 def test_whatever_is_refused_has_a_reason(profile: Profile, bundle: list[Operation]) -> None:
-    for denial in judge(profile, bundle, Meter(profile), 0.0):
+    for denial in judge(profile, bundle, Meter(profile), 0.0).denials:
         assert denial.reasons
         assert denial.operation in bundle
 

@@ -39,6 +39,9 @@ ENDS = {
     "tool.reset": "The tool closed the connection abruptly.",
     "hold.expired": "The line stayed interrupted for too long: the device's connection is lost.",
     "protocol": "The other end sent what it must not: the connection was closed.",
+    "protocol.undecodable": "The plant's gateway inspects this service and could not read what was said: the "
+    "connection was closed. Is it the right tool, on the right port?",
+    "functions.changed": "The permission was changed meanwhile: connect the tool again.",
     "truncated": "The connection ended before all data had arrived.",
 }
 

@@ -270,7 +270,7 @@ def _leased(orders: Orders) -> dict[str, float]:
 
 def _traffic(orders: Orders) -> list[StreamTraffic]:
     return [
-        StreamTraffic(name, stream.stream, *stream.bytes_each_way)
+        StreamTraffic(name, stream.stream, *stream.carried)
         for name, session in orders.sessions.items()
         for stream in session.streams.values()
     ]

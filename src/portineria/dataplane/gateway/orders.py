@@ -13,6 +13,7 @@ import structlog
 
 from portineria.dataplane.gateway.admission import Admissions
 from portineria.dataplane.gateway.clock import TrustedClock, boot_s
+from portineria.dataplane.gateway.inspections import uninspectable
 from portineria.dataplane.gateway.permit import Ending, Permit
 from portineria.dataplane.gateway.rate import PerMinute
 from portineria.dataplane.gateway.seen import (
@@ -87,7 +88,7 @@ class Orders:
             return "order.key-used"
         if self._around.spool.full:
             return "spool.full"
-        if (why := self._around.recordings.refuses(order)) is not None:
+        if (why := uninspectable(order) or self._around.recordings.refuses(order)) is not None:
             return why
         return seen.refuses(order, order_sha256) if seen is not None else None
 

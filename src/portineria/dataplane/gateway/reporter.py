@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 import portineria
 from portineria.dataplane.gateway.clock import TrustedClock
+from portineria.dataplane.gateway.inspections import INSPECTED_HERE
 from portineria.dataplane.gateway.link import Link
 from portineria.dataplane.gateway.settings import GatewaySettings
 from portineria.dataplane.gateway.spool import Spool
@@ -144,6 +145,7 @@ class Reporter:
             heard_ms=self._clock.heard_ms,
             traffic=self._counted(), signers=self._signers()[-KNOWN_SIGNERS:],
             register_size=self._register(nonce), acknowledged=self._spool.acknowledged,
+            inspects=sorted(INSPECTED_HERE),
         )  # fmt: skip
         context = Context(recipient.key_id, self._gateway, self._spool.epoch, 0, _NOTHING)
         opening = X25519PublicKey.from_public_bytes(recipient.key)

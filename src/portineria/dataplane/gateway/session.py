@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from portineria.dataplane.gateway.announcement import Announcements
 from portineria.dataplane.gateway.clock import boot_s
+from portineria.dataplane.gateway.inspections import Inspections, same_place
 from portineria.dataplane.gateway.opening import Opening
 from portineria.dataplane.gateway.past import PastStream, PastStreams
 from portineria.dataplane.gateway.permit import NEVER, Ending, Permit
@@ -58,6 +59,7 @@ class Session:
         self.past = PastStreams()
         self.announcements = Announcements(order.session, around.spool, self.streams)
         self.recorder = around.recordings.begin(order)
+        self._inspections = Inspections(order, around.spool)
         self._connecting: set[asyncio.Task[object]] = set()
         self.waiting: set[Opening] = set()
         self._changed = asyncio.Event()
@@ -70,14 +72,17 @@ class Session:
     # -- what the control plane says ---------------------------------------------------------------------------
 
     def supersede(self, order: Order, order_sha256: bytes, permit: Permit) -> None:
-        """A newer order. Streams to services it no longer names drain."""
+        """A newer order. Streams to services it no longer names drain; its function profiles hold at once."""
         self.permit.renew(permit)
         self.order, self.order_sha256, self.permit = order, order_sha256, permit
         self.order_hashes.add(order_sha256)
         self.recorder = self._around.recordings.adopt(self.recorder, order)
-        for stream in self.streams.values():
-            if stream.asset in order.assets:
+        self._inspections.take(order)
+        for stream in list(self.streams.values()):
+            if (asset := same_place(stream.asset, order)) is not None:
                 stream.stops_at = NEVER
+                if asset.protocol not in ("", stream.asset.protocol):
+                    stream.end("functions.changed")  # nobody can begin to read in the middle
             elif stream.stops_at == NEVER:
                 stream.stops_at = boot_s() + order.drain_s
                 stream.notify(Notice("service.not-granted", order.drain_s))
@@ -150,7 +155,8 @@ class Session:
     def add(self, stream: str, asset: Asset, sock: socket.socket) -> GatewayStream:
         added = GatewayStream(
             stream, asset, sock, hold_s=self.order.hold_s, session_stops_at=self.stops_at, overdue=self.review,
-            over=self._stream_over, tap=self.recorder.tap(stream, asset) if self.recorder is not None else None,
+            over=self._stream_over, inspect=self._inspections.of(stream, asset),
+            tap=self.recorder.tap(stream, asset) if self.recorder is not None else None,
         )  # fmt: skip
         self.totals.streams += 1
         self.streams[stream] = added
@@ -183,16 +189,17 @@ class Session:
         await self._changed.wait()
 
     def _stream_over(self, stream: GatewayStream, how: str) -> None:
-        to_device, from_device = stream.bytes_each_way
+        to_device, from_device = stream.carried
         self.totals.to_device += to_device
         self.totals.from_device += from_device
         self.streams.pop(stream.stream, None)
         if self.recorder is not None:
             self.recorder.over(stream.stream, how)
-        self.past.add(stream.stream, PastStream(how, to_device, from_device), hold_s=self.order.hold_s)
+        self.past.add(stream.stream, PastStream(how, *stream.bytes_each_way), hold_s=self.order.hold_s)
+        refused = self._inspections.over(stream.inspected)
         self._around.spool.record(
             "stream.closed", self.order.session, stream=stream.stream, to_device=to_device, from_device=from_device,
-            how=how, also=forget_stream(stream.stream),
+            how=how, also=forget_stream(stream.stream), **refused,
         )  # fmt: skip
         if not self.ended:
             asyncio.get_running_loop().call_soon(self.review)

@@ -6,9 +6,10 @@ import socket
 from collections.abc import Callable
 
 from portineria.core.errors import ProtocolError
-from portineria.dataplane.aio.stream_end import StreamEnd
+from portineria.dataplane.aio.stream_end import Local, StreamEnd
 from portineria.dataplane.gateway.clock import boot_s
 from portineria.dataplane.gateway.device import DeviceSocket
+from portineria.dataplane.gateway.inspected import InspectedDevice
 from portineria.dataplane.gateway.opening import Opening
 from portineria.dataplane.gateway.permit import NEVER
 from portineria.dataplane.gateway.recorded import RecordedDevice, Tap
@@ -17,23 +18,27 @@ from portineria.wire.stream import Notice, Open, encode_control
 
 
 class GatewayStream:
-    """``session_stops_at`` is asked before every send; ``overdue`` is told when it had passed. What passes is
-    recorded by ``tap``, where there is one.
+    """``session_stops_at`` is asked before every send; ``overdue`` is told when it had passed. ``inspect`` puts what
+    decides operations before the device; without it bytes pass as they come. What passes is recorded by ``tap``.
     """
 
     def __init__(
         self, stream: str, asset: Asset, sock: socket.socket, *, hold_s: float, session_stops_at: Callable[[], float],
-        overdue: Callable[[], None], over: Callable[["GatewayStream", str], None], tap: Tap | None = None,
+        overdue: Callable[[], None], over: Callable[["GatewayStream", str], None],
+        inspect: Callable[[Local], InspectedDevice] | None = None, tap: Tap | None = None,
     ) -> None:  # fmt: skip
         self.stream, self.asset = stream, asset
         self._hold_s, self._session_stops_at = hold_s, session_stops_at
         self.stops_at = NEVER  # of this stream alone: its service is no longer in the order
         self._device = DeviceSocket(sock, self._allowed, overdue)
         self.recorded = RecordedDevice(self._device, tap) if tap is not None else None
+        self.inspected = inspect(self.recorded or self._device) if inspect is not None else None
         self._end = StreamEnd(
-            self.recorded or self._device, gateway_side=True, on_over=lambda how: self._over(over, how),
-            on_leg_lost=self._leg_lost,
+            self.inspected or self.recorded or self._device, gateway_side=True,
+            on_over=lambda how: self._over(over, how), on_leg_lost=self._leg_lost,
         )  # fmt: skip
+        if self.inspected is not None:
+            self.inspected.begin(self._end)
         self._hold: asyncio.TimerHandle | None = None
         self._lost_at = 0.0
         self._discarded = False
@@ -47,7 +52,7 @@ class GatewayStream:
             over(self, how)
 
     def start(self, opening: Opening) -> None:
-        (self.recorded or self._device).begin(self._end)
+        (self.recorded or self._device).begin(self.inspected or self._end)
         self._take_leg(opening, resume_from=0, peer_received=0)
 
     def resume(self, opening: Opening, peer_received: int) -> int:
@@ -105,5 +110,12 @@ class GatewayStream:
 
     @property
     def bytes_each_way(self) -> tuple[int, int]:
-        """(to the device, from the device)."""
+        """(from the technician, to the technician), as the two ends of the stream count."""
         return self._end.bytes_each_way
+
+    @property
+    def carried(self) -> tuple[int, int]:
+        """(to the device, from the device): without what was refused here, and without what was answered here."""
+        if self.inspected is None:
+            return self._end.bytes_each_way
+        return self.inspected.to_device, self.inspected.from_device

@@ -61,6 +61,16 @@ REASONS: dict[str, str | Promise] = {
     "order.forked": _("two different orders had the same number"),
     "order.key-used": _("its key belongs to another session"),
     "lease.lost": _("the gateway heard nothing from here any more"),
+    "protocol.not-inspected": _("the gateway cannot inspect this protocol"),
+    "profile.unreadable": _("the gateway does not understand the function profile"),
+    # policy.function_profile.Why
+    "function": _("the profile does not allow this function"),
+    "unknown-function": _("a function that nobody knows"),
+    "route": _("it would go on to another device"),
+    "target": _("not one of the targets that the profile lists"),
+    "value": _("a value beyond the profile's limits"),
+    "rate": _("more often than the profile allows"),
+    "many": _("many different ones, not listed one by one"),
     # why a gateway's program began or ended
     "start": _("the program was started"),
     "stop": _("the program was stopped"),
@@ -96,6 +106,8 @@ HOW_CLOSED: dict[str, str | Promise] = {  # of one connection to a device
     "tool.reset": _("interrupted by the technician's tool"),
     "hold.expired": _("the interruption was too long"),
     "protocol": _("something was sent that may not be sent"),
+    "protocol.undecodable": _("bytes that are not of the inspected protocol"),
+    "functions.changed": _("the permission changed: the tool has to connect again"),
     "gateway.stopped": _("the gateway's program was stopped"),
     "gateway.restarted": _("the gateway was restarted"),
 }

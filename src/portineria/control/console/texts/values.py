@@ -38,6 +38,23 @@ _OF_A_MACHINE: Words = {
     "tag": _("tag"),
 }
 _TRANSPORTS: Words = {"tcp": "TCP", "udp": "UDP"}
+KINDS: Words = {  # protocols.operation.Kind
+    "identify": _("identify"),
+    "read": _("read"),
+    "write": _("write"),
+    "control": _("control"),
+    "program-read": _("read the program"),
+    "program-write": _("change the program"),
+    "start": _("start"),
+    "stop": _("stop"),
+    "mode": _("change the mode"),
+    "firmware": _("firmware"),
+    "file": _("files"),
+    "time": _("set the time"),
+    "diagnostic": _("diagnosis"),
+    "session": _("keep the connection"),
+    "unknown": _("unknown function"),
+}
 _ATTEMPTS: Words = {
     "GET": pgettext_lazy("an attempt, before an address", "to look at"),
     "POST": pgettext_lazy("an attempt, before an address", "to do"),
@@ -51,6 +68,7 @@ WORDS: Mapping[str, Words] = {
     "language": _LANGUAGES,
     "changed": _OF_A_MACHINE,
     "transport": _TRANSPORTS,
+    "operation": KINDS,
 }
 
 

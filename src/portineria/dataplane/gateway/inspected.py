@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Between a stream and its device: requests are decoded and decided one by one, and only what is admitted goes on.
+
+The stream sees a local socket, the device's socket sees a stream. A refused request is answered here, in its protocol;
+bytes that cannot be decoded end the stream, and nothing of them passes.
+"""
+
+from collections import deque
+from typing import Protocol
+
+import structlog
+
+from portineria.dataplane.aio.stream_end import Local, StreamEnd, read_buffer
+from portineria.dataplane.gateway.functions import Verdict
+from portineria.protocols.inspection import Inspection, Request, Undecodable
+from portineria.protocols.operation import Operation
+from portineria.wire.stream import DATA_BYTES, DATA_OVERHEAD
+
+log = structlog.get_logger()
+UNDECODABLE = "protocol.undecodable"
+# Decided at once: refusals fill the stream's window too, and a client that never reads them must not have more of them
+# made than fit.
+SLICE_BYTES = 16384
+_SMALL = 4096  # pieces below it are copied together: one byte kept as a piece of its own would cost three hundred
+_SAY_BYTES = DATA_BYTES - DATA_OVERHEAD
+
+
+class Decider(Protocol):
+    """Whoever knows what the session may do, and tells what it may not."""
+
+    def __call__(self, operations: tuple[Operation, ...]) -> Verdict: ...
+
+
+class InspectedDevice:
+    """``begin`` once. ``decide`` is asked about every request."""
+
+    def __init__(self, device: Local, inspection: Inspection, decide: Decider) -> None:
+        self._device, self._inspection, self._decide = device, inspection, decide
+        self._stream: StreamEnd | None = None
+        self._undecided: deque[memoryview] = deque()
+        self._small = bytearray()  # the end of the queue
+        self._undecided_bytes = 0
+        self._paused = self._eof = self._over = False
+        self.to_device = self.from_device = self.refused = 0
+
+    def begin(self, stream: StreamEnd) -> None:
+        self._stream = stream
+
+    # -- as the local socket of the stream -----------------------------------------------------------------------
+
+    @property
+    def unsent(self) -> int:
+        """What the device has not taken, and what is not decided. Of a refused request nothing is left to send."""
+        return self._device.unsent + self._undecided_bytes
+
+    def write(self, pieces: list[memoryview]) -> None:
+        for piece in pieces:
+            self._undecided_bytes += len(piece)
+            if len(piece) < _SMALL:
+                self._small += piece
+            else:
+                self._gather()
+                self._undecided.append(piece)
+        if not self._paused:
+            self._go_on()
+
+    def _gather(self) -> None:
+        if self._small:
+            self._undecided.append(memoryview(bytes(self._small)))
+            self._small.clear()
+
+    def write_eof(self) -> None:
+        """A request that was not finished is never sent."""
+        self._eof = True
+        if not self._paused:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._gather()
+        while self._undecided and not self._paused and not self._over:
+            piece = self._undecided.popleft()
+            if len(piece) > SLICE_BYTES:
+                self._undecided.appendleft(piece[SLICE_BYTES:])
+                piece = piece[:SLICE_BYTES]
+            self._undecided_bytes -= len(piece)
+            try:
+                self._decide_each(self._inspection.from_client(piece))
+            except Undecodable as error:
+                self._end(error, "client")
+        if self._eof and not self._undecided and not self._over:
+            self._eof = False
+            self._device.write_eof()
+
+    def _decide_each(self, requests: list[Request]) -> None:
+        to_device: list[memoryview] = []
+        to_client: list[bytes] = []
+        for request in requests:
+            if self._decide(request.operations).refused:
+                self.refused += 1
+                refusal = self._inspection.refuse(request)
+                to_client.append(refusal.to_client)
+                passed = refusal.to_device
+            else:
+                passed = self._inspection.forward(request)
+            if passed:
+                to_device.append(memoryview(passed))
+                self.to_device += len(passed)
+        if to_device:
+            self._device.write(to_device)
+        self._say(b"".join(to_client))
+
+    def pause_reading(self) -> None:
+        self._paused = True
+        self._device.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._paused = False
+        self._device.resume_reading()
+        if self._undecided_bytes or self._eof:
+            self._go_on()
+            self.local_took()
+
+    def close(self) -> None:
+        self._device.close()
+
+    def abort(self) -> None:
+        self._over = True
+        self._undecided.clear()
+        self._small.clear()
+        self._undecided_bytes = 0
+        self._device.abort()
+
+    # -- as the stream of the device's socket ----------------------------------------------------------------------
+
+    def local_data(self, buffer: bytearray, count: int) -> None:
+        self.from_device += count
+        try:
+            answers = self._inspection.from_device(memoryview(buffer)[DATA_OVERHEAD : DATA_OVERHEAD + count])
+        except Undecodable as error:
+            self._end(error, "device")
+            return
+        self._say(b"".join(answer.data for answer in answers))
+
+    def local_eof(self) -> None:
+        if self._stream is not None:
+            self._stream.local_eof()
+
+    def local_lost(self, reason: str) -> None:
+        if self._stream is not None:
+            self._stream.local_lost(reason)
+
+    def local_took(self) -> None:
+        if self._stream is not None:
+            self._stream.local_took()
+
+    def _say(self, data: bytes) -> None:
+        """To the client."""
+        for at in range(0, len(data), _SAY_BYTES):
+            if self._stream is None or self._over:
+                return
+            piece, buffer = data[at : at + _SAY_BYTES], read_buffer()
+            buffer[DATA_OVERHEAD : DATA_OVERHEAD + len(piece)] = piece
+            self._stream.local_data(buffer, len(piece))
+
+    def _end(self, error: Undecodable, side: str) -> None:
+        log.warning("protocol.undecodable", side=side, code=error.code, why=str(error)[:200])
+        if self._stream is not None:
+            self._stream.end(UNDECODABLE)

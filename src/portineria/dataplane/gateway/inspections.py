@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of a session is inspected: by which protocol, under which profiles."""
+
+from collections.abc import Callable
+
+from portineria.dataplane.aio.stream_end import Local
+from portineria.dataplane.gateway.functions import REFUSED, WOULD_REFUSE, Fields, Functions, Refusals, Verdict
+from portineria.dataplane.gateway.inspected import InspectedDevice
+from portineria.dataplane.gateway.spool import Spool
+from portineria.policy.function_profile import BadProfile, decode_profile
+from portineria.protocols.catalogue import ALL
+from portineria.protocols.operation import Operation
+from portineria.wire.statement import Asset, Order
+
+INSPECTED_HERE = {info.name: info for info in ALL}
+
+
+def uninspectable(order: Order) -> str | None:
+    """The code of why this gateway cannot enforce what the order says of functions; None when it can."""
+    for asset in order.assets:
+        if asset.protocol not in INSPECTED_HERE and (asset.protocol or order.profiles):
+            return "protocol.not-inspected"
+    try:
+        for profile in order.profiles:
+            decode_profile(profile)
+    except BadProfile:
+        return "profile.unreadable"
+    return None
+
+
+def same_place(asset: Asset, order: Order) -> Asset | None:
+    """The same service as the order names it, whatever is inspected there."""
+    place = (asset.service, asset.address, asset.port, asset.transport)
+    return next((one for one in order.assets if (one.service, one.address, one.port, one.transport) == place), None)
+
+
+class Inspections:
+    """Of one session, over all its connections."""
+
+    def __init__(self, order: Order, spool: Spool) -> None:
+        self._functions, self._refusals = Functions(), Refusals(order.session, spool)
+        self.take(order)
+
+    def take(self, order: Order) -> None:
+        self._functions.take(order.profiles)
+
+    def of(self, stream: str, asset: Asset) -> Callable[[Local], InspectedDevice] | None:
+        """What to put before the device of a new stream; None where bytes pass as they come."""
+        if not asset.protocol:
+            return None
+        info = INSPECTED_HERE[asset.protocol]
+
+        def decide(operations: tuple[Operation, ...]) -> Verdict:
+            verdict = self._functions.decide(operations)
+            if verdict.refused:
+                self._refusals.tell(REFUSED, stream, asset.service, verdict.refused)
+            if verdict.noted:
+                self._refusals.tell(WOULD_REFUSE, stream, asset.service, verdict.noted)
+            return verdict
+
+        return lambda device: InspectedDevice(device, info.begin(), decide)
+
+    def over(self, inspected: InspectedDevice | None) -> Fields:
+        """A stream is over: what was merged is told before its end. Return what its end says besides."""
+        self._refusals.flush()
+        return {} if inspected is None else {"refused": inspected.refused}
