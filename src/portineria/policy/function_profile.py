@@ -5,7 +5,7 @@ A profile is a list of clauses. An operation passes when one clause admits it in
 values and rate. What bundles several operations passes whole or not at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -133,22 +133,27 @@ class Meter:
                 self._left[clause], self._at[clause] = self.left(clause, at) - 1, max(at, self._at[clause])
 
 
-def judge(profile: Profile, operations: Sequence[Operation], meter: Meter, at: float) -> Judgement:
-    """Whether one request passes. ``at``: seconds, never backwards. Nothing is counted: somebody else may say no."""
+def judge(
+    profile: Profile, operations: Sequence[Operation], meter: Meter, at: float, own: Collection[Route] = ()
+) -> Judgement:
+    """Whether one request passes. ``at``: seconds, never backwards. ``own``: routes that mean the device itself.
+
+    Nothing is counted: somebody else may say no.
+    """
     denials: list[Denial] = []
     using: list[int] = []
     for operation in operations:
         closest: tuple[Why, ...] | None = None
         for number, clause in enumerate(profile.clauses):
             spent = clause.rate is not None and meter.left(number, at) < using.count(number) + 1
-            reasons = _reasons(clause, operation, spent=spent)
+            reasons = _reasons(clause, operation, own, spent=spent)
             if not reasons:
                 using.append(number)
                 break
             if closest is None or _distance(reasons) < _distance(closest):
                 closest = reasons
         else:
-            denials.append(Denial(operation, closest or _reasons(_NOTHING, operation, spent=False)))
+            denials.append(Denial(operation, closest or _reasons(_NOTHING, operation, own, spent=False)))
     return Judgement(tuple(denials), () if denials else tuple(using))
 
 
@@ -160,8 +165,9 @@ def _distance(reasons: tuple[Why, ...]) -> tuple[bool, int]:
 _NOTHING = Clause(functions=("-",))
 
 
-def _reasons(clause: Clause, operation: Operation, *, spent: bool) -> tuple[Why, ...]:
-    reasons = [] if operation.route in clause.routes else [Why.ROUTE]
+def _reasons(clause: Clause, operation: Operation, own: Collection[Route], *, spent: bool) -> tuple[Why, ...]:
+    direct = operation.route in own and DIRECT in clause.routes
+    reasons = [] if direct or operation.route in clause.routes else [Why.ROUTE]
     if not _names(clause, operation):  # then its limits are about something else
         return (Why.UNKNOWN if operation.kind is Kind.UNKNOWN else Why.FUNCTION, *reasons)
     if clause.targets and not _inside(clause.targets, operation.targets):
@@ -227,7 +233,26 @@ def decode_profile(data: bytes) -> Profile:
 
 # -- ours -------------------------------------------------------------------------------------------------------
 
-OBSERVING = (Clause(kinds=(Kind.IDENTIFY, Kind.READ, Kind.SESSION)),)
+# Diagnostics that only count or look: they change nothing and disturb nothing.
+HARMLESS = {
+    "modbus": (
+        "read-event-counter",
+        "read-event-log",
+        "return-diagnostic-register",
+        "return-bus-message-count",
+        "return-bus-error-count",
+        "return-exception-count",
+        "return-server-message-count",
+        "return-no-response-count",
+        "return-nak-count",
+        "return-busy-count",
+        "return-overrun-count",
+    ),
+}
+OBSERVING = (
+    Clause(kinds=(Kind.IDENTIFY, Kind.READ, Kind.SESSION)),
+    *(Clause((Kind.DIAGNOSTIC,), functions, protocol) for protocol, functions in HARMLESS.items()),
+)
 ENGINEERING = (
     *OBSERVING,
     Clause(kinds=(Kind.WRITE, Kind.CONTROL, Kind.PROGRAM_READ, Kind.PROGRAM_WRITE, Kind.START, Kind.STOP, Kind.MODE)),

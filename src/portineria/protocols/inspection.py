@@ -99,7 +99,7 @@ class FunctionInfo:
 class ProtocolInfo:
     """``ports``: where it is usually found. ``recognise``: whether a connection begins as this protocol's does, given
     the client's first bytes (at least 8 of them, or all there are). ``functions``: all that have a name, in the order
-    in which they are shown.
+    in which they are shown. ``own``: routes that mean the device itself, besides none at all.
     """
 
     name: str
@@ -108,3 +108,4 @@ class ProtocolInfo:
     begin: Callable[[], Inspection]
     recognise: Callable[[bytes], bool]
     functions: tuple[FunctionInfo, ...] = ()
+    own: tuple[tuple[str, ...], ...] = ()

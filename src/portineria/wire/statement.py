@@ -23,6 +23,7 @@ Id = Annotated[str, Meta(max_length=24)]  # four letters, "_" and 16 base32 char
 PRINTABLE = r"\A[ -~]*\Z"
 # Of what the control plane itself named, in what comes back to it: searched for in a database that may refuse U+0000.
 PlainId = Annotated[str, Meta(max_length=24, pattern=PRINTABLE)]
+Hop = Annotated[str, Meta(max_length=64)]
 Sha256 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Nonce = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Ending = Literal["cut", "drain"]
@@ -39,6 +40,7 @@ class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     ``protocol``: what is spoken there, and each of its operations inspected; empty: bytes pass as they come. Left out
     when empty, so that gateways from before inspection understand the order; with it they refuse the order.
+    ``own_routes``: what means the device itself (``unit 1``); none: what its protocol says.
     """
 
     service: Id
@@ -46,6 +48,7 @@ class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     port: Annotated[int, Meta(ge=1, le=65535)]
     transport: Literal["tcp"] = "tcp"
     protocol: Annotated[str, Meta(max_length=24)] = ""
+    own_routes: Annotated[list[Annotated[list[Hop], Meta(max_length=8)]], Meta(max_length=16)] = []
 
 
 class Order(_Statement, frozen=True, tag="order", omit_defaults=True):

@@ -10,6 +10,7 @@ from portineria.policy.function_profile import (
     BUILT_IN,
     ENGINEER,
     FIRMWARE,
+    HARMLESS,
     OBSERVE,
     OBSERVING,
     PROFILE_BYTES,
@@ -25,6 +26,7 @@ from portineria.policy.function_profile import (
     judge,
     operate,
 )
+from portineria.protocols.catalogue import ALL
 from portineria.protocols.operation import Kind, Operation, Target
 
 
@@ -46,6 +48,7 @@ LINE_3 = operate("line 3", [SPEEDS])
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_each_built_in_profile_admits_what_it_says(kind: Kind) -> None:
+    """Of a protocol of which nobody listed what is harmless."""
     observing = {Kind.IDENTIFY, Kind.READ, Kind.SESSION}
     assert (reasons(OBSERVE, asked(kind)) == set()) == (kind in observing)
     assert (reasons(ENGINEER, asked(kind)) == set()) == (kind not in {Kind.FIRMWARE, Kind.UNKNOWN})
@@ -90,6 +93,28 @@ def test_behind_the_device_is_only_what_is_named() -> None:
     assert reasons(profile, asked(Kind.READ, route=("slot 1", "unit 2"))) == set()
     assert reasons(profile, asked(Kind.READ)) == {Why.ROUTE}
     assert reasons(profile, asked(Kind.READ, route=("unit 3", "unit 2"))) == {Why.ROUTE}
+
+
+def test_a_route_that_means_the_device_itself_is_as_good_as_none() -> None:
+    there, elsewhere = asked(Kind.READ, route=("unit 1",)), asked(Kind.READ, route=("unit 2",))
+    own = {("unit 1",)}
+    assert not judge(OBSERVE, [there], Meter(OBSERVE), 0, own).denials
+    assert [denial.reasons for denial in judge(OBSERVE, [there, elsewhere], Meter(OBSERVE), 0, own).denials] == [
+        (Why.ROUTE,)
+    ]
+    behind = Profile("behind", (Clause((Kind.READ,), routes=(("unit 2",),)),))
+    assert judge(behind, [there], Meter(behind), 0, own).denials
+
+
+@pytest.mark.parametrize("protocol", HARMLESS)
+def test_what_is_called_harmless_is_a_diagnostic_that_its_decoder_knows(protocol: str) -> None:
+    [info] = [info for info in ALL if info.name == protocol]
+    diagnostics = {function.name for function in info.functions if function.kind is Kind.DIAGNOSTIC}
+    assert set(HARMLESS[protocol]) < diagnostics
+    harmless, other = HARMLESS[protocol][0], sorted(diagnostics - set(HARMLESS[protocol]))[0]
+    for function, passes in ((harmless, True), (other, False)):
+        operation = Operation(protocol, function, "", Kind.DIAGNOSTIC)
+        assert (not judge(OBSERVE, [operation], Meter(OBSERVE), 0).denials) == passes
 
 
 def test_names_count_whole_or_by_their_beginning() -> None:

@@ -2,14 +2,14 @@
 """What the function profiles of one session admit, over all its connections, and how refusals enter the register."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from portineria.dataplane.gateway.clock import boot_s
 from portineria.dataplane.gateway.rate import PerMinute
 from portineria.dataplane.gateway.spool import Spool
-from portineria.policy.function_profile import Denial, Meter, Profile, decode_profile, judge
+from portineria.policy.function_profile import Denial, Meter, Profile, Route, decode_profile, judge
 from portineria.protocols.operation import Operation
 
 MERGE_S = 5.0  # alike refusals within it are told together
@@ -44,11 +44,12 @@ class Functions:
             self._profiles[encoded] = kept.get(encoded) or (profile, Meter(profile))
         self._held = list(self._profiles.values())
 
-    def decide(self, operations: Sequence[Operation]) -> Verdict:
+    def decide(self, operations: Sequence[Operation], own: Collection[Route] = ()) -> Verdict:
+        """``own``: routes that mean the device itself."""
         refused: list[tuple[str, Denial]] = []
         noted: list[tuple[str, Denial]] = []
         now = boot_s()
-        judged = [(profile, meter, judge(profile, operations, meter, now)) for profile, meter in self._held]
+        judged = [(profile, meter, judge(profile, operations, meter, now, own)) for profile, meter in self._held]
         for profile, _, judgement in judged:
             told = noted if profile.notes_only else refused
             told += [(profile.name, denial) for denial in judgement.denials]

@@ -49,9 +49,10 @@ class Inspections:
         if not asset.protocol:
             return None
         info = INSPECTED_HERE[asset.protocol]
+        own = frozenset(map(tuple, asset.own_routes)) or frozenset(info.own)
 
         def decide(operations: tuple[Operation, ...]) -> Verdict:
-            verdict = self._functions.decide(operations)
+            verdict = self._functions.decide(operations, own)
             if verdict.refused:
                 self._refusals.tell(REFUSED, stream, asset.service, verdict.refused)
             if verdict.noted:

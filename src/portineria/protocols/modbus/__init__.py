@@ -16,4 +16,5 @@ INFO = ProtocolInfo(
     begin=ModbusInspection,
     recognise=recognise,
     functions=listed(),
+    own=(("unit 0",), ("unit 255",)),  # MG 4.4.2.3; any other may be a device behind it
 )
