@@ -57,7 +57,7 @@ class Spool:
         return self._store.full or self.bytes >= self._limit_bytes
 
     def record(
-        self, code: str, session: str = "", *, must: bool = True, also: Also | None = None, **fields: Field
+        self, code: str, session: str = "", /, *, must: bool = True, also: Also | None = None, **fields: Field
     ) -> "asyncio.Future[int]":
         """Write an event; the future gives its number once it is on the disk. ``also`` commits with it or not at all.
 
