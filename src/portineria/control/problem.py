@@ -67,6 +67,17 @@ TEXTS: "dict[str, str | Promise]" = {
         "Nothing was approved: whoever asked has no second factor, so a yes would open nothing. They set one up in "
         "their account; then approve."
     ),
+    "access.profile.opaque": _(
+        "Nothing was changed: of these services only metadata can be seen, so no profile can decide about their "
+        "operations: %(services)s. Leave such services out of the rule (only_decoded), or take no profile."
+    ),
+    "access.profile.nothing-decoded": _(
+        "Nothing was changed: no service of %(machine)s can be decoded, so the rule would open nothing."
+    ),
+    "gateway.cannot-inspect": _(
+        "The gateway %(gateway)s cannot inspect %(protocols)s, and this permission has a function profile. Ask the "
+        "owner to update the gateway."
+    ),
     "token.code": _("This sign-in is used up or older than a minute. Start it again."),
     "recording.store": _("Recordings cannot be reached at the moment. Try again later."),
     "recording.chunk": _("A part of this recording is not there any more."),
@@ -156,6 +167,10 @@ TEXTS: "dict[str, str | Promise]" = {
     "field.language": _("Choose English, Italian or Japanese."),
     "field.line": _("Write the name of the line, up to 120 characters."),
     "field.lines": _("Write names of lines of up to 120 characters."),
+    "field.profile": _("The name of a function profile has 1 to 60 characters. Nothing was changed; correct it."),
+    "field.own_routes": _(
+        "Routes that mean the device itself: at most 16, without commas, 200 characters in all. Nothing was changed."
+    ),
     "field.minutes": _("The time is between 1 and %(most)s minutes. Nothing was changed; choose another one."),
     "field.name": _("Write a name of up to 120 characters."),
     "field.on_silence": _("Choose what happens when the server falls silent: finish, cut, or go on until the end."),

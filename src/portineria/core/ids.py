@@ -22,6 +22,7 @@ class Kind(StrEnum):
     DEVICE = "dev"
     SERVICE = "srv"
     RULE = "rul"
+    PROFILE = "prf"
     REQUEST = "req"
     GRANT = "grt"
     SESSION = "ses"

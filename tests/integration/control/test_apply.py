@@ -82,8 +82,8 @@ def test_the_diff_says_in_words_what_is_added(world: World) -> None:
         "device North/Robot 1/arm at 192.168.10.9",
         "service North/Robot 1/arm/ssh: ssh on port 22",
         "service North/Robot 1/arm/web: http on port 80",
-        "rule for Robots & Co: North/Press 3, North/Robot 1, at most 60 minutes, with approval",
-        "rule for newcomer@example.com: North/Robot 1, at most 480 minutes, WITHOUT approval",
+        "rule for Robots & Co: North/Press 3, North/Robot 1, at most 60 minutes, with approval, NO inspection",
+        "rule for newcomer@example.com: North/Robot 1, at most 480 minutes, WITHOUT approval, NO inspection",
     )
 
 

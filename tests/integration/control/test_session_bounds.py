@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from portineria.control.access import services as access
 from portineria.control.access.models import AccessRequest, NoLonger
+from portineria.control.access.waiting import WAITING_REQUESTS, TooManyRequests
 from portineria.control.audit.queries import events, views
 from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
@@ -75,10 +76,10 @@ def test_answered_questions_are_remembered_for_an_hour(linked: World) -> None:
 
 
 def test_a_technician_has_a_limited_number_of_requests_waiting_and_learns_what_to_do(linked: World) -> None:
-    for days in range(access.WAITING_REQUESTS):
+    for days in range(WAITING_REQUESTS):
         linked.request(5, in_days=days)
-    with pytest.raises(access.TooManyRequests):
-        linked.request(5, in_days=access.WAITING_REQUESTS)
+    with pytest.raises(TooManyRequests):
+        linked.request(5, in_days=WAITING_REQUESTS)
     first = AccessRequest.objects.filter(person=linked.technician).earliest("pk")
     access.cancel(actor=linked.technician, request=first.public_id)
     linked.request(5)

@@ -13,6 +13,7 @@ from portineria.control.identity.models import ID, Organisation, Person, Supplie
 from portineria.core.errors import Conflict
 from portineria.core.ids import Kind, new_id
 from portineria.policy.ending import Ending
+from portineria.policy.function_profile import PROFILE_BYTES, Profile, decode_profile
 
 
 def _id_field(kind: Kind) -> "models.CharField[str, str]":
@@ -25,6 +26,30 @@ class AlreadyDecided(Conflict):
 
 class NoLonger(Conflict):
     code = "access.grant.longest"
+
+
+class FunctionProfile(models.Model):
+    """One version of a function profile, which never changes. Another one is another row, with the next number."""
+
+    public_id = _id_field(Kind.PROFILE)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="profiles")
+    name = models.CharField(max_length=60)
+    version = models.PositiveIntegerField()
+    content = models.BinaryField(max_length=PROFILE_BYTES)  # policy.function_profile, exactly as an order carries it
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="access_profile_version", fields=["organisation", "name", "version"]),
+            models.CheckConstraint(name="access_profile_numbered", condition=Q(version__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def profile(self) -> Profile:
+        return decode_profile(bytes(self.content))
 
 
 class RuleQuerySet(models.QuerySet["Rule"]):
@@ -50,6 +75,9 @@ class Rule(models.Model):
     machines: "models.ManyToManyField[Machine, models.Model]" = models.ManyToManyField(Machine, related_name="rules")
     max_minutes = models.PositiveIntegerField(default=480)
     needs_approval = models.BooleanField(default=True)
+    # Null: nothing is inspected, everything passes.
+    profile = models.ForeignKey(FunctionProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="rules")
+    only_decoded = models.BooleanField(default=False)  # services of which we see metadata only are left out
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -179,6 +207,8 @@ class Grant(models.Model):
     rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="grants")
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="grants")
     machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="grants")
+    # The rule's when it was given, which whoever approved saw: a wider one later gives nothing more.
+    profile = models.ForeignKey(FunctionProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="grants")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -13,6 +13,7 @@ from portineria.control.access.facts import decisions
 from portineria.control.access.models import (
     AccessRequest,
     Approval,
+    FunctionProfile,
     Grant,
     GrantQuerySet,
     RequestQuerySet,
@@ -22,7 +23,7 @@ from portineria.control.access.models import (
 )
 from portineria.control.estate.models import GatewayState, Machine, MachineQuerySet
 from portineria.control.estate.queries import BY_LINE
-from portineria.control.identity.models import Person
+from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.queries import own_standings
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.decision import Decision
@@ -207,8 +208,14 @@ def grant(actor: Person, public_id: str) -> Grant:
 
 
 def rules(actor: Person) -> RuleQuerySet:
-    found = Rule.objects.visible_to(actor).holding().select_related("supplier", "person", "organisation")
+    found = Rule.objects.visible_to(actor).holding().select_related("supplier", "person", "organisation", "profile")
     return found.prefetch_related("machines__plant").order_by("-created_at")
+
+
+def profiles(actor: Person, organisation: Organisation) -> dict[str, FunctionProfile]:
+    """The newest version of each, by name."""
+    rows = FunctionProfile.objects.filter(organisation=organisation, organisation__in=actor.staff_of)
+    return {row.name: row for row in rows.order_by("name", "version")}
 
 
 def rules_naming(actor: Person, machine: Machine) -> RuleQuerySet:

@@ -3,13 +3,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.access.closing import hold_waiting, lapse_requests, record_request, require_prospect
 from portineria.control.access.models import AccessRequest, Approval, Grant, RequestState, Rule
+from portineria.control.access.profiles import profile_named, require_inspectable
 from portineria.control.access.queries import visible_machine
+from portineria.control.access.waiting import keep_readable
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine
 from portineria.control.identity.authority import (
@@ -28,7 +31,6 @@ from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import Ending
 
 AHEAD = timedelta(days=90)  # how far in the future a window may begin
-WAITING_REQUESTS = 20  # of one person at one organisation: whoever approves has to be able to read them
 _RULE_MINUTES = 10080
 
 
@@ -44,39 +46,32 @@ class GrantEnded(Conflict):
     code = "access.grant.ended"
 
 
-class TooManyRequests(Conflict):
-    code = "access.request.too-many"
-
-
-class AlreadyWaiting(Conflict):
-    code = "access.request.waits"
-
-    def __init__(self, request: AccessRequest) -> None:
-        super().__init__(f"{request.public_id} waits already")
-        self.values = {"request": request.public_id}
-
-
 # -- rules ------------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
 def create_rule(
     *, actor: Person, organisation: str, machines: Iterable[str], supplier: str = "", person: str = "",
-    max_minutes: int = 480, needs_approval: bool = True,
+    max_minutes: int = 480, needs_approval: bool = True, profile: str = "", only_decoded: bool = False,
 ) -> Rule:  # fmt: skip
-    """For all people of a supplier, or for one person."""
+    """For all people of a supplier, or for one person. ``profile``: name of a function profile; without one nothing is
+    inspected. ``only_decoded``: services of which we would see metadata only are left out.
+    """
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
     if bool(supplier) == bool(person):
         raise BadField("supplier", "either a supplier or a person")
     _check_minutes(max_minutes, _RULE_MINUTES)
-    named = _machines(owner, machines)
+    named, functions = _machines(owner, machines), profile_named(owner, profile)
+    require_inspectable(named, profile=functions, only_decoded=only_decoded)
     rule = Rule.objects.create(
         organisation=owner,
         supplier=_supplier(owner, supplier),
         person=_member(owner, person),
         max_minutes=max_minutes,
         needs_approval=needs_approval,
+        profile=functions,
+        only_decoded=only_decoded,
     )
     rule.machines.set(named)
     record(
@@ -89,8 +84,14 @@ def create_rule(
         minutes=max_minutes,
         needs_approval=needs_approval,
         machines=" ".join(machine.public_id for machine in named),
+        **_functions_of(rule),
     )
     return rule
+
+
+def _functions_of(rule: Rule) -> dict[str, Any]:
+    """As an event says it."""
+    return {"profile": rule.profile.public_id if rule.profile else "", "only_decoded": rule.only_decoded}
 
 
 def _check_minutes(minutes: int, most: int) -> None:
@@ -138,9 +139,12 @@ def _rule_to_change(actor: Actor, rule: str) -> Rule:
 @transaction.atomic
 def change_rule(
     *, actor: Person, rule: str, machines: Iterable[str] | None = None, max_minutes: int | None = None,
-    needs_approval: bool | None = None,
+    needs_approval: bool | None = None, profile: str | None = None, only_decoded: bool | None = None,
 ) -> Rule:  # fmt: skip
-    """Machines that drop out: their grants under this rule stop holding, their sessions drain, and what waits ends."""
+    """Machines that drop out: their grants under this rule stop holding, their sessions drain, and what waits ends.
+
+    Another profile holds at once for what runs under the rule, beside that of its approval; an empty one takes it away.
+    """
     row = _rule_to_change(actor, rule)
     if max_minutes is not None:
         _check_minutes(max_minutes, _RULE_MINUTES)
@@ -149,7 +153,13 @@ def change_rule(
         row.needs_approval = needs_approval
     if machines is not None:
         row.machines.set(_machines(row.organisation, machines))
-    row.save(update_fields=["max_minutes", "needs_approval"])
+    if profile is not None:
+        row.profile = profile_named(row.organisation, profile)
+    if only_decoded is not None:
+        row.only_decoded = only_decoded
+    if (machines, profile, only_decoded) != (None, None, None):
+        require_inspectable(row.machines.all(), profile=row.profile, only_decoded=row.only_decoded)
+    row.save(update_fields=["max_minutes", "needs_approval", "profile", "only_decoded"])
     record(
         "access.rule.changed",
         organisation=row.organisation.public_id,
@@ -158,6 +168,7 @@ def change_rule(
         minutes=row.max_minutes,
         needs_approval=row.needs_approval,
         machines=" ".join(row.machines.order_by("pk").values_list("public_id", flat=True)),
+        **_functions_of(row),
     )
     lapse_requests(timezone.now(), row)
     return row
@@ -191,7 +202,7 @@ def make_request(
     now = timezone.now()
     if starts_at is not None and not now - timedelta(minutes=5) <= starts_at <= now + AHEAD:
         raise BadField("starts_at", "from now to 90 days ahead")
-    _keep_readable(actor, seen.machine, starts_at, minutes)
+    keep_readable(actor, seen.machine, starts_at, minutes)
     request = AccessRequest.objects.create(
         organisation=seen.machine.plant.organisation,
         machine=seen.machine,
@@ -208,28 +219,6 @@ def make_request(
         request.save(update_fields=["state"])
         _give(request, SYSTEM)
     return request
-
-
-def _keep_readable(actor: Person, machine: Machine, starts_at: datetime | None, minutes: int) -> None:
-    """What waits is read by somebody: not too much of it, and nothing twice. Raise AlreadyWaiting, TooManyRequests."""
-    Person.objects.select_for_update(no_key=True).get(
-        pk=actor.pk
-    )  # one request after the other, or two would not see each other
-    waiting = AccessRequest.objects.filter(person=actor, state=RequestState.PENDING)
-    for row in waiting.filter(machine=machine).order_by("made_at", "pk"):
-        if _same_time(row, starts_at, minutes):
-            raise AlreadyWaiting(row)
-    if waiting.filter(organisation=machine.plant.organisation_id).count() >= WAITING_REQUESTS:
-        raise TooManyRequests(f"{WAITING_REQUESTS} requests of {actor.public_id} wait already")
-
-
-def _same_time(row: AccessRequest, starts_at: datetime | None, minutes: int) -> bool:
-    """Two that begin with the approval, or two windows that overlap."""
-    if row.starts_at is None or starts_at is None:
-        return row.starts_at is starts_at
-    return row.starts_at < starts_at + timedelta(minutes=minutes) and starts_at < row.starts_at + timedelta(
-        minutes=row.minutes
-    )
 
 
 def _rule_for(actor: Person, machine: Machine, minutes: int) -> Rule:
@@ -305,6 +294,7 @@ def _give(request: AccessRequest, actor: str) -> Grant:
         rule=request.rule,
         person=request.person,
         machine=request.machine,
+        profile=request.rule.profile,
         starts_at=starts,
         ends_at=ends,
     )
@@ -318,6 +308,7 @@ def _give(request: AccessRequest, actor: str) -> Grant:
         person=request.person.public_id,
         starts_at=starts.isoformat(timespec="seconds"),
         ends_at=ends.isoformat(timespec="seconds"),
+        profile=grant.profile.public_id if grant.profile else "",
     )
     return grant
 

@@ -19,11 +19,13 @@ from django.core.validators import validate_email
 from msgspec import Meta
 
 from portineria.control.estate.models import Criticality, OnSilence, RecordingMode
-from portineria.control.estate.services import SERVICES_PER_MACHINE
+from portineria.control.estate.services import SERVICES_PER_MACHINE, clean_routes
 from portineria.control.identity.models import Language, Role
 from portineria.control.identity.services import BadField, clean_name
 from portineria.core.errors import Invalid
 from portineria.core.time_zones import time_zones
+from portineria.policy.function_profile import BUILT_IN, OBSERVING, BadProfile, Clause, Profile, encode_profile
+from portineria.policy.profile_text import parse_clause
 
 FILE_BYTES = 4 << 20  # some 10,000 machines; what is longer was not meant
 Clean = Callable[[str], str]
@@ -142,7 +144,15 @@ class DeclaredService(Entry, frozen=True):
     name: str
     protocol: str
     port: Annotated[int, Meta(ge=1, le=65535)]
+    own_routes: tuple[str, ...] = ()
     CLEANED: ClassVar = {"name": _name("name", 60), "protocol": _name("protocol", 24)}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            clean_routes(self.own_routes)
+        except BadField as error:
+            raise ValueError(str(error)) from error
 
 
 class DeclaredDevice(Entry, frozen=True):
@@ -200,12 +210,37 @@ class DeclaredPerson(Entry, frozen=True):
     }
 
 
+class DeclaredProfile(Entry, frozen=True):
+    """``observe``, where ``observes``, and what is allowed besides: lines as ``policy.profile_text`` reads them."""
+
+    name: str
+    allow: tuple[str, ...] = ()
+    observes: bool = True
+    notes_only: bool = False
+    CLEANED: ClassVar = {"name": _name("name", 60)}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.name in BUILT_IN:
+            raise ValueError(f"name: {self.name} is built in")
+        try:
+            encode_profile(Profile(self.name, self.clauses))
+        except BadProfile as error:
+            raise ValueError(f"allow: {error}") from error
+
+    @property
+    def clauses(self) -> tuple[Clause, ...]:
+        return (*(OBSERVING if self.observes else ()), *map(parse_clause, self.allow))
+
+
 class DeclaredRule(Entry, frozen=True):
     machines: Annotated[tuple[str, ...], Meta(min_length=1)]  # name, or plant/name, or id
     supplier: str | None = None
     person: str | None = None  # e-mail address
     max_minutes: Annotated[int, Meta(ge=1, le=10080)] | None = None
     needs_approval: bool | None = None
+    profile: str | None = None  # name; "" takes it away
+    only_decoded: bool | None = None
     CLEANED: ClassVar = {"supplier": _name("supplier"), "person": _email("person")}
 
 
@@ -215,6 +250,7 @@ class Declaration(Entry, frozen=True):
     machine: tuple[DeclaredMachine, ...] = ()
     supplier: tuple[DeclaredSupplier, ...] = ()
     person: tuple[DeclaredPerson, ...] = ()
+    profile: tuple[DeclaredProfile, ...] = ()
     rule: tuple[DeclaredRule, ...] = ()
 
 
@@ -269,6 +305,7 @@ def _contradictions(declaration: Declaration) -> list[str]:
     for i, person in enumerate(declaration.person):
         if person.supplier is not None and person.role != Role.TECHNICIAN:
             faults.append(f"person[{i}].role: people of a supplier are technicians")
+    faults += _twice("profile", [profile.name for profile in declaration.profile])
     faults += _twice("machine", [f"{machine.plant}/{machine.name}" for machine in declaration.machine])
     for i, machine in enumerate(declaration.machine):
         faults += _in_machine(f"machine[{i}]", machine)

@@ -190,22 +190,31 @@ def _plan_services(
     other = [
         (there[wanted.name], wanted)
         for wanted in device.services
-        if wanted.name in there and (there[wanted.name].protocol, there[wanted.name].port) != _spoken(wanted)
+        if wanted.name in there and _spoken_there(there[wanted.name]) != _spoken(wanted)
     ]
     if other:
         # In one step, the old ones first: two services may exchange their ports.
-        text = ", ".join(f"{w.name} {row.protocol} {row.port} → {w.protocol} {w.port}" for row, w in other)
+        text = ", ".join(f"{w.name} {_text(*_spoken_there(row))} → {_text(*_spoken(w))}" for row, w in other)
         gone = tuple(row.public_id for row, _ in other)
         act = partial(_replace_services, path=path, gone=gone, services_=tuple(wanted for _, wanted in other))
         plan.change(place, f"services of {'/'.join(path)}, sessions that reach them are ended: {text}", act)
     for i, service in enumerate(device.services):
         if service.name not in there:
-            text = f"service {'/'.join((*path, service.name))}: {service.protocol} on port {service.port}"
+            itself = f", itself {', '.join(service.own_routes)}" if service.own_routes else ""
+            text = f"service {'/'.join((*path, service.name))}: {service.protocol} on port {service.port}{itself}"
             plan.add(f"{place}.services[{i}]", text, partial(_add_service, path=path, service=service))
 
 
-def _spoken(service: DeclaredService) -> tuple[str, int]:
-    return service.protocol, service.port
+def _spoken(service: DeclaredService) -> tuple[str, int, str]:
+    return service.protocol, service.port, services.clean_routes(service.own_routes)
+
+
+def _spoken_there(row: Service) -> tuple[str, int, str]:
+    return row.protocol, row.port, row.own_routes
+
+
+def _text(protocol: str, port: int, own_routes: str) -> str:
+    return f"{protocol} {port} (itself {own_routes})" if own_routes else f"{protocol} {port}"
 
 
 def _make_plant(work: Work, *, plant: DeclaredPlant) -> None:
@@ -275,6 +284,7 @@ def _add_service(work: Work, *, path: tuple[str, ...], service: DeclaredService)
         name=service.name,
         protocol=service.protocol,
         port=service.port,
+        own_routes=service.own_routes,
     )
 
 

@@ -11,6 +11,7 @@ from portineria.control.declaration.machines import plan_machines, plan_plants
 from portineria.control.declaration.people import plan_people
 from portineria.control.declaration.plan import Plan, Work
 from portineria.control.declaration.present import Present, look_up
+from portineria.control.declaration.profiles import plan_profiles
 from portineria.control.declaration.rules import plan_rules
 from portineria.control.identity.models import Installation, Person
 from portineria.control.problem import DatabaseBusy
@@ -100,6 +101,7 @@ def _plan(declaration: Declaration, administrator: str, before_gateways: bool) -
     plan_people(declaration, present, plan)
     plan_plants(declaration, present, plan)
     waiting = plan_machines(declaration, present, plan, before_gateways=before_gateways)
+    plan_profiles(declaration, present, plan)
     plan_rules(declaration, present, plan, waiting)
     if plan.faults:
         raise Faulty(plan.faults)

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from portineria.control.access import queries as access
-from portineria.control.access.models import Rule
+from portineria.control.access.models import FunctionProfile, Rule
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState, Line, Machine, Plant
 from portineria.control.identity import queries as identity
@@ -34,6 +34,7 @@ class Present:
     suppliers: dict[str, Supplier]
     members: dict[str, Membership]  # by e-mail address
     rules: list[Rule]
+    profiles: dict[str, FunctionProfile]  # the newest of each name
 
     def ids(self) -> dict[tuple[str, ...], str]:
         found: dict[tuple[str, ...], str] = {("plant", name): row.public_id for name, row in self.plants.items()}
@@ -63,6 +64,7 @@ def look_up(organisation: str, administrator: str = "") -> Present:
         machines={(machine.plant.name, machine.name): machine for machine in machines},
         suppliers={row.name: row for row in identity.suppliers(actor).filter(organisation=owner)},
         members={row.person.email: row for row in members},
+        profiles=access.profiles(actor, owner),
         rules=list(access.rules(actor).filter(organisation=owner).order_by("created_at", "pk")),
     )
 

@@ -36,7 +36,8 @@ def plan_rules(declaration: Declaration, present: Present, plan: Plan, waiting: 
             continue
         if row is None:
             terms = _terms(rule.declared.max_minutes or MAX_MINUTES, rule.declared.needs_approval is not False)
-            plan.add(rule.place, f"{_text(rule)}, {terms}", partial(_make_rule, rule=rule))
+            functions = _inspection(rule.declared.profile or "", only_decoded=rule.declared.only_decoded is True)
+            plan.add(rule.place, f"{_text(rule)}, {terms}, {functions}", partial(_make_rule, rule=rule))
         elif change := _difference(rule, row):
             text = f"rule {row.public_id} for {rule.subject[1]}: {change}"
             plan.change(rule.place, text, partial(_change_rule, rule=rule, public_id=row.public_id))
@@ -125,6 +126,11 @@ def _difference(rule: Wanted, row: Rule) -> str:
         parts.append(f"{row.max_minutes} → {rule.declared.max_minutes} minutes")
     if rule.declared.needs_approval not in (None, row.needs_approval):
         parts.append("now needs approval" if rule.declared.needs_approval else "no longer needs approval")
+    profile = row.profile.name if row.profile else ""
+    if rule.declared.profile not in (None, profile):
+        parts.append(f"{_inspection(profile)} → {_inspection(rule.declared.profile or '')}")
+    if rule.declared.only_decoded not in (None, row.only_decoded):
+        parts.append("only decoded services" if rule.declared.only_decoded else "also services that cannot be decoded")
     return ", ".join(parts)
 
 
@@ -138,6 +144,11 @@ def _text(rule: Wanted) -> str:
 
 def _terms(minutes: int, needs_approval: bool) -> str:
     return f"at most {minutes} minutes, {'with' if needs_approval else 'WITHOUT'} approval"
+
+
+def _inspection(profile: str, *, only_decoded: bool = False) -> str:
+    text = f"profile {profile}" if profile else "NO inspection"
+    return f"{text}, only decoded services" if only_decoded else text
 
 
 def _ids(work: Work, machines: frozenset[MachineName]) -> list[str]:
@@ -155,6 +166,8 @@ def _make_rule(work: Work, *, rule: Wanted) -> None:
         person=given if kind == "person" else "",
         max_minutes=rule.declared.max_minutes or MAX_MINUTES,
         needs_approval=rule.declared.needs_approval is not False,
+        profile=rule.declared.profile or "",
+        only_decoded=rule.declared.only_decoded is True,
     )
 
 
@@ -165,4 +178,6 @@ def _change_rule(work: Work, *, rule: Wanted, public_id: str) -> None:
         machines=_ids(work, rule.machines),
         max_minutes=rule.declared.max_minutes,
         needs_approval=rule.declared.needs_approval,
+        profile=rule.declared.profile,
+        only_decoded=rule.declared.only_decoded,
     )

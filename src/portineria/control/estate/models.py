@@ -107,6 +107,7 @@ class Gateway(models.Model):
     signers = models.JSONField(default=list)  # ids of those it believes, by its own word
     register_size = models.PositiveBigIntegerField(null=True)  # of the checkpoint it keeps, as it said; null: never did
     register_ahead = models.PositiveBigIntegerField(default=0)  # the newest such size that was more than is here
+    inspects = models.CharField(max_length=1600, blank=True, default="")  # names of protocols, as it says
     certificate = models.BinaryField(default=b"")
     certificate_expires_at = models.DateTimeField(null=True, blank=True)
     # Where its chain of events stands here.
@@ -301,6 +302,7 @@ class Service(models.Model):
     protocol = models.CharField(max_length=24)
     port = models.PositiveIntegerField()
     transport = models.CharField(max_length=4, default="tcp")
+    own_routes = models.CharField(max_length=200, blank=True, default="")  # apart by commas: "unit 1, unit 2"
 
     class Meta:
         constraints = [

@@ -2,6 +2,7 @@
 """Building the estate: plants, machines, devices, services."""
 
 import ipaddress
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
@@ -323,7 +324,10 @@ def change_device(*, actor: Person, device: str, address: str) -> Device:
 
 
 @transaction.atomic
-def add_service(*, actor: Person, device: str, name: str, protocol: str, port: int) -> Service:
+def add_service(
+    *, actor: Person, device: str, name: str, protocol: str, port: int, own_routes: Iterable[str] = ()
+) -> Service:
+    """``own_routes``: which mean the device itself, where its protocol does not say so ("unit 1")."""
     found = Device.objects.filter(machine__plant__organisation__in=actor.staff_of, public_id=device).first()
     if found is None:
         raise NotFound(f"device {device}")
@@ -335,7 +339,8 @@ def add_service(*, actor: Person, device: str, name: str, protocol: str, port: i
         raise NameTaken(f"service {name!r} or port {port}")
     if Service.objects.filter(device__machine=machine).count() >= SERVICES_PER_MACHINE:
         raise BadField("device", f"a machine has at most {SERVICES_PER_MACHINE} services")
-    service = Service.objects.create(device=found, name=name, protocol=protocol, port=port)
+    routes = clean_routes(own_routes)
+    service = Service.objects.create(device=found, name=name, protocol=protocol, port=port, own_routes=routes)
     record(
         "estate.service.created",
         organisation=machine.plant.organisation.public_id,
@@ -347,8 +352,18 @@ def add_service(*, actor: Person, device: str, name: str, protocol: str, port: i
         protocol=protocol,
         port=port,
         transport=service.transport,
+        own_routes=routes,
     )
     return service
+
+
+def clean_routes(routes: Iterable[str]) -> str:
+    """Apart by commas. Raise BadField."""
+    named = [clean_name(route, "own_routes", characters=64) for route in routes]
+    joined = ", ".join(named)
+    if any("," in route for route in named) or len(joined) > 200 or len(named) > 16:
+        raise BadField("own_routes", "at most 16 routes without commas, 200 characters in all")
+    return joined
 
 
 @transaction.atomic

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Orders, withdrawals and tickets: made once, signed, kept byte for byte, sealed anew each time they are sent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from portineria.bus.message import CloseLegs, Deliver, ToRelay
+from portineria.control.access.models import Grant
+from portineria.control.access.profiles import profiles_of, services_under
 from portineria.control.estate.models import Gateway, Link, Machine, OnSilence, RecordingMode, Service
 from portineria.control.estate.signers import signed_for, signer_for
 from portineria.control.identity import keys
 from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.control.remote_sessions.recording_keys import recipients_for
 from portineria.control.settings.start import current
+from portineria.policy.proof_level import decoder_of
 from portineria.wire.certificate import load_spki
 from portineria.wire.envelope import BadSeal, read_signed, seal
 from portineria.wire.statement import Asset, Ending, Letter, Order, Ticket, Withdrawal, letter_info, sha256
@@ -48,15 +51,15 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
     """Give the session its next order and a certificate that lasts as long, in memory."""
     machine: Machine = session.machine
     session.order_seq = (session.order_seq or 0) + 1
-    signer = signer_for(session.gateway, "order")
+    signer, profiles = signer_for(session.gateway, "order"), profiles_of(session.grant)
     order = Order(
         organisation=session.organisation.public_id,
         gateway=session.gateway.public_id,
         session=session.public_id,
         order_seq=session.order_seq,
         session_spki_sha256=bytes(session.key_sha256),
-        assets=[Asset(service.public_id, service.device.address, service.port) for service in services],
-        profile=PROFILE,
+        assets=assets_of(session.grant, services),
+        profile=profiles[0].name if profiles else PROFILE,
         not_before_ms=_ms(starts),
         expires_ms=_ms(session.expires_at),
         max_legs=MAX_LEGS,
@@ -68,6 +71,7 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
         hold_s=machine.hold_s,
         signer_id=signer.id,
         recording_recipients=recipients_for(session.organisation) if machine.recording != RecordingMode.NONE else [],
+        profiles=[bytes(row.content) for row in profiles],
     )
     session.order = keys.signed(order, signer)
     session.order_sha256 = sha256(read_signed(session.order).statement)
@@ -75,6 +79,20 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
     life = session.expires_at - starts + timedelta(seconds=machine.drain_s) + _CERTIFICATE_MARGIN
     key = load_spki(bytes(session.key))
     session.certificate = keys.issue("session", session.public_id, key, at=starts, life=life)
+
+
+def assets_of(grant: Grant, services: Iterable[Service]) -> list[Asset]:
+    """What a grant opens; under a profile each with its protocol."""
+    inspected = bool(profiles_of(grant))
+    return [_asset(service, inspected=inspected) for service in services_under(grant, services)]
+
+
+def _asset(service: Service, *, inspected: bool) -> Asset:
+    decoder = decoder_of(service.protocol) if inspected else None
+    if decoder is None:
+        return Asset(service.public_id, service.device.address, service.port)
+    own = [[route] for route in service.own_routes.split(", ") if route]
+    return Asset(service.public_id, service.device.address, service.port, protocol=decoder.name, own_routes=own)
 
 
 def _on_silence(machine: Machine) -> WireOnSilence:

@@ -29,7 +29,7 @@ class SessionState(models.TextChoices):
 
 
 _FROM = {
-    SessionState.OPENING: {SessionState.DRAINING},
+    SessionState.OPENING: {SessionState.LIVE, SessionState.DRAINING},
     SessionState.LIVE: {SessionState.OPENING, SessionState.DRAINING},
     SessionState.DRAINING: {SessionState.OPENING, SessionState.LIVE},
     SessionState.CUTTING: {SessionState.OPENING, SessionState.LIVE, SessionState.DRAINING},

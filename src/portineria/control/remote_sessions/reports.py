@@ -282,6 +282,9 @@ def _boot(gateway: Gateway, question: Question) -> Boot | None:
     if gateway.version != question.version:
         gateway.version = question.version
         gateway.save(update_fields=["version"])
+    if gateway.inspects != (inspects := " ".join(question.inspects)):
+        gateway.inspects = inspects
+        gateway.save(update_fields=["inspects"])
     return boot
 
 

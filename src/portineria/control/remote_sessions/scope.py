@@ -1,16 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a session may reach is what its order says. When the machine is no longer like that, the session is not what
-somebody approved: it ends as a narrowed rule would end it.
+"""What a session may reach and do is what its order says. When the machine is no longer like that, the session is not
+what somebody approved: it ends as a narrowed rule would end it. When the rule says otherwise what may be done there, a
+newer order says so.
 """
 
 from collections.abc import Iterable
 
 import msgspec
 
+from portineria.control.access.profiles import profiles_of
+from portineria.control.estate.models import Gateway, Service
 from portineria.control.estate.queries import reachable_now
+from portineria.control.remote_sessions.letters import assets_of
 from portineria.control.remote_sessions.models import Session
+from portineria.core.errors import Conflict
 from portineria.wire.envelope import read_signed
 from portineria.wire.statement import Asset, Order
+
+
+class CannotInspect(Conflict):
+    """``gateway`` and ``protocols``: by name."""
+
+    code = "gateway.cannot-inspect"
+
+    def __init__(self, gateway: Gateway, protocols: set[str]) -> None:
+        named = ", ".join(sorted(protocols))
+        super().__init__(f"gateway {gateway.public_id} decodes no {named}")
+        self.values = {"gateway": gateway.name, "protocols": named}
+
 
 _ORDER = msgspec.msgpack.Decoder(Order)
 
@@ -30,7 +47,48 @@ def altered(sessions: Iterable[Session]) -> set[int]:
     }
 
 
-def _assets(session: Session) -> frozenset[tuple[str, str, int]]:
+def _order(session: Session) -> Order:
     """Our own signed bytes, out of our own database."""
-    assets: list[Asset] = _ORDER.decode(read_signed(bytes(session.order)).statement).assets
-    return frozenset((asset.service, asset.address, asset.port) for asset in assets)
+    order: Order = _ORDER.decode(read_signed(bytes(session.order)).statement)
+    return order
+
+
+def _assets(session: Session) -> frozenset[tuple[str, str, int]]:
+    return frozenset((asset.service, asset.address, asset.port) for asset in _order(session).assets)
+
+
+def other_functions(sessions: Iterable[Session]) -> set[int]:
+    """Keys of those whose order holds other profiles than their grant and its rule do now, or opens what these no
+    longer open. Sessions come with the profiles of both.
+    """
+    ordered = list(sessions)
+    services: dict[int, list[Service]] = {}
+    for row in Service.objects.filter(device__machine__in={one.machine_id for one in ordered}).select_related("device"):
+        services.setdefault(row.device.machine_id, []).append(row)
+    return {one.pk for one in ordered if _functions_differ(one, services.get(one.machine_id, []))}
+
+
+def _functions_differ(session: Session, services: list[Service]) -> bool:
+    order = _order(session)
+    if order.profiles != [bytes(row.content) for row in profiles_of(session.grant)]:
+        return True
+    now = {asset.service: asset for asset in assets_of(session.grant, services)}
+    there = {service.public_id for service in services}
+    return any(_differs(asset, now.get(asset.service)) for asset in order.assets if asset.service in there)
+
+
+def _differs(ordered: Asset, now: Asset | None) -> bool:
+    """In what is inspected, not in where it is: that is what ``altered`` is about."""
+    return now is None or (ordered.protocol, ordered.own_routes) != (now.protocol, now.own_routes)
+
+
+def not_inspectable(session: Session, services: Iterable[Service]) -> set[str]:
+    """Protocols that an order would have inspected and the gateway does not decode."""
+    wanted = {asset.protocol for asset in assets_of(session.grant, services) if asset.protocol}
+    return wanted - set(session.gateway.inspects.split())
+
+
+def require_inspected(session: Session, services: Iterable[Service]) -> None:
+    """Raise CannotInspect for a gateway that is too old."""
+    if missing := not_inspectable(session, services):
+        raise CannotInspect(session.gateway, missing)

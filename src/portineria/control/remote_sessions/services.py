@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from portineria.control.access.facts import decision, decisions_by_use
 from portineria.control.access.models import Grant
+from portineria.control.access.profiles import profiles_of, services_under
 from portineria.control.access.queries import visible_machine, waiting_request
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Gateway, GatewayState, Link, Machine, Service
@@ -20,7 +21,7 @@ from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import letters, outgoing
 from portineria.control.remote_sessions.models import Session, SessionEnded, SessionState
 from portineria.control.remote_sessions.queries import links_of
-from portineria.control.remote_sessions.scope import altered
+from portineria.control.remote_sessions.scope import altered, not_inspectable, other_functions, require_inspected
 from portineria.control.remote_sessions.session_key import begun_with, key_sha256
 from portineria.core.errors import Conflict, Denied, NotFound, PortineriaError, Unavailable
 from portineria.policy.decision import Decision
@@ -30,6 +31,7 @@ from portineria.wire.statement import Ending as WireEnding
 log = structlog.get_logger()
 SESSIONS_PER_GRANT = 8  # a few computers at once; each costs the gateway a ready leg
 _OVERDUE = timedelta(seconds=10)  # a drain that is over and not reported is cut
+_WITH_FACTS = ("gateway", "grant__rule__profile", "grant__profile", "grant__machine__plant", "grant__machine__gateway")
 _PATIENCE = timedelta(hours=1)  # with the receipt of a gateway that is away
 
 
@@ -81,6 +83,11 @@ class Opened:
     services: list[Service]
 
 
+def _locked_grant(public_id: str) -> Grant | None:
+    rows = Grant.objects.select_for_update(of=("self",), no_key=True).select_related("rule__profile", "profile")
+    return rows.filter(public_id=public_id).first()
+
+
 @transaction.atomic
 def start_session(*, actor: Person, machine: str, key: bytes, address: str) -> Opened:
     """Order a session for the holder of ``key`` (P-256, DER SubjectPublicKeyInfo).
@@ -90,16 +97,14 @@ def start_session(*, actor: Person, machine: str, key: bytes, address: str) -> O
     """
     now = timezone.now()
     seen = visible_machine(actor, machine, now)
-    locked = (
-        Grant.objects.select_for_update(of=("self",), no_key=True).filter(public_id=seen.decision.grant or "").first()
-    )
+    locked = _locked_grant(seen.decision.grant or "")
     judged = decision(actor, seen.machine, now)
     if locked is None or not judged.permitted or judged.grant != locked.public_id:
         raise _refusal(actor, seen.machine, judged.denials)
     links = links_of(seen.machine.gateway)
     if not links:
         raise GatewayAway(f"gateway {seen.machine.gateway.public_id} has no link")
-    digest, services = key_sha256(key), services_of(seen.machine)
+    digest, services = key_sha256(key), services_under(locked, services_of(seen.machine))
     if (begun := begun_with(digest, actor, seen.machine)) is not None:
         return Opened(begun, links, letters.tickets(begun, links, now), services)
     if locked.sessions.open().count() >= SESSIONS_PER_GRANT:
@@ -116,6 +121,9 @@ def start_session(*, actor: Person, machine: str, key: bytes, address: str) -> O
         requested_at=now,
         order_seq=0,
     )
+    if not services:
+        raise NotPermitted((Reason.NOTHING_TO_REACH,))
+    require_inspected(session, services)
     letters.write_order(session, services, starts=now)
     session.save(force_insert=True)
     _record("requested", session, actor.public_id, address=address, **_order_fields(session))
@@ -148,8 +156,9 @@ def _record(what: str, session: Session, actor: str, **fields: Any) -> None:
 
 def locked_session(public_id: str) -> Session | None:
     rows = Session.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "organisation", "person", "gateway", "machine__plant__organisation", "machine__gateway", "grant__rule"
-    )
+        "organisation", "person", "gateway", "machine__plant__organisation", "machine__gateway", "grant__rule__profile",
+        "grant__profile",
+    )  # fmt: skip
     return rows.filter(public_id=public_id).first()
 
 
@@ -256,13 +265,9 @@ def enforce(at: datetime) -> int:
     Runs each second and whenever something was revoked, disabled or narrowed. Decides outside the transaction, looks
     again inside it: the lock is held for the few sessions that change only.
     """
-    rows = list(
-        Session.objects.open().select_related(
-            "gateway", "grant__rule", "grant__machine__plant", "grant__machine__gateway", "machine"
-        )
-    )
+    rows = list(Session.objects.open().select_related(*_WITH_FACTS, "machine"))
     judged = decisions_by_use(rows, at)
-    moved = altered(rows)
+    moved = altered(rows) | other_functions(rows)
     changed = 0
     for row in rows:
         if _due(row, judged[row.pk], at, altered=row.pk in moved):
@@ -311,8 +316,8 @@ def _enforce_one(public_id: str, at: datetime) -> int:
     if session is None:
         return 0
     judged = decisions_by_use([session], at)[session.pk]
-    moved = bool(altered([session]))
-    if not _due(session, judged, at, altered=moved):
+    moved, functions = bool(altered([session])), bool(other_functions([session]))
+    if not _due(session, judged, at, altered=moved or functions):
         return 0
     why = " ".join(reason.value for reason in judged.denials)
     if session.state == SessionState.CUTTING:
@@ -323,6 +328,8 @@ def _enforce_one(public_id: str, at: datetime) -> int:
         withdraw(session, "cut", ending_class=Ending.ADMINISTRATIVE, why="drain-overdue", actor=SYSTEM)
     elif judged.permitted and moved and not session.withdrawal:
         withdraw(session, "drain", ending_class=Ending.ADMINISTRATIVE, why="machine-changed", actor=SYSTEM)
+    elif judged.permitted and functions and not session.withdrawal:
+        _reorder_functions(session, at)
     elif judged.permitted:
         _reissue(session, at)
     elif judged.denials == (Reason.EXPIRED,) and session.grant.ends_at == session.expires_at:
@@ -348,15 +355,24 @@ def _expire(session: Session) -> None:
     )
 
 
-def _reissue(session: Session, at: datetime) -> None:
-    """The grant's end moved: a new order with a higher number supersedes the old one."""
+def _reorder_functions(session: Session, at: datetime) -> None:
+    """Another profile holds: a new order says so. Where that cannot be, what runs may not go on under the old one."""
+    services = services_under(session.grant, services_of(session.machine))
+    if not services or not_inspectable(session, services):
+        withdraw(session, "drain", ending_class=Ending.ADMINISTRATIVE, why="not-inspectable", actor=SYSTEM)
+        return
+    _reissue(session, at, what="functions-changed", profile=" ".join(row.name for row in profiles_of(session.grant)))
+
+
+def _reissue(session: Session, at: datetime, *, what: str = "extended", **fields: str) -> None:
+    """The grant's end moved, or its functions did: a new order with a higher number supersedes the old one."""
     session.expires_at = session.grant.ends_at
     letters.write_order(session, services_of(session.machine), starts=min(at, session.requested_at))
-    if session.state == SessionState.DRAINING:
-        session.move(SessionState.OPENING)
+    if session.state == SessionState.DRAINING or what == "functions-changed":
+        session.move(SessionState.OPENING)  # until the gateway says that it obeys this one
         session.ending_class, session.end_why, session.drain_until = "", "", None
     session.save()
-    _record("extended", session, SYSTEM, **_order_fields(session))
+    _record(what, session, SYSTEM, **_order_fields(session), **fields)
     outgoing.after_commit(*letters.standing_messages(session))
 
 

@@ -152,6 +152,7 @@ WHYS = {
     "drain-overdue": "the time to finish was over",
     "machine-changed": "what it reaches was changed: a device's address, a service or the gateway",
     "finished": "the connector said that it is done",
+    "not-inspectable": "its function profile cannot be held at the gateway",
     # of the gateway, about its own acts
     "order.expired": "its time is over",
     "order.ended": "it had ended before",

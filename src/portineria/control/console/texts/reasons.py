@@ -31,6 +31,7 @@ REASONS: dict[str, str | Promise] = {
     "drained-by-person": _("somebody let it finish"),
     "drain-overdue": _("the time to finish was over"),
     "machine-changed": _("what the session reaches was changed: a device's address, a service or the gateway"),
+    "not-inspectable": _("its function profile cannot be held at the gateway"),
     "gateway-revoked": _("the gateway was revoked"),
     "never-accepted": _("the gateway never answered"),
     "gateway-silent": _("the gateway has been away since and sent no receipt"),
