@@ -42,7 +42,7 @@ def again(session: Session) -> Session:
     return Session.objects.select_related("gateway", "machine", "organisation", "person").get(pk=session.pk)
 
 
-def report(world: World, code: str, session: Session, **fields: str | int | bool) -> Session:
+def report(world: World, code: str, session: Session, /, **fields: str | int | bool) -> Session:
     receive(world.gateway.id, [world.gateway.say(code, session.public_id, **fields)])
     return again(session)
 

@@ -154,7 +154,7 @@ def sight_by_machine(actor: Person, machines: Iterable[int], at: datetime | None
 def requests(actor: Person) -> RequestQuerySet:
     found = AccessRequest.objects.visible_to(actor).select_related(
         "machine__plant__organisation", "machine__line", "machine__gateway", "machine__answering", "person",
-        "rule__supplier", "organisation", "grant",
+        "rule__supplier", "rule__profile", "organisation", "grant__profile", "grant__rule__profile",
     )  # fmt: skip
     return found.prefetch_related(Prefetch("approvals", Approval.objects.select_related("decided_by"))).order_by(
         "-made_at", "-pk"

@@ -14,8 +14,9 @@ from django.utils import timezone
 from portineria.control.access import queries as access
 from portineria.control.access.facts import decisions_by_grant
 from portineria.control.access.models import AccessRequest, Grant, Rule
+from portineria.control.access.profiles import profiles_of
 from portineria.control.access.queries import MachineSight
-from portineria.control.console import texts, whereabouts
+from portineria.control.console import functions, texts, whereabouts
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
@@ -280,7 +281,8 @@ class RequestPage:
     decidable: bool
     mine: bool
     staff: bool
-    services: list[Service]
+    services: list[functions.Offered]
+    functions: list[functions.Shown]
     standing: Standing | None
     last_time: Session | None
     times: int
@@ -340,7 +342,8 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         decidable=row.state == AccessRequest.State.PENDING and approver and not mine,
         mine=mine,
         staff=staff,
-        services=estate.services_of(row.machine) if staff else [],
+        services=functions.offered(estate.services_of(row.machine), row.rule) if staff else [],
+        functions=functions.shown(profiles_of(grant) if (grant := getattr(row, "grant", None)) else [row.rule.profile]),
         standing=standing if staff else None,
         last_time=before.first(),
         times=before.count(),

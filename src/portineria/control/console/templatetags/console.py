@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from portineria.control.console import texts
 from portineria.control.settings.start import current
+from portineria.policy import proof_level as levels
 
 register = template.Library()
 
@@ -245,6 +246,12 @@ def reason(code: str) -> str:
 @register.filter
 def how_closed(code: str) -> str:
     return texts.how_closed(code)
+
+
+@register.filter
+def proof_level(protocol: str) -> str:
+    """In two words."""
+    return str(texts.PROOF_SHORT[levels.proof_level(protocol)])
 
 
 @register.filter

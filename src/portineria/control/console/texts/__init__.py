@@ -11,10 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from portineria.control.console.texts.events import EVENTS, FIELD_NAMES, kind_name
 from portineria.control.console.texts.reasons import ENDINGS, HOW_CLOSED, REASONS
 from portineria.control.console.texts.states import Shown, state
+from portineria.policy.proof_level import ProofLevel
 
 __all__ = [
-    "OPERATOR", "SOMEBODY", "Shown", "ending", "event", "event_codes", "field_name", "how_closed", "kind_name",
-    "protocol", "reason", "state",
+    "OPERATOR", "PROOF_SHORT", "SOMEBODY", "Shown", "ending", "event", "event_codes", "field_name",
+    "how_closed", "kind_name", "protocol", "reason", "state",
 ]  # fmt: skip
 
 OPERATOR = _("operator of the server")
@@ -56,6 +57,9 @@ _PROTOCOLS = {
     "modbus": "Modbus/TCP", "s7comm": "S7", "s7": "S7", "opcua": "OPC UA", "ssh": "SSH", "http": "HTTP",
     "https": "HTTPS", "vnc": "VNC", "rdp": "RDP", "telnet": "Telnet", "ftp": "FTP",
 }  # fmt: skip
+
+
+PROOF_SHORT = {ProofLevel.DECODED: _("can be decoded"), ProofLevel.METADATA: _("metadata only")}
 
 
 def protocol(name: str) -> str:

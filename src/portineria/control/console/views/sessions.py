@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from portineria.control.console import event_queries, queries, session_export
+from portineria.control.console import event_queries, functions, queries, session_export
 from portineria.control.console.forms import DecisionForm, ReasonForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.identity.models import Person
@@ -14,6 +14,7 @@ from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions import services
 
 _INSIDE = 25  # of those that are open, on one leaf: each with what can be done about it
+_REFUSED = 20  # the newest; all of them stand in the course
 
 
 @page
@@ -44,11 +45,14 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
     row = remote_sessions.session(actor, public_id)
     seen, streams = queries.Seen(row, actor), remote_sessions.streams(actor, public_id)
     course = leaf(request, remote_sessions.session_events(actor, public_id), named="course")
+    refused = remote_sessions.session_events(actor, public_id).filter(code__startswith="operation.")
     context = {
         "seen": seen,
         "streams": leaf(request, streams, named="streams"),
         "counted_at": remote_sessions.counted_at(streams),
         "course": course,
+        "functions": functions.of_session(row),
+        "refused": event_queries.session_events(actor, row, refused[:_REFUSED], seen.place.zone),
         "events": event_queries.session_events(actor, row, course.object_list, seen.place.zone),
     }
     return render(request, "console/session.html", context)

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a permission lets somebody do, and what we would see of it, as pages show it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from portineria.control.access.models import FunctionProfile, Rule
+from portineria.control.access.profiles import profiles_of
+from portineria.control.console.texts.profiles import PROOF, profile_lines
+from portineria.control.estate.models import Service
+from portineria.control.remote_sessions.models import Session
+from portineria.policy.proof_level import ProofLevel, proof_level
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One profile that holds."""
+
+    name: str
+    version: int
+    notes_only: bool
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A service, how much is seen of it, and whether the permission opens it at all."""
+
+    service: Service
+    proof: str
+    decoded: bool
+    left_out: bool
+
+
+def shown(rows: Iterable[FunctionProfile | None]) -> list[Shown]:
+    """Empty: nothing is inspected, everything passes."""
+    return [_shown(row) for row in rows if row is not None]
+
+
+def _shown(row: FunctionProfile) -> Shown:
+    profile = row.profile
+    return Shown(row.name, row.version, profile.notes_only, profile_lines(profile))
+
+
+def of_session(session: Session) -> list[Shown]:
+    return shown(profiles_of(session.grant))
+
+
+def offered(services: Iterable[Service], rule: Rule) -> list[Offered]:
+    closed = rule.profile is not None or rule.only_decoded
+    found = []
+    for service in services:
+        level = proof_level(service.protocol)
+        decoded = level is ProofLevel.DECODED
+        # Without a profile nobody decodes: then what passes is metadata to us, whatever it is.
+        seen = level if rule.profile is not None else ProofLevel.METADATA
+        found.append(Offered(service, str(PROOF[seen]), decoded, closed and not decoded))
+    return found
