@@ -60,6 +60,42 @@ def chain(*_: str) -> Any:
     return verify_chain(_owner().memberships.get().organisation.public_id)
 
 
+def inspected(like: str, name: str, profile: str) -> Any:
+    """A machine of one Modbus service, where ``like`` has its own, under a profile and without approval."""
+    from portineria.control.access.services import create_rule
+    from portineria.control.estate.queries import machine, machines
+    from portineria.control.estate.services import add_device, add_service, create_machine
+    from portineria.control.identity.queries import suppliers
+
+    row = next(row for row in machines(_owner()) if row.name == like)
+    found = machine(_owner(), row.public_id).devices.get(services__protocol="modbus")
+    made = create_machine(
+        actor=_owner(), plant=row.plant.public_id, gateway=row.gateway.public_id, name=name, drain_s=60
+    ).public_id
+    device = add_device(actor=_owner(), machine=made, name="controller", address=found.address).public_id
+    port = found.services.get(protocol="modbus").port
+    add_service(actor=_owner(), device=device, name="modbus", protocol="modbus", port=port, own_routes=["unit 1"])
+    rule = create_rule(
+        actor=_owner(), organisation=row.plant.organisation.public_id, machines=[made], needs_approval=False,
+        supplier=next(iter(suppliers(_owner()))).public_id, profile=profile,
+    )  # fmt: skip
+    return {"machine": made, "rule": rule.public_id}
+
+
+def set_rule_profile(rule: str, profile: str) -> Any:
+    from portineria.control.access.services import change_rule
+
+    return str(change_rule(actor=_owner(), rule=rule, profile=profile).profile)
+
+
+def told(session: str, code: str) -> Any:
+    """The fields of the events of this kind, oldest first."""
+    from portineria.control.audit import queries
+
+    found = queries.events(_owner(), session=session).filter(code=code)
+    return [dict(view.fields) for view in queries.views(found[:100])][::-1]
+
+
 def events(session: str) -> Any:
     from portineria.control.audit import queries
 
@@ -93,13 +129,14 @@ def _machine(name: str) -> str:
     return next(str(row.public_id) for row in machines(_owner()) if row.name == name)
 
 
+_ACTS = (drain_seconds, hold_seconds, revoke_grants, set_supplier, chain, events, links)
+
+
 def main(state: str, what: str, *words: str) -> None:
     from portineria.control.operations import open_state
 
     open_state(Path(state))
-    known = (
-        drain_seconds, hold_seconds, revoke_grants, set_supplier, chain, codes, events, links, record_machine, kept,
-    )  # fmt: skip
+    known = (*_ACTS, codes, record_machine, kept, inspected, set_rule_profile, told)
     acts: dict[str, Callable[..., Any]] = {act.__name__: act for act in known}
     sys.stdout.write(json.dumps(acts[what](*words)) + "\n")
 

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A function profile over the whole path: stock pymodbus at one end, the demo's controller at the other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from pymodbus.client import ModbusTcpClient
+
+from portineria.demo.main_job import HeldSession, journal
+from tests.integration.path.conftest import WholePath
+
+SETPOINT = 104
+
+
+@dataclass
+class Bench:
+    path: WholePath
+    rule: str
+    held: HeldSession
+
+    def client(self) -> ModbusTcpClient:
+        address, port = self.held.doors["modbus"]
+        made = ModbusTcpClient(address, port=port, timeout=20, retries=0)
+        assert made.connect()
+        return made
+
+    def writes(self) -> int:
+        """As the controller's own journal counts those that arrived, taken or not."""
+        return len(journal(self.path.stage.plants[0], "write"))
+
+    def told(self, code: str, count: int) -> list[dict[str, object]]:
+        self.path.until(lambda: len(self.path.act("told", self.held.session, code)) >= count)
+        return list(self.path.act("told", self.held.session, code))
+
+
+@pytest.fixture(scope="module")
+def bench(path: WholePath) -> Iterator[Bench]:
+    name = "Torino press 3 observed"
+    made = path.act("inspected", f"{path.stage.plants[0].name} press 3", name, "observe")
+    path.run("request", name, "--reason", "look", "--minutes", "60")
+    with HeldSession(name, path.env) as held:
+        yield Bench(path, made["rule"], held)
+
+
+def test_a_write_is_refused_as_the_protocol_refuses_and_the_client_goes_on(bench: Bench) -> None:
+    client, before = bench.client(), bench.writes()
+    refused = client.write_register(SETPOINT, 1500, device_id=1)
+    assert (refused.isError(), refused.exception_code) == (True, 1)
+    for _ in range(100):
+        assert not client.read_holding_registers(SETPOINT, count=1, device_id=1).isError()
+    assert client.write_registers(112, [1, 2], device_id=1).exception_code == 1
+    assert client.write_coil(0, False, device_id=1).exception_code == 1
+    assert not client.read_coils(0, count=2, device_id=1).isError()
+    client.close()
+    assert bench.writes() == before
+
+    told = bench.told("operation.refused", 3)
+    assert [(event["function"], event["targets"], event["reason"]) for event in told[:3]] == [
+        ("write-single-register", "holding 104", "function"),
+        ("write-multiple-registers", "holding 112-113", "function"),
+        ("write-single-coil", "coil 0", "function"),
+    ]
+
+
+def test_another_unit_is_another_device(bench: Bench) -> None:
+    client = bench.client()
+    reached = len(journal(bench.path.stage.plants[0], "read"))
+    assert client.read_holding_registers(SETPOINT, count=1, device_id=7).exception_code == 1
+    client.close()
+    assert len(journal(bench.path.stage.plants[0], "read")) == reached
+
+
+def test_two_thousand_operations_after_a_refusal_need_no_second_connection(bench: Bench) -> None:
+    client = bench.client()
+    assert not client.read_holding_registers(100, count=2, device_id=1).isError()
+    connected = len(journal(bench.path.stage.plants[0], "connect"))
+    assert client.write_register(SETPOINT, 1500, device_id=1).isError()
+    for _ in range(2_000):
+        assert not client.read_holding_registers(100, count=2, device_id=1).isError()
+    assert client.write_register(SETPOINT, 1500, device_id=1).isError()
+    client.close()
+    assert len(journal(bench.path.stage.plants[0], "connect")) == connected
+
+
+def test_a_wider_profile_gives_nothing_to_what_was_approved_before(bench: Bench) -> None:
+    """The session goes on under a newer order, on the same connection."""
+    client, before = bench.client(), bench.writes()
+    assert bench.path.act("set_rule_profile", bench.rule, "engineer") == "engineer"
+    bench.path.until(
+        lambda: "remote_sessions.session.functions-changed" in bench.path.act("events", bench.held.session)
+    )
+    bench.path.until(lambda: bench.path.session(bench.held.session)["state"] == "live")
+    assert client.write_register(SETPOINT, 1500, device_id=1).exception_code == 1
+    client.close()
+    assert bench.writes() == before
+
+
+def test_the_page_of_the_session_shows_what_was_refused(bench: Bench) -> None:
+    bench.told("operation.refused", 1)
+    page = bench.path.person("Shift leader").get(f"/sessions/{bench.held.session}/")
+    assert page.status == 200
+    assert "write-single-register" in page.text
+    assert "holding 104" in page.text
