@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 from portineria.process.loop import run
-from tests.bench import database, ledger, openvpn, recording, report, tunnel, wan
+from tests.bench import database, inspection, ledger, openvpn, recording, report, tunnel, wan
 from tests.bench.report import Found, figure, percentile
 
 IDLE, STORM, SESSIONS = 25_000, 5000, 1000
@@ -107,9 +107,10 @@ GROUPS = {
     "soak": churn,
     "ledger": lambda given: ledger.ledger(given.rounds),
     "database": lambda given: database.measured(),
+    "inspect": lambda given: inspection.measure(),
     "recording": lambda given: recording.measured(given.rounds, full=given.full),
 }
-USUAL = ("tunnel", "vpn", "relay", "wan", "ledger", "database", "recording")
+USUAL = ("tunnel", "vpn", "relay", "wan", "ledger", "database", "inspect", "recording")
 NEEDS = {"wan": wan.usable, "vpn": openvpn.missing}
 
 

@@ -35,8 +35,13 @@ GROUPS = {
     "database": "A large estate in the database",
     "register": "The register page with ten million events",
     "recording": "Recording sessions",
+    "inspect": "Operations decoded and decided at the gateway",
 }
 TARGETS = {
+    "inspect.modbus.cpu": Target(
+        "inspect", "CPU of the gateway per Modbus PDU, decoded and decided under a profile", 60
+    ),
+    "inspect.modbus.plain": Target("inspect", "the same PDUs passed as bytes, for comparison", None),
     "recording.cost": Target(
         "recording", "50 Mbit/s offered and recorded (strict), against not recorded", 0.98, "ratio", True
     ),
