@@ -20,6 +20,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portineria.control.access import services as access
+from portineria.control.access.profiles import set_profile
 from portineria.control.audit.services import record
 from portineria.control.estate import enrolment
 from portineria.control.estate import services as estate
@@ -31,6 +32,8 @@ from portineria.control.identity.models import Person, Role
 from portineria.control.remote_sessions import services as remote_sessions
 from portineria.control.remote_sessions.models import Session, SessionState, Stream
 from portineria.control.remote_sessions.traffic import note_traffic
+from portineria.policy.function_profile import OBSERVING
+from portineria.policy.profile_text import parse_clause
 from portineria.wire import enrolment as wire
 from portineria.wire.report import StreamTraffic
 
@@ -148,6 +151,7 @@ class Maker:
         ids["press3"] = self.machine("north", "Press 3", "PR-0003", "high")
         ids["press4"] = self.machine("north", "Press 4", "PR-0004", "normal")
         ids["oven"] = self.machine("north", "Hardening oven", "OV-0001", "low")
+        ids["press5"] = self.machine("north", "Press 5", "PR-0005", "high")
         ids["robot"] = self.machine("east", "Robot cell", "RB-0007", "normal")
 
     def machine(self, plant: str, name: str, tag: str, criticality: str) -> str:
@@ -173,6 +177,25 @@ class Maker:
             actor=self.owner, organisation=self.organisation, supplier=ids["drives"], machines=[ids["oven"]],
             max_minutes=60, needs_approval=False,
         )  # fmt: skip
+
+    def inspected(self) -> None:
+        """A machine under a function profile: asked for, and one session with refusals."""
+        ids = self.world.ids
+        set_profile(actor=self.owner, organisation=self.organisation, name="setpoints of line 1", clauses=[
+            *OBSERVING, parse_clause("write on holding 100-119, coil 5 between 0 and 500 at most 2 per 1 s"),
+        ])  # fmt: skip
+        access.create_rule(
+            actor=self.owner, organisation=self.organisation, supplier=ids["presses"], machines=[ids["press5"]],
+            profile="setpoints of line 1", only_decoded=True,
+        )  # fmt: skip
+        Gateway.objects.filter(public_id=ids["gateway-north"]).update(inspects="modbus")
+        ids["inspected-waiting"] = access.make_request(
+            actor=Person.objects.get(public_id=ids["passkey"]), machine=ids["press5"], reason="Order 4730", minutes=60
+        ).public_id
+        self.granted("technician", "press5", "Order 4731: speed of the belt")
+        session = live(self.session("technician", "press5"))
+        refused(session)
+        ids["session-inspected"] = session.public_id
 
     def granted(self, character: str, machine: str, reason: str) -> tuple[str, str]:
         person = Person.objects.get(public_id=self.world.ids[character])
@@ -246,6 +269,21 @@ def live(session: Session) -> Session:
     return session
 
 
+@transaction.atomic
+def refused(session: Session) -> None:
+    """As the gateway tells it: one write beyond its limits, and many to what is not listed."""
+    service = session.machine.devices.get(services__name="Registers").services.get(name="Registers")
+    fields: dict[str, Any] = {
+        "organisation": session.organisation.public_id, "actor": session.gateway.public_id, "stream": "s0",
+        "gateway": session.gateway.public_id, "session": session.public_id, "service": service.public_id,
+        "profile": "setpoints of line 1", "protocol": "modbus", "code": "6", "operation": "write", "route": "unit 255",
+    }  # fmt: skip
+    record("operation.refused", **fields, function="write-single-register", targets="holding 104", reason="value",
+           count=1)  # fmt: skip
+    record("operation.refused", **fields, function="write-multiple-registers", targets="holding 400-499",
+           reason="target value", count=212)  # fmt: skip
+
+
 def traffic(session: str, to_device: int) -> None:
     """As the gateway's next question tells it."""
     row = Session.objects.get(public_id=session)
@@ -273,4 +311,5 @@ def make() -> World:
     maker.estate()
     maker.rules()
     maker.history()
+    maker.inspected()
     return maker.world

@@ -67,6 +67,9 @@ TEXTS: "dict[str, str | Promise]" = {
         "Nothing was approved: whoever asked has no second factor, so a yes would open nothing. They set one up in "
         "their account; then approve."
     ),
+    "access.profile.changed": _(
+        "Nothing was approved: what may be done was changed since you looked. Read it again, then decide."
+    ),
     "access.profile.opaque": _(
         "Nothing was changed: of these services only metadata can be seen, so no profile can decide about their "
         "operations: %(services)s. Leave such services out of the rule (only_decoded), or take no profile."

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from portineria.control.access import services as access
+from portineria.control.access.models import Grant
 from portineria.control.audit import queries as audit
 from portineria.control.estate import services as estate
 from portineria.control.identity.models import Person
@@ -104,3 +107,18 @@ def test_the_register_keeps_what_was_set_up(observed: World) -> None:
     event = audit.views(audit.events(fresh(observed.owner)).filter(code="access.rule.changed")[:1])[0]
     assert event.fields["only_decoded"] is True
     assert str(event.fields["profile"]).startswith("prf_")
+
+
+def test_a_yes_counts_only_for_the_profile_that_was_shown(observed: World) -> None:
+    """Somebody widens the rule while the page is open elsewhere."""
+    request = observed.request()
+    browser = signed_in(fresh(observed.owner))
+    [profile] = re.findall(r'name="profile" value="(prf_[a-z2-7]{16})"', shown(browser, f"/requests/{request}/"))
+    access.change_rule(actor=observed.owner, rule=observed.rule, profile="firmware")
+    for given in (profile, ""):
+        answer = browser.post(f"/requests/{request}/approve/", {"reason": "", "profile": given})
+        assert "what may be done was changed since you looked" in answer.content.decode()
+    assert not Grant.objects.exists()
+    access.change_rule(actor=observed.owner, rule=observed.rule, profile="observe")
+    assert browser.post(f"/requests/{request}/approve/", {"reason": "", "profile": profile}).status_code == 302
+    assert Grant.objects.get().profile is not None

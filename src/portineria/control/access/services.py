@@ -46,6 +46,10 @@ class GrantEnded(Conflict):
     code = "access.grant.ended"
 
 
+class ProfileChanged(Conflict):
+    code = "access.profile.changed"
+
+
 # -- rules ------------------------------------------------------------------------------------------------------
 
 
@@ -234,7 +238,7 @@ def _rule_for(actor: Person, machine: Machine, minutes: int) -> Rule:
 def _locked_request(actor: Person, request: str) -> AccessRequest:
     visible = AccessRequest.objects.visible_to(actor).values("pk")
     rows = AccessRequest.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "organisation", "machine__plant", "machine__gateway", "person", "rule"
+        "organisation", "machine__plant", "machine__gateway", "person", "rule__profile"
     )
     row = rows.filter(public_id=request, pk__in=visible).first()
     if row is None:
@@ -257,9 +261,15 @@ def _decide(actor: Person, request: str, reason: str, *, approved: bool) -> Acce
 
 
 @transaction.atomic
-def approve(*, actor: Person, request: str, reason: str = "") -> Grant:
-    """The grant, its approval and the events commit together, or none of them."""
+def approve(*, actor: Person, request: str, reason: str = "", profile: str | None = None) -> Grant:
+    """The grant, its approval and the events commit together, or none of them.
+
+    ``profile``: id of the function profile that whoever approves had before their eyes, empty for none. Raise
+    ProfileChanged when it is another one by now.
+    """
     row = _decide(actor, request, reason, approved=True)
+    if profile is not None and profile != (row.rule.profile.public_id if row.rule.profile else ""):
+        raise ProfileChanged(f"the profile of {request} is another than {profile!r}")
     return _give(row, actor.public_id)
 
 

@@ -38,6 +38,12 @@ class DecisionForm(forms.Form):
     )
 
 
+class ApprovalForm(DecisionForm):
+    """``profile``: the function profile that the page showed; a yes to another one counts for nothing."""
+
+    profile = forms.CharField(required=False, max_length=24, widget=forms.HiddenInput)
+
+
 class RevokeForm(ReasonForm):
     ending = forms.ChoiceField(
         choices=[

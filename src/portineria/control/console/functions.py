@@ -16,6 +16,7 @@ from portineria.policy.proof_level import ProofLevel, proof_level
 class Shown:
     """One profile that holds."""
 
+    public_id: str
     name: str
     version: int
     notes_only: bool
@@ -39,7 +40,7 @@ def shown(rows: Iterable[FunctionProfile | None]) -> list[Shown]:
 
 def _shown(row: FunctionProfile) -> Shown:
     profile = row.profile
-    return Shown(row.name, row.version, profile.notes_only, profile_lines(profile))
+    return Shown(row.public_id, row.name, row.version, profile.notes_only, profile_lines(profile))
 
 
 def of_session(session: Session) -> list[Shown]:

@@ -262,7 +262,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "function": _("function"),
     "operation": _("operation"),
     "targets": _("target"),
-    "route": _("route behind the device"),
+    "route": pgettext_lazy("event field", "route"),
     "count": _("times"),
     "refused": _("operations refused"),
     "root": _("root of the register"),

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portineria.control.console.texts.values import KINDS
-from portineria.policy.function_profile import DIRECT, Clause, Place, Profile
+from portineria.policy.function_profile import DIRECT, OBSERVING, Clause, Place, Profile
 from portineria.policy.proof_level import ProofLevel
 
 PROOF: dict[ProofLevel, str | Promise] = {
@@ -36,6 +36,8 @@ def _clause(clause: Clause) -> str:
 
 
 def _what(clause: Clause) -> str:
+    if clause in OBSERVING and clause.functions:
+        return _("diagnosis that only counts") + f" ({clause.protocol})"
     kinds = ", ".join(str(KINDS[kind.value]) for kind in clause.kinds) or _("everything known")
     functions = ", ".join(clause.functions)
     text = f"{kinds}: {functions}" if functions else kinds

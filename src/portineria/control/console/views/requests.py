@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 from portineria.control.access import queries as access
 from portineria.control.access import services
 from portineria.control.console import queries, whereabouts
-from portineria.control.console.forms import DecisionForm, ExtendForm, ReasonForm, RevokeForm
+from portineria.control.console.forms import ApprovalForm, DecisionForm, ExtendForm, ReasonForm, RevokeForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.identity.models import Person
 from portineria.policy.ending import Ending
@@ -50,10 +50,8 @@ def show(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
 @require_POST
 @page
 def approve(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    form = DecisionForm(request.POST)
-    if form.is_valid() and attempt(
-        form, lambda: services.approve(actor=actor, request=public_id, reason=form.cleaned_data["reason"])
-    ):
+    form = ApprovalForm(request.POST)
+    if form.is_valid() and attempt(form, lambda: services.approve(actor=actor, request=public_id, **form.cleaned_data)):
         if queries.request_page(actor, public_id).grant_state == "later":
             text = _("Approved. The technician can start a session from the beginning that you see here.")
         else:
