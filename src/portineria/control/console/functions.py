@@ -43,7 +43,7 @@ def _shown(row: FunctionProfile) -> Shown:
     return Shown(row.public_id, row.name, row.version, profile.notes_only, profile_lines(profile))
 
 
-def of_session(session: Session) -> list[Shown]:
+def held_in(session: Session) -> list[Shown]:
     return shown(profiles_of(session.grant))
 
 

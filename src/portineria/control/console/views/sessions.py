@@ -51,7 +51,7 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "streams": leaf(request, streams, named="streams"),
         "counted_at": remote_sessions.counted_at(streams),
         "course": course,
-        "functions": functions.of_session(row),
+        "functions": functions.held_in(row),
         "refused": event_queries.session_events(actor, row, refused[:_REFUSED], seen.place.zone),
         "events": event_queries.session_events(actor, row, course.object_list, seen.place.zone),
     }
