@@ -9,10 +9,12 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pyrage
 import pytest
 
 from portineria.dataplane.gateway.recorder import BEHIND_BYTES
+from portineria.policy.function_profile import OBSERVE, encode_profile
 from portineria.recording.chunk import open_chunk, read_chunk
 from portineria.recording.entry import key_of
 from portineria.recording.verification import INTERRUPTED, Verdict, verify
@@ -20,6 +22,7 @@ from tests.integration.authority import Authority
 from tests.integration.end import End, Refused, Stream
 from tests.integration.floor import Device, Floor
 from tests.integration.gateway.conftest import Plant, asset_of
+from tests.integration.gateway.test_functions import READ, WRITE, modbus
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.process import eventually
 
@@ -247,3 +250,45 @@ async def test_otherwise_a_full_spool_is_a_gap_that_is_told(quick: Build) -> Non
 def noise(count: int) -> bytes:
     """That cannot be packed."""
     return random.Random(7).randbytes(count)
+
+
+def commented(file: Path) -> str:
+    """Comment and function of each request to the device, by tshark."""
+    fields = ["-T", "fields", "-e", "frame.comment", "-e", "modbus.func_code"]
+    command = ["tshark", "-r", str(file), "-Y", "tcp.dstport == 502 && modbus", *fields]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+async def test_what_was_asked_refused_and_answered_is_in_the_index(quick: Build, tmp_path: Path) -> None:
+    """Under a function profile: each operation with its verdict, the device's answers, and packets that name them."""
+    plant = await quick()
+    plant.device.answer = modbus
+    asset = msgspec.structs.replace(plant.asset, protocol="modbus")
+    plant.end.permit(
+        [asset], profiles=[encode_profile(OBSERVE)], recording="strict", recording_recipients=RECIPIENTS
+    )  # fmt: skip
+    stream = await plant.end.open()
+    await stream.say(READ + WRITE + READ)
+    await stream.heard(31)
+    stream.say_end()
+    await stream.ended("finished")
+    plant.authority.withdraw(plant.end.session, "cut")
+    await plant.authority.event(plant.gateway, "recording.finished", plant.end.session)
+    verdict = verdict_of(plant.process)
+    assert (verdict.faults, verdict.complete) == ([], True)
+
+    opened = [open_chunk(read_chunk(path.read_bytes()), [OWNER]) for path in files(plant.process)]
+    lines = [msgspec.json.decode(line) for index, _ in opened for line in index.splitlines()]
+    said = {line["operation"]: line["is"] for line in lines if "operation" in line}
+    asked = [(one["function"], one["targets"], one["verdict"]) for one in said.values() if "verdict" in one]
+    read = ("read-holding-registers", ["holding 104"])
+    assert asked == [(*read, "passed"), ("write-single-register", ["holding 104"], "refused"), (*read, "passed")]
+    assert said[2]["values"] == [180]
+    assert [(one["answers"], one["values"]) for one in said.values() if "answers" in one] == [
+        ([1], [[120]]), ([3], [[120]]),
+    ]  # fmt: skip
+
+    file = tmp_path / "all.pcapng"
+    file.write_bytes(b"".join(capture for _, capture in opened))
+    shown = commented(file)
+    assert shown.splitlines() == ["operation 1\t3", "operation 3\t3"]

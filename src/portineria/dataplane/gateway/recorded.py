@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from portineria.dataplane.gateway.device import DeviceSocket, Listener
+from portineria.recording.capture import comment_of
 from portineria.wire.stream import DATA_OVERHEAD
 
 TO_DEVICE, FROM_DEVICE = 0, 1
+COMMENTED = 64  # operations that one packet names; a bundle may have more
 
 
 class Tap(Protocol):
@@ -20,8 +22,8 @@ class Tap(Protocol):
     def open(self, device: "RecordedDevice") -> None: ...
     def data(self, direction: int, pieces: list[memoryview], comment: str = "") -> None: ...
     def half(self, direction: int) -> None: ...
-    def operation(self, fields: Mapping[str, object]) -> str:
-        """The comment for the packet that carries it."""
+    def operation(self, fields: Mapping[str, object]) -> int:
+        """Its number; 0 when it was left out because the disk is behind."""
 
 
 class RecordedDevice:
@@ -34,16 +36,19 @@ class RecordedDevice:
         self._held_bytes = 0
         self._reads = True
         self._eof = self._closing = False
-        self._comment = ""
+        self._operations: list[int] = []  # that the next bytes to the device ask for
 
     def begin(self, above: Listener) -> None:
         self._above = above
         self._tap.open(self)
         self._device.begin(self)
 
-    def operation(self, fields: Mapping[str, object]) -> None:
-        """What the next bytes to the device ask of it; or what was asked and refused, and no bytes follow."""
-        self._comment = self._tap.operation(fields)
+    def operation(self, fields: Mapping[str, object], passes: bool) -> int:
+        """Its number. ``passes``: the next bytes to the device ask for it."""
+        number = self._tap.operation(fields)
+        if passes and number:
+            self._operations.append(number)
+        return number
 
     # -- towards the device ------------------------------------------------------------------------------------
 
@@ -56,7 +61,8 @@ class RecordedDevice:
             self._held += pieces
             self._held_bytes += sum(map(len, pieces))
             return
-        comment, self._comment = self._comment, ""
+        comment = ", ".join(map(comment_of, self._operations[:COMMENTED]))
+        self._operations.clear()
         self._tap.data(TO_DEVICE, pieces, comment)
         self._device.write(pieces)
 

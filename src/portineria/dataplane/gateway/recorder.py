@@ -19,7 +19,7 @@ from portineria.dataplane.gateway.chunk_folder import ChunkFolder, NoRoom
 from portineria.dataplane.gateway.clock import TrustedClock, boot_ns
 from portineria.dataplane.gateway.recorded import RecordedDevice
 from portineria.dataplane.gateway.spool import Spool
-from portineria.recording.capture import Capture, Clocks, Piece, comment_of
+from portineria.recording.capture import Capture, Clocks, Piece
 from portineria.recording.entry import key_of
 from portineria.recording.seal import About, Sealed, Sealer
 from portineria.wire.statement import Asset, Order
@@ -120,12 +120,12 @@ class SessionRecorder:
         self._capture.half(stream, direction, self._means.now())
         self._look()
 
-    def operation(self, stream: str, fields: Mapping[str, object]) -> str:
+    def operation(self, stream: str, fields: Mapping[str, object]) -> int:
         if self._behind:  # whoever only asks for what is refused must not fill the memory either
-            return ""
+            return 0
         number = self._capture.operation(stream, fields, self._means.now())
         self._look()
-        return comment_of(number)
+        return number
 
     def _look(self) -> None:
         """Wake the one who seals, when it is time or when its time has to be reckoned."""
@@ -237,7 +237,7 @@ class StreamTap:
     def half(self, direction: int) -> None:
         self._recorder.half(self.stream, direction)
 
-    def operation(self, fields: Mapping[str, object]) -> str:
+    def operation(self, fields: Mapping[str, object]) -> int:
         return self._recorder.operation(self.stream, fields)
 
     def unblocked(self) -> None:

@@ -10,6 +10,7 @@ from portineria.dataplane.aio.stream_end import Local, StreamEnd
 from portineria.dataplane.gateway.clock import boot_s
 from portineria.dataplane.gateway.device import DeviceSocket
 from portineria.dataplane.gateway.inspected import InspectedDevice
+from portineria.dataplane.gateway.journal import Journal
 from portineria.dataplane.gateway.opening import Opening
 from portineria.dataplane.gateway.permit import NEVER
 from portineria.dataplane.gateway.recorded import RecordedDevice, Tap
@@ -39,6 +40,7 @@ class GatewayStream:
         )  # fmt: skip
         if self.inspected is not None:
             self.inspected.begin(self._end)
+            self.inspected.journal = Journal(self.recorded.operation) if self.recorded is not None else None
         self._hold: asyncio.TimerHandle | None = None
         self._lost_at = 0.0
         self._discarded = False

@@ -2,7 +2,7 @@
 """S7 communication (Siemens S7-200 … S7-1500, LOGO!) over ISO transport on TCP, both directions.
 
 S7comm-plus is recognised and not read. Siemens has published neither; what stands here is how S7 communication is known
-since libnodave and from Wireshark's dissector. What leads behind a station, and what is refused how: decision 0032.
+since libnodave and from Wireshark's dissector. What leads behind a station, and what is refused how: decision 0033.
 """
 
 from portineria.protocols.inspection import ProtocolInfo
