@@ -21,7 +21,7 @@ def test_no_code_means_two_things() -> None:
 REFUSED_BY_CONTRACT = {
     "order.unknown", "order.stale", "order.expired", "order.not-yet", "order.draining", "lease.missing",
     "service.not-granted", "reach.refused", "address.refused", "device.refused", "device.unreachable", "device.silent",
-    "streams.full", "spool.full", "time.unknown",
+    "streams.full", "spool.full", "recording.unavailable", "time.unknown",
 }  # fmt: skip
 
 
