@@ -61,20 +61,21 @@ def chain(*_: str) -> Any:
 
 
 def inspected(like: str, name: str, profile: str) -> Any:
-    """A machine of one Modbus service, where ``like`` has its own, under a profile and without approval."""
+    """A machine of the controller and the drives of ``like``, under a profile and without approval."""
     from portineria.control.access.services import create_rule
     from portineria.control.estate.queries import machine, machines
     from portineria.control.estate.services import add_device, add_service, create_machine
     from portineria.control.identity.queries import suppliers
 
     row = next(row for row in machines(_owner()) if row.name == like)
-    found = machine(_owner(), row.public_id).devices.get(services__protocol="modbus")
     made = create_machine(
         actor=_owner(), plant=row.plant.public_id, gateway=row.gateway.public_id, name=name, drain_s=60
     ).public_id
-    device = add_device(actor=_owner(), machine=made, name="controller", address=found.address).public_id
-    port = found.services.get(protocol="modbus").port
-    add_service(actor=_owner(), device=device, name="modbus", protocol="modbus", port=port, own_routes=["unit 1"])
+    for protocol, own in (("modbus", ["unit 1"]), ("s7", [])):
+        found = machine(_owner(), row.public_id).devices.get(services__protocol=protocol)
+        device = add_device(actor=_owner(), machine=made, name=found.name, address=found.address).public_id
+        port = found.services.get(protocol=protocol).port
+        add_service(actor=_owner(), device=device, name=protocol, protocol=protocol, port=port, own_routes=own)
     rule = create_rule(
         actor=_owner(), organisation=row.plant.organisation.public_id, machines=[made], needs_approval=False,
         supplier=next(iter(suppliers(_owner()))).public_id, profile=profile,

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A function profile over the whole path: stock pymodbus at one end, the demo's controller at the other."""
+"""A function profile over the whole path: stock clients at one end, the demo's controller and drives at the other."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from pymodbus.client import ModbusTcpClient
+from snap7 import Client
+from snap7.error import S7Error
 
 from portineria.demo.main_job import HeldSession, journal
 from tests.integration.path.conftest import WholePath
@@ -94,6 +96,24 @@ def test_a_wider_profile_gives_nothing_to_what_was_approved_before(bench: Bench)
     assert client.write_register(SETPOINT, 1500, device_id=1).exception_code == 1
     client.close()
     assert bench.writes() == before
+
+
+def test_drives_are_read_and_neither_written_nor_stopped(bench: Bench) -> None:
+    plant, client = bench.path.stage.plants[0], Client()
+    address, port = bench.held.doors["s7"]
+    client.connect(address, 0, 1, port)
+    before = client.db_read(1, 26, 16)
+    arrived = len(journal(plant, "write", "drives"))
+    for _ in range(20):
+        with pytest.raises(S7Error):
+            client.db_write(1, 4, bytearray(4))
+        with pytest.raises(S7Error):
+            client.plc_stop()
+        assert client.db_read(1, 26, 16) == before
+    client.disconnect()
+    assert len(journal(plant, "write", "drives")) == arrived
+    told = bench.told("operation.refused", 1)
+    assert {"write-variable", "plc-stop"} <= {event["function"] for event in told if event["protocol"] == "s7comm"}
 
 
 def test_the_page_of_the_session_shows_what_was_refused(bench: Bench) -> None:
