@@ -6,14 +6,16 @@
 """
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from portineria.cli import recording_server
+from portineria.cli import recording_functions, recording_server
 from portineria.cli.account import account_of
 from portineria.cli.account import configure as configure_account
 from portineria.core.errors import Invalid
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from portineria.recording.verification import Verdict
 
 BROKEN, GAPS = 1, 4
+Say = Callable[["list[tuple[str, Verdict]]"], int]
 
 
 class BadHex(Invalid):
@@ -37,22 +40,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     decrypt = acts.add_parser("decrypt", help="write what analysers and people read: .pcapng and .jsonl")
     export = acts.add_parser("export", help="write what it proves, as JSON")
     for act in (verify, decrypt, export):
-        act.add_argument(
-            "path", type=Path, metavar="FILE|DIR", help="a folder of chunks, a .tar of a server, one chunk"
-        )
-        act.add_argument("--key", metavar="HEX", help="the gateway's key; else the one that the recording itself names")
-        act.add_argument("--head", action="append", default=[], metavar="HEX", help="that a chunk must have, as the "
-                         "register has it; may be given several times")  # fmt: skip
-        act.add_argument(
-            "-i", "--identity", type=Path, required=act is decrypt, metavar="FILE", help="age identities: look inside"
-        )
+        _configure_check(act, needs_identity=act is decrypt)
     decrypt.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="made if need be")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     fetch = acts.add_parser("fetch", help="take a session's recording from the server, by the owner's people; an event")
     configure_account(fetch)
     fetch.add_argument("session", help="its id, as in `portineria sessions`")
     fetch.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.tar")
+    recording_functions.configure(acts, lambda act: _configure_check(act, needs_identity=True))
     recording_server.configure(acts)
+
+
+def _configure_check(act: argparse.ArgumentParser, *, needs_identity: bool) -> None:
+    act.add_argument("path", type=Path, metavar="FILE|DIR", help="a folder of chunks, a .tar of a server, one chunk")
+    act.add_argument("--key", metavar="HEX", help="the gateway's key; else the one that the recording itself names")
+    act.add_argument("--head", action="append", default=[], metavar="HEX", help="that a chunk must have, as the "
+                     "register has it; may be given several times")  # fmt: skip
+    act.add_argument(
+        "-i", "--identity", type=Path, required=needs_identity, metavar="FILE", help="age identities: look inside"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,6 +68,10 @@ def run(args: argparse.Namespace) -> int:
         return _fetch(args)
     if args.act == "decrypt":
         return _decrypt(args)
+    if args.act == "learn":
+        return recording_functions.learn(args, partial(_read, args))
+    if args.act == "judge":
+        return recording_functions.judge(args, partial(_read, args))
     found = _checked(args, _opener(_identities(args)))
     if args.act == "export":
         import msgspec
@@ -146,6 +156,12 @@ def _say(found: "list[tuple[str, Verdict]]") -> int:
     return GAPS if gaps else 0
 
 
+def _say_faults(found: "list[tuple[str, Verdict]]") -> int:
+    """For what prints something else on the standard output."""
+    with contextlib.redirect_stdout(sys.stderr):
+        return _say(found)
+
+
 def _lines(name: str, verdict: "Verdict") -> Iterator[str]:
     first, last = verdict.first, verdict.last
     assert first is not None and last is not None  # noqa: S101, PT018 - the caller looked
@@ -187,25 +203,33 @@ def _told(name: str, verdict: "Verdict") -> dict[str, Any]:
 # -- decrypting ------------------------------------------------------------------------------------------------
 
 
-def _decrypt(args: argparse.Namespace) -> int:
+def _read(args: argparse.Namespace, take: "Callable[[Chunk, bytes, bytes], None]", say: "Say | None" = None) -> int:
+    """Whatever opens is given to ``take``, also of a recording that lacks something: it is evidence all the same."""
     from portineria.recording.chunk import open_chunk
 
     identities = _identities(args)
-    args.output.mkdir(parents=True, exist_ok=True)
 
     def opener(chunk: "Chunk") -> tuple[bytes, bytes]:
-        """Whatever opens is written, also of a recording that lacks something: it is evidence all the same."""
         index, capture = open_chunk(chunk, identities)
+        take(chunk, index, capture)
+        return index, capture
+
+    return (say or _say_faults)(_checked(args, opener))
+
+
+def _decrypt(args: argparse.Namespace) -> int:
+    args.output.mkdir(parents=True, exist_ok=True)
+
+    def write(chunk: "Chunk", index: bytes, capture: bytes) -> None:
         name = chunk.entry.recording
         mode = "wb" if name not in begun else "ab"
         begun.add(name)
         for suffix, content in ((".jsonl", index), (".pcapng", capture)):
             with (args.output / _plain(name + suffix)).open(mode) as file:
                 file.write(content)
-        return index, capture
 
     begun: set[str] = set()
-    return _say(_checked(args, opener))
+    return _read(args, write, _say)
 
 
 def _plain(name: str) -> str:

@@ -142,6 +142,7 @@ class Segment:
     flags: int
     seq: int
     payload: int  # bytes
+    data: bytes
 
     @property
     def opens(self) -> bool:
@@ -171,7 +172,8 @@ def read(frame: bytes) -> Segment:
         raise BadCapture("a packet with a wrong length or checksum")
     from_port, to_port, seq, _, _, flags, _, _, _ = _SEGMENT.unpack_from(segment)
     ends = (source, from_port), (target, to_port)
-    return Segment(ends[direction], ends[1 - direction], direction, flags, seq, len(segment) - _SEGMENT.size)
+    data = segment[_SEGMENT.size :]
+    return Segment(ends[direction], ends[1 - direction], direction, flags, seq, len(data), data)
 
 
 def _wrong_sum(data: bytes) -> bool:

@@ -17,6 +17,7 @@ from portineria.dataplane.gateway.recorder import BEHIND_BYTES
 from portineria.policy.function_profile import OBSERVE, encode_profile
 from portineria.recording.chunk import open_chunk, read_chunk
 from portineria.recording.entry import key_of
+from portineria.recording.replay import Replay
 from portineria.recording.verification import INTERRUPTED, Verdict, verify
 from tests.integration.authority import Authority
 from tests.integration.end import End, Refused, Stream
@@ -287,6 +288,11 @@ async def test_what_was_asked_refused_and_answered_is_in_the_index(quick: Build,
     assert [(one["answers"], one["values"]) for one in said.values() if "answers" in one] == [
         ([1], [[120]]), ([3], [[120]]),
     ]  # fmt: skip
+
+    replay = Replay()
+    again = [asked.operations for _, capture in opened for asked in replay.take(capture)]
+    assert [[one.function for one in operations] for operations in again] == [["read-holding-registers"]] * 2
+    assert replay.unread == {}
 
     file = tmp_path / "all.pcapng"
     file.write_bytes(b"".join(capture for _, capture in opened))

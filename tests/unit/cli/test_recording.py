@@ -13,7 +13,7 @@ from portineria.cli.main import main
 from portineria.recording import pcapng
 from portineria.recording.chunk import open_chunk, read_chunk
 from portineria.recording.entry import key_of
-from tests.unit.recording.recorded import AUDITOR, FIRST, KEY, OWNER, Recording, conversation
+from tests.unit.recording.recorded import ANSWER, AUDITOR, FIRST, KEY, OWNER, READ, Recording, conversation
 
 
 @pytest.fixture
@@ -105,3 +105,63 @@ def test_what_is_no_recording_is_said_in_words(
     (tmp_path / "nothing.tar").write_bytes(b"nothing")
     assert main(["recording", *words]) in (1, 2)
     assert capsys.readouterr().err.startswith("portineria: ")
+
+
+# -- function profiles and recordings ----------------------------------------------------------------------------
+
+
+WRITE = bytes.fromhex("0002 0000 0006 01 06 0068 00b4")  # 180 into holding 104
+CODESYS = bytes.fromhex("bbbb0100000001") + bytes(8)
+
+
+@pytest.fixture
+def worked(tmp_path: Path) -> list[str]:
+    """A recording of two reads and a write, over two chunks, and of a stream that nobody decodes."""
+    made = Recording()
+    made.open()
+    made.say(FIRST, 0, READ[:5])
+    made.say(FIRST, 0, READ[5:])
+    made.say(FIRST, 1, ANSWER)
+    made.seal()
+    made.say(FIRST, 0, WRITE + READ)
+    made.say(FIRST, 1, WRITE + ANSWER)
+    made.open("str_cccccccccccccccc", "192.168.10.6")
+    made.say("str_cccccccccccccccc", 0, CODESYS)
+    made.over(FIRST)
+    made.over("str_cccccccccccccccc")
+    made.seal(end="session.ended")
+    folder = tmp_path / "rec_aaaaaaaaaaaaaaaa"
+    folder.mkdir()
+    for number, data in enumerate(made.chunks, 1):
+        (folder / f"{number:08}.chunk").write_bytes(data)
+    return [str(folder), "-i", identity_file(tmp_path, OWNER)]
+
+
+def test_what_a_profile_would_have_refused(worked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recording", "judge", *worked, "--profile", "observe"]) == 5
+    said = capsys.readouterr()
+    assert said.out.splitlines()[0] == (
+        "2 x read-holding-registers holding 107-108 through unit 1 at 192.168.10.5:502: route"
+    )
+    assert "1 x write-single-register holding 104 through unit 1 at 192.168.10.5:502: function, route" in said.out
+    assert "observe would have refused 3 operations." in said.out
+    assert "192.168.10.6:502 was not read, or not to its end: no protocol that is decoded here" in said.err
+
+
+def test_the_profile_learned_from_a_recording_refuses_nothing_of_it(
+    worked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["recording", "learn", *worked, "--name", "belt change"]) == 0
+    said = capsys.readouterr().out
+    assert "'function write-single-register on holding 104 between 180 and 180 through \"unit 1\" of modbus'," in said
+    file = tmp_path / "plant.toml"
+    file.write_text(said)
+    assert main(["recording", "judge", *worked, "--profile", f"{file}:belt change"]) == 0
+    assert "belt change would have refused 0 operations." in capsys.readouterr().out
+
+
+def test_a_profile_that_is_not_there(worked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "plant.toml").write_text("")
+    for name in ("obsrve", f"{tmp_path}/plant.toml:x", f"{tmp_path}/none.toml:x"):
+        assert main(["recording", "judge", *worked, "--profile", name]) != 0
+        assert "nothing" not in capsys.readouterr().out
