@@ -7,7 +7,10 @@ from portineria.protocols.catalogue import ALL
 from portineria.protocols.inspection import ProtocolInfo
 
 # As people write it in a declaration or a form, where it is another word than our name or title.
-_ALSO = {"s7": "s7comm", "opcua": "opcua", "opc ua": "opcua", "modbus tcp": "modbus", "ethernet/ip": "cip"}
+_ALSO = {
+    "s7": "s7comm", "opcua": "opcua", "opc ua": "opcua", "modbus tcp": "modbus", "ethernet/ip": "cip",
+    "iec-104": "iec104", "iec 104": "iec104",
+}  # fmt: skip
 
 
 class ProofLevel(StrEnum):
