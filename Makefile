@@ -33,9 +33,10 @@ test-sqlite test-postgresql: export PYTHONDONTWRITEBYTECODE :=
 test-sqlite: .venv/ready debian-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
-# Its own cache: .ci/once-more has to know which of the two runs failed. Status 5: what narrows it leaves nothing here.
+# The server is thrown away with its databases: none is removed before. Its own cache: .ci/once-more has to know which of
+# the two runs failed. Status 5: what narrows it leaves nothing here.
 test-postgresql: .venv/ready debian-test
-	PORTINERIA_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 --dist loadfile \
+	PORTINERIA_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 --dist loadfile --reuse-db \
 		-o cache_dir=.pytest_cache/postgresql $(or $(PYTEST),tests/unit/control tests/integration/control) || [ $$? -eq 5 ]
 
 check: .venv/ready ## style, types, import contracts, translations, migrations

@@ -166,7 +166,7 @@ def test_another_language_says_something_else_everywhere(server: Server, open_as
             page.goto(path)
             words.setdefault(language, set()).update(page.evaluate(UNTRANSLATED))
     names = {"", "gateway-north", "gateway-east", "gateway-new", "gateway-wrong", "Robot cell", "Hardening oven"}
-    names |= {"Press 3", "Press 4", "Plant North › Line 1", "Plant East › Line 1", "Technician"}
+    names |= {"Press 3", "Press 4", "Press 5", "Plant North › Line 1", "Plant East › Line 1", "Technician"}
     assert words["en"] & words["ja"] <= names
 
 

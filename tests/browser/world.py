@@ -188,7 +188,7 @@ class Maker:
             actor=self.owner, organisation=self.organisation, supplier=ids["presses"], machines=[ids["press5"]],
             profile="setpoints of line 1", only_decoded=True,
         )  # fmt: skip
-        Gateway.objects.filter(public_id=ids["gateway-north"]).update(inspects="modbus")
+        Gateway.objects.filter(public_id=ids["gateway-north"]).update(inspects="iec104 modbus s7comm")
         ids["inspected-waiting"] = access.make_request(
             actor=Person.objects.get(public_id=ids["passkey"]), machine=ids["press5"], reason="Order 4730", minutes=60
         ).public_id

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("witness/add-checkpoint", add_checkpoint),
     path("connect/", include("portineria.control.identity.urls")),
     re_path(r"^accounts/(?:signup|email|confirm-email(?:/[^/]+)?|password/reset|inactive)/(?:done/)?$", absent),
+    re_path(r"^accounts/reauthenticate/code/(?:confirm/)?$", absent),  # a code by mail proves nobody anew
     path("accounts/2fa/", include("portineria.control.identity.own_factors")),
     path("accounts/", include("allauth.urls")),
     path("", include("portineria.control.console.urls")),

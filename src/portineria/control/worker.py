@@ -123,7 +123,7 @@ class _Leading:
 
         while self._lead.held:
             await asyncio.sleep(RENEW_S)
-            if await _asked(self._lead.take) is False:  # None: the database is away, and the lead goes on to its end
+            if await _asked(self._lead.prolong) is False:  # None: the database is away, and the lead goes on to its end
                 return
 
     async def _settle(self, bus: Bus, relays: list[str]) -> None:

@@ -76,7 +76,7 @@ class Visit:
     def settles(self) -> None:
         with contextlib.suppress(AssertionError):  # what they do not agree on says more than that time is over
             self.cluster.until(self.converged, seconds=90)
-        assert disagreements(self.cluster) == []
+        assert not (found := disagreements(self.cluster)), found
 
 
 class Download:

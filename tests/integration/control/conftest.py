@@ -4,12 +4,21 @@ from __future__ import annotations
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from tests.integration import postgresql_server
 from tests.unit.control.django_state import start
 
 start()
 
 from tests.integration.control.world import World  # noqa: E402 models need Django to have started
 from tests.integration.control.world_again import Kept, keep  # noqa: E402
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What only SQLite can be asked belongs to its run: left out of the other one, not skipped in it."""
+    if postgresql_server.chosen():
+        left_out = [item for item in items if item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

@@ -106,6 +106,7 @@ def hot(owner: Person, technician: Person, machine: Machine) -> list[tuple[Query
     ]
 
 
+@pytest.mark.sqlite
 def test_what_is_asked_often_is_found_by_an_index(linked: World) -> None:
     crowd(linked, MANY)
     other = Person.objects.exclude(pk=linked.technician.pk).filter(requests__isnull=False)[0]
@@ -121,6 +122,7 @@ def test_what_is_asked_often_is_found_by_an_index(linked: World) -> None:
         assert not [step for step in plan if f"SCAN {table}" in step], plan
 
 
+@pytest.mark.sqlite
 def test_a_leaf_counts_off_keys_and_not_whole_rows(linked: World) -> None:
     """An offset makes the database walk over everything before it: there it walks in the index alone."""
     crowd(linked, MANY)

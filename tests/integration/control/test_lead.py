@@ -21,7 +21,7 @@ def test_one_leads_and_prolongs_and_the_other_waits() -> None:
     assert (first.take(), first.held) == (True, True)
     assert (second.take(), second.held) == (False, False)
     before = LeadRow.objects.get().until
-    assert first.take()
+    assert (first.prolong(), second.prolong()) == (True, False)
     assert LeadRow.objects.get().until > before
     assert timezone.now() < LeadRow.objects.get().until < timezone.now() + timedelta(seconds=LEAD_S + 5)
 
@@ -34,6 +34,17 @@ def test_whoever_fell_silent_is_succeeded_and_does_not_come_back() -> None:
     assert second.take()
     assert not first.take()
     assert LeadRow.objects.get().holder == "second"
+
+
+@pytest.mark.django_db
+def test_after_a_moment_without_the_lead_it_is_taken_anew_and_not_prolonged() -> None:
+    """What relays said in that moment was not heeded: whoever takes the lead asks them again."""
+    lead = Lead("worker", "first")
+    assert not lead.prolong()
+    lead.take()
+    LeadRow.objects.update(until=timezone.now() - timedelta(milliseconds=100))
+    assert not lead.prolong()
+    assert (lead.take(), lead.prolong()) == (True, True)
 
 
 @pytest.mark.django_db

@@ -203,6 +203,7 @@ NO_ACT = {  # they show something, or prove once more who is there
 ABSENT = {
     "account_signup", "account_email", "account_email_verification_sent", "account_confirm_email",
     "account_reset_password", "account_reset_password_done", "account_inactive",
+    "account_request_reauthentication_code", "account_confirm_reauthentication_code",
 }  # fmt: skip
 
 

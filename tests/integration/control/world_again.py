@@ -10,6 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from django.apps import apps
+from django.core.cache import cache
 from django.core.management import call_command
 from django.core.management.color import no_style
 from django.db import connection, models, transaction
@@ -25,7 +26,8 @@ class Kept:
     models: list[type[models.Model]]
 
     def put_back(self) -> World:
-        """Its rows again, in a database without any, and a copy of its characters."""
+        """Its rows again, in a database without any, and a copy of its characters. Nobody has done anything yet."""
+        cache.clear()
         with transaction.atomic(), connection.cursor() as cursor:
             for model in self.models:
                 table = connection.ops.quote_name(model._meta.db_table)

@@ -43,12 +43,21 @@ class Lead:
         self._until = 0.0
 
     def take(self) -> bool:
-        """Take the lead, or prolong it. By the database's clock, which is one for all."""
-        asked = _now_s()
+        """Take the lead. By the database's clock, which is one for all."""
         with transaction.atomic():
             LeadRow.objects.get_or_create(duty=self._duty, defaults={"holder": "", "until": Now() - _NEVER})
-            free = LeadRow.objects.filter(duty=self._duty).filter(Q(holder=self._holder) | Q(until__lt=Now()))
-            taken = free.update(holder=self._holder, until=Now() + timedelta(seconds=LEAD_S))
+            return self._until_later(Q(holder=self._holder) | Q(until__lt=Now()))
+
+    def prolong(self) -> bool:
+        """Go on leading. Not behind a moment without the lead, though nobody else took it: what was said in it was
+        not heeded, and has to be asked for anew.
+        """
+        return self.held and self._until_later(Q(holder=self._holder, until__gte=Now()))
+
+    def _until_later(self, free: Q) -> bool:
+        asked = _now_s()
+        rows = LeadRow.objects.filter(free, duty=self._duty)
+        taken = rows.update(holder=self._holder, until=Now() + timedelta(seconds=LEAD_S))
         if taken:
             self._until = asked + LEAD_S  # counted from before the question: it ends here before it ends there
         return bool(taken)

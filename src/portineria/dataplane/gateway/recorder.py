@@ -43,7 +43,7 @@ class Means:
     recipients: Callable[[], list[str]]
     seal_s: float
 
-    def now(self) -> Clocks:
+    def clocks(self) -> Clocks:
         return Clocks(self.clock.unix_ms * 1_000_000, boot_ns())
 
 
@@ -85,7 +85,7 @@ class SessionRecorder:
 
     def over(self, stream: str, how: str) -> None:
         if self._taps.pop(stream, None) is not None:
-            self._capture.over(stream, how, self._means.now())
+            self._capture.over(stream, how, self._means.clocks())
             self._look()
 
     def finish(self, reason: str) -> None:
@@ -106,24 +106,24 @@ class SessionRecorder:
     def opened(self, tap: "StreamTap") -> None:
         self._taps[tap.stream] = tap
         self._streams += 1
-        self._capture.open(tap.stream, tap.asset.service, tap.asset.address, tap.asset.port, self._means.now())
+        self._capture.open(tap.stream, tap.asset.service, tap.asset.address, tap.asset.port, self._means.clocks())
         self._look()
 
     def data(self, stream: str, direction: int, pieces: list[memoryview], comment: str) -> None:
         if not self.strict and self._behind:
-            self._capture.lost(stream, direction, sum(map(len, pieces)), self._means.now())
+            self._capture.lost(stream, direction, sum(map(len, pieces)), self._means.clocks())
         else:
-            self._capture.data(stream, direction, pieces, self._means.now(), comment)
+            self._capture.data(stream, direction, pieces, self._means.clocks(), comment)
         self._look()
 
     def half(self, stream: str, direction: int) -> None:
-        self._capture.half(stream, direction, self._means.now())
+        self._capture.half(stream, direction, self._means.clocks())
         self._look()
 
     def operation(self, stream: str, fields: Mapping[str, object]) -> int:
         if self._behind:  # whoever only asks for what is refused must not fill the memory either
             return 0
-        number = self._capture.operation(stream, fields, self._means.now())
+        number = self._capture.operation(stream, fields, self._means.clocks())
         self._look()
         return number
 
@@ -136,12 +136,12 @@ class SessionRecorder:
     # -- sealing -----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        await self._keep(self._capture.take(self._means.now()), begins=True)
+        await self._keep(self._capture.take(self._means.clocks()), begins=True)
         while await self._due():
             self._clocked = False
             if not self._capture.empty:
-                await self._keep(self._capture.take(self._means.now()))
-        await self._keep(self._capture.take(self._means.now()), end=self._end)
+                await self._keep(self._capture.take(self._means.clocks()))
+        await self._keep(self._capture.take(self._means.clocks()), end=self._end)
 
     async def _due(self) -> bool:
         """Wait until there is enough, or it is old enough. False when the end has come."""
@@ -168,22 +168,22 @@ class SessionRecorder:
             except NoRoom as error:
                 self._fails(str(error))
             if not (self.strict or begins or end):
-                self._capture.give_up(piece, self._means.now())
+                self._capture.give_up(piece, self._means.clocks())
                 self._pending = 0
                 return
             if begins and self._end and not end:  # a session that is over before it could be recorded
                 return
             await asyncio.sleep(AGAIN_S)
             if not self.strict and not begins:
-                self._capture.give_up(piece, self._means.now())
-                piece = self._capture.take(self._means.now())
+                self._capture.give_up(piece, self._means.clocks())
+                piece = self._capture.take(self._means.clocks())
         self._pending = 0
         self._sealer.keep(sealed)
         self._kept(sealed, begins=begins)
 
     def _write(self, piece: Piece, end: str) -> Sealed:
         """In a thread."""
-        sealed = self._sealer.seal(piece, self._means.now(), self._means.recipients(), end=end)
+        sealed = self._sealer.seal(piece, self._means.clocks(), self._means.recipients(), end=end)
         self._means.folder.write(self.recording, sealed.entry.number, sealed.data, must=bool(end))
         return sealed
 

@@ -129,7 +129,7 @@ def recordings_of(
 
 
 def _end_of(newest: Chunk, means: Means) -> Sealed:
-    entry, now = newest.entry, means.now()
+    entry, now = newest.entry, means.clocks()
     about = About(entry.recording, entry.session, entry.organisation, entry.gateway, means.spool.boot)
     empty = Capture(entry.session, f"Portineria {portineria.__version__}").take(now)
     sealer = Sealer(about, means.key, (entry, newest.head))
