@@ -30,16 +30,20 @@ class Pump:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.serving.add(cast("asyncio.Task[None]", asyncio.current_task()))
-        inspection = self.begin()
-        from_device, to_device = await asyncio.open_connection(*self.device)
-        for each in (writer, to_device):
-            each.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._up(inspection, reader, writer, to_device))
-            both.create_task(self._down(inspection, from_device, writer))
-        for each in (writer, to_device):
-            with suppress(ConnectionError):
-                await each.wait_closed()
+        inspection, open_ends = self.begin(), [writer]
+        try:
+            from_device, to_device = await asyncio.open_connection(*self.device)
+            open_ends.append(to_device)
+            for each in open_ends:
+                each.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._up(inspection, reader, writer, to_device))
+                both.create_task(self._down(inspection, from_device, writer))
+        finally:
+            for each in open_ends:
+                each.close()
+                with suppress(ConnectionError):
+                    await each.wait_closed()
 
     async def _up(self, inspection, reader, writer, to_device) -> None:
         with suppress(ConnectionError):
