@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services by the node id of their binary encoding (Part 6 annex A; the answer is three higher), and what they ask."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from portineria.protocols.inspection import FunctionInfo
+from portineria.protocols.opcua.binary import BadOpcUa, Reader
+from portineria.protocols.operation import Kind, Operation, Target, Value
+
+NAME = "opcua"
+READ, WRITE, CALL, CREATE_ITEMS, SERVICE_FAULT = 631, 673, 712, 751, 397
+VALUE = 13  # attribute: Part 6 annex A.1
+# A server's registration and another session's subscriptions change hands: neither is housekeeping of one's own.
+SERVICES = {
+    422: ("find-servers", Kind.IDENTIFY, "Part 4 5.4.2"), 428: ("get-endpoints", Kind.IDENTIFY, "Part 4 5.4.4"),
+    437: ("register-server", Kind.CONTROL, "Part 4 5.4.5"),
+    461: ("create-session", Kind.SESSION, "Part 4 5.6.2"), 467: ("activate-session", Kind.SESSION, "Part 4 5.6.3"),
+    473: ("close-session", Kind.SESSION, "Part 4 5.6.4"), 479: ("cancel", Kind.SESSION, "Part 4 5.6.5"),
+    488: ("add-nodes", Kind.PROGRAM_WRITE, "Part 4 5.7.2"), 494: ("add-references", Kind.PROGRAM_WRITE, "Part 4 5.7.3"),
+    500: ("delete-nodes", Kind.PROGRAM_WRITE, "Part 4 5.7.4"),
+    506: ("delete-references", Kind.PROGRAM_WRITE, "Part 4 5.7.5"),
+    527: ("browse", Kind.READ, "Part 4 5.8.2"), 533: ("browse-next", Kind.READ, "Part 4 5.8.3"),
+    554: ("translate-browse-paths", Kind.READ, "Part 4 5.8.4"), 560: ("register-nodes", Kind.SESSION, "Part 4 5.8.5"),
+    566: ("unregister-nodes", Kind.SESSION, "Part 4 5.8.6"),
+    615: ("query-first", Kind.READ, "Part 4 5.9.3"), 621: ("query-next", Kind.READ, "Part 4 5.9.4"),
+    READ: ("read", Kind.READ, "Part 4 5.10.2"), 664: ("history-read", Kind.READ, "Part 4 5.10.3"),
+    WRITE: ("write", Kind.WRITE, "Part 4 5.10.4"), 700: ("history-update", Kind.WRITE, "Part 4 5.10.5"),
+    CALL: ("call", Kind.CONTROL, "Part 4 5.11.2"),
+    CREATE_ITEMS: ("create-monitored-items", Kind.READ, "Part 4 5.12.2"),
+    763: ("modify-monitored-items", Kind.SESSION, "Part 4 5.12.3"),
+    769: ("set-monitoring-mode", Kind.SESSION, "Part 4 5.12.4"), 775: ("set-triggering", Kind.SESSION, "Part 4 5.12.5"),
+    781: ("delete-monitored-items", Kind.SESSION, "Part 4 5.12.6"),
+    787: ("create-subscription", Kind.SESSION, "Part 4 5.13.2"),
+    793: ("modify-subscription", Kind.SESSION, "Part 4 5.13.3"),
+    799: ("set-publishing-mode", Kind.SESSION, "Part 4 5.13.4"), 826: ("publish", Kind.SESSION, "Part 4 5.13.5"),
+    832: ("republish", Kind.SESSION, "Part 4 5.13.6"),
+    841: ("transfer-subscriptions", Kind.DIAGNOSTIC, "Part 4 5.13.7"),
+    847: ("delete-subscriptions", Kind.SESSION, "Part 4 5.13.8"),
+}  # fmt: skip
+METHODS = {  # well known ones that control nothing: Part 5 9.1 and annex C.2
+    "i=11492": ("get-monitored-items", Kind.READ),
+    "i=11580": ("file-open", Kind.FILE), "i=11583": ("file-close", Kind.FILE), "i=11585": ("file-read", Kind.FILE),
+    "i=11588": ("file-write", Kind.FILE),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Of a request: Part 4 7.33."""
+
+    service: int
+    stamp: int
+    handle: int
+
+
+def read_request(body: bytes) -> tuple[Header, tuple[Operation, ...]]:
+    """Raise BadOpcUa."""
+    reader = Reader(body)
+    service = service_of(reader)
+    reader.node()
+    header = Header(service, reader.number("Q"), reader.number("I"))
+    reader.number("I")
+    reader.text()
+    reader.number("I")
+    reader.extension()
+    return header, operations(service, reader)
+
+
+def service_of(reader: Reader) -> int:
+    node = reader.node()
+    return int(node[2:]) if node.startswith("i=") else 0
+
+
+def operations(service: int, reader: Reader) -> tuple[Operation, ...]:
+    if read := _BODIES.get(service):
+        found = read(reader)
+        if reader.at != len(reader.data):
+            raise BadOpcUa(f"{len(reader.data) - reader.at} bytes after the last element of service {service}")
+        if found:
+            return found
+    name, kind, _ = SERVICES.get(service, ("unknown", Kind.UNKNOWN, ""))
+    return (Operation(NAME, name, str(service), kind),)
+
+
+def _place(reader: Reader) -> tuple[Target, int]:
+    node, attribute, indexes = reader.node(), reader.number("I"), reader.text()
+    name = node if attribute == VALUE else f"{node} attribute {attribute}"
+    if len(name) + len(indexes) > 250:
+        raise BadOpcUa(f"a node with an index range of {len(indexes)} characters")
+    return Target("node", name=f"{name} [{indexes}]" if indexes else name), attribute
+
+
+def _read(reader: Reader) -> tuple[Operation, ...]:
+    reader.take(12)  # max age, timestamps
+    targets = list[Target]()
+    for _ in range(reader.count()):
+        targets.append(_place(reader)[0])
+        reader.qualified()
+    return (Operation(NAME, "read", str(READ), Kind.READ, tuple(targets)),)
+
+
+def _write(reader: Reader) -> tuple[Operation, ...]:
+    """Other attributes than the value are what the node is: its access level, its type."""
+    found = list[Operation]()
+    for _ in range(reader.count()):
+        target, attribute = _place(reader)
+        values = reader.data_value()
+        name, kind = ("write", Kind.WRITE) if attribute == VALUE else ("write-attribute", Kind.PROGRAM_WRITE)
+        found.append(Operation(NAME, name, str(WRITE), kind, (target,), values))
+    return tuple(found)
+
+
+def _call(reader: Reader) -> tuple[Operation, ...]:
+    found = list[Operation]()
+    for _ in range(reader.count()):
+        targets = Target("node", name=reader.node()), Target("method", name=reader.node())
+        values = list[Value]()
+        for _ in range(reader.count()):
+            values += reader.variant()
+        name, kind = METHODS.get(targets[1].name, ("call", Kind.CONTROL))
+        found.append(Operation(NAME, name, str(CALL), kind, targets, tuple(values)))
+    return tuple(found)
+
+
+def _create_items(reader: Reader) -> tuple[Operation, ...]:
+    reader.take(8)  # subscription, timestamps
+    targets = list[Target]()
+    for _ in range(reader.count()):
+        targets.append(_place(reader)[0])
+        reader.qualified()
+        reader.take(4 + 4 + 8)  # mode, client handle, sampling interval
+        reader.extension()
+        reader.take(4 + 1)  # queue size, discard oldest
+    return (Operation(NAME, "create-monitored-items", str(CREATE_ITEMS), Kind.READ, tuple(targets)),)
+
+
+_BODIES: dict[int, Callable[[Reader], tuple[Operation, ...]]] = {
+    READ: _read, WRITE: _write, CALL: _call, CREATE_ITEMS: _create_items,
+}  # fmt: skip
+
+
+def listed() -> tuple[FunctionInfo, ...]:
+    found = [FunctionInfo(name, str(code), kind, clause) for code, (name, kind, clause) in SERVICES.items()]
+    found.append(FunctionInfo("write-attribute", str(WRITE), Kind.PROGRAM_WRITE, "Part 4 5.10.4"))
+    found += [FunctionInfo(name, f"{CALL} {node}", kind, "Part 5") for node, (name, kind) in METHODS.items()]
+    return tuple(found)

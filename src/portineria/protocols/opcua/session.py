@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One connection: channel, chunks, numbers. Source: Part 6 6.7 (secure conversation) and 7.1 (connection protocol)."""
+
+import struct
+from dataclasses import dataclass, field
+
+from portineria.protocols.inspection import Answer, Inspection, Refusal, Request
+from portineria.protocols.opcua.binary import BadOpcUa, Reader
+from portineria.protocols.opcua.services import NAME, READ, SERVICE_FAULT, SERVICES, Header, read_request, service_of
+from portineria.protocols.operation import MAX_VALUES, Kind, Operation, Value
+
+LONGEST_CHUNK, LONGEST_MESSAGE, MOST_CHUNKS = 1 << 20, 4 << 20, 1024
+MOST_IN_FLIGHT = 1024
+POLICY_NONE = "http://opcfoundation.org/UA/SecurityPolicy#None"
+DENIED, POLICY_REJECTED, WRAPS_AFTER = 0x801F0000, 0x80550000, 0xFFFFFFFF - 1024  # Part 6 annex A.2; 6.7.2.4
+OPEN_REQUEST, OPEN_RESPONSE, CLOSE_REQUEST = 446, 449, 452
+_HEAD, _SYMMETRIC = struct.Struct("<4sI"), struct.Struct("<IIII")
+_ONE_CHUNK = {b"HELF", b"ACKF", b"ERRF", b"OPNF", b"CLOF"}
+_TYPES = _ONE_CHUNK | {b"MSGF", b"MSGC", b"MSGA"}
+
+
+@dataclass(slots=True)
+class Side:
+    """One direction. ``came``: the sender's last number; ``went``: the last that its receiver was given."""
+
+    rest: bytes = b""
+    came: int | None = None
+    went: int | None = None
+    tokens: list[int] = field(default_factory=list)
+    chunks: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    def split(self, data: bytes | memoryview) -> list[bytes]:
+        buffer = self.rest + bytes(data)
+        self.rest, found, at = buffer, [], 0
+        while len(buffer) - at >= 8:
+            kind, size = _HEAD.unpack_from(buffer, at)
+            if kind not in _TYPES or not 8 <= size <= LONGEST_CHUNK:
+                raise BadOpcUa(f"a chunk {kind!r} of {size} bytes (Part 6 7.1.2.2)")
+            if len(buffer) - at < size:
+                break
+            found.append(buffer[at : at + size])
+            at += size
+        self.rest = buffer[at:]
+        return found
+
+    def check(self, number: int) -> None:
+        last = self.came
+        wrapped = last is not None and last >= WRAPS_AFTER and number < 1024
+        if last is not None and number != last + 1 and not wrapped:
+            raise BadOpcUa(f"sequence number {number} after {last} (Part 6 6.7.2.4)")
+        self.came = number
+
+    def next(self, number: int) -> int:
+        last = self.went
+        if last is None or (last >= WRAPS_AFTER and number < 1024):
+            self.went = number
+        else:
+            self.went = last + 1 if last < 0xFFFFFFFF else 1
+        return self.went
+
+    def collect(self, chunk: bytes) -> list[bytes]:
+        """All chunks of the message that ``chunk`` completes, or none yet."""
+        if self.chunks and self.chunks[0][20:24] != chunk[20:24]:
+            raise BadOpcUa("chunks of two messages mixed (Part 6 6.7.2)")
+        self.chunks.append(chunk)
+        self.size += len(chunk)
+        if self.size > LONGEST_MESSAGE or len(self.chunks) > MOST_CHUNKS:
+            raise BadOpcUa(f"a message of {len(self.chunks)} chunks, {self.size} bytes")
+        if chunk[3:4] == b"C":
+            return []
+        whole, self.chunks, self.size = self.chunks, [], 0
+        return whole
+
+
+@dataclass(slots=True)
+class Asked:
+    """``at``: where in each chunk its sequence number stands; empty: it has none that we may change."""
+
+    chunks: list[bytes]
+    at: int = 0
+    number: int = 0  # request id
+    header: Header | None = None
+
+
+class OpcUaInspection(Inspection):
+    def __init__(self) -> None:
+        self._client, self._device = Side(), Side()
+        self._channel: int | None = None
+        self._opaque = self._ended = False
+        self._undecided: dict[Request, Asked] = {}
+        self._in_flight: dict[int, tuple[Request, Asked]] = {}
+        self._greeted = self._acknowledged = False
+
+    def from_client(self, data: bytes | memoryview) -> list[Request]:
+        if self._ended:
+            raise BadOpcUa("more after the connection was refused")
+        return [request for chunk in self._client.split(data) if (request := self._asked(chunk))]
+
+    def _asked(self, chunk: bytes) -> Request | None:
+        kind = chunk[:4]
+        if (kind == b"HELF") == self._greeted or kind in (b"ACKF", b"ERRF"):
+            raise BadOpcUa(f"a client's {kind!r} here (Part 6 7.1.3)")
+        if kind == b"HELF":
+            _hello(chunk)
+            self._greeted = True
+            return self._held("hello", Kind.SESSION, Asked([chunk]))
+        if kind == b"OPNF":
+            return self._opens(chunk)
+        if self._opaque:
+            return self._held("encrypted", Kind.UNKNOWN, Asked([chunk]), answered=False)
+        whole = self._whole(self._client, chunk)
+        if not whole:
+            return None
+        asked = Asked(whole, 16, int.from_bytes(chunk[20:24], "little"))
+        if kind == b"MSGA":
+            return self._held("abort", Kind.SESSION, asked, answered=False)
+        asked.header, told = read_request(b"".join(each[24:] for each in whole))
+        if (asked.header.service == CLOSE_REQUEST) != (kind == b"CLOF"):
+            raise BadOpcUa(f"service {asked.header.service} in {kind!r}")
+        if kind == b"CLOF":
+            return self._held("close-channel", Kind.SESSION, asked, answered=False)
+        request = Request(told, b"".join(whole))
+        self._undecided[request] = asked
+        return request
+
+    def _held(self, function: str, kind: Kind, asked: Asked, *, answered: bool = True) -> Request:
+        operation = Operation(NAME, function, asked.chunks[-1][:3].decode("ascii"), kind)
+        request = Request((operation,), b"".join(asked.chunks), answered)
+        self._undecided[request] = asked
+        return request
+
+    def _opens(self, chunk: bytes) -> Request:
+        reader = _opening(chunk)
+        if reader is None:
+            self._opaque = True
+            return self._held("encrypted", Kind.UNKNOWN, Asked([chunk]))
+        if self._opaque:
+            raise BadOpcUa("a channel without security after one with it")
+        at = reader.at
+        self._client.check(reader.number("I"))
+        asked = Asked([chunk], at, reader.number("I"))
+        asked.header, _ = read_request(chunk[reader.at :])
+        reader.node(), reader.node(), reader.take(16), reader.text(), reader.take(4), reader.extension()
+        reader.take(8)  # version of the protocol, issue or renew
+        if asked.header.service != OPEN_REQUEST or reader.number("I") != 1:  # Part 4 7.20: mode none
+            raise BadOpcUa("an opening of another service, or of another mode than its policy's")
+        return self._held("open-channel", Kind.SESSION, asked)
+
+    def _whole(self, side: Side, chunk: bytes) -> list[bytes]:
+        if len(chunk) < 24:
+            raise BadOpcUa(f"a chunk of {len(chunk)} bytes (Part 6 6.7.2)")
+        channel, token, number, _ = _SYMMETRIC.unpack_from(chunk, 8)
+        if channel != self._channel or token not in self._client.tokens:
+            raise BadOpcUa(f"channel {channel}, token {token}: never opened (Part 6 6.7.2.2)")
+        side.check(number)
+        return side.collect(chunk)
+
+    def forward(self, request: Request) -> bytes:
+        asked = self._undecided.pop(request)
+        if not asked.at:
+            return request.data
+        if request.expects_answer:
+            if asked.number in self._in_flight or len(self._in_flight) >= MOST_IN_FLIGHT:
+                raise BadOpcUa(f"request id {asked.number} is in use, or too many are (Part 6 6.7.2.4)")
+            self._in_flight[asked.number] = (request, asked)
+        return _renumbered(self._client, asked.chunks, asked.at)
+
+    def refuse(self, request: Request) -> Refusal:
+        """A fault for services; where there is no channel that could carry one, ERR, which ends the connection."""
+        asked = self._undecided.pop(request)
+        if asked.header is None or asked.header.service == OPEN_REQUEST:
+            if request.operations[0].function == "abort":
+                return Refusal(b"")
+            self._ended = True
+            code = POLICY_REJECTED if self._opaque else DENIED
+            reason = b"refused by the owner of the machine"
+            return Refusal(struct.pack("<4sIIi", b"ERRF", 16 + len(reason), code, len(reason)) + reason)
+        if not request.expects_answer:
+            return Refusal(b"")
+        body = struct.pack(
+            "<BBHQIIBiHB", 1, 0, SERVICE_FAULT, asked.header.stamp, asked.header.handle, DENIED, 0, 0, 0, 0
+        )
+        number = self._device.next(1)
+        token = int.from_bytes(asked.chunks[0][12:16], "little")
+        head = _HEAD.pack(b"MSGF", 24 + len(body)) + _SYMMETRIC.pack(self._channel, token, number, asked.number)
+        return Refusal(head + body)
+
+    def from_device(self, data: bytes | memoryview) -> list[Answer]:
+        return [answer for chunk in self._device.split(data) if (answer := self._answered(chunk))]
+
+    def _answered(self, chunk: bytes) -> Answer | None:
+        kind = chunk[:4]
+        if kind == b"ERRF":
+            reader = Reader(chunk, 8)
+            return Answer(chunk, error=f"{reader.number('I'):#010x} {reader.text()[:200]}")
+        if (kind == b"ACKF") == self._acknowledged or kind in (b"HELF", b"CLOF"):
+            raise BadOpcUa(f"a server's {kind!r} here (Part 6 7.1.3)")
+        if kind == b"ACKF":
+            self._acknowledged = True
+            return Answer(chunk)
+        if self._opaque:
+            return Answer(chunk)
+        if kind == b"OPNF":
+            return self._opened(chunk)
+        whole = self._whole(self._device, chunk)
+        if not whole:
+            return None
+        found = self._in_flight.pop(int.from_bytes(chunk[20:24], "little"), None)
+        if found is None:
+            raise BadOpcUa("an answer to nothing that was asked")
+        data = _renumbered(self._device, whole, 16)
+        if kind == b"MSGA":
+            return Answer(data, found[0], "aborted")
+        error, values = _told(Reader(b"".join(each[24:] for each in whole)), found[1])
+        return Answer(data, found[0], error, values)
+
+    def _opened(self, chunk: bytes) -> Answer:
+        reader = _opening(chunk)
+        if reader is None:
+            raise BadOpcUa("a secured answer to an opening without security")
+        at = reader.at
+        self._device.check(reader.number("I"))
+        found = self._in_flight.pop(reader.number("I"), None)
+        if found is None or found[1].header is None or found[1].header.service != OPEN_REQUEST:
+            raise BadOpcUa("a channel opened that nobody asked for")
+        service, result = _result(reader)
+        if service == OPEN_RESPONSE:
+            reader.take(4)
+            channel, token = reader.number("I"), reader.number("I")
+            if self._channel not in (None, channel):
+                raise BadOpcUa(f"channel {channel} renewed, {self._channel} was open")
+            self._channel, self._client.tokens = channel, [*self._client.tokens[-1:], token]
+        return Answer(_renumbered(self._device, [chunk], at), found[0], result)
+
+
+def _hello(chunk: bytes) -> None:
+    """Part 6 7.1.2.3: the URL has less than 4096 bytes."""
+    reader = Reader(chunk, 8)
+    reader.take(20)
+    if len(reader.octets()) >= 4096 or reader.at != len(chunk):
+        raise BadOpcUa("a hello with too long a URL, or with more than that")
+
+
+def _opening(chunk: bytes) -> Reader | None:
+    """At the sequence header (Part 6 6.7.2.3); None where the policy is not none."""
+    reader = Reader(chunk, 12)
+    policy = reader.text()
+    certificates = reader.octets(), reader.octets()
+    if policy != POLICY_NONE:
+        return None
+    if certificates[1]:
+        raise BadOpcUa("a thumbprint without security")
+    return reader
+
+
+def _renumbered(side: Side, chunks: list[bytes], at: int) -> bytes:
+    given = list[bytes]()
+    for chunk in chunks:
+        number = side.next(int.from_bytes(chunk[at : at + 4], "little"))
+        given.append(chunk[:at] + number.to_bytes(4, "little") + chunk[at + 4 :])
+    return b"".join(given)
+
+
+def _result(reader: Reader) -> tuple[int, str]:
+    """Service and bad result of an answer: Part 4 7.34."""
+    service = service_of(reader)
+    reader.take(12)  # time stamp, handle
+    result = reader.number("I")
+    reader.diagnostic()
+    for _ in range(reader.count()):
+        reader.text()
+    reader.extension()
+    return service, f"{result:#010x}" if result >> 31 else ""
+
+
+def _told(reader: Reader, asked: Asked) -> tuple[str, tuple[tuple[Value, ...], ...]]:
+    service, error = _result(reader)
+    wanted = asked.header.service if asked.header else 0
+    if service != SERVICE_FAULT and wanted in SERVICES and service != wanted + 3:
+        raise BadOpcUa(f"service {wanted} answered by {service}")
+    if service != READ + 3:
+        return error, ()
+    values = list[Value]()
+    for _ in range(reader.count()):
+        values += reader.data_value()
+    return error, (tuple(values) if len(values) <= MAX_VALUES else (f"{len(values)} values",),)
+
+
+def recognise(beginning: bytes) -> bool:
+    """HEL: Part 6 7.1.2.2."""
+    return beginning[:4] == b"HELF" and 32 <= int.from_bytes(beginning[4:8], "little") < 32 + 4096
