@@ -10,6 +10,7 @@ from portineria.protocols.inspection import Undecodable
 from portineria.protocols.operation import MAX_TEXT, MAX_VALUES, Value
 
 T = TypeVar("T")
+MOST = 10_000  # nodes, methods or items of one request, and results of one answer
 DEEPEST = 16  # nested variants and diagnostic infos; Part 6 5.1.1 asks decoders for a limit
 _NUMBERS = {1: "?", 2: "b", 3: "B", 4: "h", 5: "H", 6: "i", 7: "I", 8: "q", 9: "Q", 10: "f", 11: "d", 13: "q", 19: "I"}
 
@@ -41,6 +42,12 @@ class Reader:
         if count > len(self.data) - self.at:
             raise BadOpcUa(f"an array of {count} in {len(self.data) - self.at} bytes")
         return max(count, 0)
+
+    def few(self) -> int:
+        """Length of an array of what becomes a target or an operation of its own, far longer than on the wire."""
+        if (count := self.count()) > MOST:
+            raise BadOpcUa(f"{count} in one message, {MOST} are the most")
+        return count
 
     def octets(self) -> bytes:
         return self.take(max(self.number("i"), 0))

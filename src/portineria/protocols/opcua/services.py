@@ -38,11 +38,20 @@ SERVICES = {
     841: ("transfer-subscriptions", Kind.DIAGNOSTIC, "Part 4 5.13.7"),
     847: ("delete-subscriptions", Kind.SESSION, "Part 4 5.13.8"),
 }  # fmt: skip
-METHODS = {  # well known ones that control nothing: Part 5 9.1 and annex C.2
-    "i=11492": ("get-monitored-items", Kind.READ),
-    "i=11580": ("file-open", Kind.FILE), "i=11583": ("file-close", Kind.FILE), "i=11585": ("file-read", Kind.FILE),
-    "i=11588": ("file-write", Kind.FILE),
-}  # fmt: skip
+METHODS = {  # well known ones that control nothing
+    "i=11492": ("get-monitored-items", Kind.READ, "Part 5 9.1"),
+    "i=11580": ("file-open", Kind.FILE, "Part 5 annex C.2.2"),
+    "i=11583": ("file-close", Kind.FILE, "Part 5 annex C.2.3"),
+    "i=11585": ("file-read", Kind.FILE, "Part 5 annex C.2.4"),
+    "i=11588": ("file-write", Kind.FILE, "Part 5 annex C.2.5"),
+}
+CHUNKS = (  # what is told by the type of the chunk alone
+    ("hello", "HELF", Kind.SESSION, "Part 6 7.1.2.3"),
+    ("open-channel", "OPNF", Kind.SESSION, "Part 4 5.5.2"),
+    ("close-channel", "CLOF", Kind.SESSION, "Part 4 5.5.3"),
+    ("abort", "MSGA", Kind.SESSION, "Part 6 6.7.3"),
+    ("encrypted", "OPNF", Kind.UNKNOWN, "Part 6 6.7.2.3"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,7 @@ def _place(reader: Reader) -> tuple[Target, int]:
 def _read(reader: Reader) -> tuple[Operation, ...]:
     reader.take(12)  # max age, timestamps
     targets = list[Target]()
-    for _ in range(reader.count()):
+    for _ in range(reader.few()):
         targets.append(_place(reader)[0])
         reader.qualified()
     return (Operation(NAME, "read", str(READ), Kind.READ, tuple(targets)),)
@@ -103,7 +112,7 @@ def _read(reader: Reader) -> tuple[Operation, ...]:
 def _write(reader: Reader) -> tuple[Operation, ...]:
     """Other attributes than the value are what the node is: its access level, its type."""
     found = list[Operation]()
-    for _ in range(reader.count()):
+    for _ in range(reader.few()):
         target, attribute = _place(reader)
         values = reader.data_value()
         name, kind = ("write", Kind.WRITE) if attribute == VALUE else ("write-attribute", Kind.PROGRAM_WRITE)
@@ -113,12 +122,12 @@ def _write(reader: Reader) -> tuple[Operation, ...]:
 
 def _call(reader: Reader) -> tuple[Operation, ...]:
     found = list[Operation]()
-    for _ in range(reader.count()):
+    for _ in range(reader.few()):
         targets = Target("node", name=reader.node()), Target("method", name=reader.node())
         values = list[Value]()
-        for _ in range(reader.count()):
+        for _ in range(reader.few()):
             values += reader.variant()
-        name, kind = METHODS.get(targets[1].name, ("call", Kind.CONTROL))
+        name, kind, _ = METHODS.get(targets[1].name, ("call", Kind.CONTROL, ""))
         found.append(Operation(NAME, name, str(CALL), kind, targets, tuple(values)))
     return tuple(found)
 
@@ -126,7 +135,7 @@ def _call(reader: Reader) -> tuple[Operation, ...]:
 def _create_items(reader: Reader) -> tuple[Operation, ...]:
     reader.take(8)  # subscription, timestamps
     targets = list[Target]()
-    for _ in range(reader.count()):
+    for _ in range(reader.few()):
         targets.append(_place(reader)[0])
         reader.qualified()
         reader.take(4 + 4 + 8)  # mode, client handle, sampling interval
@@ -141,7 +150,9 @@ _BODIES: dict[int, Callable[[Reader], tuple[Operation, ...]]] = {
 
 
 def listed() -> tuple[FunctionInfo, ...]:
-    found = [FunctionInfo(name, str(code), kind, clause) for code, (name, kind, clause) in SERVICES.items()]
+    found = [FunctionInfo(name, code, kind, clause) for name, code, kind, clause in CHUNKS]
+    found += [FunctionInfo(name, str(code), kind, clause) for code, (name, kind, clause) in SERVICES.items()]
     found.append(FunctionInfo("write-attribute", str(WRITE), Kind.PROGRAM_WRITE, "Part 4 5.10.4"))
-    found += [FunctionInfo(name, f"{CALL} {node}", kind, "Part 5") for node, (name, kind) in METHODS.items()]
+    found += [FunctionInfo(name, f"{CALL} {node}", kind, clause) for node, (name, kind, clause) in METHODS.items()]
+    found.append(FunctionInfo("unknown", "any other", Kind.UNKNOWN, "Part 6 annex A"))
     return tuple(found)

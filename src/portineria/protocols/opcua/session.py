@@ -2,15 +2,26 @@
 """One connection: channel, chunks, numbers. Source: Part 6 6.7 (secure conversation) and 7.1 (connection protocol)."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from portineria.protocols.inspection import Answer, Inspection, Refusal, Request
 from portineria.protocols.opcua.binary import BadOpcUa, Reader
-from portineria.protocols.opcua.services import NAME, READ, SERVICE_FAULT, SERVICES, Header, read_request, service_of
+from portineria.protocols.opcua.services import (
+    NAME,
+    READ,
+    SERVICE_FAULT,
+    SERVICES,
+    WRITE,
+    Header,
+    read_request,
+    service_of,
+)
 from portineria.protocols.operation import MAX_VALUES, Kind, Operation, Value
 
 LONGEST_CHUNK, LONGEST_MESSAGE, MOST_CHUNKS = 1 << 20, 4 << 20, 1024
-MOST_IN_FLIGHT = 1024
+SHORTEST_LIMIT = 8192  # Part 6 7.1.2.3 and 7.1.2.4: what a buffer holds at least
+MOST_OPEN, MOST_HELD = 1024, 8 << 20  # requests undecided or unanswered; bytes of all of them
 POLICY_NONE = "http://opcfoundation.org/UA/SecurityPolicy#None"
 DENIED, POLICY_REJECTED, WRAPS_AFTER = 0x801F0000, 0x80550000, 0xFFFFFFFF - 1024  # Part 6 annex A.2; 6.7.2.4
 OPEN_REQUEST, OPEN_RESPONSE, CLOSE_REQUEST = 446, 449, 452
@@ -23,26 +34,37 @@ _TYPES = _ONE_CHUNK | {b"MSGF", b"MSGC", b"MSGA"}
 class Side:
     """One direction. ``came``: the sender's last number; ``went``: the last that its receiver was given."""
 
-    rest: bytes = b""
+    rest: bytearray = field(default_factory=bytearray)
     came: int | None = None
     went: int | None = None
     tokens: list[int] = field(default_factory=list)
     chunks: list[bytes] = field(default_factory=list)
     size: int = 0
+    longest_chunk: int = LONGEST_CHUNK
+    longest_message: int = LONGEST_MESSAGE
+    most_chunks: int = MOST_CHUNKS
 
-    def split(self, data: bytes | memoryview) -> list[bytes]:
-        buffer = self.rest + bytes(data)
-        self.rest, found, at = buffer, [], 0
-        while len(buffer) - at >= 8:
-            kind, size = _HEAD.unpack_from(buffer, at)
-            if kind not in _TYPES or not 8 <= size <= LONGEST_CHUNK:
+    def split(self, data: bytes | memoryview) -> Iterator[bytes]:
+        """One by one: the limits that a chunk brings hold for the next."""
+        buffer = self.rest
+        buffer += data
+        while len(buffer) >= 8:
+            kind, size = _HEAD.unpack_from(buffer)
+            if kind not in _TYPES or not 8 <= size <= self.longest_chunk:
                 raise BadOpcUa(f"a chunk {kind!r} of {size} bytes (Part 6 7.1.2.2)")
-            if len(buffer) - at < size:
+            if len(buffer) < size:
                 break
-            found.append(buffer[at : at + size])
-            at += size
-        self.rest = buffer[at:]
-        return found
+            chunk = bytes(buffer[:size])
+            del buffer[:size]
+            yield chunk
+
+    def limit(self, chunk: int, message: int = 0, chunks: int = 0) -> None:
+        """Take over what was agreed, where it is less; 0 is no limit of a message (Part 6 7.1.2.3, 7.1.2.4)."""
+        if chunk < SHORTEST_LIMIT:
+            raise BadOpcUa(f"a buffer of {chunk} bytes (Part 6 7.1.2.3)")
+        self.longest_chunk = min(self.longest_chunk, chunk)
+        self.longest_message = min(self.longest_message, message or LONGEST_MESSAGE)
+        self.most_chunks = min(self.most_chunks, chunks or MOST_CHUNKS)
 
     def check(self, number: int) -> None:
         last = self.came
@@ -64,8 +86,8 @@ class Side:
         if self.chunks and self.chunks[0][20:24] != chunk[20:24]:
             raise BadOpcUa("chunks of two messages mixed (Part 6 6.7.2)")
         self.chunks.append(chunk)
-        self.size += len(chunk)
-        if self.size > LONGEST_MESSAGE or len(self.chunks) > MOST_CHUNKS:
+        self.size += len(chunk) - 24  # headers do not count
+        if self.size > self.longest_message or len(self.chunks) > self.most_chunks:
             raise BadOpcUa(f"a message of {len(self.chunks)} chunks, {self.size} bytes")
         if chunk[3:4] == b"C":
             return []
@@ -75,12 +97,14 @@ class Side:
 
 @dataclass(slots=True)
 class Asked:
-    """``at``: where in each chunk its sequence number stands; empty: it has none that we may change."""
+    """``at``: where in each chunk its sequence number stands; 0: it has none that we may change. ``chunks`` are given
+    up once they were forwarded."""
 
     chunks: list[bytes]
     at: int = 0
     number: int = 0  # request id
     header: Header | None = None
+    forwarded: bool = False
 
 
 class OpcUaInspection(Inspection):
@@ -89,7 +113,8 @@ class OpcUaInspection(Inspection):
         self._channel: int | None = None
         self._opaque = self._ended = False
         self._undecided: dict[Request, Asked] = {}
-        self._in_flight: dict[int, tuple[Request, Asked]] = {}
+        self._open: dict[int, tuple[Request, Asked]] = {}  # by request id, until answered or refused
+        self._held_bytes = 0  # of what is undecided or in _open
         self._greeted = self._acknowledged = False
 
     def from_client(self, data: bytes | memoryview) -> list[Request]:
@@ -102,7 +127,7 @@ class OpcUaInspection(Inspection):
         if (kind == b"HELF") == self._greeted or kind in (b"ACKF", b"ERRF"):
             raise BadOpcUa(f"a client's {kind!r} here (Part 6 7.1.3)")
         if kind == b"HELF":
-            _hello(chunk)
+            self._hello(chunk)
             self._greeted = True
             return self._held("hello", Kind.SESSION, Asked([chunk]))
         if kind == b"OPNF":
@@ -120,19 +145,38 @@ class OpcUaInspection(Inspection):
             raise BadOpcUa(f"service {asked.header.service} in {kind!r}")
         if kind == b"CLOF":
             return self._held("close-channel", Kind.SESSION, asked, answered=False)
-        request = Request(told, b"".join(whole))
+        return self._keep(Request(told, b"".join(whole)), asked)
+
+    def _keep(self, request: Request, asked: Asked) -> Request:
+        """Whatever could speak against forwarding it is found here."""
+        self._held_bytes += len(request.data)
+        if max(len(self._undecided), len(self._open)) >= MOST_OPEN or self._held_bytes > MOST_HELD:
+            raise BadOpcUa(f"more than {MOST_OPEN} requests or {MOST_HELD} bytes open")
+        if asked.at and request.expects_answer:
+            if asked.number in self._open:
+                raise BadOpcUa(f"request id {asked.number} is in use (Part 6 6.7.2.4)")
+            self._open[asked.number] = request, asked
         self._undecided[request] = asked
         return request
 
+    def _hello(self, chunk: bytes) -> None:
+        """Part 6 7.1.2.3: the URL has less than 4096 bytes."""
+        reader = Reader(chunk, 12)
+        receives, sends, message, chunks = (reader.number("I") for _ in range(4))
+        if len(reader.octets()) >= 4096 or reader.at != len(chunk):
+            raise BadOpcUa("a hello with too long a URL, or with more than that")
+        self._client.limit(sends)
+        self._device.limit(receives, message, chunks)
+
     def _held(self, function: str, kind: Kind, asked: Asked, *, answered: bool = True) -> Request:
-        operation = Operation(NAME, function, asked.chunks[-1][:3].decode("ascii"), kind)
-        request = Request((operation,), b"".join(asked.chunks), answered)
-        self._undecided[request] = asked
-        return request
+        operation = Operation(NAME, function, asked.chunks[-1][:4].decode("ascii"), kind)
+        return self._keep(Request((operation,), b"".join(asked.chunks), answered), asked)
 
     def _opens(self, chunk: bytes) -> Request:
         reader = _opening(chunk)
         if reader is None:
+            if self._client.came is not None:
+                raise BadOpcUa("a channel with security after one without")
             self._opaque = True
             return self._held("encrypted", Kind.UNKNOWN, Asked([chunk]))
         if self._opaque:
@@ -158,17 +202,17 @@ class OpcUaInspection(Inspection):
 
     def forward(self, request: Request) -> bytes:
         asked = self._undecided.pop(request)
-        if not asked.at:
-            return request.data
-        if request.expects_answer:
-            if asked.number in self._in_flight or len(self._in_flight) >= MOST_IN_FLIGHT:
-                raise BadOpcUa(f"request id {asked.number} is in use, or too many are (Part 6 6.7.2.4)")
-            self._in_flight[asked.number] = (request, asked)
-        return _renumbered(self._client, asked.chunks, asked.at)
+        chunks, asked.chunks, asked.forwarded = asked.chunks, [], True
+        if not (asked.at and request.expects_answer):
+            self._held_bytes -= len(request.data)
+        return _renumbered(self._client, chunks, asked.at) if asked.at else request.data
 
     def refuse(self, request: Request) -> Refusal:
         """A fault for services; where there is no channel that could carry one, ERR, which ends the connection."""
         asked = self._undecided.pop(request)
+        self._held_bytes -= len(request.data)
+        if asked.at and request.expects_answer:
+            del self._open[asked.number]
         if asked.header is None or asked.header.service == OPEN_REQUEST:
             if request.operations[0].function == "abort":
                 return Refusal(b"")
@@ -198,6 +242,10 @@ class OpcUaInspection(Inspection):
             raise BadOpcUa(f"a server's {kind!r} here (Part 6 7.1.3)")
         if kind == b"ACKF":
             self._acknowledged = True
+            reader = Reader(chunk, 12)
+            receives, sends, message, chunks = (reader.number("I") for _ in range(4))
+            self._client.limit(receives, message, chunks)
+            self._device.limit(sends)
             return Answer(chunk)
         if self._opaque:
             return Answer(chunk)
@@ -206,14 +254,20 @@ class OpcUaInspection(Inspection):
         whole = self._whole(self._device, chunk)
         if not whole:
             return None
-        found = self._in_flight.pop(int.from_bytes(chunk[20:24], "little"), None)
-        if found is None:
-            raise BadOpcUa("an answer to nothing that was asked")
+        found = self._taken(int.from_bytes(chunk[20:24], "little"))
         data = _renumbered(self._device, whole, 16)
         if kind == b"MSGA":
             return Answer(data, found[0], "aborted")
         error, values = _told(Reader(b"".join(each[24:] for each in whole)), found[1])
         return Answer(data, found[0], error, values)
+
+    def _taken(self, number: int) -> tuple[Request, Asked]:
+        found = self._open.get(number)
+        if found is None or not found[1].forwarded:
+            raise BadOpcUa("an answer to nothing that was asked")
+        del self._open[number]
+        self._held_bytes -= len(found[0].data)
+        return found
 
     def _opened(self, chunk: bytes) -> Answer:
         reader = _opening(chunk)
@@ -221,8 +275,8 @@ class OpcUaInspection(Inspection):
             raise BadOpcUa("a secured answer to an opening without security")
         at = reader.at
         self._device.check(reader.number("I"))
-        found = self._in_flight.pop(reader.number("I"), None)
-        if found is None or found[1].header is None or found[1].header.service != OPEN_REQUEST:
+        found = self._taken(reader.number("I"))
+        if found[1].header is None or found[1].header.service != OPEN_REQUEST:
             raise BadOpcUa("a channel opened that nobody asked for")
         service, result = _result(reader)
         if service == OPEN_RESPONSE:
@@ -232,14 +286,6 @@ class OpcUaInspection(Inspection):
                 raise BadOpcUa(f"channel {channel} renewed, {self._channel} was open")
             self._channel, self._client.tokens = channel, [*self._client.tokens[-1:], token]
         return Answer(_renumbered(self._device, [chunk], at), found[0], result)
-
-
-def _hello(chunk: bytes) -> None:
-    """Part 6 7.1.2.3: the URL has less than 4096 bytes."""
-    reader = Reader(chunk, 8)
-    reader.take(20)
-    if len(reader.octets()) >= 4096 or reader.at != len(chunk):
-        raise BadOpcUa("a hello with too long a URL, or with more than that")
 
 
 def _opening(chunk: bytes) -> Reader | None:
@@ -279,10 +325,13 @@ def _told(reader: Reader, asked: Asked) -> tuple[str, tuple[tuple[Value, ...], .
     wanted = asked.header.service if asked.header else 0
     if service != SERVICE_FAULT and wanted in SERVICES and service != wanted + 3:
         raise BadOpcUa(f"service {wanted} answered by {service}")
+    if service == WRITE + 3 and not error:
+        results = [reader.number("I") for _ in range(reader.few())]
+        error = next((f"{result:#010x}" for result in results if result >> 31), "")
     if service != READ + 3:
         return error, ()
     values = list[Value]()
-    for _ in range(reader.count()):
+    for _ in range(reader.few()):
         values += reader.data_value()
     return error, (tuple(values) if len(values) <= MAX_VALUES else (f"{len(values)} values",),)
 
