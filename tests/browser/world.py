@@ -34,6 +34,7 @@ from portineria.control.remote_sessions.models import Session, SessionState, Str
 from portineria.control.remote_sessions.traffic import note_traffic
 from portineria.policy.function_profile import OBSERVING
 from portineria.policy.profile_text import parse_clause
+from portineria.protocols.catalogue import ALL
 from portineria.wire import enrolment as wire
 from portineria.wire.report import StreamTraffic
 
@@ -188,7 +189,7 @@ class Maker:
             actor=self.owner, organisation=self.organisation, supplier=ids["presses"], machines=[ids["press5"]],
             profile="setpoints of line 1", only_decoded=True,
         )  # fmt: skip
-        Gateway.objects.filter(public_id=ids["gateway-north"]).update(inspects="iec104 modbus s7comm")
+        Gateway.objects.filter(public_id=ids["gateway-north"]).update(inspects=" ".join(info.name for info in ALL))
         ids["inspected-waiting"] = access.make_request(
             actor=Person.objects.get(public_id=ids["passkey"]), machine=ids["press5"], reason="Order 4730", minutes=60
         ).public_id

@@ -71,7 +71,7 @@ def inspected(like: str, name: str, profile: str) -> Any:
     made = create_machine(
         actor=_owner(), plant=row.plant.public_id, gateway=row.gateway.public_id, name=name, drain_s=60
     ).public_id
-    for protocol, own in (("modbus", ["unit 1"]), ("s7", [])):
+    for protocol, own in (("modbus", ["unit 1"]), ("s7", []), ("opcua", [])):
         found = machine(_owner(), row.public_id).devices.get(services__protocol=protocol)
         device = add_device(actor=_owner(), machine=made, name=found.name, address=found.address).public_id
         port = found.services.get(protocol=protocol).port

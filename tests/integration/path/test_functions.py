@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A function profile over the whole path: stock clients at one end, the demo's controller and drives at the other."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from asyncua.client.client import Client as OpcUaClient
+from asyncua.ua.uaerrors import UaStatusCodeError
 from pymodbus.client import ModbusTcpClient
 from snap7 import Client
 from snap7.error import S7Error
@@ -114,6 +117,25 @@ def test_drives_are_read_and_neither_written_nor_stopped(bench: Bench) -> None:
     assert len(journal(plant, "write", "drives")) == arrived
     told = bench.told("operation.refused", 1)
     assert {"write-variable", "plc-stop"} <= {event["function"] for event in told if event["protocol"] == "s7comm"}
+
+
+def test_opc_ua_is_read_and_not_written(bench: Bench) -> None:
+    address, port = bench.held.doors["opcua"]
+    asyncio.run(_read_and_try_to_write(f"opc.tcp://{address}:{port}/press3"))
+    told = bench.told("operation.refused", 1)
+    assert "write" in {event["function"] for event in told if event["protocol"] == "opcua"}
+
+
+async def _read_and_try_to_write(url: str) -> None:
+    async with OpcUaClient(url) as client:
+        index = await client.get_namespace_index("urn:portineria:demo:press")
+        press = await client.nodes.objects.get_child(f"{index}:Press")
+        setpoint = await press.get_child(f"{index}:Setpoint")
+        before = await setpoint.read_value()
+        for _ in range(20):
+            with pytest.raises(UaStatusCodeError):
+                await setpoint.write_value(before + 1)
+            assert await setpoint.read_value() == before
 
 
 def test_the_page_of_the_session_shows_what_was_refused(bench: Bench) -> None:
