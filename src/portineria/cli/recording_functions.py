@@ -6,6 +6,7 @@ Both read the packets anew, so that recordings of sessions that were not inspect
 """
 
 import argparse
+import json
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from portineria.core.errors import NotFound
 
 if TYPE_CHECKING:
-    from portineria.policy.function_profile import Profile
+    from portineria.policy.function_profile import Meter, Profile
+    from portineria.policy.learned import Learner
     from portineria.recording.chunk import Chunk
     from portineria.recording.replay import Asked, Replay
 
@@ -42,17 +44,31 @@ def learn(args: argparse.Namespace, read: Read) -> int:
 
     learner, replays = Learner(), _Replays()
     status = read(lambda chunk, _, capture: _learned(learner, replays.of(chunk), capture))
-    print(f'[[profile]]\nname = "{args.name}"\nallow = [')
-    for line in learner.lines():
-        print(f"    '{line}',")
-    print("]")
-    for what, count in learner.left_out.items():
-        print(f"# left out, {count} times: {what}")
+    print_profile(args.name, learner)
     replays.tell()
     return status
 
 
-def _learned(learner: Any, replay: "Replay", capture: bytes) -> None:
+def print_profile(name: str, learner: "Learner") -> None:
+    """As TOML, in which no name that came over the wire is anything but a part of its line."""
+    print(f"[[profile]]\nname = {_string(name)}\nallow = [")
+    for line in learner.lines():
+        print(f"    {_string(line)},")
+    print("]")
+    for what, count in learner.left_out.items():
+        print(f"# left out, {count} times: {_one_line(what)}")
+
+
+def _string(text: str) -> str:
+    """A basic string of TOML; JSON's escapes are among those that it knows."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _one_line(text: str) -> str:
+    return "".join(symbol if symbol.isprintable() else "?" for symbol in text)
+
+
+def _learned(learner: "Learner", replay: "Replay", capture: bytes) -> None:
     for asked in replay.take(capture):
         learner.take(asked.operations, asked.own)
 
@@ -76,7 +92,7 @@ def judge(args: argparse.Namespace, read: Read) -> int:
     return status or (WOULD_REFUSE if found else 0)
 
 
-def _refused(profile: "Profile", meter: Any, asked: "Asked") -> Iterator[str]:
+def _refused(profile: "Profile", meter: "Meter", asked: "Asked") -> Iterator[str]:
     from portineria.policy.function_profile import judge as decide
 
     at = asked.at_ns / 1e9
@@ -89,8 +105,7 @@ def _refused(profile: "Profile", meter: Any, asked: "Asked") -> Iterator[str]:
         route = (
             f" through {' > '.join(operation.route)}" if operation.route not in asked.own and operation.route else ""
         )
-        line = f"{operation.function} {places}{route} at {asked.device}: {', '.join(denial.reasons)}"
-        yield "".join(symbol if symbol.isprintable() else "?" for symbol in line)
+        yield _one_line(f"{operation.function} {places}{route} at {asked.device}: {', '.join(denial.reasons)}")
 
 
 class _Replays:
@@ -107,7 +122,7 @@ class _Replays:
     def tell(self) -> None:
         for name, replay in self._replays.items():
             for stream, why in replay.unread.items():
-                print(f"{name}: {stream} was not read, or not to its end: {why}", file=sys.stderr)
+                print(f"{name}: {stream} was not read, or not to its end: {_one_line(why)}", file=sys.stderr)
 
 
 def _profile(name: str) -> "Profile":

@@ -75,11 +75,7 @@ class Learner:
 
     def lines(self) -> list[str]:
         """Clauses, one of each function and route. What is too long for a line is said without its targets."""
-        exact = [_line(*key, _places(use), use) for key, use in sorted(self._uses.items())]
-        return [
-            line if len(line) <= LINE else _line(*key, [], use)
-            for line, (key, use) in zip(exact, sorted(self._uses.items()), strict=True)
-        ]
+        return [_shortened(*key, use) for key, use in sorted(self._uses.items())]
 
     def clauses(self) -> tuple[Clause, ...]:
         return (*OBSERVING, *map(parse_clause, self.lines()))
@@ -97,6 +93,11 @@ def _places(use: _Use) -> list[str]:
         if len(texts) <= _TARGETS:
             return [] if use.without_target else sorted(texts)
     return []
+
+
+def _shortened(protocol: str, function: str, route: Route, use: _Use) -> str:
+    exact = _line(protocol, function, route, _places(use), use)
+    return exact if len(exact) <= LINE else _line(protocol, function, route, [], use)
 
 
 def _line(protocol: str, function: str, route: Route, places: list[str], use: _Use) -> str:

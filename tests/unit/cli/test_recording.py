@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import json
 import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from portineria.cli.main import main
+from portineria.cli.recording_functions import print_profile
+from portineria.policy.learned import Learner
+from portineria.protocols.operation import Kind, Operation, Target
 from portineria.recording import pcapng
 from portineria.recording.chunk import open_chunk, read_chunk
 from portineria.recording.entry import key_of
@@ -153,11 +157,46 @@ def test_the_profile_learned_from_a_recording_refuses_nothing_of_it(
 ) -> None:
     assert main(["recording", "learn", *worked, "--name", "belt change"]) == 0
     said = capsys.readouterr().out
-    assert "'function write-single-register on holding 104 between 180 and 180 through \"unit 1\" of modbus'," in said
+    [profile] = tomllib.loads(said)["profile"]
+    assert (
+        'function write-single-register on holding 104 between 180 and 180 through "unit 1" of modbus'
+        in (profile["allow"])
+    )
     file = tmp_path / "plant.toml"
     file.write_text(said)
     assert main(["recording", "judge", *worked, "--profile", f"{file}:belt change"]) == 0
     assert "belt change would have refused 0 operations." in capsys.readouterr().out
+
+
+def test_what_passed_unrecorded_is_not_read_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Behind a hole nobody knows where a request begins, also when what follows looks like one."""
+    made = Recording()
+    made.open()
+    made.say(FIRST, 0, READ)
+    made.capture.lost(FIRST, 0, 12, made.tick())
+    made.say(FIRST, 0, WRITE)
+    made.over()
+    made.seal(end="session.ended")
+    (tmp_path / "00000001.chunk").write_bytes(made.chunks[0])
+    assert (
+        main(["recording", "judge", str(tmp_path), "-i", identity_file(tmp_path, OWNER), "--profile", "observe"]) == 4
+    )
+    said = capsys.readouterr()
+    assert "observe would have refused 1 operations." in said.out
+    assert "was not read, or not to its end: bytes passed here unrecorded" in said.err
+
+
+@pytest.mark.parametrize("name", ["belt', 'control", 'belt" \\', "ベルト"])
+def test_a_name_from_the_wire_adds_nothing_to_what_was_learned(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Tags and services are called as their maker, or the client, likes; what is printed becomes a rule."""
+    operation = Operation("cip", "write-tag", "0x4d", Kind.WRITE, (Target("tag", name=name),), (1,))
+    strange = Operation("cip", "service", "0x99\n]\n[[rule]]\n", Kind.UNKNOWN)
+    learner = Learner()
+    learner.take([operation, strange])
+    print_profile("line 1", learner)
+    said = tomllib.loads(capsys.readouterr().out)
+    assert said == {"profile": [{"name": "line 1", "allow": learner.lines()}]}
+    assert len(learner.lines()) + sum(learner.left_out.values()) == 2
 
 
 def test_a_profile_that_is_not_there(worked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
