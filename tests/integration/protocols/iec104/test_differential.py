@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from portineria.protocols.inspection import Undecodable
 from portineria.protocols.operation import Kind
-from tests.integration.protocols.iec104.conftest import Controlled
+from tests.integration.protocols.controlled import Controlled
 from tests.unit.protocols.iec104.conversation import START, STARTED, TEST, TESTED, acknowledge, frame, started
 
 EXAMPLES_TRIED = 5_000 if os.environ.get("PORTINERIA_DEEP") else 300

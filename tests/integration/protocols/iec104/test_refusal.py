@@ -16,7 +16,7 @@ from typing import Any
 from portineria.protocols.iec104 import INFO
 from portineria.protocols.inspection import Request
 from portineria.protocols.operation import Kind
-from tests.integration.protocols.iec104.conftest import Controlled
+from tests.integration.protocols.controlled import Controlled
 from tests.integration.protocols.pump import pumping
 from tests.unit.protocols.iec104.conversation import START, STARTED
 from tests.unit.protocols.iec104.test_numbering import Station

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from portineria.protocols.inspection import Inspection, Request, Undecodable
 from portineria.protocols.operation import Kind
-from tests.integration.protocols.s7comm.conftest import Station
+from tests.integration.protocols.controlled import Controlled
 from tests.unit.protocols.s7comm.conversation import CONNECT, job, message, opened, packet, told, userdata
 
 EXAMPLES_TRIED = 5_000 if os.environ.get("PORTINERIA_DEEP") else 300
@@ -86,7 +86,7 @@ def looks(request: Request) -> bool:
     return all(operation.kind in HARMLESS for operation in request.operations)
 
 
-def send(station: Station, data: bytes, places: list[int]) -> None:
+def send(station: Controlled, data: bytes, places: list[int]) -> None:
     """In pieces; then the server has answered a question, or has ended the connection."""
     with station.connect() as connection:
         for opening in (CONNECT, SETUP):
@@ -111,7 +111,7 @@ def receive(connection: socket.socket) -> bytes:
     return found
 
 
-def test_what_we_call_harmless_changes_nothing(station: Station) -> None:
+def test_what_we_call_harmless_changes_nothing(station: Controlled) -> None:
     before = station.state()
 
     @settings(max_examples=EXAMPLES_TRIED, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -131,7 +131,7 @@ def test_what_we_call_harmless_changes_nothing(station: Station) -> None:
     assert after["reads"] > EXAMPLES_TRIED
 
 
-def test_an_act_that_is_let_through_is_seen(station: Station) -> None:
+def test_an_act_that_is_let_through_is_seen(station: Controlled) -> None:
     """The proof above is none if the server would not show what it was told to do."""
     before = station.state()
     send(station, packet(WRITE), [])

@@ -16,8 +16,8 @@ from snap7.type import Block
 from portineria.protocols.inspection import Request
 from portineria.protocols.operation import Kind
 from portineria.protocols.s7comm import INFO
+from tests.integration.protocols.controlled import Controlled
 from tests.integration.protocols.pump import pumping
-from tests.integration.protocols.s7comm.conftest import Station
 
 OPERATIONS = 10_000  # 6 s
 LOOKING = {Kind.IDENTIFY, Kind.READ, Kind.SESSION, Kind.DIAGNOSTIC}
@@ -62,7 +62,7 @@ def work(port: int, operations: int) -> None:
     client.disconnect()
 
 
-async def test_a_refused_write_leaves_the_client_working(station: Station) -> None:
+async def test_a_refused_write_leaves_the_client_working(station: Controlled) -> None:
     before = station.state()
     async with pumping(INFO.begin, station.address, looks_only) as pump:
         await asyncio.to_thread(work, pump.port, OPERATIONS)
@@ -71,7 +71,7 @@ async def test_a_refused_write_leaves_the_client_working(station: Station) -> No
     assert after == {**before, "reads": OPERATIONS}
 
 
-async def test_each_act_is_refused_in_the_words_of_s7(station: Station) -> None:
+async def test_each_act_is_refused_in_the_words_of_s7(station: Controlled) -> None:
     """On one connection, with a read after each: it is still the same, and right."""
     before = station.state()
 
@@ -93,7 +93,7 @@ async def test_each_act_is_refused_in_the_words_of_s7(station: Station) -> None:
     assert station.state() == {**before, "reads": len(ACTS) + 1}  # to write a bit, the client reads its byte first
 
 
-async def test_a_refused_block_ends_a_download_and_not_the_connection(station: Station) -> None:
+async def test_a_refused_block_ends_a_download_and_not_the_connection(station: Controlled) -> None:
     """The request for it is allowed, the block is not: the station gives up, and holds what it held."""
     before = station.state()
 
@@ -114,7 +114,7 @@ async def test_a_refused_block_ends_a_download_and_not_the_connection(station: S
     assert station.state()["memory"] == before["memory"]
 
 
-async def test_a_refused_connection_is_told_as_one(station: Station) -> None:
+async def test_a_refused_connection_is_told_as_one(station: Controlled) -> None:
     def attempt(port: int) -> None:
         with pytest.raises((S7Error, ConnectionError)):
             connect(port)
@@ -124,7 +124,7 @@ async def test_a_refused_connection_is_told_as_one(station: Station) -> None:
         assert [each.operations[0].function for each in pump.refused][:1] == ["connect"]
 
 
-async def test_a_connection_that_asks_to_be_forwarded_says_so(station: Station) -> None:
+async def test_a_connection_that_asks_to_be_forwarded_says_so(station: Controlled) -> None:
     def attempt(port: int) -> None:
         client = Client()
         client.connect_routed("127.0.0.1", 0, 1, subnet=0x14, dest_rack=0, dest_slot=3, port=port)
@@ -142,7 +142,7 @@ async def test_a_connection_that_asks_to_be_forwarded_says_so(station: Station) 
         assert routes == {("subnet 0014", "rack 0 slot 3")}
 
 
-async def test_what_is_allowed_reaches_the_station(station: Station) -> None:
+async def test_what_is_allowed_reaches_the_station(station: Controlled) -> None:
     """The proofs above are none if the server would not show what it was told."""
 
     def act(port: int) -> None:
