@@ -27,7 +27,10 @@ CREATE = {
 DROP = {vendor: [f"DROP TABLE IF EXISTS {TABLE}"] for vendor in CREATE}
 _INSERT = {
     "sqlite": f"INSERT INTO {TABLE} (rowid, words) VALUES (%s, %s)",  # noqa: S608
-    "postgresql": f"INSERT INTO {TABLE} (event, words) VALUES (%s, array_to_tsvector(%s)) "  # noqa: S608
+    # All in one statement: words hold no blank.
+    "postgresql": f"INSERT INTO {TABLE} (event, words) "  # noqa: S608
+    "SELECT event, array_to_tsvector(string_to_array(words, ' ')) "
+    "FROM unnest(%s::bigint[], %s::text[]) AS new(event, words) "
     "ON CONFLICT (event) DO UPDATE SET words = excluded.words",
 }
 _REMOVE = {
@@ -58,7 +61,10 @@ class Narrowed:
 
 def put(rows: Iterable[tuple[int, Sequence[str]]]) -> None:
     """(event's row, its words); each event once."""
-    _many(_INSERT[connection.vendor], [(row, _written(words)) for row, words in rows])
+    written = _written(rows)
+    if connection.vendor == "postgresql":
+        written = [tuple(list(column) for column in zip(*written, strict=True))] if written else []
+    _many(_INSERT[connection.vendor], written)
 
 
 def remove(rows: Iterable[tuple[int, Sequence[str]]]) -> None:
@@ -66,7 +72,7 @@ def remove(rows: Iterable[tuple[int, Sequence[str]]]) -> None:
     if connection.vendor == "postgresql":
         _many(_REMOVE["postgresql"], [(row,) for row, _ in rows])
     else:
-        _many(_REMOVE["sqlite"], [(row, _written(words)) for row, words in rows])
+        _many(_REMOVE["sqlite"], _written(rows))
 
 
 def empty() -> None:
@@ -112,8 +118,8 @@ def _wanted(terms: Terms) -> str:
     return both.join(f"({either.join(f'{quote}{word}{quote}' for word in sorted(term))})" for term in terms)
 
 
-def _written(words: Sequence[str]) -> Any:
-    return list(words) if connection.vendor == "postgresql" else " ".join(words)
+def _written(rows: Iterable[tuple[int, Sequence[str]]]) -> list[tuple[Any, ...]]:
+    return [(row, " ".join(words)) for row, words in rows]
 
 
 def _many(sql: str, rows: Sequence[Sequence[Any]]) -> None:
