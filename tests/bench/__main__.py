@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m tests.bench [GROUP ...] [--rounds N] [--full] [--minutes N]``: what TARGETS names and exists, by groups.
 
-``tunnel``: one path beside its peers, ``vpn`` beside OpenVPN; ``relay``: one relay and a crowd; ``wan``: behind a bad
-line; ``recording``: what it costs; ``soak``: churn. Without a group: all but the soak. ``--full``: with the volumes and
-times of `make deep`.
+``tunnel``: one path beside its peers, ``vpn`` beside OpenVPN, ``mesh`` beside MeshCentral; ``relay``: one relay and a
+crowd; ``wan``: behind a bad line; ``recording``: what it costs; ``soak``: churn. Without a group: all but the soak.
+``--full``: with the volumes and times of `make deep`.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 from portineria.process.loop import run
-from tests.bench import database, inspection, ledger, openvpn, recording, report, tunnel, wan
+from tests.bench import database, inspection, ledger, meshcentral, openvpn, recording, report, tunnel, wan
 from tests.bench.report import Found, figure, percentile
 
 IDLE, STORM, SESSIONS = 25_000, 5000, 1000
@@ -102,6 +102,7 @@ def churn(given: Given) -> Found:
 GROUPS = {
     "tunnel": lambda given: tunnel.measure(given.rounds),
     "vpn": lambda given: tunnel.measure_vpn(given.rounds),
+    "mesh": lambda given: tunnel.measure_mesh(given.rounds),
     "relay": relay,
     "wan": behind_a_bad_line,
     "soak": churn,
@@ -110,8 +111,8 @@ GROUPS = {
     "inspect": lambda given: inspection.measure(),
     "recording": lambda given: recording.measured(given.rounds, full=given.full),
 }
-USUAL = ("tunnel", "vpn", "relay", "wan", "ledger", "database", "inspect", "recording")
-NEEDS = {"wan": wan.usable, "vpn": openvpn.missing}
+USUAL = ("tunnel", "vpn", "mesh", "relay", "wan", "ledger", "database", "inspect", "recording")
+NEEDS = {"wan": wan.usable, "vpn": openvpn.missing, "mesh": meshcentral.missing}
 
 
 def main(arguments: list[str]) -> int:

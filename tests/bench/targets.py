@@ -28,6 +28,7 @@ class Target:
 GROUPS = {
     "tunnel": "One path, beside its peers",
     "vpn": "One path, beside OpenVPN",
+    "mesh": "One path, beside MeshCentral",
     "relay": "One relay and a crowd",
     "wan": "A plant behind a bad line",
     "soak": "Session churn for a long time",
@@ -60,6 +61,10 @@ TARGETS = {
     "relay.cpu_per_gb": Target("tunnel", "CPU of the relay, against OpenSSH's two sshd", 0.17, "ratio"),
     "tunnel.echo.p50": Target("tunnel", "12 bytes there and back, median", 0.8, "ratio"),
     "tunnel.echo.p50.openvpn": Target("vpn", "12 bytes there and back, median", None, "ratio"),
+    "tunnel.throughput.1.meshcentral": Target(
+        "mesh", "one stream, against a mapped port of MeshCentral", None, "ratio", True
+    ),
+    "tunnel.echo.p50.meshcentral": Target("mesh", "12 bytes there and back, median", None, "ratio"),
     "tunnel.echo.p99": Target("tunnel", "12 bytes there and back, 99th percentile", 1.0, "ratio"),
     "tunnel.open.first": Target("tunnel", "approved session to first byte of the device, p95", 100),
     "tunnel.open.next": Target("tunnel", "each further connection with a ready leg, p95", 10),

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One path on loopback, beside OpenSSH and stunnel, and beside OpenVPN: throughput, echo, openings, cuts."""
+"""One path on loopback, beside OpenSSH and stunnel, OpenVPN, MeshCentral: throughput, echo, openings, cuts."""
 
 import statistics
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from portineria.process.loop import run
-from tests.bench import openvpn, ours, peers
+from tests.bench import meshcentral, openvpn, ours, peers
 from tests.bench.load import cpu_seconds, download, downloads, echoes, running_device
 from tests.bench.report import Found, figure, percentile
 
-BYTES, VPN_BYTES = 1_000_000_000, 100_000_000
+BYTES, VPN_BYTES, MESH_BYTES = 1_000_000_000, 100_000_000, 50_000_000
 ECHOES = 3000
 OPENINGS, FURTHER, CUTS = 40, 5, 40
 
@@ -35,30 +37,39 @@ class Measured:
         self.echo_p99.append(times[ECHOES * 99 // 100] * 1e3)
 
 
-def measure_vpn(rounds: int) -> Found:
-    """OpenVPN is several times slower, so it takes its turns with us alone, and with less to carry."""
-    port, us, vpn = peers.free_port(), Measured(), Measured()
+def _beside(rounds: int, peer: str, way: Callable[[int], AbstractContextManager[peers.Path3]], size: int) -> Found:
+    """A peer that is several times slower takes its turns with us alone, and with ``size`` bytes to carry."""
+    port, us, them = peers.free_port(), Measured(), Measured()
     with ours.running(port) as own, running_device("127.0.0.1", port):
         peers.wait_for(port)
         for number in range(rounds):
             print(f"round {number + 1} of {rounds} …", flush=True)
-            for measured, way in ((us, own.path()), (vpn, openvpn.path(port))):
-                with way as path:
-                    measured.throughput.append(VPN_BYTES * 8 / download(path.address, VPN_BYTES) / 1e9)
+            for measured, path_of in ((us, own.path()), (them, way(port))):
+                with path_of as path:
+                    measured.throughput.append(size * 8 / download(path.address, size) / 1e9)
                     measured.echo_p50.append(echoes(path.address, ECHOES)[ECHOES // 2] * 1e3)
+    name = peer.lower()
     figures = {
-        "tunnel.throughput.1.openvpn": figure(us.throughput, "Gbit/s", ("OpenVPN", vpn.throughput)),
-        "tunnel.echo.p50.openvpn": figure(us.echo_p50, "ms", ("OpenVPN", vpn.echo_p50)),
+        f"tunnel.throughput.1.{name}": figure(us.throughput, "Gbit/s", (peer, them.throughput)),
+        f"tunnel.echo.p50.{name}": figure(us.echo_p50, "ms", (peer, them.echo_p50)),
     }
     charts = {
-        "One stream of 100 MB, Gbit/s": {
-            "Portineria": statistics.median(us.throughput), "OpenVPN": statistics.median(vpn.throughput),
+        f"One stream of {size // 1_000_000} MB, Gbit/s": {
+            "Portineria": statistics.median(us.throughput), peer: statistics.median(them.throughput),
         },
-        "Echo of 12 bytes beside OpenVPN, median, ms": {
-            "Portineria": statistics.median(us.echo_p50), "OpenVPN": statistics.median(vpn.echo_p50),
+        f"Echo of 12 bytes beside {peer}, median, ms": {
+            "Portineria": statistics.median(us.echo_p50), peer: statistics.median(them.echo_p50),
         },
     }  # fmt: skip
     return Found(figures, charts)
+
+
+def measure_vpn(rounds: int) -> Found:
+    return _beside(rounds, "OpenVPN", openvpn.path, VPN_BYTES)
+
+
+def measure_mesh(rounds: int) -> Found:
+    return _beside(rounds, "MeshCentral", meshcentral.path, MESH_BYTES)
 
 
 def measure(rounds: int) -> Found:
