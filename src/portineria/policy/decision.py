@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from portineria.policy.ending import Ending, Reason, ending_of
+from portineria.policy.windows import ALWAYS, Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class GrantFacts:
-    """A permission given to this person. ``rule_holds``: the rule it came from still admits person and machine."""
+    """A permission given to this person. ``rule_holds``: the rule it came from still admits person and machine;
+    ``schedule``: when that rule is open there.
+    """
 
     id: str
     machine: str
@@ -37,10 +40,13 @@ class GrantFacts:
     ends: datetime
     revoked: Ending | None
     rule_holds: bool
+    schedule: Schedule = ALWAYS
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
+    """``ends``: of the grant; of what is permitted, when the rule's window closes before that."""
+
     denials: tuple[Reason, ...]
     grant: str | None = None
     ends: datetime | None = None
@@ -62,10 +68,15 @@ def decide(attempt: Attempt, grants: Sequence[GrantFacts]) -> Decision:
     outside = about_the_person + about_the_machine
     if not grants:
         return Decision((*outside, Reason.NO_GRANT))
-    judged = [(outside + _grant_denials(attempt, grant), grant) for grant in grants]
+    judged = [_judged(attempt, outside, grant) for grant in grants]
     # Ids break ties, so that the order of the rows never decides.
-    denials, best = min(judged, key=lambda pair: (len(pair[0]), -pair[1].ends.timestamp(), pair[1].id))
-    return Decision(denials, grant=best.id, ends=best.ends)
+    return min(judged, key=lambda one: (len(one.denials), -(one.ends or attempt.at).timestamp(), one.grant or ""))
+
+
+def _judged(attempt: Attempt, outside: tuple[Reason, ...], grant: GrantFacts) -> Decision:
+    denials = outside + _grant_denials(attempt, grant)
+    open_until = None if denials else grant.schedule.open_until(attempt.at, grant.ends)
+    return Decision(denials, grant=grant.id, ends=open_until or grant.ends)
 
 
 def _standing_denials(standing: Standing) -> tuple[Reason, ...]:
@@ -87,6 +98,7 @@ def _machine_denials(attempt: Attempt) -> tuple[Reason, ...]:
 
 
 def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
+    lost = bool(grant.schedule.windows) and grant.schedule.zone is None
     checks = {
         Reason.OTHER_MACHINE: grant.machine != attempt.machine,
         Reason.REVOKED_FOR_SECURITY: grant.revoked is Ending.SECURITY,
@@ -94,5 +106,7 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.NO_RULE: not grant.rule_holds,
         Reason.NOT_YET: attempt.at < grant.starts,
         Reason.EXPIRED: attempt.at >= grant.ends,
+        Reason.TIME_ZONE_UNKNOWN: lost,
+        Reason.OUTSIDE_WINDOWS: not lost and not grant.schedule.open_at(attempt.at),
     }
     return tuple(reason for reason, refused in checks.items() if refused)

@@ -26,6 +26,8 @@ class Reason(StrEnum):
     NOT_YET = "not-yet"
     EXPIRED = "expired"
     NOTHING_TO_REACH = "nothing-to-reach"
+    OUTSIDE_WINDOWS = "outside-windows"
+    TIME_ZONE_UNKNOWN = "time-zone-unknown"
 
 
 _SECURITY = frozenset(
