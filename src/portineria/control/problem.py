@@ -67,6 +67,21 @@ TEXTS: "dict[str, str | Promise]" = {
         "Nothing was approved: whoever asked has no second factor, so a yes would open nothing. They set one up in "
         "their account; then approve."
     ),
+    "access.windows.outside": _(
+        "Nothing was changed: the rule is open %(windows)s only, next at %(opens)s (%(zone)s)."
+    ),
+    "access.windows.zone": _(
+        "Nothing was changed: plant %(plant)s stands in a time zone that does not exist any more (%(zone)s), so nobody "
+        "could say when these windows are open. Give the plant another time zone first."
+    ),
+    "field.windows": _(
+        "This is not a window: %(window)s. Write Mon-Fri 08:00-18:00, or 2026-12-24 08:00-12:00; each begins before it "
+        "ends, at most 20."
+    ),
+    "access.outside-windows": _("Your permission is not open at this hour. Its windows are those of the rule."),
+    "access.time-zone-unknown": _(
+        "Your permission is not open: nobody can say what time it is at this plant. Tell the owner of the machine."
+    ),
     "access.profile.changed": _(
         "Nothing was approved: what may be done was changed since you looked. Read it again, then decide."
     ),

@@ -116,8 +116,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "estate.service.removed": _fields("machine device service name"),
     # access
     "access.profile.set": _fields("profile name version clauses notes_only sha256 rules"),
-    "access.rule.created": _fields("rule supplier person minutes needs_approval machines profile only_decoded"),
-    "access.rule.changed": _fields("rule minutes needs_approval machines profile only_decoded"),
+    "access.rule.created": _fields("rule supplier person minutes needs_approval machines profile only_decoded windows"),
+    "access.rule.changed": _fields("rule minutes needs_approval machines profile only_decoded windows"),
     "access.rule.ended": _fields("rule", "reason"),
     "access.request.made": _fields("request machine person starts_at minutes rule", "reason"),
     "access.request.approved": _fields("request machine person", "reason"),

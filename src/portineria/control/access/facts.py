@@ -43,7 +43,7 @@ def decisions(
         ends_at__gt=at - _RECENT,
     )
     grants: dict[tuple[int, int], list[GrantFacts]] = defaultdict(list)
-    for row in rows.annotate(holds=Case(When(_HOLDS, then=Value(True)), default=Value(False))):
+    for row in rows.select_related("rule").annotate(holds=Case(When(_HOLDS, then=Value(True)), default=Value(False))):
         if (machine := wanted.get((row.person_id, row.machine_id))) is not None:
             facts = _facts_of(row, machine, holds=row.holds)  # type: ignore[attr-defined]  # annotated just above
             grants[row.person_id, row.machine_id].append(facts)
@@ -151,6 +151,7 @@ def _facts_of(grant: Grant, machine: Machine, *, holds: bool) -> GrantFacts:
         ends=grant.ends_at,
         revoked=grant.revoked,
         rule_holds=holds,
+        schedule=grant.rule.schedule_at(machine.plant.time_zone),
     )
 
 

@@ -12,8 +12,10 @@ from portineria.control.estate.models import Machine
 from portineria.control.identity.models import ID, Organisation, Person, Supplier
 from portineria.core.errors import Conflict
 from portineria.core.ids import Kind, new_id
+from portineria.core.time_zones import zone_named
 from portineria.policy.ending import Ending
 from portineria.policy.function_profile import PROFILE_BYTES, Profile, decode_profile
+from portineria.policy.windows import TEXT, Schedule, parse_windows
 
 
 def _id_field(kind: Kind) -> "models.CharField[str, str]":
@@ -78,6 +80,8 @@ class Rule(models.Model):
     # Null: nothing is inspected, everything passes.
     profile = models.ForeignKey(FunctionProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="rules")
     only_decoded = models.BooleanField(default=False)  # services of which we see metadata only are left out
+    # When it is open, as policy.windows writes it; empty: always. At each machine by the clock of its plant.
+    windows = models.CharField(max_length=TEXT, blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -108,6 +112,10 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+    def schedule_at(self, time_zone: str) -> Schedule:
+        """``time_zone``: of the plant where the machine stands."""
+        return Schedule(parse_windows(self.windows), zone_named(time_zone))
 
 
 class RequestQuerySet(models.QuerySet["AccessRequest"]):

@@ -29,7 +29,11 @@ from portineria.policy.ending import Reason
 from portineria.policy.sight import Sight
 
 _RECENT = 10
-_GIVEN: tuple[tuple[Reason, ...], ...] = ((), (Reason.NOT_YET,))  # what refuses a grant that is good, now or later
+_GIVEN: tuple[tuple[Reason, ...], ...] = (
+    (),
+    (Reason.NOT_YET,),
+    (Reason.OUTSIDE_WINDOWS,),
+)  # what refuses a grant that is good, now or later
 
 
 class Seen:

@@ -26,6 +26,7 @@ from portineria.core.errors import Invalid
 from portineria.core.time_zones import time_zones
 from portineria.policy.function_profile import BUILT_IN, OBSERVING, BadProfile, Clause, Profile, encode_profile
 from portineria.policy.profile_text import parse_clause
+from portineria.policy.windows import BadWindow, parse_windows, windows_text
 
 FILE_BYTES = 4 << 20  # some 10,000 machines; what is longer was not meant
 Clean = Callable[[str], str]
@@ -241,7 +242,19 @@ class DeclaredRule(Entry, frozen=True):
     needs_approval: bool | None = None
     profile: str | None = None  # name; "" takes it away
     only_decoded: bool | None = None
+    windows: tuple[str, ...] | None = None  # as policy.windows reads them; [] is always
     CLEANED: ClassVar = {"supplier": _name("supplier"), "person": _email("person")}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            parse_windows("\n".join(self.windows or ()))
+        except BadWindow as error:
+            raise ValueError(str(error)) from error
+
+    @property
+    def windows_text(self) -> str | None:
+        return None if self.windows is None else windows_text(parse_windows("\n".join(self.windows)))
 
 
 class Declaration(Entry, frozen=True):

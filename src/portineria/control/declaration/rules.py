@@ -37,7 +37,8 @@ def plan_rules(declaration: Declaration, present: Present, plan: Plan, waiting: 
         if row is None:
             terms = _terms(rule.declared.max_minutes or MAX_MINUTES, rule.declared.needs_approval is not False)
             functions = _inspection(rule.declared.profile or "", only_decoded=rule.declared.only_decoded is True)
-            plan.add(rule.place, f"{_text(rule)}, {terms}, {functions}", partial(_make_rule, rule=rule))
+            text = f"{_text(rule)}, {terms}, {functions}{_when(rule.declared.windows_text or '')}"
+            plan.add(rule.place, text, partial(_make_rule, rule=rule))
         elif change := _difference(rule, row):
             text = f"rule {row.public_id} for {rule.subject[1]}: {change}"
             plan.change(rule.place, text, partial(_change_rule, rule=rule, public_id=row.public_id))
@@ -131,7 +132,13 @@ def _difference(rule: Wanted, row: Rule) -> str:
         parts.append(f"{_inspection(profile)} → {_inspection(rule.declared.profile or '')}")
     if rule.declared.only_decoded not in (None, row.only_decoded):
         parts.append("only decoded services" if rule.declared.only_decoded else "also services that cannot be decoded")
+    if rule.declared.windows_text not in (None, row.windows):
+        parts.append(f"{row.windows or 'always'} → {rule.declared.windows_text or 'always'}")
     return ", ".join(parts)
+
+
+def _when(windows: str) -> str:
+    return f", only {windows}" if windows else ""
 
 
 def _listed(machines: frozenset[MachineName]) -> str:
@@ -168,6 +175,7 @@ def _make_rule(work: Work, *, rule: Wanted) -> None:
         needs_approval=rule.declared.needs_approval is not False,
         profile=rule.declared.profile or "",
         only_decoded=rule.declared.only_decoded is True,
+        windows=rule.declared.windows_text or "",
     )
 
 
@@ -180,4 +188,5 @@ def _change_rule(work: Work, *, rule: Wanted, public_id: str) -> None:
         needs_approval=rule.declared.needs_approval,
         profile=rule.declared.profile,
         only_decoded=rule.declared.only_decoded,
+        windows=rule.declared.windows_text,
     )

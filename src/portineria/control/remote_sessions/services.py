@@ -65,6 +65,7 @@ class RequestWaits(Denied):
         self.values = {"request": request}
 
 
+_BY_ITSELF = frozenset({Reason.EXPIRED, Reason.OUTSIDE_WINDOWS})  # the order says until when
 _ASK_FOR = frozenset({Reason.NO_GRANT, Reason.EXPIRED, Reason.REVOKED, Reason.REVOKED_FOR_SECURITY})
 
 
@@ -117,7 +118,7 @@ def start_session(*, actor: Person, machine: str, key: bytes, address: str) -> O
         gateway=seen.machine.gateway,
         key=key,
         key_sha256=digest,
-        expires_at=locked.ends_at,
+        expires_at=judged.ends or locked.ends_at,
         requested_at=now,
         order_seq=0,
     )
@@ -306,7 +307,7 @@ def _due(session: Session, judged: Decision, at: datetime, *, altered: bool) -> 
     if judged.permitted and altered and runs:
         return True
     if judged.permitted:
-        return not session.withdrawal and session.grant.ends_at != session.expires_at
+        return not session.withdrawal and judged.ends != session.expires_at
     return runs or judged.ending is Ending.SECURITY
 
 
@@ -329,20 +330,20 @@ def _enforce_one(public_id: str, at: datetime) -> int:
     elif judged.permitted and moved and not session.withdrawal:
         withdraw(session, "drain", ending_class=Ending.ADMINISTRATIVE, why="machine-changed", actor=SYSTEM)
     elif judged.permitted and functions and not session.withdrawal:
-        _reorder_functions(session, at)
+        _reorder_functions(session, judged, at)
     elif judged.permitted:
-        _reissue(session, at)
-    elif judged.denials == (Reason.EXPIRED,) and session.grant.ends_at == session.expires_at:
-        _expire(session)
+        _reissue(session, judged, at)
+    elif _BY_ITSELF.issuperset(judged.denials) and session.expires_at <= at:
+        _expire(session, why)
     else:
         withdraw(session, "drain", ending_class=Ending.ADMINISTRATIVE, why=why, actor=SYSTEM)
     return 1
 
 
-def _expire(session: Session) -> None:
+def _expire(session: Session, why: str) -> None:
     """The order ended by itself at the gateway too: no withdrawal, so that an extension can still take effect."""
     session.move(SessionState.DRAINING)
-    session.ending_class, session.end_why = Ending.ADMINISTRATIVE.value, Reason.EXPIRED.value
+    session.ending_class, session.end_why = Ending.ADMINISTRATIVE.value, why
     session.drain_until = session.expires_at + timedelta(seconds=session.machine.drain_s)
     session.save()
     _record(
@@ -350,23 +351,25 @@ def _expire(session: Session) -> None:
         session,
         SYSTEM,
         seconds=session.machine.drain_s,
-        why=Reason.EXPIRED.value,
+        why=why,
         ending=Ending.ADMINISTRATIVE.value,
     )
 
 
-def _reorder_functions(session: Session, at: datetime) -> None:
+def _reorder_functions(session: Session, judged: Decision, at: datetime) -> None:
     """Another profile holds: a new order says so. Where that cannot be, what runs may not go on under the old one."""
     services = services_under(session.grant, services_of(session.machine))
     if not services or not_inspectable(session, services):
         withdraw(session, "drain", ending_class=Ending.ADMINISTRATIVE, why="not-inspectable", actor=SYSTEM)
         return
-    _reissue(session, at, what="functions-changed", profile=" ".join(row.name for row in profiles_of(session.grant)))
+    _reissue(
+        session, judged, at, what="functions-changed", profile=" ".join(row.name for row in profiles_of(session.grant))
+    )
 
 
-def _reissue(session: Session, at: datetime, *, what: str = "extended", **fields: str) -> None:
-    """The grant's end moved, or its functions did: a new order with a higher number supersedes the old one."""
-    session.expires_at = session.grant.ends_at
+def _reissue(session: Session, judged: Decision, at: datetime, *, what: str = "extended", **fields: str) -> None:
+    """The end moved, or the functions did: a new order with a higher number supersedes the old one."""
+    session.expires_at = judged.ends or session.grant.ends_at
     letters.write_order(session, services_of(session.machine), starts=min(at, session.requested_at))
     if session.state == SessionState.DRAINING or what == "functions-changed":
         session.move(SessionState.OPENING)  # until the gateway says that it obeys this one

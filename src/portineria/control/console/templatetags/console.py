@@ -259,6 +259,11 @@ def protocol(name: str) -> str:
     return texts.protocol(name)
 
 
+@register.filter
+def windows(text: str) -> str:
+    return texts.windows(text)
+
+
 @register.inclusion_tag("console/parts/field.html")
 def field(bound: BoundField, label: str = "", help: str = "", optional: bool = False) -> dict[str, Any]:
     """Label and help are the page's own; those of the sign-in library speak of things that we do not offer."""

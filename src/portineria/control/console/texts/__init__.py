@@ -4,8 +4,10 @@
 The texts of error codes are in ``control.problem``: the API needs them too.
 """
 
+import re
 from collections.abc import Iterable
 
+from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext_lazy as _
 
 from portineria.control.console.texts.events import EVENTS, FIELD_NAMES, kind_name
@@ -15,7 +17,7 @@ from portineria.policy.proof_level import ProofLevel
 
 __all__ = [
     "OPERATOR", "PROOF_SHORT", "SOMEBODY", "Shown", "ending", "event", "event_codes", "field_name",
-    "how_closed", "kind_name", "protocol", "reason", "state",
+    "how_closed", "kind_name", "protocol", "reason", "state", "windows",
 ]  # fmt: skip
 
 OPERATOR = _("operator of the server")
@@ -24,6 +26,10 @@ SOMEBODY = {  # by the beginning of their ids
     "srv": _("a service"), "sup": _("a supplier"), "pla": _("a plant"), "org": _("an organisation"),
     "rel": _("a relay"), "ses": _("a session"), "unknown": _("somebody unknown"),
 }  # fmt: skip
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")  # policy.windows
+_DAY = re.compile(rf"\b({'|'.join(_DAYS)})\b")
 
 
 def event(code: str) -> str:
@@ -60,6 +66,11 @@ _PROTOCOLS = {
 
 
 PROOF_SHORT = {ProofLevel.DECODED: _("can be decoded"), ProofLevel.METADATA: _("metadata only")}
+
+
+def windows(text: str) -> str:
+    """``Mon-Fri 08:00-18:00`` with the days of the language; it can be typed like that too."""
+    return _DAY.sub(lambda day: str(WEEKDAYS_ABBR[_DAYS.index(day[0])]), text)
 
 
 def protocol(name: str) -> str:

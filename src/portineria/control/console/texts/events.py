@@ -185,6 +185,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "stream": _("connection"),
     "ending": _("ending"),
     "minutes": _("minutes"),
+    "windows": _("when"),
     "seconds": _("seconds"),
     "starts_at": _("from"),
     "ends_at": _("until"),

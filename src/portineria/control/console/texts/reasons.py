@@ -19,6 +19,8 @@ REASONS: dict[str, str | Promise] = {
     "not-yet": _("the grant has not begun yet"),
     "expired": _("the time of the grant is over"),
     "nothing-to-reach": _("the machine has no services yet"),
+    "outside-windows": _("outside the windows of the rule"),
+    "time-zone-unknown": _("the plant's time zone does not exist any more"),
     # how a session ended
     "cut": _("cut"),
     "drained": _("what ran was allowed to finish"),

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What rules say, and who changes them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from portineria.control.access.closing import hold_waiting, lapse_requests
+from portineria.control.access.models import Rule
+from portineria.control.access.profiles import profile_named, require_inspectable
+from portineria.control.access.windows import clean_windows
+from portineria.control.audit.services import record
+from portineria.control.estate.models import Machine
+from portineria.control.identity.authority import Actor, Operator, administers, organisation_of, require
+from portineria.control.identity.models import Organisation, Person, Supplier
+from portineria.control.identity.services import BadField
+from portineria.core.errors import NotFound
+
+RULE_MINUTES = 10080
+
+
+@transaction.atomic
+def create_rule(
+    *, actor: Person, organisation: str, machines: Iterable[str], supplier: str = "", person: str = "",
+    max_minutes: int = 480, needs_approval: bool = True, profile: str = "", only_decoded: bool = False,
+    windows: str = "",
+) -> Rule:  # fmt: skip
+    """For all people of a supplier, or for one person. ``profile``: name of a function profile; without one nothing is
+    inspected. ``only_decoded``: services of which we would see metadata only are left out. ``windows``: when it is
+    open, as ``policy.windows`` reads them; empty: always.
+    """
+    owner = organisation_of(actor, organisation)
+    require(actor, owner.pk, administers)
+    if bool(supplier) == bool(person):
+        raise BadField("supplier", "either a supplier or a person")
+    check_minutes(max_minutes, RULE_MINUTES)
+    named, functions = _machines(owner, machines), profile_named(owner, profile)
+    require_inspectable(named, profile=functions, only_decoded=only_decoded)
+    rule = Rule.objects.create(
+        organisation=owner,
+        supplier=_supplier(owner, supplier),
+        person=_member(owner, person),
+        max_minutes=max_minutes,
+        needs_approval=needs_approval,
+        profile=functions,
+        only_decoded=only_decoded,
+        windows=clean_windows(windows, named),
+    )
+    rule.machines.set(named)
+    record(
+        "access.rule.created",
+        organisation=owner.public_id,
+        actor=actor.public_id,
+        rule=rule.public_id,
+        supplier=supplier,
+        person=person,
+        machines=" ".join(machine.public_id for machine in named),
+        **_terms_of(rule),
+    )
+    return rule
+
+
+def _terms_of(rule: Rule) -> dict[str, Any]:
+    """As an event says it."""
+    return {
+        "minutes": rule.max_minutes,
+        "needs_approval": rule.needs_approval,
+        "profile": rule.profile.public_id if rule.profile else "",
+        "only_decoded": rule.only_decoded,
+        "windows": rule.windows,
+    }
+
+
+def check_minutes(minutes: int, most: int) -> None:
+    if not 1 <= minutes <= most:
+        raise BadField("minutes", f"1 to {most}", most=most)
+
+
+def _machines(owner: Organisation, machines: Iterable[str]) -> list[Machine]:
+    wanted = set(machines)
+    rows = Machine.objects.filter(plant__organisation=owner, public_id__in=wanted)
+    found = list(rows.select_related("plant").order_by("pk"))
+    if not wanted or len(found) != len(wanted):
+        raise NotFound("machines of a rule")
+    return found
+
+
+def _supplier(owner: Organisation, supplier: str) -> Supplier | None:
+    if not supplier:
+        return None
+    found = Supplier.objects.filter(organisation=owner, public_id=supplier).first()
+    if found is None:
+        raise NotFound(f"supplier {supplier}")
+    return found
+
+
+def _member(owner: Organisation, person: str) -> Person | None:
+    if not person:
+        return None
+    found = Person.objects.filter(memberships__organisation=owner, public_id=person).first()
+    if found is None:
+        raise NotFound(f"person {person}")
+    return found
+
+
+def _rule_to_change(actor: Actor, rule: str) -> Rule:
+    seen = Rule.objects.all() if isinstance(actor, Operator) else Rule.objects.visible_to(actor)
+    rows = seen.holding().select_for_update(of=("self",), no_key=True).select_related("organisation")
+    row = rows.filter(public_id=rule).first()
+    if row is None:
+        raise NotFound(f"rule {rule}")
+    require(actor, row.organisation_id, administers)
+    hold_waiting(row)
+    return row
+
+
+@transaction.atomic
+def change_rule(
+    *, actor: Person, rule: str, machines: Iterable[str] | None = None, max_minutes: int | None = None,
+    needs_approval: bool | None = None, profile: str | None = None, only_decoded: bool | None = None,
+    windows: str | None = None,
+) -> Rule:  # fmt: skip
+    """Machines that drop out: their grants under this rule stop holding, their sessions drain, and what waits ends.
+
+    Another profile holds at once for what runs under the rule, beside that of its approval; an empty one takes it away.
+    Other windows hold at once too: what runs outside of them drains.
+    """
+    row = _rule_to_change(actor, rule)
+    if max_minutes is not None:
+        check_minutes(max_minutes, RULE_MINUTES)
+        row.max_minutes = max_minutes
+    if needs_approval is not None:
+        row.needs_approval = needs_approval
+    if machines is not None:
+        row.machines.set(_machines(row.organisation, machines))
+    if profile is not None:
+        row.profile = profile_named(row.organisation, profile)
+    if only_decoded is not None:
+        row.only_decoded = only_decoded
+    if (machines, profile, only_decoded) != (None, None, None):
+        require_inspectable(row.machines.all(), profile=row.profile, only_decoded=row.only_decoded)
+    if windows is not None or (machines is not None and row.windows):
+        row.windows = clean_windows(row.windows if windows is None else windows, row.machines.select_related("plant"))
+    row.save(update_fields=["max_minutes", "needs_approval", "profile", "only_decoded", "windows"])
+    record(
+        "access.rule.changed",
+        organisation=row.organisation.public_id,
+        actor=actor.public_id,
+        rule=rule,
+        machines=" ".join(row.machines.order_by("pk").values_list("public_id", flat=True)),
+        **_terms_of(row),
+    )
+    lapse_requests(timezone.now(), row)
+    return row
+
+
+@transaction.atomic
+def end_rule(*, actor: Actor, rule: str, reason: str) -> Rule:
+    row = _rule_to_change(actor, rule)
+    row.ended_at = timezone.now()
+    row.save(update_fields=["ended_at"])
+    record(
+        "access.rule.ended", organisation=row.organisation.public_id, actor=actor.public_id, rule=rule, reason=reason
+    )
+    lapse_requests(row.ended_at, row)
+    return row
