@@ -107,7 +107,7 @@ def test_a_broken_link_is_found() -> None:
     assert broken_links("[a](nowhere.md) [b](https://example.com) [c](README.md#x)", ROOT) == ["nowhere.md"]
 
 
-@pytest.mark.parametrize("script", ["settings_reference.py", "protocols_reference.py"])
+@pytest.mark.parametrize("script", ["settings_reference.py", "protocols_reference.py", "events_reference.py"])
 def test_a_generated_reference_is_what_the_source_says(script: str) -> None:
     done = subprocess.run(
         [sys.executable, f"scripts/{script}", "check"],

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an event means to whoever watches: how severe it is, how it ended, and what an attacker's step it may show.
+
+Severities are those of syslog (RFC 5424, 6.2.1), outcomes those of ECS (event.outcome). Techniques are of MITRE ATT&CK
+for ICS 18.1, named only where the event is that step, tried or done, whoever did it: a permitted one is no attack.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from portineria.core.event import UnknownEvent, Value
+
+
+class Severity(IntEnum):
+    """A smaller number is worse."""
+
+    CRITICAL = 2  # two things that cannot both be true: somebody lies, or something was put back
+    ERROR = 3  # what should have worked did not, and somebody has to look
+    WARNING = 4  # refused, ended in haste, or not as it was
+    NOTICE = 5  # changes who may do what
+    INFORMATIONAL = 6
+
+
+class Outcome(StrEnum):
+    SUCCESS = "success"
+    FAILURE = "failure"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    severity: Severity
+    outcome: Outcome
+
+
+TECHNIQUES: Mapping[str, str] = {
+    "T0816": "Device Restart/Shutdown",
+    "T0822": "External Remote Services",
+    "T0836": "Modify Parameter",
+    "T0843": "Program Download",
+    "T0845": "Program Upload",
+    "T0855": "Unauthorized Command Message",
+    "T0857": "System Firmware",
+    "T0858": "Change Operating Mode",
+    "T0859": "Valid Accounts",
+    "T0886": "Remote Services",
+    "T0888": "Remote System Information Discovery",
+    "T0889": "Modify Program",
+}
+OF_CODES: Mapping[str, tuple[str, ...]] = {
+    "identity.person.sign-in-failed": ("T0859",),
+    "identity.second-factor.failed": ("T0859",),
+    "order.refused": ("T0822",),
+    "stream.refused": ("T0886",),
+}
+# By what the operation does: ``protocols.operation.Kind``. Reading values and files is everybody's daily work.
+OF_OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    "identify": ("T0888",),
+    "write": ("T0836", "T0855"),
+    "control": ("T0855",),
+    "program-read": ("T0845",),
+    "program-write": ("T0843", "T0889"),
+    "start": ("T0858",),
+    "stop": ("T0816", "T0858"),
+    "mode": ("T0858",),
+    "firmware": ("T0857",),
+}
+ON_OPERATIONS = ("operation.refused", "operation.would-refuse")
+
+
+def _all(severity: Severity, outcome: Outcome, codes: str) -> Iterator[tuple[str, Meaning]]:
+    return ((code, Meaning(severity, outcome)) for code in codes.split())
+
+
+_C, _E, _W, _N, _I = Severity
+_DONE, _FAILED, _OPEN = Outcome
+
+MEANINGS: Mapping[str, Meaning] = dict(
+    [
+        *_all(_C, _FAILED, "audit.witness.disagreed audit.watched.caught register.regressed"),
+        *_all(_C, _OPEN, "estate.gateway.forked estate.gateway.cloned estate.gateway.quarantined"),
+        *_all(_C, _FAILED, "estate.gateway.events-lost estate.gateway.register-ahead"),
+        *_all(_E, _FAILED, "spool.full recording.gap recording.held remote_sessions.session.unproven"),
+        *_all(_W, _FAILED, "identity.person.sign-in-failed identity.second-factor.failed identity.attempt.denied"),
+        *_all(_W, _FAILED, "estate.enrolment.failed order.refused stream.refused operation.refused"),
+        *_all(_W, _OPEN, "estate.gateway.epoch-changed gateway.clock.jumped gateway.other lease.lost"),
+        *_all(_W, _DONE, "operation.would-refuse remote_sessions.session.cutting register.accepted"),
+        *_all(_W, _DONE, "identity.person.disabled identity.supplier.disabled access.grant.revoked"),
+        *_all(_W, _DONE, "identity.person.invited-again estate.gateway.revoked"),
+        *_all(_N, _DONE, "audit.register.exported audit.watched.added remote_sessions.recording.read"),
+        *_all(_N, _DONE, "identity.installation.created identity.organisation.created identity.supplier.created"),
+        *_all(_N, _DONE, "identity.key.created identity.key.retired identity.key.destroyed identity.supplier.enabled"),
+        *_all(_N, _DONE, "identity.person.created identity.person.enabled identity.person.erased"),
+        *_all(_N, _DONE, "identity.person.invited identity.password.changed identity.password.set"),
+        *_all(_N, _DONE, "identity.second-factor.added identity.second-factor.removed"),
+        *_all(_N, _DONE, "identity.membership.added identity.membership.offered identity.membership.removed"),
+        *_all(_N, _DONE, "identity.token.issued estate.enrolment.offered estate.gateway.enrolled"),
+        *_all(_N, _DONE, "estate.gateway.introduced estate.gateway.admitted estate.gateway.refused"),
+        *_all(_N, _DONE, "estate.device.created estate.device.changed estate.service.created"),
+        *_all(_N, _DONE, "estate.machine.created estate.machine.changed estate.service.removed access.profile.set"),
+        *_all(_N, _DONE, "access.rule.created access.rule.changed access.rule.ended"),
+        *_all(_N, _DONE, "access.request.approved access.grant.given access.grant.extended"),
+        *_all(_N, _FAILED, "access.request.refused"),
+        *_all(_N, _DONE, "remote_sessions.session.functions-changed remote_sessions.recipients.changed"),
+        *_all(_N, _DONE, "remote_sessions.identity.given-out gateway.trust.changed"),
+        *_all(_I, _DONE, "audit.event.proven audit.register.read audit.event.read audit.export.checked"),
+        *_all(_I, _DONE, "identity.person.changed identity.person.signed-in identity.person.signed-out"),
+        *_all(_I, _DONE, "identity.browsers.signed-out identity.second-factor.renamed identity.token.revoked"),
+        *_all(_I, _DONE, "identity.membership.declined estate.plant.created estate.plant.changed"),
+        *_all(_I, _DONE, "estate.zone.created estate.line.created estate.line.changed estate.gateway.renewed"),
+        *_all(_I, _DONE, "estate.gateway.connected estate.gateway.disconnected"),
+        *_all(_I, _DONE, "access.request.made access.request.cancelled"),
+        *_all(_I, _FAILED, "access.request.expired access.request.lapsed"),
+        *_all(_I, _DONE, "remote_sessions.session.requested remote_sessions.session.extended"),
+        *_all(_I, _DONE, "remote_sessions.session.draining remote_sessions.recording.completed"),
+        *_all(_I, _DONE, "gateway.started gateway.stopped gateway.time.set order.accepted"),
+        *_all(_I, _DONE, "stream.opened stream.closed stream.resumed"),
+        *_all(_I, _DONE, "session.draining session.resumed session.ended"),
+        *_all(_I, _DONE, "recording.started recording.sealed recording.finished"),
+    ]
+)
+
+
+def meaning_of(code: str) -> Meaning:
+    """Raise UnknownEvent."""
+    try:
+        return MEANINGS[code]
+    except KeyError:
+        raise UnknownEvent(f"nobody said how severe {code!r} is") from None
+
+
+def techniques_of(code: str, fields: Mapping[str, Value]) -> tuple[str, ...]:
+    if code in ON_OPERATIONS:
+        return OF_OPERATIONS.get(str(fields.get("operation", "")), ())
+    return OF_CODES.get(code, ())
