@@ -39,6 +39,9 @@ class Server:
     def traffic(self, session: str, to_device: int) -> None:
         self._say(f"traffic {session} {to_device}")
 
+    def glance(self, session: str, part: int, targets: str) -> None:
+        self._say(f"glance {session} {part} {targets}")
+
     def _say(self, line: str) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{line}\n")

@@ -2,8 +2,8 @@
 """The console as a process of its own: ``python -m tests.browser.server STATE PORT``.
 
 Prints the world it made as one line of JSON once it answers. A line ``receipt SESSION`` on its standard input lets the
-gateway of that session sign for the cut, ``traffic SESSION BYTES`` lets it tell what has passed; the end of the input
-ends the process.
+gateway of that session sign for the cut, ``traffic SESSION BYTES`` lets it tell what has passed, ``glance SESSION PART
+TARGETS`` lets it show what is being done; the end of the input ends the process.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ def obey(server: uvicorn.Server) -> None:
         elif verb == "traffic":
             session, _, to_device = subject.partition(" ")
             world.traffic(session, int(to_device))
+        elif verb == "glance":
+            session, part, targets = subject.split(" ", 2)
+            world.glance(session, int(part), targets)
     news.end_all()
     server.should_exit = True
 

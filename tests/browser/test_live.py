@@ -28,6 +28,44 @@ def test_figures_of_a_running_connection_move_on_the_open_page(server: Server, o
     expect(of_it.get_by_text("5.0 MiB to the machine, 10.0 MiB from it")).to_be_visible()
 
 
+HOSTILE = "<b id=evil>tag</b> \u202ereversed"
+
+
+def test_work_is_watched_as_it_is_done_and_both_sides_know(server: Server, open_as: Open) -> None:
+    """Rows come by themselves, the newest first; names from the wire are text; the technician sees who looks on."""
+    session = server.ids["session-inspected"]
+    technician = open_as("technician", f"/sessions/{session}/", viewport=PHONE)
+    owner = open_as("owner-it", f"/sessions/{session}/", locale="it-IT")
+    expect(technician.get_by_text("Somebody looks on at your work.")).to_be_visible()
+    expect(technician.locator("#watched")).to_contain_text("Owner")
+    shown = owner.locator("#operations tbody tr")
+    deadline, part = time.monotonic() + START_S, 0
+    while shown.count() < 3:  # the page's stream stands a moment after the page
+        assert time.monotonic() < deadline
+        server.glance(session, part := part + 1, HOSTILE)
+        owner.wait_for_timeout(300)
+    write = shown.filter(has_text="write-single-register").first
+    expect(write).to_contain_text("<b id=evil>tag</b>")
+    expect(write).to_contain_text("rifiutata")
+    assert owner.locator("#evil").count() == 0
+    expect(shown.filter(has_text="120, 121, 0, 7").first).to_contain_text("3 ×")
+    expect(technician.locator("#operations tbody tr").filter(has_text="write-single-register").first).to_be_visible()
+
+    before = shown.count()
+    server.traffic(session, 4096)  # the page asks again, and what was seen stays
+    expect(owner.get_by_text("4,0 KiB").first).to_be_visible()
+    assert shown.count() == before
+    owner.get_by_role("button", name="Ferma l'elenco").click()
+    server.glance(session, part + 1, "holding 777")
+    expect(technician.locator("#operations").get_by_text("holding 777")).to_be_visible()
+    assert shown.filter(has_text="holding 777").count() == 0
+    owner.get_by_role("button", name="Ferma l'elenco").click()
+    expect(shown.first.or_(shown.nth(1)).first).to_be_visible()
+    expect(owner.locator("#operations").get_by_text("holding 777")).to_be_visible()
+    owner.close()
+    expect(technician.locator("#watched")).to_have_count(0)
+
+
 def test_the_second_of_two_approvals_at_once_is_told_who_was_first(server: Server, open_as: Open) -> None:
     path = f"/requests/{server.ids['waiting']}/"
     first, second = open_as("owner", path), open_as("signer", path)

@@ -11,7 +11,7 @@ from typing import Any
 from allauth.account.internal.flows.login import record_authentication
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
@@ -25,10 +25,12 @@ from portineria.control.audit.services import record
 from portineria.control.estate import enrolment
 from portineria.control.estate import services as estate
 from portineria.control.estate.models import Gateway, Link, Relay
+from portineria.control.identity import keys
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.first_run import create_owner, set_password, set_totp
 from portineria.control.identity.models import Person, Role
+from portineria.control.remote_sessions import glances
 from portineria.control.remote_sessions import services as remote_sessions
 from portineria.control.remote_sessions.models import Session, SessionState, Stream
 from portineria.control.remote_sessions.traffic import note_traffic
@@ -36,10 +38,11 @@ from portineria.policy.function_profile import OBSERVING
 from portineria.policy.profile_text import parse_clause
 from portineria.protocols.catalogue import ALL
 from portineria.wire import enrolment as wire
-from portineria.wire.report import StreamTraffic
+from portineria.wire.report import GLANCE_SEQ, Context, Glance, Seen, StreamTraffic, write_report
 
 PASSWORD = "correct horse battery staple"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # of everybody's authenticator app
+EVENT_KEYS: dict[str, Ed25519PrivateKey] = {}  # gateway → what it signs its reports with
 LANGUAGES = {"en": "Europe/Rome", "it": "Europe/Rome", "ja": "Asia/Tokyo"}
 
 
@@ -63,13 +66,16 @@ def enrolled(owner: Person, plant: str, name: str) -> str:
     """A gateway that has typed its code."""
     code, _ = enrolment.offer_enrolment(actor=owner, plant=plant)
     lookup, secret = wire.split_code(code)
+    event_key = Ed25519PrivateKey.generate()
     asked = wire.EnrolmentRequest(
-        tls_key=p256(), event_key=raw(Ed25519PrivateKey.generate()), sealing_key=raw(X25519PrivateKey.generate()),
+        tls_key=p256(), event_key=raw(event_key), sealing_key=raw(X25519PrivateKey.generate()),
         name=name, version="0.1.0",
     )  # fmt: skip
     request = wire.REQUEST.encode(asked)
     proof = wire.gateway_proof(secret, request)
-    return enrolment.enrol(lookup=lookup, request=request, proof=proof, address="192.0.2.17").gateway
+    gateway = enrolment.enrol(lookup=lookup, request=request, proof=proof, address="192.0.2.17").gateway
+    EVENT_KEYS[gateway] = event_key
+    return gateway
 
 
 def link(gateway: str) -> None:
@@ -290,6 +296,24 @@ def traffic(session: str, to_device: int) -> None:
     row = Session.objects.get(public_id=session)
     with transaction.atomic():
         note_traffic(row.gateway, [StreamTraffic(session, "s0", to_device, 2 * to_device)], timezone.now())
+
+
+def glance(session: str, part: int, targets: str) -> None:
+    """As its gateway shows it while somebody looks on: three reads alike, and a write that was refused."""
+    gateway = Session.objects.get(public_id=session).gateway.public_id
+    now = int(timezone.now().timestamp() * 1000)
+    registers = ("srv_a", "modbus")
+    lines = [
+        Seen(2 * part - 1, now, *registers, "passed", "read", "read-holding-registers", "holding 100-103", "", "", 3,
+             True, "120, 121, 0, 7", ""),
+        Seen(2 * part, now, *registers, "refused", "write", "write-single-register", targets, "unit 3", "1500", 1,
+             False, "", ""),
+    ]  # fmt: skip
+    opening = keys.opening_keys()[0]
+    body = Glance(bytes(32), session, part, now, lines, beyond=12)
+    context = Context(opening.key_id, gateway, bytes(32), GLANCE_SEQ, bytes(32))
+    recipient = X25519PublicKey.from_public_bytes(opening.key)
+    glances.receive(gateway, [write_report(body, context, key=EVENT_KEYS[gateway], recipient=recipient)[0]])
 
 
 @transaction.atomic

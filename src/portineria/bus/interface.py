@@ -13,10 +13,10 @@
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from portineria.bus.message import News, RelayUp, ToControl, ToRelay
+from portineria.bus.message import RelayUp, ToControl, ToControls, ToRelay
 
 Receiver = Callable[[ToControl], Coroutine[Any, Any, None]]
-Hearer = Callable[[News], None]
+Hearer = Callable[[ToControls], None]
 Orders = Callable[[ToRelay], None]
 Greeting = Callable[[], RelayUp]
 
@@ -39,7 +39,7 @@ class Bus(Protocol):
 
     def publish_all(self, message: ToRelay) -> None: ...
 
-    def tell(self, news: News) -> None:
+    def tell(self, told: ToControls) -> None:
         """To the other control processes of this installation; those that are not there miss it."""
 
     async def close(self) -> None:

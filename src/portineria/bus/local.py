@@ -15,7 +15,7 @@ from typing import TypeVar
 import structlog
 
 from portineria.bus.interface import Greeting, Orders, Receiver
-from portineria.bus.message import TO_CONTROL, TO_RELAY, News, RelayUp, ToControl, ToRelay
+from portineria.bus.message import TO_CONTROL, TO_RELAY, RelayUp, ToControl, ToControls, ToRelay
 from portineria.bus.persistence import for_ever
 from portineria.core.errors import Invalid, ProtocolError
 from portineria.wire.frame import Codec, FrameDecoder
@@ -85,7 +85,7 @@ class LocalBus:
         for relay in self.relays:
             self.publish(relay, message)
 
-    def tell(self, news: News) -> None:
+    def tell(self, told: ToControls) -> None:
         """There is no other control process: a second one could not have these sockets."""
 
     def _connected(self, relay: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:

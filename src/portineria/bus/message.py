@@ -90,9 +90,18 @@ class News(_Message, frozen=True, tag="news"):
     person: Id = ""
 
 
+class Glanced(_Message, frozen=True, tag="glanced"):
+    """control → control: what a gateway shows of sessions that are watched, still sealed: whoever has such a page open
+    opens it. Kept nowhere."""
+
+    gateway: PlainId
+    sealed: list[bytes]
+
+
+ToControls = News | Glanced
 ToRelay = Deliver | CloseLegs | DropGateway | SetAdmitted
 ToControl = RelayUp | LinkUp | LinkDown | FromGateway | LegsClosed
 TO_RELAY: Codec[ToRelay] = Codec(ToRelay)
 TO_CONTROL: Codec[ToControl] = Codec(ToControl)
 TO_RELAY_OR_GREET: Codec[ToRelay | Greet] = Codec(ToRelay | Greet)
-NEWS: Codec[News] = Codec(News)
+NEWS: Codec[ToControls] = Codec(ToControls)

@@ -4,7 +4,7 @@ import asyncio
 import structlog
 
 from portineria.bus.interface import Hearer, Receiver
-from portineria.bus.message import NEWS, News, ToRelay
+from portineria.bus.message import NEWS, News, ToControls, ToRelay
 from portineria.bus.nats_access import NatsAccess
 from portineria.bus.nats_connection import BEAT_S, BusAway, Connection
 from portineria.bus.nats_line import Line
@@ -15,6 +15,7 @@ from portineria.wire.frame import BadFrame
 log = structlog.get_logger()
 NEWS_SUBJECT = "news"
 _NEWS_BYTES = 1024  # six ids, a code and a number
+_GLANCED_BYTES = 256 << 10  # a few reports of at most 60 KiB; the server takes 1 MiB
 
 
 class NatsBus:
@@ -63,10 +64,11 @@ class NatsBus:
 
     # -- news ----------------------------------------------------------------------------------------------------
 
-    def tell(self, news: News) -> None:
-        data = NEWS.encode(news)
-        if len(data) > _NEWS_BYTES:
-            raise BadFrame(f"news of {len(data)} bytes, allowed {_NEWS_BYTES}")
+    def tell(self, told: ToControls) -> None:
+        data = NEWS.encode(told)
+        limit = _NEWS_BYTES if isinstance(told, News) else _GLANCED_BYTES
+        if len(data) > limit:
+            raise BadFrame(f"news of {len(data)} bytes, allowed {limit}")
         if self._news is not None:
             self._news.send(NEWS_SUBJECT, data)
 
@@ -89,8 +91,8 @@ class NatsBus:
     def _heard(self, data: bytes) -> None:
         assert self._hear is not None  # noqa: S101 - else nothing is heard
         try:
-            if len(data) > _NEWS_BYTES:
-                raise BadFrame(f"news of {len(data)} bytes, allowed {_NEWS_BYTES}")
+            if len(data) > _GLANCED_BYTES:
+                raise BadFrame(f"news of {len(data)} bytes, allowed {_GLANCED_BYTES}")
             self._hear(NEWS.decode(data))
         except ProtocolError as error:  # of a newer process, while an update goes through
             log.warning("bus.news.unreadable", code=error.code, why=str(error))

@@ -134,6 +134,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "remote_sessions.session.functions-changed": _fields(f"{_SESSION} order_seq order_sha256 ends_at profile"),
     "remote_sessions.session.draining": _fields(f"{_SESSION} seconds why ending", "reason"),
     "remote_sessions.session.cutting": _fields(f"{_SESSION} why ending", "reason"),
+    "remote_sessions.session.watched": _fields(_SESSION),
     "remote_sessions.session.unproven": _fields(f"{_SESSION} why"),
     "remote_sessions.recipients.changed": _fields("recipients"),
     "remote_sessions.identity.given-out": _fields("recipients"),

@@ -2,6 +2,7 @@
 """A person at a browser, without the browser: signs in with password and second factor, fills in the real forms."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.cookiejar
@@ -10,6 +11,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -111,6 +113,15 @@ class Visitor:
 
     def get(self, path: str) -> Page:
         return self._open(self._absolute(path), None, {})
+
+    @contextlib.contextmanager
+    def listening(self, path: str) -> Iterator[Iterator[str]]:
+        """The lines of a stream of events, as they come. Raise Unavailable when it does not begin."""
+        try:
+            with self._opener.open(self._absolute(path), timeout=_TIMEOUT_S) as answer:
+                yield (line.decode("utf-8", "replace").rstrip("\n") for line in answer)
+        except OSError as error:
+            raise Unavailable(f"the console does not answer: {error}") from error
 
     def submit(self, page: Page, form: Form, **values: str) -> Page:
         data = urllib.parse.urlencode(form.fields | values).encode()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a gateway says: events (kept until acknowledged) and questions (asked again when unanswered).
+"""What a gateway says: events (kept until acknowledged), questions (asked again when unanswered), glances (lost when
+nobody hears them).
 
 Signed with the gateway's event key inside the seal; the outer type is one for all, its ``context`` is the HPKE
 ``info``, so that a relay can neither reorder nor re-address a report unnoticed (WIRE 18).
@@ -23,11 +24,16 @@ EVENT_BYTES = 8192  # an event names things, it carries no traffic
 QUESTION_STREAMS = 2048
 KNOWN_SIGNERS = 64  # that a gateway keeps, 0.6 KiB each: every role renewed once a year for twenty years
 INSPECTED = 64  # protocols
+GLANCE_LINES = 20  # of one second: more nobody reads
+GLANCE_ANSWERS = 40
+SHOWN_CHARACTERS = 160
+GLANCE_SEQ = -1  # where its report says that it stands: nowhere
 Field = str | int | bool
+Shown = Annotated[str, Meta(max_length=SHOWN_CHARACTERS)]
 
 
 class Context(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Where a report stands. Questions have ``seq`` 0 and are not part of the chain."""
+    """Where a report stands. Questions have ``seq`` 0, glances −1; neither is part of the chain."""
 
     recipient_key_id: Id
     gateway: Id
@@ -80,6 +86,51 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
     inspects: Annotated[list[PlainId], Meta(max_length=INSPECTED)] = []
 
 
+class Seen(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One operation, or several alike within a second. All of it is shown, nothing obeyed: names and values are what
+    the technician's tool and the device sent, in printable characters.
+
+    ``number`` counts within ``boot`` and session. ``answered``: the device has said something by now.
+    """
+
+    number: Annotated[int, Meta(ge=1)]
+    at_ms: int
+    service: PlainId
+    protocol: PlainId
+    verdict: Annotated[str, Meta(max_length=24)]
+    kind: Annotated[str, Meta(max_length=24)]
+    function: Shown
+    targets: Shown
+    route: Shown
+    values: Shown
+    count: Annotated[int, Meta(ge=1)]
+    answered: bool
+    answer: Shown
+    error: Shown
+
+
+class LateAnswer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """To an operation that an earlier glance told."""
+
+    number: Annotated[int, Meta(ge=1)]
+    answer: Shown
+    error: Shown
+
+
+class Glance(msgspec.Struct, frozen=True, tag_field="is", tag="glance", forbid_unknown_fields=True):
+    """What a watched session did within about a second. No event: it stands in no chain, is stored nowhere, and may be
+    lost. ``part`` counts from 1, so that one that a relay plays again is noticed; ``beyond``: operations left out.
+    """
+
+    boot: Nonce
+    session: PlainId
+    part: Annotated[int, Meta(ge=1)]
+    at_ms: int
+    lines: Annotated[list[Seen], Meta(max_length=GLANCE_LINES)]
+    answers: Annotated[list[LateAnswer], Meta(max_length=GLANCE_ANSWERS)] = []
+    beyond: Annotated[int, Meta(ge=0)] = 0
+
+
 class Report(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What crosses the relay."""
 
@@ -89,11 +140,12 @@ class Report(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 _CONTEXT: Codec[Context] = Codec(Context)
 _REPORT: Codec[Report] = Codec(Report)
-_INSIDE: Codec[Event | Question] = Codec(Event | Question)
+Body = Event | Question | Glance
+_INSIDE: Codec[Body] = Codec(Body)
 
 
 def write_report(
-    body: Event | Question, context: Context, *, key: Ed25519PrivateKey, recipient: X25519PublicKey
+    body: Body, context: Context, *, key: Ed25519PrivateKey, recipient: X25519PublicKey
 ) -> tuple[bytes, bytes]:
     """Return the report as it goes on the wire, and the exact signed bytes whose SHA-256 chains the next event."""
     exact = msgspec.msgpack.encode(body)
@@ -116,7 +168,7 @@ def read_context(report: bytes) -> tuple[Context, Report]:
     return _CONTEXT.decode(outer.context), outer
 
 
-def open_report(outer: Report, *, key: X25519PrivateKey, sender: Ed25519PublicKey) -> tuple[Event | Question, bytes]:
+def open_report(outer: Report, *, key: X25519PrivateKey, sender: Ed25519PublicKey) -> tuple[Body, bytes]:
     """Return the body and the exact signed bytes; raise BadSeal or BadSignature."""
     raw = unseal(outer.sealed, key, info=outer.context)
     statement = verify(read_signed(raw), sender, kind="portineria.report", version=VERSION)

@@ -157,6 +157,16 @@ class RecordingKept(_Statement, frozen=True, tag="recording-kept"):
     sha256: Sha256
 
 
+class Watch(_Statement, frozen=True, tag="watch"):
+    """Somebody looks on: tell what this session's inspected connections do (glances) until then. Said again while they
+    look, so that nothing has to be said at the end; a gateway that is restarted or hears nothing tells nothing.
+    """
+
+    gateway: Id
+    session: Id
+    until_ms: int
+
+
 class RelayAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relay: Id
     host: Annotated[str, Meta(max_length=253)]
@@ -170,7 +180,7 @@ class OpeningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Sha256
 
 
-Letter = Order | Withdrawal | Leases | Time | Acknowledgement | Additions | RegisterCheckpoint
+Letter = Order | Withdrawal | Leases | Time | Acknowledgement | Additions | RegisterCheckpoint | Watch
 
 
 class Ticket(_Statement, frozen=True, tag="ticket"):
@@ -214,6 +224,7 @@ ROLE_OF = {
     "additions": "order",
     "checkpoint": "order",  # the key that seals registers signs nothing but notes
     "introduction": "order",
+    "watch": "order",
     "acknowledgement": "acknowledgement",
     "recording-kept": "acknowledgement",
     "ticket": "ticket",

@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from portineria.bus.message import CloseLegs, Deliver, DropGateway, LinkDown, LinkUp, News, RelayUp, ToRelay
+from portineria.bus.message import (
+    CloseLegs,
+    Deliver,
+    DropGateway,
+    Glanced,
+    LinkDown,
+    LinkUp,
+    News,
+    RelayUp,
+    ToControls,
+    ToRelay,
+)
 from portineria.bus.nats_access import read_access
 from portineria.bus.nats_connection import QUEUE_BYTES
 from portineria.bus.nats_end import NatsBusEnd
@@ -155,8 +166,8 @@ async def test_two_control_processes_publish_and_one_listens(control: Control, w
 
 
 async def test_news_reach_the_others_and_not_the_teller(world: NatsWorld) -> None:
-    mine: list[News] = []
-    theirs: list[News] = []
+    mine: list[ToControls] = []
+    theirs: list[ToControls] = []
     here, there = world.bus(None, mine.append), world.bus(None, theirs.append)
     await here.open([])
     await there.open([])
@@ -170,6 +181,9 @@ async def test_news_reach_the_others_and_not_the_teller(world: NatsWorld) -> Non
     answer = News("org_a", 4, "access.grant.revoked", "per_b")
     there.tell(answer)
     await eventually(lambda: mine == [answer], "only what the other told")
+    glanced = Glanced("gw_a", [bytes(64 << 10)])  # still sealed, and larger than news
+    there.tell(glanced)
+    await eventually(lambda: mine == [answer, glanced], "what a gateway shows goes the same way")
     with pytest.raises(BadFrame):
         here.tell(News("org_a", 3, "x" * 2000, "per_a"))
     await here.close()

@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error
 
 from portineria.bus.envelope import Envelope
-from portineria.bus.message import NEWS, TO_CONTROL, CloseLegs, LinkDown, LinkUp, News, RelayUp
+from portineria.bus.message import NEWS, TO_CONTROL, CloseLegs, LinkDown, LinkUp, News, RelayUp, ToControls
 from portineria.bus.nats_bus import NatsBus
 from portineria.bus.nats_connection import PAYLOAD_BYTES
 from portineria.bus.nkey import public_text
@@ -109,7 +109,7 @@ async def controlling_news(world: NatsWorld) -> AsyncIterator[Callable[[], None]
 
 
 async def test_it_can_say_nothing_to_anybody_else(control: Control, world: NatsWorld) -> None:
-    told: list[News] = []
+    told: list[ToControls] = []
     listening = world.bus(None, told.append)
     await listening.open([])
     order = b"\x82\xa2is\xaaclose-legs\xa7session\xa5ses_a"

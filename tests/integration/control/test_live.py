@@ -35,6 +35,10 @@ class Page:
             self._said.put_nowait(line.decode())
         self._said.put_nowait("")
 
+    @property
+    def unread(self) -> int:
+        return self._said.qsize()
+
     async def line(self) -> str:
         """The next one; empty when the stream has ended."""
         async with asyncio.timeout(PATIENCE_S):

@@ -34,7 +34,7 @@ class Installed:
     server: Process
     relays: list[str]  # public addresses
 
-    def control(self, heard: list[ToControl], told: list[message.News] | None = None) -> NatsBus:
+    def control(self, heard: list[ToControl], told: list[message.ToControls] | None = None) -> NatsBus:
         async def receive(message: ToControl) -> None:
             heard.append(message)
 
@@ -124,7 +124,7 @@ async def test_a_server_with_another_certificate_is_not_spoken_to(installed: Ins
 
 
 async def test_pages_of_another_process_hear_what_is_told_here(installed: Installed) -> None:
-    told: list[message.News] = []
+    told: list[message.ToControls] = []
     here, there = installed.control([]), installed.control([], told)
     await here.open([])
     await there.open([])

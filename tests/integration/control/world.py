@@ -35,7 +35,17 @@ from portineria.control.identity.models import Installation, Person, Role
 from portineria.wire import enrolment
 from portineria.wire.certificate import check_leaf, load_certificate, spki, spki_sha256
 from portineria.wire.envelope import read_signed, unseal
-from portineria.wire.report import Context, Event, Question, StreamTraffic, write_report
+from portineria.wire.report import (
+    GLANCE_SEQ,
+    Body,
+    Context,
+    Event,
+    Glance,
+    Question,
+    Seen,
+    StreamTraffic,
+    write_report,
+)
 from portineria.wire.statement import ROLE_OF, Letter, letter_info, open_letter, role_of, sha256
 
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -128,7 +138,7 @@ class GatewayEnd:
         assert self.trust is not None
         return Context(self.trust.opening_keys[0].key_id, self.id, self.epoch, seq, prev)
 
-    def write(self, body: Event | Question, context: Context) -> tuple[bytes, bytes]:
+    def write(self, body: Body, context: Context) -> tuple[bytes, bytes]:
         assert self.trust is not None
         recipient = X25519PublicKey.from_public_bytes(self.trust.opening_keys[0].key)
         return write_report(body, context, key=self.event, recipient=recipient)
@@ -157,6 +167,14 @@ class GatewayEnd:
             acknowledged=acknowledged, inspects=list(inspects),
         )  # fmt: skip
         return self.write(question, self.context(0, bytes(32)))[0]
+
+    def show(
+        self, session: str, part: int, *lines: Seen, boot: bytes = b"", late_s: float = 0, beyond: int = 0
+    ) -> bytes:
+        """A glance."""
+        at_ms = int((time.time() - late_s) * 1000)
+        glance = Glance(boot or self.boot, session, part, at_ms, list(lines), beyond=beyond)
+        return self.write(glance, self.context(GLANCE_SEQ, bytes(32)))[0]
 
     def read(self, sealed: list[bytes]) -> list[Letter]:
         return [self.open(letter)[0] for letter in sealed]

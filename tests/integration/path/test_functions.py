@@ -2,6 +2,8 @@
 """A function profile over the whole path: stock clients at one end, the demo's controller and drives at the other."""
 
 import asyncio
+import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -144,3 +146,25 @@ def test_the_page_of_the_session_shows_what_was_refused(bench: Bench) -> None:
     assert page.status == 200
     assert "write-single-register" in page.text
     assert "holding 104" in page.text
+
+
+def test_whoever_looks_on_sees_what_is_done_as_it_is_done(bench: Bench) -> None:
+    """Not recorded, but inspected: the lines come from the gateway to the open page, and stay nowhere."""
+    leader, client = bench.path.person("Shift leader"), bench.client()
+    with leader.listening(f"/live/?session={bench.held.session}") as lines:
+        seen: list[dict[str, object]] = []
+        deadline = time.monotonic() + 30
+        while not {"passed", "refused"} <= {str(line["verdict"]) for line in seen}:
+            assert time.monotonic() < deadline
+            assert not client.read_holding_registers(SETPOINT, count=1, device_id=1).isError()
+            assert client.write_register(SETPOINT, 1500, device_id=1).isError()
+            for line in lines:
+                if line.startswith("data: {"):
+                    seen += json.loads(line.removeprefix("data: "))["lines"]
+                if not line:
+                    break
+    client.close()
+    read, write = (next(line for line in seen if line["verdict"] == verdict) for verdict in ("passed", "refused"))
+    assert (read["function"], read["targets"], read["answered"]) == ("read-holding-registers", "holding 104", True)
+    assert (write["function"], write["values"]) == ("write-single-register", "1500")
+    assert bench.path.act("events", bench.held.session).count("remote_sessions.session.watched") == 1

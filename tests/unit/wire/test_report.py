@@ -9,6 +9,7 @@ from portineria.wire.frame import LINK_FRAME_BYTES, BadFrame
 from portineria.wire.report import (
     EVENT_BYTES,
     QUESTION_STREAMS,
+    Body,
     Context,
     Event,
     Question,
@@ -38,7 +39,7 @@ def written(body: Event | Question, where: Context, key: Ed25519PrivateKey = KEY
     return write_report(body, where, key=key, recipient=OPENING.public_key())
 
 
-def opened(report: bytes) -> tuple[Context, Event | Question, bytes]:
+def opened(report: bytes) -> tuple[Context, Body, bytes]:
     where, outer = read_context(report)
     body, exact = open_report(outer, key=OPENING, sender=KEY.public_key())
     return where, body, exact

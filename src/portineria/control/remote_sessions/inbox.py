@@ -5,9 +5,10 @@ from collections import deque
 
 from portineria.bus.message import FromGateway, LinkDown, LinkUp, ToControl
 from portineria.core.errors import ProtocolError
-from portineria.wire.report import read_context
+from portineria.wire.report import GLANCE_SEQ, read_context
 
 _QUESTIONS = 64  # per gateway; it asks again
+_GLANCES = 64  # per gateway: of as many watched sessions, one a second
 # Per gateway, twice what it keeps under way (256, ``reporter.UNDERWAY``). What does not fit is not acknowledged, so the
 # gateway says it again.
 _EVENTS = 512
@@ -17,19 +18,24 @@ _WAITING_LINKS = 1024  # a link that comes and goes more often than that while o
 
 
 class Inbox:
-    """Events that wait become one batch, whatever they came in: they share a transaction."""
+    """Events that wait become one batch, whatever they came in: they share a transaction. Glances come last."""
 
     def __init__(self) -> None:
         self._questions: deque[ToControl] = deque()
         self._rest: deque[ToControl] = deque()
+        self._glances: deque[ToControl] = deque(maxlen=_GLANCES)
         self._events = self._event_bytes = 0
 
     def put(self, message: LinkUp | LinkDown | FromGateway) -> bool:
         """Return False when it is dropped: there is too much already, and it will be said again."""
         if not isinstance(message, FromGateway):
             return _put(self._rest, message, _WAITING_LINKS)
-        questions = [report for report in message.sealed if _asks(report)]
-        events = [report for report in message.sealed if not _asks(report)]
+        seqs = [_seq(report) for report in message.sealed]
+        questions = [report for seq, report in zip(seqs, message.sealed, strict=True) if seq == 0]
+        glances = [report for seq, report in zip(seqs, message.sealed, strict=True) if seq == GLANCE_SEQ]
+        events = [report for seq, report in zip(seqs, message.sealed, strict=True) if seq not in (0, GLANCE_SEQ)]
+        if glances:  # the oldest goes first: what nobody had time for is the past
+            self._glances.append(FromGateway(message.relay, message.gateway, glances))
         kept = True
         if questions:
             kept = _put(self._questions, FromGateway(message.relay, message.gateway, questions), _QUESTIONS)
@@ -54,7 +60,7 @@ class Inbox:
         if self._questions:
             return self._questions.popleft()
         if not self._rest:
-            return None
+            return self._glances.popleft() if self._glances else None
         taken = self._rest.popleft()
         if isinstance(taken, FromGateway):
             self._events -= len(taken.sealed)
@@ -69,9 +75,9 @@ def _put(waiting: deque[ToControl], message: ToControl, most: int) -> bool:
     return True
 
 
-def _asks(report: bytes) -> bool:
-    """Questions stand outside the chain of events. What cannot be read is refused with the events."""
+def _seq(report: bytes) -> int:
+    """Questions and glances stand outside the chain of events. What cannot be read is refused with the events."""
     try:
-        return read_context(report)[0].seq == 0
+        return read_context(report)[0].seq
     except ProtocolError:
-        return False
+        return 1

@@ -176,6 +176,18 @@ class Stream(models.Model):
         return self.public_id
 
 
+class Watching(models.Model):
+    """Somebody looked on at a session; while they do, ``seen_at`` is of a moment ago. What they saw is nowhere."""
+
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="watchings")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    first_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="sessions_watching", fields=["session", "person"])]
+
+
 class GatewayReport(models.Model):
     """The signed bytes of one event of a gateway, kept so that a second version of it is noticed (WIRE 18)."""
 

@@ -38,7 +38,7 @@ from portineria.control.estate import introduction, links, signers
 from portineria.control.estate.models import Gateway
 from portineria.control.identity.lead import Lead
 from portineria.control.own_connection import given_back
-from portineria.control.remote_sessions import letters, outgoing, presence, reports, services
+from portineria.control.remote_sessions import glances, letters, outgoing, presence, reports, services
 from portineria.control.remote_sessions.inbox import Inbox
 from portineria.control.remote_sessions.reminder import Reminder
 from portineria.control.statistics import refresh_statistics
@@ -111,6 +111,7 @@ class Switchboard:
 
     async def close(self) -> None:
         outgoing.detach()
+        glances.detach()
         for worker in self._workers.values():
             worker.cancel()
         await asyncio.gather(*self._workers.values(), return_exceptions=True)
@@ -289,6 +290,9 @@ def _settle(at: datetime) -> None:
 
 def _answer(gateway: str, sealed: list[bytes]) -> list[ToRelay] | None:
     """None: it must not stay connected."""
+    if glances.is_glance(sealed[0]):  # the inbox keeps them apart
+        glances.receive(gateway, sealed)
+        return []
     answer = reports.receive(gateway, sealed)
     if answer.quarantined:
         return None

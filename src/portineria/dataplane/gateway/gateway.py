@@ -18,6 +18,7 @@ from portineria.dataplane.aio.thread import in_thread
 from portineria.dataplane.gateway import register, seen, spool
 from portineria.dataplane.gateway.clock import TrustedClock, boot_s
 from portineria.dataplane.gateway.enrol import ask_certificate, renewal_due
+from portineria.dataplane.gateway.glances import Means
 from portineria.dataplane.gateway.keeper import Keeper
 from portineria.dataplane.gateway.legs import Legs
 from portineria.dataplane.gateway.letter import Postbox
@@ -34,6 +35,7 @@ from portineria.dataplane.gateway.state import State
 from portineria.dataplane.gateway.status import Self, Status, status_of, write_statuses
 from portineria.dataplane.gateway.store import Store
 from portineria.dataplane.gateway.uploader import Uploader
+from portineria.dataplane.gateway.watched import watch
 from portineria.wire.enrolment import Trust
 from portineria.wire.leg import Challenge, Dial, FromRelay, GatewayProof, Letters, prove
 from portineria.wire.report import StreamTraffic
@@ -45,6 +47,7 @@ from portineria.wire.statement import (
     Order,
     RegisterCheckpoint,
     Time,
+    Watch,
     Withdrawal,
     sha256,
 )
@@ -73,8 +76,9 @@ class Gateway:
         )
         self._recordings = recordings_of(settings, state, self._spool, self._clock, self._keys.event, self._pins)
         around = Surroundings(
-            settings, self._spool, self._reach, self._recordings, room=lambda: self._orders.streams < settings.streams
-        )
+            settings, self._spool, self._reach, self._recordings, room=lambda: self._orders.streams < settings.streams,
+            glances=Means(self._spool.boot, self._clock, lambda glance: self._reporter.show(glance)),
+        )  # fmt: skip
         self._orders = Orders(self._store, self._clock, around, on_change=lambda: self._reporter.ask())
         way = partial(_way, lambda: self._pins.trust, settings, self._clock)
         self._links = Links(
@@ -91,14 +95,11 @@ class Gateway:
         self._legs = Legs(settings, self._orders.admissions, way, self._inner, session_issuer)
         self._certificate, self._ends_ms = b"", 0
         self._context: ssl.SSLContext | None = None
-        self._admission = "waiting"
-        self._said_full = False
+        self._admission, self._said_full = "waiting", False
+        how = settings, self._recordings.folder, self._keys.event, self._pins, self._postbox
+        self._uploader = Uploader(*how, lambda: _traffic(self._orders))
 
     # -- what the parts ask of the whole -----------------------------------------------------------------------
-
-    def _uploader(self) -> Uploader:
-        how = self._settings, self._recordings.folder, self._keys.event, self._pins, self._postbox
-        return Uploader(*how, lambda: _traffic(self._orders))
 
     def _prove(self, challenge: Challenge) -> GatewayProof:
         return GatewayProof(self._certificate, prove(self._keys.tls, challenge, "link"))
@@ -142,6 +143,8 @@ class Gateway:
             self._spool.acknowledge(letter)
         elif isinstance(letter, RegisterCheckpoint):
             self._keeper.take(letter)
+        elif isinstance(letter, Watch):
+            watch(self._orders.sessions, letter, self._clock.known_ms)
         else:
             self._add(letter)
 
@@ -182,7 +185,7 @@ class Gateway:
             tasks.spawn(self._reporter.report(), "events")
             tasks.spawn(self._reporter.question(), "questions")
             tasks.spawn(self._review(), "review")
-            tasks.spawn(self._uploader().run(), "uploads")
+            tasks.spawn(self._uploader.run(), "uploads")
             tasks.spawn(self._renew(), "renewal")
             await self._links.run()
         finally:

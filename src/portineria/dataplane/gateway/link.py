@@ -35,6 +35,7 @@ from portineria.wire.statement import RelayAddress
 
 log = structlog.get_logger()
 QUEUE_BYTES = 4 << 20  # towards a relay that does not read: the link is given up
+BEHIND_BYTES = 256 << 10
 _RECEIVE = 1 << 16
 _MISSES = 3  # heartbeats without a sign of life
 # For the handshake, and again for the proof. Nobody waits for a link as a person waits for a leg; and of a relay that
@@ -78,6 +79,11 @@ class Link:
             raise BadFrame(f"{type(answer).__name__} instead of Welcome")
         self._welcome = answer
         self._decoder.feed(self._outer.take_early())
+
+    @property
+    def behind(self) -> bool:
+        """Something waits to be written: what may be lost is better not added."""
+        return len(self._queue) > BEHIND_BYTES
 
     def send(self, message: ToRelay) -> None:
         self._queue += TO_RELAY.frame(message)

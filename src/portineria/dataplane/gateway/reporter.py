@@ -17,7 +17,16 @@ from portineria.dataplane.gateway.link import Link
 from portineria.dataplane.gateway.settings import GatewaySettings
 from portineria.dataplane.gateway.spool import Spool
 from portineria.wire.leg import Letters
-from portineria.wire.report import KNOWN_SIGNERS, QUESTION_STREAMS, Context, Question, StreamTraffic, write_report
+from portineria.wire.report import (
+    GLANCE_SEQ,
+    KNOWN_SIGNERS,
+    QUESTION_STREAMS,
+    Context,
+    Glance,
+    Question,
+    StreamTraffic,
+    write_report,
+)
 from portineria.wire.statement import OpeningKey
 
 log = structlog.get_logger()
@@ -147,12 +156,23 @@ class Reporter:
             register_size=self._register(nonce), acknowledged=self._spool.acknowledged,
             inspects=sorted(INSPECTED_HERE),
         )  # fmt: skip
-        context = Context(recipient.key_id, self._gateway, self._spool.epoch, 0, _NOTHING)
-        opening = X25519PublicKey.from_public_bytes(recipient.key)
-        report, _ = write_report(question, context, key=self._key, recipient=opening)
+        report = self._outside_the_chain(question, 0, recipient)
         self._clock.asked(nonce)
         for link in self._links():  # over every link: a relay that drops it must not end sessions
             link.send(Letters([report]))
+
+    def _outside_the_chain(self, body: Question | Glance, seq: int, recipient: OpeningKey) -> bytes:
+        context = Context(recipient.key_id, self._gateway, self._spool.epoch, seq, _NOTHING)
+        opening = X25519PublicKey.from_public_bytes(recipient.key)
+        return write_report(body, context, key=self._key, recipient=opening)[0]
+
+    def show(self, glance: Glance) -> bool:
+        """For who looks on. Over one link that takes it now; False when there is none, and then it is lost."""
+        link = next((link for link in self._links() if not link.behind), None)
+        if link is None:
+            return False
+        link.send(Letters([self._outside_the_chain(glance, GLANCE_SEQ, self._opening_key())]))
+        return True
 
     def _counted(self) -> list[StreamTraffic]:
         """Now and then only: with short leases questions are asked more often than anybody reads figures."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from portineria.dataplane.gateway.announcement import Announcements
 from portineria.dataplane.gateway.clock import boot_s
+from portineria.dataplane.gateway.glances import Glances
+from portineria.dataplane.gateway.glances import Means as GlanceMeans
 from portineria.dataplane.gateway.inspections import Inspections, same_place
 from portineria.dataplane.gateway.opening import Opening
 from portineria.dataplane.gateway.past import PastStream, PastStreams
@@ -43,6 +45,7 @@ class Surroundings:
     reach: ReachList
     recordings: Recordings
     room: Callable[[], bool]
+    glances: GlanceMeans
 
 
 class Session:
@@ -60,6 +63,7 @@ class Session:
         self.announcements = Announcements(order.session, around.spool, self.streams)
         self.recorder = around.recordings.begin(order)
         self._inspections = Inspections(order, around.spool)
+        self.glances = Glances(order.session, around.glances)
         self._connecting: set[asyncio.Task[object]] = set()
         self.waiting: set[Opening] = set()
         self._changed = asyncio.Event()
@@ -156,7 +160,7 @@ class Session:
         added = GatewayStream(
             stream, asset, sock, hold_s=self.order.hold_s, session_stops_at=self.stops_at, overdue=self.review,
             over=self._stream_over, inspect=self._inspections.of(stream, asset),
-            tap=self.recorder.tap(stream, asset) if self.recorder is not None else None,
+            tap=self.recorder.tap(stream, asset) if self.recorder is not None else None, glances=self.glances,
         )  # fmt: skip
         self.totals.streams += 1
         self.streams[stream] = added
@@ -235,5 +239,6 @@ class Session:
             opening.refuse("order.unknown")
         if self.recorder is not None:
             self.recorder.finish("session.ended")
+        self.glances.close()
         self._changed.set()
         self._on_ended(self, ending, reason, arrived)

@@ -9,8 +9,8 @@ from portineria.core.errors import ProtocolError
 from portineria.dataplane.aio.stream_end import Local, StreamEnd
 from portineria.dataplane.gateway.clock import boot_s
 from portineria.dataplane.gateway.device import DeviceSocket
+from portineria.dataplane.gateway.glances import Glances, StreamGlances
 from portineria.dataplane.gateway.inspected import InspectedDevice
-from portineria.dataplane.gateway.journal import Journal
 from portineria.dataplane.gateway.opening import Opening
 from portineria.dataplane.gateway.permit import NEVER
 from portineria.dataplane.gateway.recorded import RecordedDevice, Tap
@@ -27,6 +27,7 @@ class GatewayStream:
         self, stream: str, asset: Asset, sock: socket.socket, *, hold_s: float, session_stops_at: Callable[[], float],
         overdue: Callable[[], None], over: Callable[["GatewayStream", str], None],
         inspect: Callable[[Local], InspectedDevice] | None = None, tap: Tap | None = None,
+        glances: Glances | None = None,
     ) -> None:  # fmt: skip
         self.stream, self.asset = stream, asset
         self._hold_s, self._session_stops_at = hold_s, session_stops_at
@@ -40,7 +41,7 @@ class GatewayStream:
         )  # fmt: skip
         if self.inspected is not None:
             self.inspected.begin(self._end)
-            self.inspected.journal = Journal(self.recorded.operation) if self.recorded is not None else None
+        self._glances = self._seen_by(glances)
         self._hold: asyncio.TimerHandle | None = None
         self._lost_at = 0.0
         self._discarded = False
@@ -48,8 +49,15 @@ class GatewayStream:
     def _allowed(self) -> bool:
         return boot_s() < min(self.stops_at, self._session_stops_at())
 
+    def _seen_by(self, glances: Glances | None) -> StreamGlances | None:
+        if self.inspected is None or glances is None:
+            return None
+        return glances.of(self.asset.service, self.inspected, self.recorded.operation if self.recorded else None)
+
     def _over(self, over: Callable[["GatewayStream", str], None], how: str) -> None:
         self._stop_holding()
+        if self._glances is not None:
+            self._glances.over()
         if not self._discarded:
             over(self, how)
 

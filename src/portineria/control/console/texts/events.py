@@ -91,6 +91,7 @@ EVENTS: dict[str, str | Promise] = {
     "remote_sessions.session.functions-changed": _("Session gets another function profile"),
     "remote_sessions.session.draining": _("Session is to finish"),
     "remote_sessions.session.cutting": _("Session is being cut"),
+    "remote_sessions.session.watched": _("Somebody looks on at the session"),
     "remote_sessions.session.unproven": _("Session ended without the gateway's receipt"),
     "remote_sessions.recipients.changed": _("Recipients of recordings changed"),
     "remote_sessions.identity.given-out": _("Key of recordings was given out"),

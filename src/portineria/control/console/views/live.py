@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One stream per open page. It carries only which kind of event happened; the page asks again by itself.
+"""One stream per open page. It carries which kind of event happened, and the page asks again by itself; on the page of
+a session also what that session does at this moment, for whoever may see it.
 
 Who is at the other end, and what they may know, is asked anew before every line: a stream may live for days.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import TypeVar
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
@@ -16,11 +19,16 @@ from portineria.control.audit.news import News, Subscription, subscription
 from portineria.control.identity.models import Person
 from portineria.control.identity.queries import person_of_browser
 from portineria.control.own_connection import given_back
+from portineria.control.remote_sessions import glances
 from portineria.control.remote_sessions import queries as remote_sessions
+from portineria.control.remote_sessions.watching import AGAIN_S, Look
+from portineria.core.errors import NotFound
 
+T = TypeVar("T")
 _STILL_HERE_S = 25  # proxies drop what is silent for 30 s or longer
 _RETRY_MS = 1000
 _PER_PERSON = 16  # a browser opens six at the most; of a seventeenth the oldest ends, which nobody may read any more
+_NAME_CHARACTERS = 32
 _streams: dict[str, list[Subscription]] = {}  # touched on the event loop only
 
 
@@ -28,25 +36,70 @@ async def live(request: HttpRequest) -> HttpResponseBase:
     person: Person | AnonymousUser = await request.auser()
     if not isinstance(person, Person):
         return HttpResponse(status=204)  # tells the browser not to come back
-    lines = _lines(request.session.session_key or "", person)
+    session = request.GET.get("session", "")
+    lines = _lines(request.session.session_key or "", person, session, request.headers.get("Last-Event-ID", ""))
     response = StreamingHttpResponse(lines, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _lines(browser: str, person: Person) -> AsyncIterator[str]:
-    organisations = await sync_to_async(given_back(_organisations))(person)
+async def _lines(browser: str, person: Person, session: str, last: str) -> AsyncIterator[str]:
+    organisations = await _asked(partial(_organisations, person))
     with subscription(organisations=organisations, person=person.public_id) as mine, _counted(person.public_id, mine):
         yield f"retry: {_RETRY_MS}\n\n"  # the page hears that it is open: from here on nothing is missed
-        async for news in _with_pauses(mine):
-            somebody = await sync_to_async(given_back(person_of_browser))(browser)
-            if somebody is None:
-                return
-            if news is None:
-                yield ": still here\n\n"
-            elif await sync_to_async(given_back(_concerns))(somebody, news):
-                yield f"event: changed\ndata: {news.code}\n\n"
+        async with _looking(person, session, mine, last) as look:
+            for text in await _asked(partial(_shown, person, look)):  # what was seen before this page was opened
+                yield text
+            async for news in _with_pauses(mine, _STILL_HERE_S if look is None else AGAIN_S):
+                somebody = await _asked(partial(person_of_browser, browser))
+                if somebody is None:
+                    return
+                for text in await _asked(partial(_said, somebody, news, look)):
+                    yield text
+
+
+async def _asked(ask: Callable[[], T]) -> T:
+    return await sync_to_async(given_back(ask))()
+
+
+@asynccontextmanager
+async def _looking(person: Person, session: str, mine: Subscription, last: str) -> AsyncIterator[Look | None]:
+    """None on every page but that of a session which this person sees."""
+    look = Look(person, session, mine, last[:_NAME_CHARACTERS])
+    try:
+        await _asked(look.begin)
+    except NotFound:
+        yield None
+        return
+    try:
+        yield look
+    finally:
+        await _asked(look.end)
+
+
+def _said(person: Person, news: News | None, look: Look | None) -> list[str]:
+    said = _shown(person, look)
+    if news is None:
+        said.append(": still here\n\n")
+    elif news.code != glances.CODE and _concerns(person, news):
+        said.append(_changed(news.code))
+    return said
+
+
+def _shown(person: Person, look: Look | None) -> list[str]:
+    """What the page of a session gets; nothing for whoever does not see the session any more."""
+    if look is None:
+        return []
+    try:
+        changed = [_changed("remote_sessions.watching")] if look.go_on(person) else []
+        return changed + [f"event: glance\nid: {name}\ndata: {text}\n\n" for name, text in look.fresh(person)]
+    except NotFound:
+        return []
+
+
+def _changed(code: str) -> str:
+    return f"event: changed\ndata: {code}\n\n"
 
 
 @contextmanager
@@ -63,12 +116,12 @@ def _counted(person: str, mine: Subscription) -> Iterator[None]:
             _streams.pop(person, None)
 
 
-async def _with_pauses(mine: Subscription) -> AsyncIterator[News | None]:
+async def _with_pauses(mine: Subscription, pause_s: float) -> AsyncIterator[News | None]:
     """News as they come, and None when there were none for a while."""
     news = aiter(mine)
     while True:
         try:
-            async with asyncio.timeout(_STILL_HERE_S):
+            async with asyncio.timeout(pause_s):
                 item = await anext(news, None)
         except TimeoutError:
             news = aiter(mine)  # the wait was cancelled, and this iterator with it; nothing is lost

@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 from portineria.control.console import event_queries, functions, queries, session_export
 from portineria.control.console.forms import DecisionForm, ReasonForm
 from portineria.control.console.page import attempt, leaf, page
+from portineria.control.console.texts import operations as texts
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
-from portineria.control.remote_sessions import services
+from portineria.control.remote_sessions import services, watching
 
 _INSIDE = 25  # of those that are open, on one leaf: each with what can be done about it
 _REFUSED = 20  # the newest; all of them stand in the course
@@ -52,6 +53,9 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "counted_at": remote_sessions.counted_at(streams),
         "course": course,
         "functions": functions.held_in(row),
+        "watchers": [person.name for person in watching.watchers(row)],
+        "shows_operations": watching.shows_operations(row),
+        "operation_words": texts.operation_words(),
         "refused": event_queries.session_events(actor, row, refused[:_REFUSED], seen.place.zone),
         "events": event_queries.session_events(actor, row, course.object_list, seen.place.zone),
     }

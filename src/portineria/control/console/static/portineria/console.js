@@ -3,6 +3,7 @@ import "./countdown.js";
 import "./copy.js";
 import "./dialog.js";
 import "./live.js";
+import "./operations.js";
 
 // Selects that act at once, such as the language; without scripts a button stands beside them.
 document.addEventListener("change", ({ target }) => {

@@ -47,8 +47,14 @@ function say(state) {
 }
 
 function listen() {
-  const source = new EventSource(document.body.dataset.liveUrl);
+  const looked = document.querySelector("[data-live-session]");
+  const address = new URL(document.body.dataset.liveUrl, location.href);
+  if (looked) address.searchParams.set("session", looked.dataset.liveSession);
+  const source = new EventSource(address);
   source.addEventListener("changed", ({ data }) => changed(data));
+  source.addEventListener("glance", ({ data }) => {
+    document.dispatchEvent(new CustomEvent("glance", { detail: JSON.parse(data) }));
+  });
   source.addEventListener("open", () => {
     say("");
     changed(""); // what happened since the page was made, or since the last stream broke, was not heard

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who looks on at sessions.
+
+Rows: none change; one new table, a row for each person and session they looked on at.
+Locks: none that anybody waits for.
+Back: reversible; then it is forgotten who looked on, the register knows.
+"""
+
+import django.db.models.deletion
+import django.utils.timezone
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("remote_sessions", "0006_recordings"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="Watching",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("first_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("seen_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="watchings",
+                        to="remote_sessions.session",
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name="watching",
+            constraint=models.UniqueConstraint(fields=("session", "person"), name="sessions_watching"),
+        ),
+    ]
