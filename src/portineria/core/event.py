@@ -39,6 +39,7 @@ def _reported(public: str = "", personal: str = "") -> dict[str, DataClass]:
 
 
 _OPERATION = "stream service profile protocol function code operation targets route reason count"
+_DONE = "service protocol function operation"
 _SESSION = "session machine gateway person grant"
 
 CATALOGUE: Mapping[str, Fields] = {
@@ -155,6 +156,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "stream.resumed": _reported("stream after_ms relay"),
     "operation.refused": _reported(_OPERATION),
     "operation.would-refuse": _reported(_OPERATION),
+    "work.done": _reported(f"{_DONE} count refused noted unconfirmed"),
+    # What was read from a machine or written to it may be anybody's words.
+    "work.changed": _reported(f"{_DONE} code targets route count unconfirmed", "before after"),
+    "work.transferred": _reported("service protocol operation targets route content_sha256 bytes whole"),
+    "session.worked": _reported("operations refused functions changes blocks beyond"),
     "session.draining": _reported("seconds reason"),
     "session.resumed": _reported("reason"),
     "session.ended": _reported("ending reason latency_ms streams to_device from_device order_sha256"),

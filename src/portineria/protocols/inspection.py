@@ -48,6 +48,7 @@ class Answer:
 
     ``error``: empty, or the device's own no in the protocol's words ("exception 2: illegal data address").
     ``values``: what was read, one tuple for each operation of the request; empty where nothing is.
+    ``shares``: how many of them are of each target, where one operation reads several.
     """
 
     data: bytes
@@ -55,6 +56,7 @@ class Answer:
     error: str = ""
     values: tuple[tuple[Value, ...], ...] = ()
     operations: tuple[Operation, ...] = field(default=())  # what it tells unasked: a report, an event
+    shares: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

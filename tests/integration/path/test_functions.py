@@ -18,6 +18,7 @@ from portineria.demo.main_job import HeldSession, journal
 from tests.integration.path.conftest import WholePath
 
 SETPOINT = 104
+MACHINE = "Torino press 3 observed"
 
 
 @dataclass
@@ -43,10 +44,9 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench(path: WholePath) -> Iterator[Bench]:
-    name = "Torino press 3 observed"
-    made = path.act("inspected", f"{path.stage.plants[0].name} press 3", name, "observe")
-    path.run("request", name, "--reason", "look", "--minutes", "60")
-    with HeldSession(name, path.env) as held:
+    made = path.act("inspected", f"{path.stage.plants[0].name} press 3", MACHINE, "observe")
+    path.run("request", MACHINE, "--reason", "look", "--minutes", "60")
+    with HeldSession(MACHINE, path.env) as held:
         yield Bench(path, made["rule"], held)
 
 
@@ -168,3 +168,51 @@ def test_whoever_looks_on_sees_what_is_done_as_it_is_done(bench: Bench) -> None:
     assert (read["function"], read["targets"], read["answered"]) == ("read-holding-registers", "holding 104", True)
     assert (write["function"], write["values"]) == ("write-single-register", "1500")
     assert bench.path.act("events", bench.held.session).count("remote_sessions.session.watched") == 1
+
+
+@pytest.fixture(scope="module")
+def worked(bench: Bench) -> str:
+    """Another session, under the wider profile, with changes over each protocol; it has ended."""
+    bench.path.act("revoke_grants", MACHINE)
+    bench.path.run("request", MACHINE, "--reason", "new setpoints", "--minutes", "60")
+    with HeldSession(MACHINE, bench.path.env) as held:
+        with ModbusTcpClient(held.doors["modbus"][0], port=held.doors["modbus"][1], timeout=20, retries=0) as client:
+            client.write_register(SETPOINT, 1200, device_id=1)
+            assert client.read_holding_registers(100, count=5, device_id=1).registers[4] == 1200
+            assert not client.write_register(SETPOINT, 1500, device_id=1).isError()
+            assert client.write_register(SETPOINT, 9999, device_id=1).isError()
+        drives = Client()
+        drives.connect(held.doors["s7"][0], 0, 1, held.doors["s7"][1])
+        drives.db_read(2, 0, 16)
+        drives.db_write(2, 4, bytearray((0x42, 0xF0, 0, 0)))
+        drives.disconnect()
+        address, port = held.doors["opcua"]
+        asyncio.run(_add_one(f"opc.tcp://{address}:{port}/press3"))
+        bench.path.act("revoke_grants", MACHINE)
+    bench.path.until(lambda: bench.path.act("told", held.session, "session.worked"))
+    return held.session
+
+
+async def _add_one(url: str) -> None:
+    async with OpcUaClient(url) as client:
+        index = await client.get_namespace_index("urn:portineria:demo:press")
+        press = await client.nodes.objects.get_child(f"{index}:Press")
+        setpoint = await press.get_child(f"{index}:Setpoint")
+        await setpoint.write_value(await setpoint.read_value() + 1)
+
+
+def test_the_register_says_what_was_changed_from_what_to_what(bench: Bench, worked: str) -> None:
+    """Old values come from the session's own reads, so the first write of a setpoint nobody had read has none."""
+    told = bench.path.act("told", worked, "work.changed")
+    changes = {line["protocol"]: line for line in told}
+    assert [changes["modbus"][name] for name in ("targets", "after", "count", "unconfirmed")] == [
+        "holding 104", "1500", 3, 1,
+    ]  # fmt: skip
+    assert [changes["s7comm"][name] for name in ("targets", "before", "after")] == [
+        "db 2 4-7", "0x00000000", "0x42f00000",
+    ]  # fmt: skip
+    assert float(changes["opcua"]["after"]) == float(changes["opcua"]["before"]) + 1
+    [total] = bench.path.act("told", worked, "session.worked")
+    assert (total["changes"], total["blocks"], total["beyond"], total["refused"]) == (3, 0, 0, 0)
+    done = {line["function"]: line["count"] for line in bench.path.act("told", worked, "work.done")}
+    assert (done["write-single-register"], done["write-variable"], done["write"]) == (3, 1, 1)

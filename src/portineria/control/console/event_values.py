@@ -99,7 +99,7 @@ _NOT_SHOWN_OF = {("gateway.trust.changed", "what"), *((f"identity.key.{act}", "r
     "created", "retired", "destroyed"
 ))}  # fmt: skip
 _REASONS = {"why", "reasons", "on_silence"}
-_BYTES = {"to_device", "from_device", "limit_bytes", "lost"}
+_BYTES = {"to_device", "from_device", "limit_bytes", "lost", "bytes"}
 _IDS = {"machines", "device", "service", "supplier", "plant", "organisation", "relay"}
 _IDS |= {"of_person", "of_machine", "of_supplier", "of_gateway", "of_session"}
 

@@ -110,16 +110,16 @@ def fields_of(denial: Denial) -> Fields:
     targets = ", ".join(str(target) for target in operation.targets[:MOST_TARGETS])
     return {
         "protocol": operation.protocol,
-        "function": _printable(operation.function),
-        "code": _printable(operation.code),
+        "function": printable(operation.function),
+        "code": printable(operation.code),
         "operation": operation.kind.value,
-        "targets": _printable(targets) + (f" +{more}" if more > 0 else ""),
-        "route": _printable(" > ".join(operation.route)),
+        "targets": printable(targets) + (f" +{more}" if more > 0 else ""),
+        "route": printable(" > ".join(operation.route)),
         "reason": " ".join(reason.value for reason in denial.reasons),
     }
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """One line; what no font shows is written as its number, so that it can neither hide nor turn the line around."""
     shown = text[: TEXT_CHARACTERS + 1]
     shown = "".join(symbol if symbol.isprintable() else f"\\u{ord(symbol):04x}" for symbol in shown)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from portineria.dataplane.gateway.clock import TrustedClock, boot_s
 from portineria.dataplane.gateway.inspected import InspectedDevice
-from portineria.dataplane.gateway.journal import Fields, Journal
+from portineria.dataplane.gateway.journal import Fields, Write
 from portineria.wire.report import GLANCE_ANSWERS, GLANCE_LINES, SHOWN_CHARACTERS, Glance, LateAnswer, Seen
 
 EVERY_S = 1.0  # between two glances of one session
@@ -20,7 +20,6 @@ READS = 12  # of the lines of one glance: a flood of reads must not hide what ch
 _UNANSWERED = 256  # operations whose answer still finds its line
 _ITEMS = 8  # of a list of targets or values
 _QUIET_KINDS = frozenset({"read", "identify", "diagnostic", "session"})
-Write = Callable[[Fields, bool], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +185,11 @@ class StreamGlances:
     def __init__(self, glances: Glances, service: str, inspected: InspectedDevice, write: Write | None) -> None:
         self._glances, self._service, self._inspected, self._write = glances, service, inspected, write
         if write is not None:
-            inspected.journal = Journal(self)
+            inspected.journal.write_to(self)
 
     def look(self, *, watched: bool) -> None:
-        if self._write is None and watched != (self._inspected.journal is not None):
-            self._inspected.journal = Journal(self) if watched else None
+        if self._write is None and watched != self._inspected.journal.writes:
+            self._inspected.journal.write_to(self if watched else None)
 
     def __call__(self, fields: Fields, passes: bool) -> int:
         number = self._glances.number() if self._write is None else self._write(fields, passes)

@@ -13,6 +13,7 @@ import structlog
 from portineria.dataplane.aio.stream_end import Local, StreamEnd, read_buffer
 from portineria.dataplane.gateway.functions import Verdict
 from portineria.dataplane.gateway.journal import Journal
+from portineria.dataplane.gateway.work import StreamWork
 from portineria.protocols.inspection import Inspection, Request, Undecodable
 from portineria.protocols.operation import Operation
 from portineria.wire.stream import DATA_BYTES, DATA_OVERHEAD
@@ -33,11 +34,11 @@ class Decider(Protocol):
 
 
 class InspectedDevice:
-    """``begin`` once. ``decide`` is asked about every request; ``journal`` is told, where the stream is recorded."""
+    """``begin`` once. ``decide`` is asked about every request; ``journal`` is told, and counts it for ``work``."""
 
-    def __init__(self, device: Local, inspection: Inspection, decide: Decider) -> None:
+    def __init__(self, device: Local, inspection: Inspection, decide: Decider, work: StreamWork | None = None) -> None:
         self._device, self._inspection, self._decide = device, inspection, decide
-        self.journal: Journal | None = None
+        self.work, self.journal = work, Journal(work)
         self._stream: StreamEnd | None = None
         self._undecided: deque[memoryview] = deque()
         self._small = bytearray()  # the end of the queue
@@ -98,8 +99,7 @@ class InspectedDevice:
         to_client: list[bytes] = []
         for request in requests:
             verdict = self._decide(request.operations)
-            if self.journal is not None:
-                self.journal.asked(request, refused=bool(verdict.refused), noted=bool(verdict.noted))
+            self.journal.asked(request, refused=bool(verdict.refused), noted=bool(verdict.noted))
             if verdict.refused:
                 self.refused += 1
                 refusal = self._inspection.refuse(request)
@@ -110,7 +110,7 @@ class InspectedDevice:
             if passed:
                 to_device.append(memoryview(passed))
                 self.to_device += len(passed)
-            if to_device and self.journal is not None:  # each in a packet of its own, which names what it asks
+            if to_device and self.journal.writes:  # each in a packet of its own, which names what it asks
                 self._device.write(to_device)
                 to_device = []
         if to_device:
@@ -147,9 +147,8 @@ class InspectedDevice:
         except Undecodable as error:
             self._end(error, "device")
             return
-        if self.journal is not None:
-            for answer in answers:
-                self.journal.answered(answer)
+        for answer in answers:
+            self.journal.answered(answer)
         self._say(b"".join(answer.data for answer in answers))
 
     def local_eof(self) -> None:

@@ -7,6 +7,7 @@ from portineria.dataplane.aio.stream_end import Local
 from portineria.dataplane.gateway.functions import REFUSED, WOULD_REFUSE, Fields, Functions, Refusals, Verdict
 from portineria.dataplane.gateway.inspected import InspectedDevice
 from portineria.dataplane.gateway.spool import Spool
+from portineria.dataplane.gateway.work import Work
 from portineria.policy.function_profile import BadProfile, decode_profile
 from portineria.protocols.catalogue import ALL
 from portineria.protocols.operation import Operation
@@ -38,6 +39,7 @@ class Inspections:
     """Of one session, over all its connections."""
 
     def __init__(self, order: Order, spool: Spool) -> None:
+        self._session, self._spool, self._work = order.session, spool, Work()
         self._functions, self._refusals = Functions(), Refusals(order.session, spool)
         self.take(order)
 
@@ -59,9 +61,17 @@ class Inspections:
                 self._refusals.tell(WOULD_REFUSE, stream, asset.service, verdict.noted)
             return verdict
 
-        return lambda device: InspectedDevice(device, info.begin(), decide)
+        return lambda device: InspectedDevice(device, info.begin(), decide, self._work.of(asset.service))
 
     def over(self, inspected: InspectedDevice | None) -> Fields:
         """A stream is over: what was merged is told before its end. Return what its end says besides."""
         self._refusals.flush()
-        return {} if inspected is None else {"refused": inspected.refused}
+        if inspected is None:
+            return {}
+        if inspected.work is not None:
+            inspected.work.close()
+        return {"refused": inspected.refused}
+
+    def tell_work(self) -> None:
+        """All streams are over: what was done goes into the register."""
+        self._work.tell(self._spool, self._session)

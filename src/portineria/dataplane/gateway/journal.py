@@ -1,26 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an inspected stream asked and was answered, as lines in the index of its recording."""
+"""What an inspected stream asked and was answered: for what is told of the session's work, and as lines, where it
+is recorded or somebody looks on.
+"""
 
 from collections.abc import Callable, Mapping
 
+from portineria.dataplane.gateway.work import Before, StreamWork
 from portineria.protocols.inspection import Answer, Request
 from portineria.protocols.operation import Operation, Value
 
 VALUES = 128  # of one line; all of them are in the packets beside it
 UNANSWERED = 1024  # requests whose answer still finds them; of more the oldest are forgotten
 Fields = Mapping[str, object]
+Write = Callable[[Fields, bool], int]
 
 
 class Journal:
-    """``write(fields, passes)`` writes a line and returns its number; ``passes``: it is what the next bytes ask."""
+    """Of one stream. ``write_to`` whoever takes lines; ``work``: what is counted of the stream."""
 
-    def __init__(self, write: Callable[[Fields, bool], int]) -> None:
-        self._write = write
+    def __init__(self, work: StreamWork | None = None) -> None:
+        self._write: Write | None = None
+        self._work = work
         self._asked: dict[Request, list[int]] = {}
 
+    def write_to(self, write: Write | None) -> None:
+        """``write(fields, passes)`` writes a line and returns its number; ``passes``: it is what the next bytes ask."""
+        self._write = write
+        if write is None:
+            self._asked.clear()
+
+    @property
+    def writes(self) -> bool:
+        return self._write is not None
+
     def asked(self, request: Request, *, refused: bool, noted: bool) -> None:
+        known: Before = [None] * len(request.operations)
+        if self._work is not None:
+            known = self._work.asked(request, refused=refused, noted=noted)
+        if self._write is None:
+            return
         verdict = "refused" if refused else "noted" if noted else "passed"
-        lines = [self._write(fields_of(one) | {"verdict": verdict}, not refused) for one in request.operations]
+        lines = []
+        for operation, before in zip(request.operations, known, strict=True):
+            fields = fields_of(operation) | {"verdict": verdict}
+            if before:
+                fields["before"] = _shown(before)
+            lines.append(self._write(fields, not refused))
         if request.expects_answer and not refused:
             if len(self._asked) >= UNANSWERED:
                 del self._asked[next(iter(self._asked))]
@@ -28,6 +53,10 @@ class Journal:
 
     def answered(self, answer: Answer) -> None:
         """Reports that nobody asked for stand for themselves."""
+        if self._work is not None:
+            self._work.answered(answer)
+        if self._write is None:
+            return
         for operation in answer.operations:
             self._write(fields_of(operation) | {"verdict": "reported"}, False)
         if answer.to is None:

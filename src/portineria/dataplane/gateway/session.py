@@ -217,6 +217,7 @@ class Session:
     def stop(self) -> None:
         for stream in list(self.streams.values()):
             stream.end("gateway.stopped")
+        self._inspections.tell_work()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -242,3 +243,4 @@ class Session:
         self.glances.close()
         self._changed.set()
         self._on_ended(self, ending, reason, arrived)
+        self._inspections.tell_work()  # behind the receipt: a cut is proven before anything else is told

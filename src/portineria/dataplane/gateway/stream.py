@@ -26,8 +26,7 @@ class GatewayStream:
     def __init__(
         self, stream: str, asset: Asset, sock: socket.socket, *, hold_s: float, session_stops_at: Callable[[], float],
         overdue: Callable[[], None], over: Callable[["GatewayStream", str], None],
-        inspect: Callable[[Local], InspectedDevice] | None = None, tap: Tap | None = None,
-        glances: Glances | None = None,
+        glances: Glances, inspect: Callable[[Local], InspectedDevice] | None = None, tap: Tap | None = None,
     ) -> None:  # fmt: skip
         self.stream, self.asset = stream, asset
         self._hold_s, self._session_stops_at = hold_s, session_stops_at
@@ -49,8 +48,8 @@ class GatewayStream:
     def _allowed(self) -> bool:
         return boot_s() < min(self.stops_at, self._session_stops_at())
 
-    def _seen_by(self, glances: Glances | None) -> StreamGlances | None:
-        if self.inspected is None or glances is None:
+    def _seen_by(self, glances: Glances) -> StreamGlances | None:
+        if self.inspected is None:
             return None
         return glances.of(self.asset.service, self.inspected, self.recorded.operation if self.recorded else None)
 

@@ -258,8 +258,8 @@ class OpcUaInspection(Inspection):
         data = _renumbered(self._device, whole, 16)
         if kind == b"MSGA":
             return Answer(data, found[0], "aborted")
-        error, values = _told(Reader(b"".join(each[24:] for each in whole)), found[1])
-        return Answer(data, found[0], error, values)
+        error, values, shares = _told(Reader(b"".join(each[24:] for each in whole)), found[1])
+        return Answer(data, found[0], error, values, shares=shares)
 
     def _taken(self, number: int) -> tuple[Request, Asked]:
         found = self._open.get(number)
@@ -320,7 +320,8 @@ def _result(reader: Reader) -> tuple[int, str]:
     return service, f"{result:#010x}" if result >> 31 else ""
 
 
-def _told(reader: Reader, asked: Asked) -> tuple[str, tuple[tuple[Value, ...], ...]]:
+def _told(reader: Reader, asked: Asked) -> tuple[str, tuple[tuple[Value, ...], ...], tuple[int, ...]]:
+    """Error, values, and how many of these are of each node."""
     service, error = _result(reader)
     wanted = asked.header.service if asked.header else 0
     if service != SERVICE_FAULT and wanted in SERVICES and service != wanted + 3:
@@ -329,11 +330,15 @@ def _told(reader: Reader, asked: Asked) -> tuple[str, tuple[tuple[Value, ...], .
         results = [reader.number("I") for _ in range(reader.few())]
         error = next((f"{result:#010x}" for result in results if result >> 31), "")
     if service != READ + 3:
-        return error, ()
-    values = list[Value]()
+        return error, (), ()
+    values, shares = list[Value](), list[int]()
     for _ in range(reader.few()):
-        values += reader.data_value()
-    return error, (tuple(values) if len(values) <= MAX_VALUES else (f"{len(values)} values",),)
+        found = reader.data_value()
+        values += found
+        shares.append(len(found))
+    if len(values) > MAX_VALUES:
+        return error, ((f"{len(values)} values",),), ()
+    return error, (tuple(values),), tuple(shares)
 
 
 def recognise(beginning: bytes) -> bool:

@@ -111,6 +111,10 @@ EVENTS: dict[str, str | Promise] = {
     "stream.resumed": _("Connection resumed after an interruption"),
     "operation.refused": _("Operation on a device refused"),
     "operation.would-refuse": _("Operation passed on trial: its profile would have refused it"),
+    "work.done": _("Done on a device: how often"),
+    "work.changed": _("Changed on a device"),
+    "work.transferred": _("Program block transferred"),
+    "session.worked": _("Gateway's summary of what was done"),
     "session.draining": _("Gateway lets the session finish"),
     "session.resumed": _("Gateway lets the session go on"),
     "session.ended": _("Gateway's receipt: session ended"),
@@ -138,7 +142,7 @@ GROUPS: tuple[tuple[str, str | Promise], ...] = (
     ("gateway.", _("What gateways say about themselves")),
     ("audit.", _("The register itself")),
 )
-_ALSO = {"session.": ("order.", "recording."), "gateway.": ("spool.", "lease.", "register.")}
+_ALSO = {"operation.": ("work.",), "session.": ("order.", "recording."), "gateway.": ("spool.", "lease.", "register.")}
 
 
 def codes_of(kind: str) -> list[str]:
@@ -267,6 +271,18 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "route": pgettext_lazy("event field", "route"),
     "count": _("times"),
     "refused": _("operations refused"),
+    "noted": _("passed on trial"),
+    "unconfirmed": _("not confirmed by the device"),
+    "before": _("value before"),
+    "after": _("value after"),
+    "content_sha256": _("SHA-256 of the content"),
+    "bytes": pgettext_lazy("of a program block", "size"),
+    "whole": _("transferred to its end"),
+    "operations": _("operations"),
+    "functions": _("functions"),
+    "changes": _("changes"),
+    "blocks": _("program blocks"),
+    "beyond": _("beyond what is listed"),
     "root": _("root of the register"),
     "last": _("to event number"),
     "faults": _("faults found"),
