@@ -99,7 +99,7 @@ def _refused(profile: "Profile", meter: "Meter", asked: "Asked") -> Iterator[str
     judgement = decide(profile, asked.operations, meter, at, asked.own)
     if not judgement.denials:
         meter.count(judgement, at)
-    for denial in judgement.denials:
+    for denial in (*judgement.denials, *judgement.held):
         operation = denial.operation
         places = ", ".join(str(target) for target in operation.targets[:8])
         route = (
@@ -140,5 +140,6 @@ def _profile(name: str) -> "Profile":
     for row in rows if isinstance(rows, list) else []:
         if isinstance(row, dict) and row.get("name") == wanted:
             observes = OBSERVING if row.get("observes", True) else ()
-            return Profile(wanted, (*observes, *(parse_clause(str(line)) for line in row.get("allow", []))))
+            allowed, held = ([parse_clause(str(line)) for line in row.get(key, [])] for key in ("allow", "hold"))
+            return Profile(wanted, (*observes, *allowed), hold=tuple(held))
     raise NoProfile(f"{file} has no profile {wanted!r}")

@@ -2,7 +2,8 @@
 """Which operations a session may do on a machine. Pure: the moment is an argument, what was done is a Meter's.
 
 A profile is a list of clauses. An operation passes when one clause admits it in everything: function, route, targets,
-values and rate. What bundles several operations passes whole or not at all.
+values and rate. What bundles several operations passes whole or not at all. What no clause admits and one of ``hold``
+would is held: somebody is asked before it may pass.
 """
 
 from collections.abc import Collection, Sequence
@@ -79,11 +80,16 @@ class Clause(_Part, frozen=True):
 
 
 class Profile(_Part, frozen=True):
-    """``notes_only``: everything passes, and what would have been refused is noted."""
+    """``notes_only``: everything passes, and what would have been refused or held is noted.
+
+    ``hold``: what passes only after somebody said yes to exactly it. Left out of the bytes when there is none: whoever
+    is too old to hold anything cannot read a profile that does.
+    """
 
     name: Annotated[str, Meta(min_length=1, max_length=60)]
     clauses: Annotated[tuple[Clause, ...], Meta(max_length=CLAUSES)] = ()
     notes_only: bool = False
+    hold: Annotated[tuple[Clause, ...], Meta(max_length=CLAUSES)] = ()
 
 
 class Why(StrEnum):
@@ -93,6 +99,7 @@ class Why(StrEnum):
     TARGET = "target"
     VALUE = "value"
     RATE = "rate"
+    HOLD = "hold"  # somebody has to say yes first
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +112,20 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """``denials`` empty: the request passes whole. ``using``: by which clause each operation passes."""
+    """``denials`` empty: the request passes whole, where anything is ``held`` once somebody said yes. ``using``: by
+    which clause each operation passes, those that hold numbered behind the others.
+    """
 
     denials: tuple[Denial, ...]
     using: tuple[int, ...] = ()
+    held: tuple[Denial, ...] = ()
 
 
 class Meter:
     """How much of each clause's rate is left: of one profile in one session, whatever connections it uses."""
 
     def __init__(self, profile: Profile) -> None:
-        self._rates = [clause.rate for clause in profile.clauses]
+        self._rates = [clause.rate for clause in (*profile.clauses, *profile.hold)]
         self._left = [float(rate.times) if rate else 0.0 for rate in self._rates]
         self._at = [0.0] * len(self._rates)
 
@@ -141,20 +151,22 @@ def judge(
     Nothing is counted: somebody else may say no.
     """
     denials: list[Denial] = []
+    held: list[Denial] = []
     using: list[int] = []
     for operation in operations:
         closest: tuple[Why, ...] | None = None
-        for number, clause in enumerate(profile.clauses):
+        for number, clause in enumerate((*profile.clauses, *profile.hold)):
             spent = clause.rate is not None and meter.left(number, at) < using.count(number) + 1
             reasons = _reasons(clause, operation, own, spent=spent)
             if not reasons:
                 using.append(number)
+                held += [Denial(operation, (Why.HOLD,))] if number >= len(profile.clauses) else []
                 break
             if closest is None or _distance(reasons) < _distance(closest):
                 closest = reasons
         else:
             denials.append(Denial(operation, closest or _reasons(_NOTHING, operation, own, spent=False)))
-    return Judgement(tuple(denials), () if denials else tuple(using))
+    return Judgement(tuple(denials)) if denials else Judgement((), tuple(using), tuple(held))
 
 
 def _distance(reasons: tuple[Why, ...]) -> tuple[bool, int]:

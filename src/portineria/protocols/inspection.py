@@ -34,12 +34,14 @@ class Undecodable(ProtocolError):
 class Request:
     """One message of the client. Several ``operations`` when it bundles them: all pass, or none.
 
-    ``data`` as it came, whole. ``expects_answer``: False when the device will say nothing to it.
+    ``data`` as it came, whole. ``expects_answer``: False when the device will say nothing to it. ``content``: what it
+    asks without what numbers it, the same when it is asked again; empty where nobody can tell.
     """
 
     operations: tuple[Operation, ...]
     data: bytes
     expects_answer: bool = True
+    content: bytes = b""
 
 
 @dataclass(slots=True, eq=False)
@@ -101,7 +103,8 @@ class FunctionInfo:
 class ProtocolInfo:
     """``ports``: where it is usually found. ``recognise``: whether a connection begins as this protocol's does, given
     the client's first bytes (at least 8 of them, or all there are). ``functions``: all that have a name, in the order
-    in which they are shown. ``own``: routes that mean the device itself, besides none at all.
+    in which they are shown. ``own``: routes that mean the device itself, besides none at all. ``patience_s``: how long
+    an ordinary client waits for an answer, where nobody says what the technician's tool does.
     """
 
     name: str
@@ -111,3 +114,4 @@ class ProtocolInfo:
     recognise: Callable[[bytes], bool]
     functions: tuple[FunctionInfo, ...] = ()
     own: tuple[tuple[str, ...], ...] = ()
+    patience_s: float = 3.0

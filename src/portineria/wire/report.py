@@ -70,7 +70,8 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
     stands in no chain and may be lost. ``signers``: whom the gateway believes, so that the control plane signs with
     what is believed here. ``register_size``: of the newest checkpoint kept here, 0 without one; None asks for none.
     ``acknowledged``: number of the last event of this epoch that the control plane acknowledged and this spool forgot.
-    ``inspects``: the protocols that this gateway decodes.
+    ``inspects``: the protocols that this gateway decodes. ``holds``: whether it can hold a request until somebody said
+    yes to it.
     """
 
     boot: Nonce
@@ -84,6 +85,7 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
     register_size: Annotated[int, Meta(ge=0, le=REGISTER_EVENTS)] | None = None
     acknowledged: Annotated[int, Meta(ge=0, le=REGISTER_EVENTS)] = 0
     inspects: Annotated[list[PlainId], Meta(max_length=INSPECTED)] = []
+    holds: bool = False
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -40,7 +40,8 @@ class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     ``protocol``: what is spoken there, and each of its operations inspected; empty: bytes pass as they come. Left out
     when empty, so that gateways from before inspection understand the order; with it they refuse the order.
-    ``own_routes``: what means the device itself (``unit 1``); none: what its protocol says.
+    ``own_routes``: what means the device itself (``unit 1``); none: what its protocol says. ``client_timeout_ms``: how
+    long the technician's tool waits for an answer; 0: what is usual for the protocol.
     """
 
     service: Id
@@ -49,6 +50,7 @@ class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     transport: Literal["tcp"] = "tcp"
     protocol: Annotated[str, Meta(max_length=24)] = ""
     own_routes: Annotated[list[Annotated[list[Hop], Meta(max_length=8)]], Meta(max_length=16)] = []
+    client_timeout_ms: Annotated[int, Meta(ge=0, le=600_000)] = 0
 
 
 class Order(_Statement, frozen=True, tag="order", omit_defaults=True):
@@ -148,6 +150,19 @@ class RegisterCheckpoint(_Statement, frozen=True, tag="checkpoint"):
     proof: Annotated[list[Sha256], Meta(max_length=63)]
 
 
+class HoldAnswer(_Statement, frozen=True, tag="hold-answer"):
+    """Whether a held request may pass, once: the one of this hash, of this session. ``question``: the gateway's own
+    number of what it asked in ``operation.held``. After ``not_after_ms`` a yes means nothing.
+    """
+
+    gateway: Id
+    session: Id
+    question: Nonce
+    request_sha256: Sha256
+    allowed: bool
+    not_after_ms: int
+
+
 class RecordingKept(_Statement, frozen=True, tag="recording-kept"):
     """This chunk (its whole file, by its hash) of a recording is kept: the gateway may forget it."""
 
@@ -180,7 +195,7 @@ class OpeningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Sha256
 
 
-Letter = Order | Withdrawal | Leases | Time | Acknowledgement | Additions | RegisterCheckpoint | Watch
+Letter = Order | Withdrawal | Leases | Time | Acknowledgement | Additions | RegisterCheckpoint | HoldAnswer | Watch
 
 
 class Ticket(_Statement, frozen=True, tag="ticket"):
@@ -222,6 +237,7 @@ ROLE_OF = {
     "leases": "order",
     "time": "order",
     "additions": "order",
+    "hold-answer": "order",
     "checkpoint": "order",  # the key that seals registers signs nothing but notes
     "introduction": "order",
     "watch": "order",

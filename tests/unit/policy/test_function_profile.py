@@ -276,3 +276,41 @@ def test_the_built_in_profiles_are_found_by_their_names() -> None:
     assert list(BUILT_IN) == ["observe", "engineer", "firmware", "trial"]
     assert BUILT_IN["trial"].notes_only
     assert BUILT_IN["trial"].clauses == OBSERVING
+
+
+# -- what is held ---------------------------------------------------------------------------------------------------
+
+HOLDING = Profile("holding", (*OBSERVING, SPEEDS), hold=(Clause((Kind.WRITE, Kind.STOP)),))
+
+
+def test_only_what_no_clause_admits_and_one_that_holds_does_is_held() -> None:
+    within, beyond = asked(targets=(SPEED,), values=(180,)), asked(targets=(SPEED,), values=(999,))
+    assert judge(HOLDING, [within], Meter(HOLDING), 0.0).held == ()
+    assert [denial.operation for denial in judge(HOLDING, [within, beyond], Meter(HOLDING), 0.0).held] == [beyond]
+    refused = judge(HOLDING, [beyond, asked(Kind.MODE)], Meter(HOLDING), 0.0)
+    assert (len(refused.denials), refused.held, refused.using) == (1, (), ())
+
+
+def test_a_rate_of_what_is_held_counts_as_any_other() -> None:
+    profile = Profile("slow", hold=(Clause((Kind.STOP,), rate=Rate(1, 600)),))
+    meter, stop = Meter(profile), asked(Kind.STOP)
+    first = judge(profile, [stop], meter, 0.0)
+    assert first.held
+    meter.count(first, 0.0)
+    assert judge(profile, [stop], meter, 1.0).denials[0].reasons == (Why.RATE,)
+
+
+def test_a_profile_that_holds_nothing_is_the_same_bytes_as_before_and_one_that_holds_is_read_back() -> None:
+    assert b"hold" not in encode_profile(ENGINEER)
+    assert decode_profile(encode_profile(HOLDING)) == HOLDING
+
+
+@given(profiles, clauses, bundles)
+def test_a_hold_never_admits_more_than_the_same_clause_among_those_that_allow(
+    profile: Profile, clause: Clause, asked_for: list[Operation]
+) -> None:
+    holding = msgspec.structs.replace(profile, hold=(clause,))
+    allowing = msgspec.structs.replace(profile, clauses=(*profile.clauses, clause))
+    held = judge(holding, asked_for, Meter(holding), 0.0)
+    assert held.denials == judge(allowing, asked_for, Meter(allowing), 0.0).denials
+    assert bool(held.held) <= bool(judge(profile, asked_for, Meter(profile), 0.0).denials)

@@ -61,8 +61,9 @@ def _next(owner: Organisation, newest: FunctionProfile | None, name: str, conten
 
 @transaction.atomic
 def set_profile(
-    *, actor: Person, organisation: str, name: str, clauses: Iterable[Clause], notes_only: bool = False
-) -> FunctionProfile:
+    *, actor: Person, organisation: str, name: str, clauses: Iterable[Clause], notes_only: bool = False,
+    hold: Iterable[Clause] = (),
+) -> FunctionProfile:  # fmt: skip
     """Make one, or the next version of one: rules that name it name that from now on. The same again changes nothing.
 
     Raise NameTaken for one of ours, BadProfile for one that is too large.
@@ -72,7 +73,7 @@ def set_profile(
     name = clean_name(name, "profile", characters=60)
     if name in BUILT_IN:
         raise NameTaken(f"function profile {name!r} is built in")
-    profile = Profile(name, tuple(clauses), notes_only)
+    profile = Profile(name, tuple(clauses), notes_only, tuple(hold))
     content = encode_profile(profile)
     # Every rule of the organisation that may change is held before its event locks the ledger.
     rules = Rule.objects.holding().filter(organisation=owner, profile__name=name).order_by("pk")
@@ -90,6 +91,7 @@ def set_profile(
         name=name,
         version=made.version,
         clauses=len(profile.clauses),
+        hold=len(profile.hold),
         notes_only=notes_only,
         sha256=hashlib.sha256(content).hexdigest(),
         rules=len(held),
@@ -117,6 +119,11 @@ def profiles_of(grant: Grant) -> list[FunctionProfile]:
     """All that have to admit an operation: that of its approval, and its rule's of now when that is another."""
     found = {row.pk: row for row in (grant.profile, grant.rule.profile) if row is not None}
     return list({bytes(row.content): row for row in found.values()}.values())
+
+
+def holds(grant: Grant) -> bool:
+    """Whether somebody has to be asked about an operation."""
+    return any(row.profile.hold and not row.profile.notes_only for row in profiles_of(grant))
 
 
 def services_under(grant: Grant, services: Iterable[Service]) -> list[Service]:

@@ -24,7 +24,7 @@ from portineria.control.identity.models import Language, Role
 from portineria.control.identity.services import BadField, clean_name
 from portineria.core.errors import Invalid
 from portineria.core.time_zones import time_zones
-from portineria.policy.function_profile import BUILT_IN, OBSERVING, BadProfile, Clause, Profile, encode_profile
+from portineria.policy.function_profile import BUILT_IN, OBSERVING, BadProfile, Profile, encode_profile
 from portineria.policy.profile_text import parse_clause
 from portineria.policy.windows import BadWindow, parse_windows, windows_text
 
@@ -212,10 +212,13 @@ class DeclaredPerson(Entry, frozen=True):
 
 
 class DeclaredProfile(Entry, frozen=True):
-    """``observe``, where ``observes``, and what is allowed besides: lines as ``policy.profile_text`` reads them."""
+    """``observe``, where ``observes``, and what is allowed besides: lines as ``policy.profile_text`` reads them. What
+    only ``hold`` names passes after somebody said yes to it.
+    """
 
     name: str
     allow: tuple[str, ...] = ()
+    hold: tuple[str, ...] = ()
     observes: bool = True
     notes_only: bool = False
     CLEANED: ClassVar = {"name": _name("name", 60)}
@@ -225,13 +228,14 @@ class DeclaredProfile(Entry, frozen=True):
         if self.name in BUILT_IN:
             raise ValueError(f"name: {self.name} is built in")
         try:
-            encode_profile(Profile(self.name, self.clauses))
+            encode_profile(self.profile)
         except BadProfile as error:
-            raise ValueError(f"allow: {error}") from error
+            raise ValueError(f"allow and hold: {error}") from error
 
     @property
-    def clauses(self) -> tuple[Clause, ...]:
-        return (*(OBSERVING if self.observes else ()), *map(parse_clause, self.allow))
+    def profile(self) -> Profile:
+        allowed = (*(OBSERVING if self.observes else ()), *map(parse_clause, self.allow))
+        return Profile(self.name, allowed, self.notes_only, tuple(map(parse_clause, self.hold)))
 
 
 class DeclaredRule(Entry, frozen=True):

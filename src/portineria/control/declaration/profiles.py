@@ -7,15 +7,17 @@ from portineria.control.access.profiles import set_profile
 from portineria.control.declaration.document import Declaration, DeclaredProfile
 from portineria.control.declaration.plan import Plan, Work
 from portineria.control.declaration.present import Present
-from portineria.policy.function_profile import BUILT_IN, Profile, encode_profile
+from portineria.policy.function_profile import BUILT_IN, encode_profile
 
 
 def plan_profiles(declaration: Declaration, present: Present, plan: Plan) -> None:
     for i, declared in enumerate(declaration.profile):
         row = present.profiles.get(declared.name)
-        wanted = Profile(declared.name, declared.clauses, declared.notes_only)
+        wanted = declared.profile
         act = partial(_set_profile, declared=declared)
-        what = f"profile {declared.name}: {len(wanted.clauses)} clauses{', noting only' if wanted.notes_only else ''}"
+        holds = f", {len(wanted.hold)} that hold" if wanted.hold else ""
+        trial = ", noting only" if wanted.notes_only else ""
+        what = f"profile {declared.name}: {len(wanted.clauses)} clauses{holds}{trial}"
         if row is None:
             plan.add(f"profile[{i}]", what, act)
         elif bytes(row.content) != encode_profile(wanted):
@@ -32,6 +34,7 @@ def _set_profile(work: Work, *, declared: DeclaredProfile) -> None:
         actor=work.actor,
         organisation=work.organisation,
         name=declared.name,
-        clauses=declared.clauses,
+        clauses=declared.profile.clauses,
+        hold=declared.profile.hold,
         notes_only=declared.notes_only,
     )

@@ -162,6 +162,11 @@ class StreamEnd:
         return self._in.received
 
     @property
+    def attached(self) -> bool:
+        """Whether the other end can be heard now."""
+        return self._leg is not None
+
+    @property
     def bytes_each_way(self) -> tuple[int, int]:
         """(to the device, from the device)."""
         there, back = self._in.received, self._out.offset

@@ -23,10 +23,13 @@ REFUSED, WOULD_REFUSE = "operation.refused", "operation.would-refuse"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``refused``: what keeps the request from passing. ``noted``: what a profile on trial would have refused."""
+    """``refused``: what keeps the request from passing. ``noted``: what a profile on trial would have refused or held.
+    ``held``: what somebody has to say yes to before it passes.
+    """
 
     refused: tuple[tuple[str, Denial], ...]
     noted: tuple[tuple[str, Denial], ...]
+    held: tuple[tuple[str, Denial], ...] = ()
 
 
 class Functions:
@@ -44,19 +47,25 @@ class Functions:
             self._profiles[encoded] = kept.get(encoded) or (profile, Meter(profile))
         self._held = list(self._profiles.values())
 
-    def decide(self, operations: Sequence[Operation], own: Collection[Route] = ()) -> Verdict:
-        """``own``: routes that mean the device itself."""
+    def decide(self, operations: Sequence[Operation], own: Collection[Route] = (), *, allowed: bool = False) -> Verdict:
+        """``own``: routes that mean the device itself. ``allowed``: somebody said yes to what is held.
+
+        What passes is counted; what is held is counted when it passes.
+        """
         refused: list[tuple[str, Denial]] = []
         noted: list[tuple[str, Denial]] = []
+        held: list[tuple[str, Denial]] = []
         now = boot_s()
         judged = [(profile, meter, judge(profile, operations, meter, now, own)) for profile, meter in self._held]
         for profile, _, judgement in judged:
             told = noted if profile.notes_only else refused
             told += [(profile.name, denial) for denial in judgement.denials]
-        if not refused:
+            told = noted if profile.notes_only else held
+            told += [(profile.name, denial) for denial in judgement.held]
+        if not refused and (allowed or not held):
             for _, meter, judgement in judged:
                 meter.count(judgement, now)
-        return Verdict(tuple(refused), tuple(noted))
+        return Verdict(tuple(refused), tuple(noted), tuple(held))
 
 
 Fields = dict[str, Any]  # of an event
@@ -75,9 +84,9 @@ class Refusals:
 
     def tell(self, code: str, stream: str, service: str, denials: Sequence[tuple[str, Denial]]) -> None:
         for profile, denial in denials:
-            self._tell(code, {"stream": stream, "service": service, "profile": profile, **fields_of(denial)})
+            self.note(code, {"stream": stream, "service": service, "profile": profile, **fields_of(denial)})
 
-    def _tell(self, code: str, fields: Fields) -> None:
+    def note(self, code: str, fields: Fields) -> None:
         key = (code, tuple(fields.items()))
         if key in self._merged:
             self._merged[key] += 1

@@ -42,6 +42,7 @@ from portineria.wire.report import StreamTraffic
 from portineria.wire.statement import (
     Acknowledgement,
     Additions,
+    HoldAnswer,
     Leases,
     Letter,
     Order,
@@ -78,6 +79,7 @@ class Gateway:
         around = Surroundings(
             settings, self._spool, self._reach, self._recordings, room=lambda: self._orders.streams < settings.streams,
             glances=Means(self._spool.boot, self._clock, lambda glance: self._reporter.show(glance)),
+            linked=lambda: bool(self._links.up),
         )  # fmt: skip
         self._orders = Orders(self._store, self._clock, around, on_change=lambda: self._reporter.ask())
         way = partial(_way, lambda: self._pins.trust, settings, self._clock)
@@ -141,6 +143,8 @@ class Gateway:
             self._time(letter)
         elif isinstance(letter, Acknowledgement):
             self._spool.acknowledge(letter)
+        elif isinstance(letter, HoldAnswer):
+            self._orders.answer(letter)
         elif isinstance(letter, RegisterCheckpoint):
             self._keeper.take(letter)
         elif isinstance(letter, Watch):

@@ -2,7 +2,8 @@
 """Between a stream and its device: requests are decoded and decided one by one, and only what is admitted goes on.
 
 The stream sees a local socket, the device's socket sees a stream. A refused request is answered here, in its protocol;
-bytes that cannot be decoded end the stream, and nothing of them passes.
+bytes that cannot be decoded end the stream, and nothing of them passes. What is held until somebody said yes holds up
+whatever comes behind it on the same connection: nothing overtakes.
 """
 
 from collections import deque
@@ -11,7 +12,9 @@ from typing import Protocol
 import structlog
 
 from portineria.dataplane.aio.stream_end import Local, StreamEnd, read_buffer
+from portineria.dataplane.gateway.clock import boot_s
 from portineria.dataplane.gateway.functions import Verdict
+from portineria.dataplane.gateway.held import Held, StreamHolds
 from portineria.dataplane.gateway.journal import Journal
 from portineria.dataplane.gateway.work import StreamWork
 from portineria.protocols.inspection import Inspection, Request, Undecodable
@@ -34,10 +37,18 @@ class Decider(Protocol):
 
 
 class InspectedDevice:
-    """``begin`` once. ``decide`` is asked about every request; ``journal`` is told, and counts it for ``work``."""
+    """``begin`` once. ``decide`` is asked about every request; ``journal`` is told, and counts it for ``work``.
+    ``holds``: whoever asks about what is to be held; without it that is refused.
+    """
 
-    def __init__(self, device: Local, inspection: Inspection, decide: Decider, work: StreamWork | None = None) -> None:
-        self._device, self._inspection, self._decide = device, inspection, decide
+    def __init__(
+        self, device: Local, inspection: Inspection, decide: Decider, *, work: StreamWork | None = None,
+        holds: StreamHolds | None = None,
+    ) -> None:  # fmt: skip
+        self._device, self._inspection, self._decide, self._holds = device, inspection, decide, holds
+        self._held: Held | None = None
+        self._behind: deque[Request] = deque()  # decoded from the same slice as what is held
+        self._since: float | None = None  # when what waits behind a held request began to
         self.work, self.journal = work, Journal(work)
         self._stream: StreamEnd | None = None
         self._undecided: deque[memoryview] = deque()
@@ -54,7 +65,9 @@ class InspectedDevice:
     @property
     def unsent(self) -> int:
         """What the device has not taken, and what is not decided. Of a refused request nothing is left to send."""
-        return self._device.unsent + self._undecided_bytes
+        held = len(self._held.request.data) if self._held is not None else 0
+        behind = sum(len(request.data) for request in self._behind)
+        return self._device.unsent + self._undecided_bytes + held + behind
 
     def write(self, pieces: list[memoryview]) -> None:
         for piece in pieces:
@@ -73,34 +86,53 @@ class InspectedDevice:
             self._small.clear()
 
     def write_eof(self) -> None:
-        """A request that was not finished is never sent."""
+        """A request that was not finished is never sent, nor one that is still held: its client may be gone."""
         self._eof = True
+        self._leave(refuse=True)
         if not self._paused:
             self._go_on()
 
     def _go_on(self) -> None:
         self._gather()
-        while self._undecided and not self._paused and not self._over:
+        self._decide_each()
+        while self._undecided and not self._paused and not self._over and self._held is None:
             piece = self._undecided.popleft()
             if len(piece) > SLICE_BYTES:
                 self._undecided.appendleft(piece[SLICE_BYTES:])
                 piece = piece[:SLICE_BYTES]
             self._undecided_bytes -= len(piece)
             try:
-                self._decide_each(self._inspection.from_client(piece))
+                self._behind.extend(self._inspection.from_client(piece))
+                self._decide_each()
             except Undecodable as error:
                 self._end(error, "client")
-        if self._eof and not self._undecided and not self._over:
+        if self._held is not None:
+            return
+        if not self._undecided and not self._behind:
+            self._since = None
+        if self._eof and not self._undecided and not self._behind and not self._over:
             self._eof = False
             self._device.write_eof()
 
-    def _decide_each(self, requests: list[Request]) -> None:
+    def _decide_each(self) -> None:
+        """Until one is held."""
+        decided: list[tuple[Request, Verdict, bool]] = []
+        while self._behind and self._held is None and not self._over:
+            request = self._behind.popleft()
+            verdict = self._decide(request.operations)
+            passes: bool | None = not verdict.refused
+            if passes and verdict.held:
+                passes = self._hold(request, verdict)
+            if passes is not None:
+                decided.append((request, verdict, passes))
+        self._act(decided)
+
+    def _act(self, decided: list[tuple[Request, Verdict, bool]]) -> None:
         to_device: list[memoryview] = []
         to_client: list[bytes] = []
-        for request in requests:
-            verdict = self._decide(request.operations)
-            self.journal.asked(request, refused=bool(verdict.refused), noted=bool(verdict.noted))
-            if verdict.refused:
+        for request, verdict, passes in decided:
+            self.journal.asked(request, refused=not passes, noted=bool(verdict.noted))
+            if not passes:
                 self.refused += 1
                 refusal = self._inspection.refuse(request)
                 to_client.append(refusal.to_client)
@@ -117,6 +149,43 @@ class InspectedDevice:
             self._device.write(to_device)
         self._say(b"".join(to_client))
 
+    # -- held ------------------------------------------------------------------------------------------------------
+
+    def _hold(self, request: Request, verdict: Verdict) -> bool | None:
+        """Whether it passes now; None: it waits. What waited behind another one waits no longer than that."""
+        if self._holds is None:
+            return False
+        since = boot_s() if self._since is None else self._since
+        outcome = self._holds.ask(request, verdict, since=since, alive=self._alive, decided=self._decided)
+        if isinstance(outcome, bool):
+            return outcome
+        self._held, self._since = outcome, since
+        return None
+
+    def _alive(self) -> bool:
+        """Without a leg nobody knows whether the client still waits."""
+        return not self._over and not self._eof and self._stream is not None and self._stream.attached
+
+    def _decided(self, held: Held, passes: bool) -> None:
+        if self._held is not held:
+            return
+        self._held = None
+        self._act([(held.request, held.verdict, passes)])
+        if not self._paused:
+            self._go_on()
+        self.local_took()
+
+    def _leave(self, *, refuse: bool) -> None:
+        """Never send what is held."""
+        held, self._held = self._held, None
+        if held is None or self._holds is None:
+            return
+        self._holds.holds.leave(held)
+        if refuse:
+            self._act([(held.request, held.verdict, False)])
+
+    # -- flow ------------------------------------------------------------------------------------------------------
+
     def pause_reading(self) -> None:
         self._paused = True
         self._device.pause_reading()
@@ -124,7 +193,7 @@ class InspectedDevice:
     def resume_reading(self) -> None:
         self._paused = False
         self._device.resume_reading()
-        if self._undecided_bytes or self._eof:
+        if self._undecided_bytes or self._behind or self._eof:
             self._go_on()
             self.local_took()
 
@@ -133,6 +202,8 @@ class InspectedDevice:
 
     def abort(self) -> None:
         self._over = True
+        self._leave(refuse=False)
+        self._behind.clear()
         self._undecided.clear()
         self._small.clear()
         self._undecided_bytes = 0

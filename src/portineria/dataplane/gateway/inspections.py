@@ -2,9 +2,11 @@
 """What of a session is inspected: by which protocol, under which profiles."""
 
 from collections.abc import Callable
+from functools import partial
 
 from portineria.dataplane.aio.stream_end import Local
 from portineria.dataplane.gateway.functions import REFUSED, WOULD_REFUSE, Fields, Functions, Refusals, Verdict
+from portineria.dataplane.gateway.held import Holds, Place, StreamHolds
 from portineria.dataplane.gateway.inspected import InspectedDevice
 from portineria.dataplane.gateway.spool import Spool
 from portineria.dataplane.gateway.work import Work
@@ -38,9 +40,10 @@ def same_place(asset: Asset, order: Order) -> Asset | None:
 class Inspections:
     """Of one session, over all its connections."""
 
-    def __init__(self, order: Order, spool: Spool) -> None:
+    def __init__(self, order: Order, spool: Spool, linked: Callable[[], bool]) -> None:
         self._session, self._spool, self._work = order.session, spool, Work()
         self._functions, self._refusals = Functions(), Refusals(order.session, spool)
+        self.holds = Holds(order.session, spool, self._refusals, linked)
         self.take(order)
 
     def take(self, order: Order) -> None:
@@ -53,15 +56,18 @@ class Inspections:
         info = INSPECTED_HERE[asset.protocol]
         own = frozenset(map(tuple, asset.own_routes)) or frozenset(info.own)
 
-        def decide(operations: tuple[Operation, ...]) -> Verdict:
-            verdict = self._functions.decide(operations, own)
+        def decide(operations: tuple[Operation, ...], *, allowed: bool = False) -> Verdict:
+            verdict = self._functions.decide(operations, own, allowed=allowed)
             if verdict.refused:
                 self._refusals.tell(REFUSED, stream, asset.service, verdict.refused)
             if verdict.noted:
                 self._refusals.tell(WOULD_REFUSE, stream, asset.service, verdict.noted)
             return verdict
 
-        return lambda device: InspectedDevice(device, info.begin(), decide, self._work.of(asset.service))
+        patience_s = asset.client_timeout_ms / 1000 or info.patience_s
+        holds = StreamHolds(self.holds, Place(stream, asset, patience_s, partial(decide, allowed=True)))
+        work = self._work.of(asset.service)
+        return lambda device: InspectedDevice(device, info.begin(), decide, work=work, holds=holds)
 
     def over(self, inspected: InspectedDevice | None) -> Fields:
         """A stream is over: what was merged is told before its end. Return what its end says besides."""

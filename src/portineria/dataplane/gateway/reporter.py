@@ -154,7 +154,7 @@ class Reporter:
             heard_ms=self._clock.heard_ms,
             traffic=self._counted(), signers=self._signers()[-KNOWN_SIGNERS:],
             register_size=self._register(nonce), acknowledged=self._spool.acknowledged,
-            inspects=sorted(INSPECTED_HERE),
+            inspects=sorted(INSPECTED_HERE), holds=True,
         )  # fmt: skip
         report = self._outside_the_chain(question, 0, recipient)
         self._clock.asked(nonce)

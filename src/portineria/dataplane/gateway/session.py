@@ -21,7 +21,7 @@ from portineria.dataplane.gateway.seen import forget_stream
 from portineria.dataplane.gateway.settings import GatewaySettings
 from portineria.dataplane.gateway.spool import Spool
 from portineria.dataplane.gateway.stream import GatewayStream
-from portineria.wire.statement import Asset, Order
+from portineria.wire.statement import Asset, HoldAnswer, Order
 from portineria.wire.stream import Notice
 
 _RESETS = {"cut": "cut", "expired": "expired", "silence": "silence", "drained": "drained", "finished": "drained"}
@@ -38,7 +38,9 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every session of this gateway shares. ``room`` says whether one more stream fits in all."""
+    """What every session of this gateway shares. ``room`` says whether one more stream fits in all, ``linked`` whether
+    the control plane can be reached now.
+    """
 
     settings: GatewaySettings
     spool: Spool
@@ -46,6 +48,7 @@ class Surroundings:
     recordings: Recordings
     room: Callable[[], bool]
     glances: GlanceMeans
+    linked: Callable[[], bool]
 
 
 class Session:
@@ -62,7 +65,7 @@ class Session:
         self.past = PastStreams()
         self.announcements = Announcements(order.session, around.spool, self.streams)
         self.recorder = around.recordings.begin(order)
-        self._inspections = Inspections(order, around.spool)
+        self._inspections = Inspections(order, around.spool, around.linked)
         self.glances = Glances(order.session, around.glances)
         self._connecting: set[asyncio.Task[object]] = set()
         self.waiting: set[Opening] = set()
@@ -99,6 +102,11 @@ class Session:
     def drain(self, order_seq: int, drain_s: float, reason: str) -> None:
         self.permit.withdraw(boot_s(), order_seq, drain_s, reason, busy=self.busy)
         self.review()
+
+    def answer(self, answer: HoldAnswer, until: float) -> None:
+        """Whether what is held may pass; ``until``: when a yes ends."""
+        if not self.ended:
+            self._inspections.holds.answer(answer, until)
 
     def cut(self, reason: str, arrived: float) -> None:
         self._finish("cut", reason, arrived)
@@ -227,6 +235,7 @@ class Session:
         if self.ended:
             return
         self.ended, self._stops_at = True, -NEVER
+        self._inspections.holds.close()
         if self._timer is not None:
             self._timer.cancel()
         streams = list(self.streams.values())

@@ -17,4 +17,5 @@ INFO = ProtocolInfo(
     begin=Iec104Inspection,
     recognise=recognise,
     functions=listed(),
+    patience_s=15.0,  # t1: 104, 9.6
 )

@@ -88,7 +88,7 @@ class Iec104Inspection(Inspection):
         sent, received = _numbers(frame)
         command = asdu.parse(frame, HEADER)
         acknowledged = self._numbers.client_acknowledges(received)
-        request = Request((asdu.requested(command, frame, HEADER),), frame)
+        request = Request((asdu.requested(command, frame, HEADER),), frame, content=frame[HEADER:])
         self._places[request] = self._numbers.client_sends(sent, acknowledged)
         return request
 

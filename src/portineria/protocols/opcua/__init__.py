@@ -16,4 +16,5 @@ INFO = ProtocolInfo(
     begin=OpcUaInspection,
     recognise=recognise,
     functions=listed(),
+    patience_s=4.0,
 )

@@ -56,11 +56,12 @@ CHUNKS = (  # what is told by the type of the chunk alone
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Of a request: Part 4 7.33."""
+    """Of a request: Part 4 7.33. ``ends``: where in its body."""
 
     service: int
     stamp: int
     handle: int
+    ends: int
 
 
 def read_request(body: bytes) -> tuple[Header, tuple[Operation, ...]]:
@@ -68,11 +69,12 @@ def read_request(body: bytes) -> tuple[Header, tuple[Operation, ...]]:
     reader = Reader(body)
     service = service_of(reader)
     reader.node()
-    header = Header(service, reader.number("Q"), reader.number("I"))
+    stamp, handle = reader.number("Q"), reader.number("I")
     reader.number("I")
     reader.text()
     reader.number("I")
     reader.extension()
+    header = Header(service, stamp, handle, reader.at)
     return header, operations(service, reader)
 
 

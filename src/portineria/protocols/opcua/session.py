@@ -140,12 +140,13 @@ class OpcUaInspection(Inspection):
         asked = Asked(whole, 16, int.from_bytes(chunk[20:24], "little"))
         if kind == b"MSGA":
             return self._held("abort", Kind.SESSION, asked, answered=False)
-        asked.header, told = read_request(b"".join(each[24:] for each in whole))
+        body = b"".join(each[24:] for each in whole)
+        asked.header, told = read_request(body)
         if (asked.header.service == CLOSE_REQUEST) != (kind == b"CLOF"):
             raise BadOpcUa(f"service {asked.header.service} in {kind!r}")
         if kind == b"CLOF":
             return self._held("close-channel", Kind.SESSION, asked, answered=False)
-        return self._keep(Request(told, b"".join(whole)), asked)
+        return self._keep(Request(told, b"".join(whole), content=body[asked.header.ends :]), asked)
 
     def _keep(self, request: Request, asked: Asked) -> Request:
         """Whatever could speak against forwarding it is found here."""

@@ -71,7 +71,7 @@ class S7Inspection(Inspection):
             asked = self._data(unit) if unit.code == DT else self._control(unit)
             if self._route:
                 asked.operations = tuple(replace(each, route=self._route + each.route) for each in asked.operations)
-            request = Request(asked.operations, unit.raw, _expects_answer(asked))
+            request = Request(asked.operations, unit.raw, _expects_answer(asked), _content(asked))
             self._undecided[request] = asked
             requests.append(request)
         return requests
@@ -228,6 +228,11 @@ def _expects_answer(asked: _Asked) -> bool:
     if asked.pdu is None:
         return asked.opening is not None or asked.operations[0].function == known.PLUS.name
     return asked.pdu.rosctr == JOB or (asked.head is not None and asked.head.kind == userdata.REQUEST)
+
+
+def _content(asked: _Asked) -> bytes:
+    """Without the reference of the job, which stands at 4 and 5."""
+    return asked.unit.body if asked.pdu is None else asked.unit.body[:4] + asked.unit.body[6:]
 
 
 def _error(number: int) -> str:

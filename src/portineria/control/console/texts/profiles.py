@@ -16,8 +16,9 @@ PROOF: dict[ProofLevel, str | Promise] = {
 
 
 def profile_lines(profile: Profile) -> list[str]:
-    """What it allows; everything else is refused, or noted where it is on trial."""
-    return [_clause(clause) for clause in profile.clauses] or [_("nothing")]
+    """What it allows; everything else is refused, or noted where it is on trial. What it holds stands behind."""
+    held = [_("after somebody's yes: %(what)s") % {"what": _clause(clause)} for clause in profile.hold]
+    return [*map(_clause, profile.clauses), *held] or [_("nothing")]
 
 
 def _clause(clause: Clause) -> str:

@@ -74,6 +74,7 @@ REASONS: dict[str, str | Promise] = {
     "value": _("a value beyond the profile's limits"),
     "rate": _("more often than the profile allows"),
     "many": _("many different ones, not listed one by one"),
+    "hold": _("somebody has to say yes first"),
     # why a gateway's program began or ended
     "start": _("the program was started"),
     "stop": _("the program was stopped"),
