@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every sink says of itself, and what one that sends has to keep to."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from portineria.core.errors import Invalid, Unavailable
+from portineria.sinks.outgoing import Outgoing
+from portineria.sinks.setting import Setting
+
+
+class Away(Unavailable):
+    """Nothing of this batch is known to have arrived: it is sent again later. The message holds no text of theirs."""
+
+    code = "sinks.away"
+
+    def __init__(self, why: str, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
+
+
+class Refused(Invalid):
+    """The receiver will never take these bytes, whatever is the matter with one of them."""
+
+    code = "sinks.refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of the first ``count`` events: acknowledged, or never to be taken (index → why).
+
+    Fewer than were given: the others come again. ``away`` says why, where they have to wait for it.
+    """
+
+    count: int
+    refused: Mapping[int, str] = field(default_factory=dict)
+    away: Away | None = None
+
+
+class Sender(Protocol):
+    """For one batch after the other, in order. Whoever cancels it knows nothing of the batch on its way."""
+
+    async def send(self, events: Sequence[Outgoing]) -> Taken:
+        """Return once the receiver acknowledged. Raise Away, Refused."""
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SinkKind:
+    """``write``: one event as this receiver reads it, without what stands around a batch; no text in it ends a line.
+    ``open``: with every setting and secret, as ``cleaned`` returns them. ``acknowledged``: the receiver says so.
+    """
+
+    name: str
+    title: str
+    settings: tuple[Setting, ...]
+    write: Callable[[Outgoing], bytes]
+    open: Callable[[Mapping[str, str]], Sender]
+    acknowledged: bool = True
+    most_events: int = 500  # of one batch
+
+    @property
+    def where(self) -> str:
+        """The setting that says to whom it goes; empty where there is none."""
+        return next((setting.name for setting in self.settings if setting.shape in ("host", "address")), "")
