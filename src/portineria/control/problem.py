@@ -167,6 +167,11 @@ TEXTS: "dict[str, str | Promise]" = {
     "audit.register.shrunk": _(
         "Nothing was handed out: the register has fewer events than were signed. Tell whoever runs the server."
     ),
+    "sinks.setting": _("A setting of this sink does not fit, or its key is that of another certificate."),
+    "sinks.filter": _("No event is called so: nothing would ever be sent."),
+    "sinks.too-many": _("An organisation has at most 32 sinks. Nothing was added; remove one first."),
+    "sinks.kind": _("This version of the server does not know this kind of sink."),
+    "sinks.not-taken": _("The test event did not arrive: %(why)s"),
     "event.name.none": _("Nothing that you may see is called so."),
     "event.name.many": _("More than 50 are called so. Write more of the name."),
     "export.too-long": _(

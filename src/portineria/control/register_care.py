@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes on around registers all the time: sealing, witnesses, time stamps. In one process of an installation."""
+"""What goes on around registers all the time: sealing, witnesses, time stamps, sinks. In one of several processes."""
 
 import asyncio
 
+from portineria.control.delivering import Delivering
 from portineria.control.sealer import Sealer
 from portineria.control.settings.server import ServerSettings
 from portineria.control.stamping import keep_stamped
@@ -16,4 +17,5 @@ def care_for_registers(settings: ServerSettings) -> list[asyncio.Task[None]]:
         loop.create_task(Sealer().run(), name="sealer"),
         loop.create_task(keep_witnessed(settings), name="witnesses"),
         loop.create_task(keep_stamped(settings), name="time stamps"),
+        loop.create_task(Delivering(settings.host).run(), name="sinks"),
     ]

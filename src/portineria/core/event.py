@@ -141,6 +141,17 @@ CATALOGUE: Mapping[str, Fields] = {
     "remote_sessions.identity.given-out": _fields("recipients"),
     "remote_sessions.recording.completed": _fields("session gateway recording number head lost"),
     "remote_sessions.recording.read": _fields("session machine gateway person"),
+    # sinks: where the register goes besides
+    "sinks.sink.added": _fields("sink kind name personal"),
+    "sinks.sink.paused": _fields("sink"),
+    "sinks.sink.resumed": _fields("sink"),
+    "sinks.sink.removed": _fields("sink name"),
+    "sinks.sink.replayed": _fields("sink first"),
+    "sinks.sink.tested": _fields("sink"),
+    "sinks.sink.failing": _fields("sink why"),
+    "sinks.sink.recovered": _fields("sink"),
+    "sinks.event.dead": _fields("sink seq why"),
+    "sinks.register.gap": _fields("sink first last"),
     # reported by a gateway
     "gateway.started": _reported("version reason"),
     "gateway.stopped": _reported("reason"),

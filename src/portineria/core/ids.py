@@ -32,6 +32,7 @@ class Kind(StrEnum):
     SIGNER = "sig"
     CONNECTOR = "con"
     INSTALLATION = "ins"
+    SINK = "snk"
 
 
 def new_id(kind: Kind) -> str:

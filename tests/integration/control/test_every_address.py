@@ -20,6 +20,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from portineria.control.access import services as access
 from portineria.control.api import api
 from portineria.control.identity.models import Person
+from portineria.control.sinks.services import add_sink
 from tests.integration.control.test_sight import session_key
 from tests.integration.control.world import ConnectorEnd, World
 
@@ -42,6 +43,7 @@ class Things:
     person: str
     supplier: str
     seq: str = "1"
+    sink: str = f"snk_{ABSENT}"
 
 
 @pytest.fixture
@@ -54,9 +56,13 @@ def things(world: World) -> Things:
     session = start_session(
         actor=world.technician, machine=world.machine.public_id, key=session_key(), address=""
     ).session.public_id
+    sink = add_sink(
+        actor=world.owner, organisation=world.organisation, name="SIEM", kind="syslog",
+        settings={"host": "192.0.2.1", "port": "514", "transport": "tcp"},
+    ).public_id  # fmt: skip
     return Things(
         world.machine.public_id, request, grant, session, world.gateway.id,
-        world.organisation, world.technician.public_id, world.supplier,
+        world.organisation, world.technician.public_id, world.supplier, sink=sink,
     )  # fmt: skip
 
 

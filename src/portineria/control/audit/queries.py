@@ -204,6 +204,15 @@ def _view(event: Event) -> EventView:
     )
 
 
+def first_since(organisation: str, since: datetime) -> int | None:
+    """The number of the first event written at this time or later; None where there is none."""
+    span = _rows_of([organisation], since, None)
+    if span is None:
+        return None
+    rows = Event.objects.filter(organisation=organisation, pk__gte=span[0] or 0, at__gte=since)
+    return rows.order_by("pk").values_list("seq", flat=True).first()
+
+
 def news_since(known: dict[str, int], *, most: int = 500) -> list[News]:
     """What was written after these numbers, by whichever process."""
     found: list[News] = []

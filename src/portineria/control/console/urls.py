@@ -13,6 +13,7 @@ from portineria.control.console.views import (
     register,
     requests,
     sessions,
+    sinks,
 )
 
 app_name = "console"
@@ -57,6 +58,14 @@ urlpatterns = [
     path("events/export/", register.export, name="register-export"),
     path("events/<str:organisation>/<int:seq>/", events.event, name="event"),
     path("events/<str:organisation>/<int:seq>/proof/", events.proof, name="event-proof"),
+    path("sinks/", sinks.sinks, name="sinks"),
+    path("sinks/add/", sinks.add, name="sink-add"),
+    path("sinks/<str:sink>/", sinks.sink, name="sink"),
+    path("sinks/<str:sink>/test/", sinks.test, name="sink-test"),
+    path("sinks/<str:sink>/pause/", sinks.pause, name="sink-pause"),
+    path("sinks/<str:sink>/again/", sinks.again, name="sink-again"),
+    path("sinks/<str:sink>/replay/", sinks.replay, name="sink-replay"),
+    path("sinks/<str:sink>/remove/", sinks.remove, name="sink-remove"),
     path("account/", account.account, name="account"),
     path("account/offers/<str:organisation>/accept/", account.accept_offer, name="offer-accept"),
     path("account/offers/<str:organisation>/decline/", account.decline_offer, name="offer-decline"),

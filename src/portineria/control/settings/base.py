@@ -38,6 +38,7 @@ TIME_ZONE = "UTC"
 INSTALLED_APPS = [
     "portineria.control.audit",
     "portineria.control.identity",
+    "portineria.control.sinks",
     "portineria.control.estate",
     "portineria.control.access",
     "portineria.control.remote_sessions",

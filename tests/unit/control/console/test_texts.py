@@ -11,14 +11,19 @@ import hatch_build
 from portineria.control.access.models import RequestState
 from portineria.control.console import texts
 from portineria.control.console.texts import events as texts_of_events
+from portineria.control.console.texts import sinks
 from portineria.control.console.texts.events import EVENTS, GROUPS
 from portineria.control.console.texts.reasons import REASONS
 from portineria.control.console.texts.states import _STATES
 from portineria.control.estate.models import Criticality, GatewayState, OnSilence
 from portineria.control.identity.models import Role
 from portineria.control.remote_sessions.models import SessionState
+from portineria.control.sinks.models import Personal
 from portineria.core.event import CATALOGUE
+from portineria.core.event_meaning import Severity
 from portineria.policy.ending import Ending, Reason
+from portineria.sinks.catalogue import ALL
+from portineria.sinks.setting import Shape
 
 CONSOLE = Path(texts.__file__).parents[1]
 TEMPLATES = sorted((CONSOLE / "templates").rglob("*.html"))
@@ -70,6 +75,15 @@ def test_two_states_of_one_thing_never_differ_by_colour_alone() -> None:
     for kind, states in _STATES.items():
         words = [str(shown.text) for shown in states.values()]
         assert len(set(words)) == len(words), kind
+
+
+def test_every_setting_of_a_sink_has_words_and_every_shape_says_what_is_wrong() -> None:
+    settings = {setting for kind in ALL for setting in kind.settings}
+    assert sinks.SETTINGS.keys() >= {setting.name for setting in settings}
+    assert sinks.CHOICES.keys() >= {choice for setting in settings for choice in setting.choices}
+    assert sinks.FAULTS.keys() == set(Shape)
+    assert sinks.PERSONAL.keys() == set(Personal.values)
+    assert sinks.SEVERITIES.keys() == set(Severity)
 
 
 def icons_in_use() -> set[str]:

@@ -54,6 +54,10 @@ _SECTION_OF = {
     "event": "events",
     "register-check": "events",
     "register-export": "events",
+    "sink": "sinks",
+    "sink-add": "sinks",
+    "sink-replay": "sinks",
+    "sink-remove": "sinks",
     "supplier-lock": "people",
     "supplier-unlock": "people",
 }
@@ -84,6 +88,7 @@ def _items(person: Person, section: str) -> list[Item]:
         ("gateways", _("Gateways"), _("Gateways"), "router", staff),
         ("people", _("People"), _("People"), "users", staff),
         ("events", _("Events"), _("Events"), "list-details", staff),
+        ("sinks", _("Sinks"), _("Sinks"), "server-2", staff),
     ]
     return [
         Item(

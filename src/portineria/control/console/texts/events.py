@@ -97,6 +97,16 @@ EVENTS: dict[str, str | Promise] = {
     "remote_sessions.identity.given-out": _("Key of recordings was given out"),
     "remote_sessions.recording.completed": _("Recording is complete here"),
     "remote_sessions.recording.read": _("Recording was read"),
+    "sinks.sink.added": _("Sink added"),
+    "sinks.sink.paused": _("Sink paused"),
+    "sinks.sink.resumed": _("Sink resumed"),
+    "sinks.sink.removed": _("Sink removed"),
+    "sinks.sink.replayed": _("Events are brought to a sink once more"),
+    "sinks.sink.tested": _("Test event for a sink"),
+    "sinks.sink.failing": _("A sink takes no events"),
+    "sinks.sink.recovered": _("A sink takes events again"),
+    "sinks.event.dead": _("A sink refused an event for good"),
+    "sinks.register.gap": _("Events are missing on the way to a sink"),
     "gateway.started": _("Gateway started"),
     "gateway.stopped": _("Gateway stopped"),
     "gateway.time.set": _("Gateway set its time"),
@@ -141,6 +151,7 @@ GROUPS: tuple[tuple[str, str | Promise], ...] = (
     ("identity.", _("People and sign-ins")),
     ("gateway.", _("What gateways say about themselves")),
     ("audit.", _("The register itself")),
+    ("sinks.", _("Sinks: where events go besides")),
 )
 _ALSO = {"operation.": ("work.",), "session.": ("order.", "recording."), "gateway.": ("spool.", "lease.", "register.")}
 
@@ -149,8 +160,12 @@ def codes_of(kind: str) -> list[str]:
     """Codes of a group, or the one code that ``kind`` is; empty for what is neither."""
     if kind in EVENTS:
         return [kind]
-    beginnings = (kind, *_ALSO.get(kind, ()))
-    return [code for code in EVENTS if code.startswith(beginnings)] if kind in dict(GROUPS) else []
+    return [code for code in EVENTS if code.startswith(beginnings_of(kind))] if kind in dict(GROUPS) else []
+
+
+def beginnings_of(group: str) -> tuple[str, ...]:
+    """Of the codes of a group; a group has events under several names."""
+    return group, *_ALSO.get(group, ())
 
 
 def kind_name(kind: str) -> str:
@@ -286,4 +301,6 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "root": _("root of the register"),
     "last": _("to event number"),
     "faults": _("faults found"),
+    "sink": _("sink"),
+    "personal": _("personal fields"),
 }

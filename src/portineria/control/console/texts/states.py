@@ -7,6 +7,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from portineria.control.console.texts import sinks
+
 
 class Shown(NamedTuple):
     """``tone`` is one of the style sheet's: live, wait, stop, rest, accent."""
@@ -19,6 +21,12 @@ class Shown(NamedTuple):
 _UNKNOWN_ICON = "info-circle"
 
 _STATES: dict[str, dict[str, Shown]] = {
+    "sink": {
+        "paused": Shown(sinks.STATES["paused"], "rest", "player-pause"),
+        "failing": Shown(sinks.STATES["failing"], "stop", "plug-connected-x"),
+        "behind": Shown(sinks.STATES["behind"], "wait", "hourglass"),
+        "current": Shown(sinks.STATES["current"], "live", "circle-check"),
+    },
     "session": {
         "opening": Shown(_("opening"), "wait", "hourglass"),
         "live": Shown(pgettext_lazy("session", "live"), "live", "plug-connected"),

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of a sink only this installation may read: wrapped by the master key, and bound to its row."""
+
+import json
+import secrets
+from collections.abc import Mapping
+
+from portineria.control.identity.vault import unwrap, wrap
+from portineria.control.sinks.models import Sink
+from portineria.core.errors import Unavailable
+from portineria.sinks.catalogue import kind_of
+from portineria.sinks.kind import Sender
+
+_PSEUDONYMS = ""  # no setting is called so
+
+
+class NoSuchKind(Unavailable):
+    """A sink that a newer version made."""
+
+    code = "sinks.kind"
+
+
+def wrapped(public_id: str, given: Mapping[str, str]) -> bytes:
+    return wrap(json.dumps({**given, _PSEUDONYMS: secrets.token_hex(32)}).encode(), purpose=f"sink {public_id}")
+
+
+def _opened(sink: Sink) -> dict[str, str]:
+    found: dict[str, str] = json.loads(unwrap(bytes(sink.wrapped), purpose=f"sink {sink.public_id}"))
+    return found
+
+
+def pseudonym_key(sink: Sink) -> bytes:
+    return bytes.fromhex(_opened(sink)[_PSEUDONYMS])
+
+
+def sender(sink: Sink) -> Sender:
+    """Raise NoSuchKind, WrongMasterKey, BadSetting."""
+    kind = kind_of(sink.kind)
+    if kind is None:
+        raise NoSuchKind(f"this version knows no sink of kind {sink.kind!r}")
+    defaults = {setting.name: setting.default for setting in kind.settings}
+    return kind.open({**defaults, **sink.settings, **_opened(sink)})
