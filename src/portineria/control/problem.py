@@ -92,6 +92,12 @@ TEXTS: "dict[str, str | Promise]" = {
     "access.profile.nothing-decoded": _(
         "Nothing was changed: no service of %(machine)s can be decoded, so the rule would open nothing."
     ),
+    "gateway.cannot-hold": _(
+        "The gateway %(gateway)s is too old to hold an operation until somebody said yes, and the function profile "
+        "wants that. Ask the owner to update the gateway."
+    ),
+    "held.over": _("This was answered already, or its time is over. Nothing was changed."),
+    "held.own": _("Nobody answers for what they do themselves. Somebody else who may approve has to."),
     "gateway.cannot-inspect": _(
         "The gateway %(gateway)s cannot inspect %(protocols)s, and this permission has a function profile. Ask the "
         "owner to update the gateway."
@@ -194,6 +200,7 @@ TEXTS: "dict[str, str | Promise]" = {
     "field.own_routes": _(
         "Routes that mean the device itself: at most 16, without commas, 200 characters in all. Nothing was changed."
     ),
+    "field.client_timeout": _("The time that a tool waits for an answer is between 0 and 600 seconds."),
     "field.minutes": _("The time is between 1 and %(most)s minutes. Nothing was changed; choose another one."),
     "field.name": _("Write a name of up to 120 characters."),
     "field.on_silence": _("Choose what happens when the server falls silent: finish, cut, or go on until the end."),

@@ -113,7 +113,9 @@ CATALOGUE: Mapping[str, Fields] = {
     "estate.machine.changed": _fields("machine changed"),
     "estate.device.created": _fields("machine device name", secret="address"),
     "estate.device.changed": _fields("machine device name", secret="address previous_address"),
-    "estate.service.created": _fields("machine device service name protocol port transport own_routes"),
+    "estate.service.created": _fields(
+        "machine device service name protocol port transport own_routes client_timeout_s"
+    ),
     "estate.service.removed": _fields("machine device service name"),
     # access
     "access.profile.set": _fields("profile name version clauses hold notes_only sha256 rules"),
@@ -136,6 +138,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "remote_sessions.session.draining": _fields(f"{_SESSION} seconds why ending", "reason"),
     "remote_sessions.session.cutting": _fields(f"{_SESSION} why ending", "reason"),
     "remote_sessions.session.watched": _fields(_SESSION),
+    "remote_sessions.operation.allowed": _fields(f"{_SESSION} held question request_sha256", "reason"),
+    "remote_sessions.operation.denied": _fields(f"{_SESSION} held question request_sha256", "reason"),
     "remote_sessions.session.unproven": _fields(f"{_SESSION} why"),
     "remote_sessions.recipients.changed": _fields("recipients"),
     "remote_sessions.identity.given-out": _fields("recipients"),
@@ -175,7 +179,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "operation.held": _reported(f"{_OPERATION} question request_sha256 hold_ms answer_s", "values besides"),
     "operation.hold-refused": _reported(f"{_OPERATION} question"),
     "operation.armed": _reported("question request_sha256 seconds"),
-    "operation.released": _reported("question request_sha256 stream how after_ms"),
+    "operation.released": _reported("question request_sha256 stream how waited_ms"),
     "operation.hold-expired": _reported("question reason"),
     "session.draining": _reported("seconds reason"),
     "session.resumed": _reported("reason"),

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     REQUEST = "req"
     GRANT = "grt"
     SESSION = "ses"
+    HELD = "hld"
     STREAM = "str"
     RECORDING = "rec"
     RELAY = "rel"

@@ -45,6 +45,19 @@ def test_a_line_that_is_not_understood_is_a_fault_with_its_place(world: World) -
     assert fault.startswith("rule[0].profile: there is no profile setpoint; one of engineer, firmware, ")
 
 
+def test_what_holds_and_how_long_a_tool_waits_are_declared_too(world: World) -> None:
+    holding = PROFILE + 'hold = ["stop, program-write"]\n'
+    [fault] = faults(holding.replace("stop,", "halt,"))
+    assert fault.startswith("profile[0].hold: 'halt' is no kind of operation")
+    assert proposal(holding).added[0] == "profile setpoints: 3 clauses, 1 that hold"
+    applied(holding)
+    row = FunctionProfile.objects.get(name="setpoints")
+    assert row.profile.hold == (parse_clause("stop, program-write"),)
+    service = '{ name = "modbus", protocol = "modbus", port = 502, client_timeout = 30 }'
+    applied(PRESS + PLC + f"services = [{service}]\n")
+    assert Service.objects.get(name="modbus", device__machine=world.machine).client_timeout_s == 30
+
+
 def test_a_profile_over_what_nobody_can_decode_is_refused_before_anything_is_changed(world: World) -> None:
     shell = PRESS + PLC + 'services = [{ name = "shell", protocol = "ssh", port = 22 }]\n'
     [fault] = faults(shell + RULE + 'profile = "observe"\n')

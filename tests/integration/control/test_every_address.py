@@ -21,6 +21,7 @@ from portineria.control.access import services as access
 from portineria.control.api import api
 from portineria.control.identity.models import Person
 from portineria.control.sinks.services import add_sink
+from tests.integration.control.test_held import held_in
 from tests.integration.control.test_sight import session_key
 from tests.integration.control.world import ConnectorEnd, World
 
@@ -44,6 +45,7 @@ class Things:
     supplier: str
     seq: str = "1"
     sink: str = f"snk_{ABSENT}"
+    held: str = f"hld_{ABSENT}"
 
 
 @pytest.fixture
@@ -53,16 +55,14 @@ def things(world: World) -> Things:
     world.link()
     request = world.request()
     grant = access.approve(actor=world.owner, request=request).public_id
-    session = start_session(
-        actor=world.technician, machine=world.machine.public_id, key=session_key(), address=""
-    ).session.public_id
+    row = start_session(actor=world.technician, machine=world.machine.public_id, key=session_key(), address="").session
     sink = add_sink(
         actor=world.owner, organisation=world.organisation, name="SIEM", kind="syslog",
         settings={"host": "192.0.2.1", "port": "514", "transport": "tcp"},
     ).public_id  # fmt: skip
     return Things(
-        world.machine.public_id, request, grant, session, world.gateway.id,
-        world.organisation, world.technician.public_id, world.supplier, sink=sink,
+        world.machine.public_id, request, grant, row.public_id, world.gateway.id,
+        world.organisation, world.technician.public_id, world.supplier, sink=sink, held=held_in(world, row).public_id,
     )  # fmt: skip
 
 

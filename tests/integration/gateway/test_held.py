@@ -68,7 +68,7 @@ async def test_a_yes_in_time_sends_it_once_and_nothing_overtakes_it(plant: Plant
     answer(plant, question, allowed=True)
     assert await stream.heard(34) == READ_ANSWER + WRITE + READ_ANSWER
     released = await plant.authority.event(plant.gateway, "operation.released")
-    assert (released.fields["how"], released.fields["stream"]) == ("held", stream.name)
+    assert (released.fields["how"], released.fields["stream"]) == ("hold.held", stream.name)
 
     answer(plant, question, allowed=True)  # said twice, over two relays
     await stream.say(WRITE)
@@ -80,7 +80,7 @@ async def test_a_yes_in_time_sends_it_once_and_nothing_overtakes_it(plant: Plant
     await says(stream, WRITE, REFUSED)  # a no holds for a while: nobody is asked again
     assert heard(plant).count(WRITE) == 1
     assert len(held(plant)) == 2
-    await plant.authority.event(plant.gateway, "operation.hold-refused", reason="no")
+    await plant.authority.event(plant.gateway, "operation.hold-refused", reason="hold.no")
 
 
 async def test_a_late_yes_arms_exactly_that_request_of_that_session_once(plant: Plant) -> None:
@@ -91,7 +91,7 @@ async def test_a_late_yes_arms_exactly_that_request_of_that_session_once(plant: 
     assert 0.25 < time.monotonic() - began < 2
     question = await asked(plant)
     assert question.fields["hold_ms"] == 300
-    await plant.authority.event(plant.gateway, "operation.hold-refused", reason="deadline")
+    await plant.authority.event(plant.gateway, "operation.hold-refused", reason="hold.deadline")
 
     wrong = {"request_sha256": bytes(32), "question": bytes(32), "session": "ses_" + "a" * 16, "not_after_ms": 1}
     for name, value in wrong.items():
@@ -111,7 +111,7 @@ async def test_a_late_yes_arms_exactly_that_request_of_that_session_once(plant: 
     retried = b"\x77\x77" + WRITE[2:]
     await says(await plant.end.open(), retried, retried)  # on another connection, with another number
     released = await plant.authority.event(plant.gateway, "operation.released")
-    assert released.fields["how"] == "armed"
+    assert released.fields["how"] == "hold.armed"
     await says(stream, WRITE, REFUSED)
     assert heard(plant) == retried
     assert [event.session for event in held(plant)].count(rival.session) == 1
@@ -145,7 +145,7 @@ async def test_questions_are_bounded_and_what_waits_behind_one_waits_no_longer_t
     began = time.monotonic()
     await says(stream, b"".join(values), REFUSED * 20)
     assert time.monotonic() - began < 3
-    await plant.authority.event(plant.gateway, "operation.hold-refused", reason="many")
+    await plant.authority.event(plant.gateway, "operation.hold-refused", reason="hold.many")
     assert len(held(plant)) == QUESTIONS
     assert heard(plant) == b""
     await says(stream, READ, READ_ANSWER)

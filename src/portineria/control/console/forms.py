@@ -44,6 +44,12 @@ class ApprovalForm(DecisionForm):
     profile = forms.CharField(required=False, max_length=24, widget=forms.HiddenInput)
 
 
+class HeldForm(forms.Form):
+    """Yes or no to what a gateway holds: seconds count, so nothing has to be written."""
+
+    allowed = forms.TypedChoiceField(choices=[("yes", "yes"), ("no", "no")], coerce=lambda said: said == "yes")
+
+
 class RevokeForm(ReasonForm):
     ending = forms.ChoiceField(
         choices=[

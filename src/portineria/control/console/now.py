@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page
+from django.utils import timezone
 
 from portineria.control.access import queries as access
 from portineria.control.access.models import RequestQuerySet
 from portineria.control.access.queries import MachineSight
 from portineria.control.console import queries, whereabouts
+from portineria.control.console.held import HeldRow, waiting_for
 from portineria.control.console.queries import Seen
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
@@ -27,6 +29,7 @@ Leaf = Callable[[SessionQuerySet | RequestQuerySet, str], Page[Any]]
 class Now:
     """The first page."""
 
+    held: list[HeldRow]  # what waits for this person's yes, seconds long
     inside: Page[Seen]
     decidable: Page[Asked]
     mine: list[Asked]
@@ -55,6 +58,7 @@ def now(actor: Person, leaf: Leaf) -> Now:
     waiting.object_list = [Asked(row, known[row.machine_id]) for row in waiting]
     reachable = access.reachable_machines(actor) if asks else []
     return Now(
+        held=waiting_for(actor, timezone.now()) if staff else [],
         inside=inside,
         decidable=waiting,
         mine=[Asked(row, known[row.machine_id]) for row in mine],

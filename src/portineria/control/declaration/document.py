@@ -146,6 +146,7 @@ class DeclaredService(Entry, frozen=True):
     protocol: str
     port: Annotated[int, Meta(ge=1, le=65535)]
     own_routes: tuple[str, ...] = ()
+    client_timeout: Annotated[int, Meta(ge=0, le=600)] = 0  # seconds; 0: as usual for the protocol
     CLEANED: ClassVar = {"name": _name("name", 60), "protocol": _name("protocol", 24)}
 
     def __post_init__(self) -> None:
@@ -227,6 +228,11 @@ class DeclaredProfile(Entry, frozen=True):
         super().__post_init__()
         if self.name in BUILT_IN:
             raise ValueError(f"name: {self.name} is built in")
+        for key, lines in (("allow", self.allow), ("hold", self.hold)):
+            try:
+                encode_profile(Profile(self.name, tuple(map(parse_clause, lines))))
+            except BadProfile as error:
+                raise ValueError(f"{key}: {error}") from error
         try:
             encode_profile(self.profile)
         except BadProfile as error:

@@ -205,16 +205,18 @@ def _plan_services(
             plan.add(f"{place}.services[{i}]", text, partial(_add_service, path=path, service=service))
 
 
-def _spoken(service: DeclaredService) -> tuple[str, int, str]:
-    return service.protocol, service.port, services.clean_routes(service.own_routes)
+def _spoken(service: DeclaredService) -> tuple[str, int, str, int]:
+    return service.protocol, service.port, services.clean_routes(service.own_routes), service.client_timeout
 
 
-def _spoken_there(row: Service) -> tuple[str, int, str]:
-    return row.protocol, row.port, row.own_routes
+def _spoken_there(row: Service) -> tuple[str, int, str, int]:
+    return row.protocol, row.port, row.own_routes, row.client_timeout_s
 
 
-def _text(protocol: str, port: int, own_routes: str) -> str:
-    return f"{protocol} {port} (itself {own_routes})" if own_routes else f"{protocol} {port}"
+def _text(protocol: str, port: int, own_routes: str, client_timeout: int) -> str:
+    itself = f" (itself {own_routes})" if own_routes else ""
+    patience = f" (tools wait {client_timeout} s)" if client_timeout else ""
+    return f"{protocol} {port}{itself}{patience}"
 
 
 def _make_plant(work: Work, *, plant: DeclaredPlant) -> None:
@@ -285,6 +287,7 @@ def _add_service(work: Work, *, path: tuple[str, ...], service: DeclaredService)
         protocol=service.protocol,
         port=service.port,
         own_routes=service.own_routes,
+        client_timeout_s=service.client_timeout,
     )
 
 

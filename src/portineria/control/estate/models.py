@@ -108,6 +108,7 @@ class Gateway(models.Model):
     register_size = models.PositiveBigIntegerField(null=True)  # of the checkpoint it keeps, as it said; null: never did
     register_ahead = models.PositiveBigIntegerField(default=0)  # the newest such size that was more than is here
     inspects = models.CharField(max_length=1600, blank=True, default="")  # names of protocols, as it says
+    holds = models.BooleanField(default=False)  # whether it can hold a request until somebody said yes, as it says
     certificate = models.BinaryField(default=b"")
     certificate_expires_at = models.DateTimeField(null=True, blank=True)
     # Where its chain of events stands here.
@@ -303,6 +304,7 @@ class Service(models.Model):
     port = models.PositiveIntegerField()
     transport = models.CharField(max_length=4, default="tcp")
     own_routes = models.CharField(max_length=200, blank=True, default="")  # apart by commas: "unit 1, unit 2"
+    client_timeout_s = models.PositiveIntegerField(default=0)  # of the technician's tool; 0: as usual for the protocol
 
     class Meta:
         constraints = [
@@ -310,6 +312,7 @@ class Service(models.Model):
             models.UniqueConstraint(name="estate_service_name", fields=["device", "name"]),
             models.CheckConstraint(name="estate_port_range", condition=Q(port__gte=1, port__lte=65535)),
             models.CheckConstraint(name="estate_transport", condition=Q(transport="tcp")),
+            models.CheckConstraint(name="estate_client_timeout", condition=Q(client_timeout_s__lte=600)),
         ]
 
     def __str__(self) -> str:

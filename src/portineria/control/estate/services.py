@@ -28,6 +28,7 @@ from portineria.core.errors import NotFound
 from portineria.core.time_zones import time_zones
 
 SERVICES_PER_MACHINE = 256  # wire.statement.Order holds no more assets
+CLIENT_TIMEOUT_S = 600  # nobody's tool waits longer for one answer
 
 
 @transaction.atomic
@@ -325,9 +326,13 @@ def change_device(*, actor: Person, device: str, address: str) -> Device:
 
 @transaction.atomic
 def add_service(
-    *, actor: Person, device: str, name: str, protocol: str, port: int, own_routes: Iterable[str] = ()
-) -> Service:
-    """``own_routes``: which mean the device itself, where its protocol does not say so ("unit 1")."""
+    *, actor: Person, device: str, name: str, protocol: str, port: int, own_routes: Iterable[str] = (),
+    client_timeout_s: int = 0,
+) -> Service:  # fmt: skip
+    """``own_routes``: which mean the device itself, where its protocol does not say so ("unit 1").
+
+    ``client_timeout_s``: how long the technician's tool waits for an answer, where somebody knows.
+    """
     found = Device.objects.filter(machine__plant__organisation__in=actor.staff_of, public_id=device).first()
     if found is None:
         raise NotFound(f"device {device}")
@@ -335,12 +340,16 @@ def add_service(
     name, protocol = clean_name(name, characters=60), clean_name(protocol, "protocol", characters=24)
     if not 1 <= port <= 65535:
         raise BadField("port", "1 to 65535")
+    if not 0 <= client_timeout_s <= CLIENT_TIMEOUT_S:
+        raise BadField("client_timeout", f"0 to {CLIENT_TIMEOUT_S} seconds")
     if found.services.filter(port=port).exists() or found.services.filter(name=name).exists():
         raise NameTaken(f"service {name!r} or port {port}")
     if Service.objects.filter(device__machine=machine).count() >= SERVICES_PER_MACHINE:
         raise BadField("device", f"a machine has at most {SERVICES_PER_MACHINE} services")
     routes = clean_routes(own_routes)
-    service = Service.objects.create(device=found, name=name, protocol=protocol, port=port, own_routes=routes)
+    service = Service.objects.create(
+        device=found, name=name, protocol=protocol, port=port, own_routes=routes, client_timeout_s=client_timeout_s
+    )
     record(
         "estate.service.created",
         organisation=machine.plant.organisation.public_id,
@@ -353,6 +362,7 @@ def add_service(
         port=port,
         transport=service.transport,
         own_routes=routes,
+        client_timeout_s=client_timeout_s,
     )
     return service
 

@@ -92,7 +92,10 @@ def _asset(service: Service, *, inspected: bool) -> Asset:
     if decoder is None:
         return Asset(service.public_id, service.device.address, service.port)
     own = [[route] for route in service.own_routes.split(", ") if route]
-    return Asset(service.public_id, service.device.address, service.port, protocol=decoder.name, own_routes=own)
+    return Asset(
+        service.public_id, service.device.address, service.port, protocol=decoder.name, own_routes=own,
+        client_timeout_ms=service.client_timeout_s * 1000,
+    )  # fmt: skip
 
 
 def _on_silence(machine: Machine) -> WireOnSilence:

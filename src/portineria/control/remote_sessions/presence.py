@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 
 from django.db import transaction
+from django.utils import timezone
 
 from portineria.bus.message import DropGateway, SetAdmitted, ToRelay
 from portineria.control.audit import news
@@ -12,6 +13,7 @@ from portineria.control.estate import links
 from portineria.control.estate.models import Gateway
 from portineria.control.estate.trust import additions_for, admitted_list
 from portineria.control.remote_sessions import letters
+from portineria.control.remote_sessions.held import standing_answers
 from portineria.control.remote_sessions.models import Session, SessionState
 
 _CLOSED = "remote_sessions.legs-closed"  # for open pages only: what a relay says is no event
@@ -33,7 +35,7 @@ def standing_letters(gateway: Gateway) -> list[ToRelay]:
     messages: list[ToRelay] = [letters.sealed(gateway, additions_for(gateway))]
     for session in Session.objects.open().filter(gateway=gateway).select_related("gateway", "machine"):
         messages += letters.standing_messages(session)
-    return messages
+    return messages + standing_answers(gateway, timezone.now())
 
 
 def additions(gateway: str) -> ToRelay:

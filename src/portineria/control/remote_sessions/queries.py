@@ -8,7 +8,15 @@ from portineria.control.audit import queries as audit
 from portineria.control.audit.models import EventQuerySet
 from portineria.control.estate.models import Gateway, Link
 from portineria.control.identity.models import Person, Supplier
-from portineria.control.remote_sessions.models import Session, SessionQuerySet, SessionState, Stream, StreamQuerySet
+from portineria.control.remote_sessions.models import (
+    HeldOperation,
+    HeldQuerySet,
+    Session,
+    SessionQuerySet,
+    SessionState,
+    Stream,
+    StreamQuerySet,
+)
 from portineria.core.errors import NotFound
 
 
@@ -52,6 +60,31 @@ def session_events(actor: Person, public_id: str) -> EventQuerySet:
     """
     row = session(actor, public_id)
     return audit.of_session(row.organisation.public_id, row.public_id)
+
+
+ARMED = timedelta(seconds=120)  # what a yes to a held operation is worth
+
+
+def held(actor: Person) -> HeldQuerySet:
+    """What gateways hold or held, the newest first."""
+    found = HeldOperation.objects.visible_to(actor).select_related(
+        "session__person", "session__organisation", "session__machine__plant__organisation", "session__machine__line",
+        "session__grant__rule__supplier", "service__device", "decided_by",
+    )  # fmt: skip
+    return found.order_by("-asked_at", "-pk")
+
+
+def held_operation(actor: Person, public_id: str) -> HeldOperation:
+    found = held(actor).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound(f"held operation {public_id}")
+    return found
+
+
+def held_for(actor: Person, at: datetime) -> HeldQuerySet:
+    """What waits for this very person: where they approve, and not of their own session."""
+    here = [pk for pk in actor.staff_of if (role := actor.role_in(pk)) is not None and role.approves]
+    return held(actor).waiting(at).filter(session__organisation__in=here).exclude(person=actor)
 
 
 _AHEAD = timedelta(seconds=5)  # a gateway's clock is set by ours, to within the way that the answer took

@@ -8,8 +8,11 @@ import structlog
 
 from portineria.control.audit.models import Event as LedgerEvent
 from portineria.control.estate.models import Gateway, Service
+from portineria.control.remote_sessions.held_reports import OUTCOMES, note_held, note_outcome
 from portineria.control.remote_sessions.models import Session, SessionState, Stream
-from portineria.control.remote_sessions.traffic import MOST, set_counts
+from portineria.control.remote_sessions.report_fields import number as _number
+from portineria.control.remote_sessions.report_fields import text as _text
+from portineria.control.remote_sessions.traffic import set_counts
 from portineria.core.ids import Kind, is_id
 from portineria.policy.ending import Ending
 from portineria.wire.report import Event
@@ -30,17 +33,6 @@ def apply(gateway: Gateway, event: Event, ledger: LedgerEvent, at: datetime) -> 
         log.warning("report.session.unknown", gateway=gateway.public_id, session=event.session, code=event.code)
         return
     effect(session, event, ledger, at)
-
-
-def _text(event: Event, name: str, characters: int) -> str:
-    value = event.fields.get(name, "")
-    text = str(value).encode("utf-8", "replace").decode()
-    return "".join(symbol for symbol in text if symbol.isprintable())[:characters]
-
-
-def _number(event: Event, name: str) -> int:
-    value = event.fields.get(name, 0)
-    return min(max(value, 0), MOST) if isinstance(value, int) else 0
 
 
 def _port(event: Event) -> int | None:
@@ -150,6 +142,14 @@ def _stream_resumed(session: Session, event: Event, ledger: LedgerEvent, at: dat
         stream.save(update_fields=["resumed"])
 
 
+def _held(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    note_held(session, event, ledger.at)
+
+
+def _held_outcome(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    note_outcome(session, event, at)
+
+
 _EFFECTS: dict[str, Effect] = {
     "order.accepted": _order_accepted,
     "order.refused": _order_refused,
@@ -159,4 +159,6 @@ _EFFECTS: dict[str, Effect] = {
     "stream.opened": _stream_opened,
     "stream.closed": _stream_closed,
     "stream.resumed": _stream_resumed,
+    "operation.held": _held,
+    **dict.fromkeys(OUTCOMES, _held_outcome),
 }

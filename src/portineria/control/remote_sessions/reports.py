@@ -285,6 +285,9 @@ def _boot(gateway: Gateway, question: Question) -> Boot | None:
     if gateway.inspects != (inspects := " ".join(question.inspects)):
         gateway.inspects = inspects
         gateway.save(update_fields=["inspects"])
+    if gateway.holds != question.holds:
+        gateway.holds = question.holds
+        gateway.save(update_fields=["holds"])
     return boot
 
 

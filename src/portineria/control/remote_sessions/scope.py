@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from portineria.control.access.profiles import profiles_of
+from portineria.control.access.profiles import holds, profiles_of
 from portineria.control.estate.models import Gateway, Service
 from portineria.control.estate.queries import reachable_now
 from portineria.control.remote_sessions.letters import assets_of
@@ -16,6 +16,16 @@ from portineria.control.remote_sessions.models import Session
 from portineria.core.errors import Conflict
 from portineria.wire.envelope import read_signed
 from portineria.wire.statement import Asset, Order
+
+
+class CannotHold(Conflict):
+    """``gateway``: by name."""
+
+    code = "gateway.cannot-hold"
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__(f"gateway {gateway.public_id} can hold no request")
+        self.values = {"gateway": gateway.name}
 
 
 class CannotInspect(Conflict):
@@ -79,7 +89,10 @@ def _functions_differ(session: Session, services: list[Service]) -> bool:
 
 def _differs(ordered: Asset, now: Asset | None) -> bool:
     """In what is inspected, not in where it is: that is what ``altered`` is about."""
-    return now is None or (ordered.protocol, ordered.own_routes) != (now.protocol, now.own_routes)
+    if now is None:
+        return True
+    before = ordered.protocol, ordered.own_routes, ordered.client_timeout_ms
+    return before != (now.protocol, now.own_routes, now.client_timeout_ms)
 
 
 def not_inspectable(session: Session, services: Iterable[Service]) -> set[str]:
@@ -89,6 +102,13 @@ def not_inspectable(session: Session, services: Iterable[Service]) -> set[str]:
 
 
 def require_inspected(session: Session, services: Iterable[Service]) -> None:
-    """Raise CannotInspect for a gateway that is too old."""
+    """Raise CannotInspect or CannotHold for a gateway that is too old."""
     if missing := not_inspectable(session, services):
         raise CannotInspect(session.gateway, missing)
+    if cannot_hold(session):
+        raise CannotHold(session.gateway)
+
+
+def cannot_hold(session: Session) -> bool:
+    """Whether somebody would have to be asked, and the gateway knows of no such thing."""
+    return holds(session.grant) and not session.gateway.holds

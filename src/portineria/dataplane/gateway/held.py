@@ -110,9 +110,9 @@ class Holds:
         if question is None:
             return False
         if question.allowed:
-            return self._take(question, held, how="armed")
+            return self._take(question, held, how="hold.armed")
         if question.allowed is False or held.until <= now or len(question.waiting) >= TOGETHER:
-            why = "no" if question.allowed is False else "deadline" if held.until <= now else "many"
+            why = "hold.no" if question.allowed is False else "hold.deadline" if held.until <= now else "hold.many"
             self._told(held, question, why)
             return False
         question.waiting.append(held)
@@ -122,14 +122,14 @@ class Holds:
     def _asked(self, digest: bytes, held: Held, now: float) -> _Question | None:
         """A new question, on its way; None where nobody can be asked."""
         if not self._linked():
-            self._told(held, None, "away")
+            self._told(held, None, "hold.away")
             return None
         if len(self._questions) >= QUESTIONS or not self._fresh.take():
-            self._told(held, None, "many")
+            self._told(held, None, "hold.many")
             return None
         question = _Question(secrets.token_bytes(32), digest, now, now + ANSWER_S)
         self._questions[digest] = question
-        question.timer = asyncio.get_running_loop().call_later(ANSWER_S, self._expired, question, "unanswered")
+        question.timer = asyncio.get_running_loop().call_later(ANSWER_S, self._expired, question, "hold.unanswered")
         self._spool.record(
             HELD, self._session, question=question.number.hex(), request_sha256=digest.hex(), count=1,
             hold_ms=max(round((held.until - now) * 1000), 0), answer_s=round(ANSWER_S), **_fields(held),
@@ -143,12 +143,12 @@ class Holds:
         for question in self._questions.values():
             if held in question.waiting:
                 question.waiting.remove(held)
-                self._told(held, question, "closed")
+                self._told(held, question, "hold.closed")
 
     def _late(self, question: _Question, held: Held) -> None:
         if held in question.waiting:
             question.waiting.remove(held)
-            self._refuse(question, held, "deadline")
+            self._refuse(question, held, "hold.deadline")
 
     # -- what somebody says --------------------------------------------------------------------------------------
 
@@ -169,19 +169,19 @@ class Holds:
             return
         self._come_back(question, now + ARMED_S, "refused")  # the same again is refused, and nobody asked
         for held in waiting:
-            self._refuse(question, held, "no")
+            self._refuse(question, held, "hold.no")
 
     def _allowed(self, question: _Question, waiting: list[Held], until: float) -> None:
         """One of those that wait passes. Where none can any more, the next that asks."""
         for held in waiting:
             if question.sha256 not in self._questions:
-                self._refuse(question, held, "used")
+                self._refuse(question, held, "hold.used")
             elif not held.alive() or boot_s() >= held.until:
-                self._refuse(question, held, "closed")
+                self._refuse(question, held, "hold.closed")
             else:
-                held.settle(passes=self._take(question, held, how="held"))
+                held.settle(passes=self._take(question, held, how="hold.held"))
         if question.sha256 in self._questions:
-            self._come_back(question, until, "unused")
+            self._come_back(question, until, "hold.unused")
             seconds = round(until - boot_s())
             self._spool.record(
                 ARMED, self._session, question=question.number.hex(), request_sha256=question.sha256.hex(),
@@ -195,7 +195,7 @@ class Holds:
         self._forget(question)
         self._spool.record(
             RELEASED, self._session, question=question.number.hex(), request_sha256=question.sha256.hex(),
-            stream=held.place.stream, how=how, after_ms=round((boot_s() - question.asked) * 1000),
+            stream=held.place.stream, how=how, waited_ms=round((boot_s() - question.asked) * 1000),
         )  # fmt: skip
         return True
 

@@ -75,6 +75,15 @@ REASONS: dict[str, str | Promise] = {
     "rate": _("more often than the profile allows"),
     "many": _("many different ones, not listed one by one"),
     "hold": _("somebody has to say yes first"),
+    # why a gateway refused or forgot what it held
+    "hold.no": _("somebody said no"),
+    "hold.deadline": _("nobody had answered when the tool had to be answered"),
+    "hold.closed": _("the tool's connection was over"),
+    "hold.used": _("the yes was for the same request on another connection"),
+    "hold.many": _("too many questions at once"),
+    "hold.away": _("the gateway had nobody to ask: no connection to here"),
+    "hold.unanswered": _("nobody answered"),
+    "hold.unused": _("it was not repeated in time"),
     # why a gateway's program began or ended
     "start": _("the program was started"),
     "stop": _("the program was stopped"),
@@ -114,4 +123,7 @@ HOW_CLOSED: dict[str, str | Promise] = {  # of one connection to a device
     "functions.changed": _("the permission changed: the tool has to connect again"),
     "gateway.stopped": _("the gateway's program was stopped"),
     "gateway.restarted": _("the gateway was restarted"),
+    # how what was held passed
+    "hold.held": _("while the tool waited"),
+    "hold.armed": _("when it was repeated"),
 }

@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from portineria.control.console import event_queries, functions, queries, session_export
+from portineria.control.console import event_queries, functions, held, queries, session_export
 from portineria.control.console.forms import DecisionForm, ReasonForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.texts import operations as texts
@@ -15,6 +15,7 @@ from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions import services, watching
 
 _INSIDE = 25  # of those that are open, on one leaf: each with what can be done about it
+_REFUSALS = ("operation.refused", "operation.would-refuse", "operation.hold-refused")
 _REFUSED = 20  # the newest; all of them stand in the course
 
 
@@ -46,7 +47,7 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
     row = remote_sessions.session(actor, public_id)
     seen, streams = queries.Seen(row, actor), remote_sessions.streams(actor, public_id)
     course = leaf(request, remote_sessions.session_events(actor, public_id), named="course")
-    refused = remote_sessions.session_events(actor, public_id).filter(code__startswith="operation.")
+    refused = remote_sessions.session_events(actor, public_id).filter(code__in=_REFUSALS)
     context = {
         "seen": seen,
         "streams": leaf(request, streams, named="streams"),
@@ -56,6 +57,7 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "watchers": [person.name for person in watching.watchers(row)],
         "shows_operations": watching.shows_operations(row),
         "operation_words": texts.operation_words(),
+        "held": held.of_session(actor, row, timezone.now()),
         "refused": event_queries.session_events(actor, row, refused[:_REFUSED], seen.place.zone),
         "events": event_queries.session_events(actor, row, course.object_list, seen.place.zone),
     }
