@@ -67,6 +67,21 @@ TEXTS: "dict[str, str | Promise]" = {
         "Nothing was approved: whoever asked has no second factor, so a yes would open nothing. They set one up in "
         "their account; then approve."
     ),
+    "access.no-approval": _("Whoever approved this may not approve any more. Request access again."),
+    "access.locked": _(
+        "Nothing was approved: somebody has locked what this needs, so a yes would open nothing. The page Locks says "
+        "who, and why."
+    ),
+    "access.lock.already": _("Nothing was changed: this is locked already."),
+    "access.lock.lifted": _("Nothing was changed: this lock was lifted already."),
+    "access.locked-person": _("You are locked out here at the moment. Ask the owner of the machine."),
+    "access.locked-supplier": _("Your company is locked out here at the moment. Ask the owner of the machine."),
+    "access.locked-machine": _("This machine is locked at the moment. Ask its owner."),
+    "access.locked-line": _("This machine is locked at the moment. Ask its owner."),
+    "access.locked-zone": _("This machine is locked at the moment. Ask its owner."),
+    "access.locked-plant": _("This machine is locked at the moment. Ask its owner."),
+    "access.locked-gateway": _("This machine is locked at the moment. Ask its owner."),
+    "access.locked-everything": _("Everything is locked at the moment. Ask the owner of the machine."),
     "access.windows.outside": _(
         "Nothing was changed: the rule is open %(windows)s only, next at %(opens)s (%(zone)s)."
     ),

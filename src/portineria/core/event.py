@@ -122,6 +122,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.rule.created": _fields("rule supplier person minutes needs_approval machines profile only_decoded windows"),
     "access.rule.changed": _fields("rule minutes needs_approval machines profile only_decoded windows"),
     "access.rule.ended": _fields("rule", "reason"),
+    "access.lock.set": _fields("lock kind person supplier machine gateway plant name", "reason"),
+    "access.lock.lifted": _fields("lock kind person supplier machine gateway plant name", "reason"),
     "access.request.made": _fields("request machine person starts_at minutes rule", "reason"),
     "access.request.approved": _fields("request machine person", "reason"),
     "access.request.refused": _fields("request machine person", "reason"),

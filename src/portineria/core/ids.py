@@ -34,6 +34,7 @@ class Kind(StrEnum):
     CONNECTOR = "con"
     INSTALLATION = "ins"
     SINK = "snk"
+    LOCK = "lck"
 
 
 def new_id(kind: Kind) -> str:

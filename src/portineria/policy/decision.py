@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from portineria.policy.ending import Ending, Reason, ending_of
+from portineria.policy.ending import BY_LOCK, Ending, Locked, Reason, ending_of
 from portineria.policy.windows import ALWAYS, Schedule
 
 
@@ -26,12 +26,13 @@ class Attempt:
     standing: Standing
     gateway_admitted: bool
     has_services: bool = True
+    locks: frozenset[Locked] = frozenset()  # what of all that it goes through somebody has locked
 
 
 @dataclass(frozen=True, slots=True)
 class GrantFacts:
     """A permission given to this person. ``rule_holds``: the rule it came from still admits person and machine;
-    ``schedule``: when that rule is open there.
+    ``schedule``: when that rule is open there; ``approved``: as many as the rule asks for said yes, and still may.
     """
 
     id: str
@@ -41,6 +42,7 @@ class GrantFacts:
     revoked: Ending | None
     rule_holds: bool
     schedule: Schedule = ALWAYS
+    approved: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ def _machine_denials(attempt: Attempt) -> tuple[Reason, ...]:
         Reason.GATEWAY_NOT_ADMITTED: not attempt.gateway_admitted,
         Reason.NOTHING_TO_REACH: not attempt.has_services,
     }
-    return tuple(reason for reason, refused in checks.items() if refused)
+    locked = tuple(reason for kind, reason in BY_LOCK.items() if kind in attempt.locks)
+    return (*(reason for reason, refused in checks.items() if refused), *locked)
 
 
 def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
@@ -104,6 +107,7 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.REVOKED_FOR_SECURITY: grant.revoked is Ending.SECURITY,
         Reason.REVOKED: grant.revoked is Ending.ADMINISTRATIVE,
         Reason.NO_RULE: not grant.rule_holds,
+        Reason.NO_APPROVAL: not grant.approved,
         Reason.NOT_YET: attempt.at < grant.starts,
         Reason.EXPIRED: attempt.at >= grant.ends,
         Reason.TIME_ZONE_UNKNOWN: lost,

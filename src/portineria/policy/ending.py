@@ -10,6 +10,19 @@ class Ending(StrEnum):
     ADMINISTRATIVE = "administrative"  # drain: nothing new starts, what runs may finish within the drain time
 
 
+class Locked(StrEnum):
+    """What somebody may have locked. Each has a reason of its own."""
+
+    PERSON = "person"
+    SUPPLIER = "supplier"
+    MACHINE = "machine"
+    LINE = "line"
+    ZONE = "zone"
+    PLANT = "plant"
+    GATEWAY = "gateway"
+    EVERYTHING = "everything"
+
+
 class Reason(StrEnum):
     """Why an attempt is refused. Operators read all of them, not only the first."""
 
@@ -28,10 +41,22 @@ class Reason(StrEnum):
     NOTHING_TO_REACH = "nothing-to-reach"
     OUTSIDE_WINDOWS = "outside-windows"
     TIME_ZONE_UNKNOWN = "time-zone-unknown"
+    NO_APPROVAL = "no-approval"
+    LOCKED_PERSON = "locked-person"
+    LOCKED_SUPPLIER = "locked-supplier"
+    LOCKED_MACHINE = "locked-machine"
+    LOCKED_LINE = "locked-line"
+    LOCKED_ZONE = "locked-zone"
+    LOCKED_PLANT = "locked-plant"
+    LOCKED_GATEWAY = "locked-gateway"
+    LOCKED_EVERYTHING = "locked-everything"
 
+
+BY_LOCK = {kind: Reason(f"locked-{kind.value}") for kind in Locked}
 
 _SECURITY = frozenset(
     {
+        *BY_LOCK.values(),
         Reason.PERSON_DISABLED,
         Reason.NO_MEMBERSHIP,
         Reason.SUPPLIER_DISABLED,

@@ -12,7 +12,7 @@ from portineria.control.access.models import AccessRequest, RequestQuerySet, Req
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import SYSTEM
 from portineria.core.errors import Conflict
-from portineria.policy.ending import Reason
+from portineria.policy.ending import BY_LOCK, Reason
 
 PENDING = timedelta(days=7)  # an undecided request without a start is forgotten after that
 # What ends a request that waits. A person's lock, a gateway's or a second factor's absence may be over tomorrow: that
@@ -29,6 +29,10 @@ class RuleGone(Conflict):
     code = "access.rule-gone"
 
 
+class LockedNow(Conflict):
+    code = "access.locked"
+
+
 class MachineClosed(Conflict):
     code = "access.machine-closed"
 
@@ -38,13 +42,15 @@ class WithoutSecondFactor(Conflict):
 
 
 def require_prospect(request: AccessRequest, at: datetime) -> None:
-    """Raise PersonLocked, RuleGone, WithoutSecondFactor or MachineClosed where a yes would open nothing."""
+    """Raise PersonLocked, LockedNow, RuleGone, WithoutSecondFactor or MachineClosed where a yes would open nothing."""
     denials = prospects([request], at)[request.pk].denials
     if not denials:
         return
     why = f"a yes to {request.public_id} would open nothing: {_words(denials)}"
     if _PERSON & set(denials):
         raise PersonLocked(why)
+    if set(BY_LOCK.values()) & set(denials):
+        raise LockedNow(why)
     if Reason.NO_RULE in denials:
         raise RuleGone(why)
     raise WithoutSecondFactor(why) if Reason.SECOND_FACTOR in denials else MachineClosed(why)

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models.expressions import Combinable
 
-from portineria.control.access.models import AccessRequest, Grant, Rule
-from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
-from portineria.control.identity.models import Membership, Person
-from portineria.control.identity.queries import standings
+from portineria.control.access.around import Around, around
+from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
+from portineria.control.estate.models import Gateway, GatewayState, Machine
+from portineria.control.identity.models import Membership, Person, Role
+from portineria.control.identity.queries import own_standings, standings
 from portineria.policy.decision import Attempt, Decision, GrantFacts, Standing, decide
 
 _RECENT = timedelta(days=1)
@@ -23,6 +25,17 @@ _HOLDS = Q(
     Q(rule__person=F("person"))
     | Exists(Membership.objects.filter(person=OuterRef("person"), supplier=OuterRef("rule__supplier"))),
     rule__ended_at__isnull=True,
+)
+
+# Of a grant: its rule asks for nobody's yes, or somebody who gave theirs may still give one there.
+_APPROVED = Q(rule__needs_approval=False) | Exists(
+    Approval.objects.filter(
+        request=OuterRef("request"),
+        approved=True,
+        decided_by__disabled_at__isnull=True,
+        decided_by__memberships__organisation=OuterRef("organisation"),
+        decided_by__memberships__role__in=[role.value for role in Role if role.approves],
+    )
 )
 
 Standings = Mapping[tuple[int, int], Standing]
@@ -43,12 +56,28 @@ def decisions(
         ends_at__gt=at - _RECENT,
     )
     grants: dict[tuple[int, int], list[GrantFacts]] = defaultdict(list)
-    for row in rows.select_related("rule").annotate(holds=Case(When(_HOLDS, then=Value(True)), default=Value(False))):
+    for row in rows.select_related("rule").annotate(holds=_asked(_HOLDS), stands=_asked(_APPROVED)):
         if (machine := wanted.get((row.person_id, row.machine_id))) is not None:
-            facts = _facts_of(row, machine, holds=row.holds)  # type: ignore[attr-defined]  # annotated just above
+            facts = _facts_of(row, machine, holds=row.holds, approved=row.stands)  # type: ignore[attr-defined]
             grants[row.person_id, row.machine_id].append(facts)
     attempts = _attempts(wanted, at, standing_of)
     return {key: decide(attempt, grants[key]) for key, attempt in attempts.items()}
+
+
+def opened(person: Person, at: datetime) -> set[int]:
+    """Keys of the machines that this person may reach now: nobody has more grants at once than can be judged here."""
+    rows = Grant.objects.filter(person=person).live(at).select_related("rule", "machine__plant", "machine__gateway")
+    grants = list(rows.annotate(holds=_asked(_HOLDS), stands=_asked(_APPROVED)))
+    standing_of = own_standings(person, (grant.machine.plant.organisation_id for grant in grants))
+    attempts = _attempts({(person.pk, grant.machine_id): grant.machine for grant in grants}, at, standing_of)
+    return {
+        grant.machine_id
+        for grant in grants
+        if decide(
+            attempts[person.pk, grant.machine_id],
+            [_facts_of(grant, grant.machine, holds=grant.holds, approved=grant.stands)],  # type: ignore[attr-defined]
+        ).permitted
+    }
 
 
 def decision(person: Person, machine: Machine, at: datetime) -> Decision:
@@ -106,51 +135,68 @@ def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     """
     rows = list(uses)
     grants = list({use.grant.pk: use.grant for use in rows}.values())
-    attempts = _attempts({(grant.person_id, grant.machine_id): grant.machine for grant in grants}, at)
+    wanted = {(grant.person_id, grant.machine_id): grant.machine for grant in grants}
+    there = around((person, machine) for (person, _), machine in wanted.items())
+    attempts = _attempts(wanted, at, there=there)
     facts = {grant.pk: facts for grant, facts in _facts(grants)}
-    return {use.pk: decide(_through(use, attempts), [facts[use.grant.pk]]) for use in rows}
+    return {use.pk: decide(_through(use, attempts, there), [facts[use.grant.pk]]) for use in rows}
 
 
-def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt]) -> Attempt:
-    attempt = attempts[use.grant.person_id, use.grant.machine_id]
-    return replace(attempt, gateway_admitted=use.gateway.state == GatewayState.ADMITTED)
+def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt], there: Around) -> Attempt:
+    grant = use.grant
+    return replace(
+        attempts[grant.person_id, grant.machine_id],
+        gateway_admitted=use.gateway.state == GatewayState.ADMITTED,
+        locks=there.locked(grant.person_id, grant.machine, use.gateway.pk),
+    )
 
 
 def _attempts(
-    wanted: Mapping[tuple[int, int], Machine], at: datetime, standing_of: Standings | None = None
-) -> dict[tuple[int, int], Attempt]:
+    wanted: Mapping[tuple[int, int], Machine], at: datetime, standing_of: Standings | None = None,
+    there: Around | None = None,
+) -> dict[tuple[int, int], Attempt]:  # fmt: skip
     if standing_of is None:
         standing_of = standings((person, machine.plant.organisation_id) for (person, _), machine in wanted.items())
-    serving = set(
-        Service.objects.filter(device__machine__in={machine for _, machine in wanted}).values_list(
-            "device__machine", flat=True
-        )
-    )
+    if there is None:
+        there = around((person, machine) for (person, _), machine in wanted.items())
     return {
         (person, machine_id): Attempt(
             at=at,
             machine=machine.public_id,
             standing=standing_of[person, machine.plant.organisation_id],
             gateway_admitted=machine.gateway.state == GatewayState.ADMITTED,
-            has_services=machine_id in serving,
+            has_services=machine_id in there.serving,
+            locks=there.locked(person, machine, machine.gateway_id),
         )
         for (person, machine_id), machine in wanted.items()
     }
 
 
 def _facts(grants: list[Grant]) -> list[tuple[Grant, GrantFacts]]:
-    holding = _holding(Grant.objects.filter(pk__in=[grant.pk for grant in grants]))
-    return [(row, _facts_of(row, row.machine, holds=row.pk in holding)) for row in grants]
+    rows = Grant.objects.filter(pk__in=[grant.pk for grant in grants])
+    asked = rows.annotate(holds=_asked(_HOLDS), stands=_asked(_APPROVED)).values_list("pk", "holds", "stands")
+    found = {pk: (holds, stands) for pk, holds, stands in asked}
+    none = (False, False)
+    return [
+        (row, _facts_of(row, row.machine, holds=found.get(row.pk, none)[0], approved=found.get(row.pk, none)[1]))
+        for row in grants
+    ]
 
 
-def _facts_of(grant: Grant, machine: Machine, *, holds: bool) -> GrantFacts:
+def _asked(condition: Q | Combinable) -> Case:
+    return Case(When(condition, then=Value(True)), default=Value(False))
+
+
+def _facts_of(grant: Grant, machine: Machine, *, holds: bool, approved: bool) -> GrantFacts:
+    """A rule that was shortened shortens what was given under it."""
     return GrantFacts(
         id=grant.public_id,
         machine=machine.public_id,
         starts=grant.starts_at,
-        ends=grant.ends_at,
+        ends=min(grant.ends_at, grant.starts_at + timedelta(minutes=grant.rule.max_minutes)),
         revoked=grant.revoked,
         rule_holds=holds,
+        approved=approved,
         schedule=grant.rule.schedule_at(machine.plant.time_zone),
     )
 

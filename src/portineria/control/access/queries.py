@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
-from portineria.control.access.facts import decisions
+from portineria.control.access.facts import decisions, opened
 from portineria.control.access.models import (
     AccessRequest,
     Approval,
@@ -95,14 +95,6 @@ def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -
     return [seen for seen in found if seen.sight is not Sight.ABSENT]
 
 
-def _opening(actor: Person, at: datetime) -> set[int]:
-    """Machines to which a grant of the actor is open now, as policy says: nobody has more than a handful."""
-    granted = Grant.objects.filter(person=actor).live(at).values("machine")
-    machines = Machine.objects.filter(pk__in=granted).select_related("plant", "gateway")
-    judged = decisions([(actor.pk, machine) for machine in machines], at)
-    return {machine for (_, machine), decision in judged.items() if decision.permitted}
-
-
 def machines_in_sight(actor: Person, search: str = "") -> MachineQuerySet:
     """Everything this person sees, ordered by plant, line and name. Every word of a search has to be somewhere in what
     they are told: of a machine that may only be asked for that is its name and its owner. (SQLite folds ASCII only.)
@@ -110,7 +102,9 @@ def machines_in_sight(actor: Person, search: str = "") -> MachineQuerySet:
     found = _in_sight(actor).order_by(*_BY_PLACE)
     if not search:
         return found
-    told = Q(plant__organisation__in=actor.staff_of) | Q(pk__in=_opening(actor, timezone.now()))
+    told = Q(plant__organisation__in=actor.staff_of)
+    if actor.guest_of:
+        told |= Q(pk__in=opened(actor, timezone.now()))
     for word in search.split():
         inside = Q(tag__icontains=word) | Q(plant__name__icontains=word) | Q(line__name__icontains=word)
         outside = Q(plant__organisation__name__icontains=word)
@@ -126,7 +120,7 @@ def visible_machines(actor: Person, at: datetime | None = None) -> list[MachineS
 def reachable_machines(actor: Person, at: datetime | None = None) -> list[MachineSight]:
     """Those that they may connect to now: few, however many they see."""
     at = at or timezone.now()
-    machines = _in_sight(actor).filter(pk__in=_opening(actor, at)).order_by(*_BY_PLACE)
+    machines = _in_sight(actor).filter(pk__in=opened(actor, at)).order_by(*_BY_PLACE)
     return [seen for seen in sights(actor, list(machines), at) if seen.sight is Sight.REACHABLE]
 
 

@@ -63,6 +63,7 @@ _ENFORCE = (
     "estate.service.removed",
     "access.grant.",
     "access.rule.",
+    "access.lock.",
 )
 _LIST_CHANGES = (
     "estate.gateway.admitted",

@@ -77,6 +77,8 @@ EVENTS: dict[str, str | Promise] = {
     "access.rule.created": _("Rule made"),
     "access.rule.changed": _("Rule changed"),
     "access.rule.ended": _("Rule ended"),
+    "access.lock.set": _("Locked"),
+    "access.lock.lifted": _("Lock lifted"),
     "access.request.made": _("Access requested"),
     "access.request.approved": _("Request approved"),
     "access.request.refused": _("Request refused"),

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a permission meets on its way to a machine: whether anything serves there, and what somebody has locked.
+
+The one place where locks are read for a decision. One query however many machines there are, since every page asks:
+most often there is no lock at all.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db.models import BigIntegerField, Case, CharField, F, Value, When
+from django.db.models.functions import Coalesce
+
+from portineria.control.access.models import LOCKABLE, Lock
+from portineria.control.estate.models import Line, Machine, Service
+from portineria.control.identity.models import Membership
+from portineria.policy.ending import Locked
+
+_NONE: frozenset[Locked] = frozenset()
+_SERVES = "serves"
+_NOTHING = Value(None, output_field=BigIntegerField())
+_KIND = Case(
+    *(When(**{f"{name}__isnull": False}, then=Value(name)) for name in LOCKABLE),
+    default=Value(Locked.EVERYTHING.value),
+    output_field=CharField(),
+)
+_KEY = Coalesce(*(F(f"{name}_id") for name in LOCKABLE), _NOTHING, output_field=BigIntegerField())
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    serving: set[int]  # machines
+    locks: Mapping[str, set[tuple[int, int | None]]]  # kind → organisation, key of what it locks there
+    suppliers: dict[tuple[int, int], int | None]  # organisation, person → firm; empty where no firm is locked
+    zones: dict[int, int | None]  # line → zone; empty where no zone is locked
+
+    def locked(self, person: int, machine: Machine, gateway: int) -> frozenset[Locked]:
+        """``machine`` comes with its plant; ``gateway``: the one that it is reached through."""
+        if not self.locks:
+            return _NONE
+        owner, line = machine.plant.organisation_id, machine.line_id
+        met = {
+            Locked.PERSON: person,
+            Locked.SUPPLIER: self.suppliers.get((owner, person)),
+            Locked.MACHINE: machine.pk,
+            Locked.LINE: line,
+            Locked.ZONE: self.zones.get(line) if line is not None else None,
+            Locked.PLANT: machine.plant_id,
+            Locked.GATEWAY: gateway,
+            Locked.EVERYTHING: None,
+        }
+        return frozenset(kind for kind, key in met.items() if (owner, key) in self.locks.get(kind.value, ()))
+
+
+def around(people_and_machines: Iterable[tuple[int, Machine]]) -> Around:
+    """One query; one more where a supplier or a zone is locked."""
+    wanted = list(people_and_machines)
+    owners = {machine.plant.organisation_id for _, machine in wanted}
+    services = Service.objects.filter(device__machine__in={machine.pk for _, machine in wanted}).annotate(
+        kind=Value(_SERVES, output_field=CharField()), owner=Value(0, output_field=BigIntegerField())
+    )
+    locks = Lock.objects.holding().filter(organisation__in=owners).annotate(what=_KIND, key=_KEY)
+    serving: set[int] = set()
+    found: dict[str, set[tuple[int, int | None]]] = defaultdict(set)
+    for kind, owner, key in services.values_list("kind", "owner", "device__machine").union(
+        locks.values_list("what", "organisation", "key")
+    ):
+        if kind == _SERVES:
+            serving.add(key)
+        else:
+            found[kind].add((owner, key))
+    return Around(serving, found, _suppliers(found, wanted, owners), _zones(found, wanted))
+
+
+def _suppliers(
+    found: Mapping[str, object], wanted: list[tuple[int, Machine]], owners: set[int]
+) -> dict[tuple[int, int], int | None]:
+    if Locked.SUPPLIER not in found:
+        return {}
+    members = Membership.objects.filter(person__in={person for person, _ in wanted}, organisation__in=owners)
+    rows = members.values_list("organisation", "person", "supplier")
+    return {(owner, person): firm for owner, person, firm in rows}
+
+
+def _zones(found: Mapping[str, object], wanted: list[tuple[int, Machine]]) -> dict[int, int | None]:
+    if Locked.ZONE not in found:
+        return {}
+    lines = Line.objects.filter(pk__in={machine.line_id for _, machine in wanted})
+    return dict(lines.values_list("pk", "zone"))

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that a session's permission rests on: taken away, its session ends, cut or drained as its class says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from portineria.control.access import services as access
+from portineria.control.access.closing import LockedNow
+from portineria.control.access.locks import LiftedAlready, LockedAlready, lift, lock
+from portineria.control.access.models import Grant, Lock
+from portineria.control.audit.queries import events, views
+from portineria.control.estate import enrolment as admission
+from portineria.control.estate import services as estate
+from portineria.control.estate.models import Gateway, Plant
+from portineria.control.identity import services as identity
+from portineria.control.identity import way_back
+from portineria.control.identity.authority import Operator
+from portineria.control.identity.models import Membership, Role
+from portineria.control.identity.services import BadField
+from portineria.control.remote_sessions import services
+from portineria.core.errors import Conflict, Denied, NotFound
+from portineria.policy.ending import BY_LOCK, Ending, Locked, Reason
+from portineria.wire.statement import Order, Withdrawal
+from tests.integration.control.sessions import accepted, again, said_to, started
+from tests.integration.control.world import World, admitted_gateway
+
+CUT, DRAIN = ("cutting", "security"), ("draining", "administrative")
+Act = Callable[[World, str], object]  # the world, and the grant's id
+
+
+def disable(w: World, grant: str) -> None:
+    identity.set_person_enabled(actor=w.owner, person=w.technician.public_id, enabled=False, reason="x")
+
+
+def end_membership(w: World, grant: str) -> None:
+    identity.end_membership(actor=w.owner, person=w.technician.public_id, organisation=w.organisation, reason="x")
+
+
+def disable_supplier(w: World, grant: str) -> None:
+    identity.set_supplier_enabled(actor=w.owner, supplier=w.supplier, enabled=False, reason="x")
+
+
+def other_supplier(w: World, grant: str) -> None:
+    Membership.objects.filter(person=w.technician).update(supplier=Membership.objects.get(person=w.rival).supplier)
+
+
+def move_machine(w: World, grant: str) -> None:
+    new = admitted_gateway(w.owner, w.plant)
+    estate.change_machine(actor=w.owner, machine=w.machine.public_id, gateway=new.id)
+
+
+def remove_service(w: World, grant: str) -> None:
+    estate.remove_service(actor=w.owner, service=w.machine.devices.get().services.get().public_id)
+
+
+def change_address(w: World, grant: str) -> None:
+    estate.change_device(actor=w.owner, device=w.machine.devices.get().public_id, address="192.168.10.99")
+
+
+def quarantine(w: World, grant: str) -> None:
+    admission.quarantine(Gateway.objects.get(public_id=w.gateway.id), "cloned")
+
+
+def change_rule(**changed: object) -> Act:
+    return lambda w, grant: access.change_rule(actor=w.owner, rule=w.rule, **changed)  # type: ignore[arg-type]
+
+
+def locked(kind: Locked) -> Act:
+    """On the line that the machine stands on, in its zone."""
+
+    def act(w: World, grant: str) -> None:
+        things = {
+            Locked.PERSON: w.technician.public_id, Locked.SUPPLIER: w.supplier, Locked.MACHINE: w.machine.public_id,
+            Locked.LINE: f"{w.plant}/Line 1", Locked.ZONE: f"{w.plant}/Press shop", Locked.PLANT: w.plant,
+            Locked.GATEWAY: w.gateway.id, Locked.EVERYTHING: "",
+        }  # fmt: skip
+        lock(actor=w.owner, organisation=w.organisation, kind=kind, thing=things[kind], reason="smoke")
+
+    return act
+
+
+def approver_lowered(w: World, grant: str) -> None:
+    Membership.objects.filter(person=w.approver).update(role=Role.OPERATOR)
+
+
+def approver_disabled(w: World, grant: str) -> None:
+    identity.set_person_enabled(actor=w.owner, person=w.approver.public_id, enabled=False, reason="x")
+
+
+def no_zone(w: World, grant: str) -> None:
+    Plant.objects.filter(public_id=w.plant).update(time_zone="Europe/Atlantis")
+
+
+LONG_AGO = f"{timezone.now() - timedelta(days=3):%Y-%m-%d} 08:00-09:00"
+MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
+    "person disabled": (disable, CUT, "person-disabled"),
+    "membership ended": (end_membership, CUT, "no-membership no-rule"),
+    "supplier disabled": (disable_supplier, CUT, "supplier-disabled"),
+    "another supplier's person": (other_supplier, DRAIN, "no-rule"),
+    "second factor taken": (
+        lambda w, _: way_back.reset_second_factor(actor=w.owner, person=w.technician.public_id),
+        CUT, "second-factor",
+    ),
+    "gateway revoked": (
+        lambda w, _: admission.revoke_gateway(actor=w.owner, gateway=w.gateway.id, reason="x"),
+        CUT, "gateway-not-admitted",
+    ),
+    "gateway quarantined": (quarantine, CUT, "gateway-not-admitted"),
+    "grant revoked for security": (
+        lambda w, grant: access.revoke(actor=w.owner, grant=grant, reason="x", ending=Ending.SECURITY),
+        CUT, "revoked-for-security",
+    ),
+    "grant revoked": (lambda w, grant: access.revoke(actor=w.owner, grant=grant, reason="x"), DRAIN, "revoked"),
+    "rule ended": (lambda w, _: access.end_rule(actor=w.owner, rule=w.rule, reason="x"), DRAIN, "no-rule"),
+    "rule names other machines": (
+        lambda w, _: access.change_rule(actor=w.owner, rule=w.rule, machines=[w.rivals_machine.public_id]),
+        DRAIN, "no-rule",
+    ),
+    "rule is shorter": (change_rule(max_minutes=1), DRAIN, "expired"),
+    "rule's windows are closed": (change_rule(windows=LONG_AGO), DRAIN, "outside-windows"),
+    "plant's time zone vanished": (no_zone, DRAIN, "time-zone-unknown"),
+    "approver has a lesser role": (approver_lowered, DRAIN, "no-approval"),
+    "approver disabled": (approver_disabled, DRAIN, "no-approval"),
+    "machine moved": (move_machine, DRAIN, "machine-changed"),
+    "service removed": (remove_service, DRAIN, "nothing-to-reach"),
+    "device elsewhere": (change_address, DRAIN, "machine-changed"),
+    "profile over what the gateway does not decode": (change_rule(profile="observe"), DRAIN, "not-inspectable"),
+    **{f"{kind} locked": (locked(kind), CUT, BY_LOCK[kind].value) for kind in Locked},
+}  # fmt: skip
+
+ANEW = {"machine moved", "device elsewhere"}  # the next session has another order: the permission itself holds
+
+
+def stand_on(w: World) -> str:
+    """A grant that rests on everything there is: the rule has a window, an approver said yes, the machine a place."""
+    estate.create_zone(actor=w.owner, plant=w.plant, name="Press shop")
+    estate.create_line(actor=w.owner, plant=w.plant, name="Line 1", zone="Press shop")
+    estate.change_machine(actor=w.owner, machine=w.machine.public_id, line="Line 1")
+    access.change_rule(actor=w.owner, rule=w.rule, windows="Mon-Sun 00:00-24:00")
+    return access.approve(actor=w.approver, request=w.request(60)).public_id
+
+
+@pytest.mark.parametrize("row", MATRIX)
+def test_what_a_permission_rests_on_ends_its_session_by_its_class(linked: World, row: str) -> None:
+    act, class_, why = MATRIX[row]
+    grant = stand_on(linked)
+    Grant.objects.filter(public_id=grant).update(starts_at=timezone.now() - timedelta(minutes=5))
+    session = accepted(linked, started(linked))
+    assert services.enforce(timezone.now()) == 0
+    act(linked, grant)
+    assert services.enforce(timezone.now()) == 1
+    after = again(session)
+    assert ((after.state, after.ending_class), after.end_why) == (class_, why)
+    letters = said_to(linked, session)
+    assert [type(letter) for letter in letters] in ([Withdrawal], [])
+    assert not any(isinstance(letter, Order) for letter in letters)
+    if row not in ANEW:
+        with pytest.raises((services.NotPermitted, NotFound, Conflict)):
+            started(linked)
+
+
+def test_the_matrix_has_a_row_for_every_reason_that_may_end_a_session() -> None:
+    named = {word for _, _, why in MATRIX.values() for word in why.split()}
+    # Of these there is no session: nothing was given, or not for this machine or not yet.
+    assert {reason.value for reason in Reason} - named == {"no-grant", "other-machine", "not-yet"}
+
+
+def test_a_lock_is_set_once_and_lifted_by_an_owner_with_a_reason(linked: World) -> None:
+    set_: Any = {"organisation": linked.organisation, "kind": Locked.MACHINE, "thing": linked.machine.public_id}
+    waiting = linked.request(30)
+    made = lock(actor=linked.operator, reason="  smoke at \n the press ", **set_)
+    assert (made.reason, made.made_by, made.kind) == ("smoke at the press", linked.operator, Locked.MACHINE)
+    with pytest.raises(LockedAlready):
+        lock(actor=linked.owner, reason="x", **set_)
+    with pytest.raises(LockedNow):
+        access.approve(actor=linked.owner, request=waiting)
+    for who, refused in ((linked.operator, Denied), (linked.technician, NotFound), (linked.stranger, NotFound)):
+        with pytest.raises(refused):
+            lift(actor=who, lock=made.public_id, reason="x")
+    with pytest.raises(BadField):
+        lift(actor=linked.owner, lock=made.public_id, reason=" ")
+    lift(actor=Operator(), lock=made.public_id, reason="extinguished")
+    with pytest.raises(LiftedAlready):
+        lift(actor=linked.owner, lock=made.public_id, reason="x")
+    access.approve(actor=linked.owner, request=waiting)
+    assert started(linked).state == "opening"
+    told = {event.code: views([event])[0].fields for event in events(linked.owner)[:10]}
+    assert told["access.lock.set"]["machine"] == told["access.lock.lifted"]["machine"] == linked.machine.public_id
+    assert told["access.lock.lifted"]["reason"] == "extinguished"
+
+
+def test_who_may_lock_what(linked: World) -> None:
+    set_: Any = {"organisation": linked.organisation, "reason": "x"}
+    for kind, thing in ((Locked.EVERYTHING, ""), (Locked.SUPPLIER, linked.supplier)):
+        with pytest.raises(Denied):
+            lock(actor=linked.approver, kind=kind, thing=thing, **set_)
+    for who in (linked.technician, linked.stranger):
+        with pytest.raises(NotFound):
+            lock(actor=who, kind=Locked.MACHINE, thing=linked.machine.public_id, **set_)
+    with pytest.raises(NotFound):
+        lock(actor=linked.owner, kind=Locked.PERSON, thing=linked.stranger.public_id, **set_)
+    assert not Lock.objects.exists()
+
+
+def test_a_lock_of_one_organisation_is_no_matter_for_another(linked: World) -> None:
+    accepted(linked, started(linked))
+    other = linked.stranger.memberships.get().organisation.public_id
+    lock(actor=linked.stranger, organisation=other, kind=Locked.EVERYTHING, reason="x")
+    assert services.enforce(timezone.now()) == 0
+
+
+def test_the_database_holds_no_lock_of_two_things_and_none_lifted_without_words(linked: World) -> None:
+    made = lock(actor=linked.owner, organisation=linked.organisation, kind=Locked.PLANT, thing=linked.plant, reason="x")
+    for change in ({"machine": linked.machine}, {"lifted_at": timezone.now()}, {"lifted_reason": "x"}, {"reason": ""}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Lock.objects.filter(pk=made.pk).update(**change)
