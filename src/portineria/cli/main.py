@@ -21,6 +21,7 @@ from portineria.cli import (
     gateway,
     invite,
     ledger,
+    lock,
     login,
     logout,
     machines,
@@ -36,6 +37,7 @@ from portineria.cli import (
     setup,
     signers,
     supplier,
+    unlock,
     version,
     web,
     witness,
@@ -55,7 +57,7 @@ GROUPS = {
     "On the gateway, in the plant": {"gateway": gateway},
     "On the server": {
         "setup": setup, "serve": serve, "apply": apply, "invite": invite, "person": person, "supplier": supplier,
-        "rule": rule, "signers": signers, "ledger": ledger,
+        "rule": rule, "lock": lock, "unlock": unlock, "signers": signers, "ledger": ledger,
     },
     "On one of several servers": {
         "web": web, "worker": worker, "relay": relay, "relay-kit": relay_kit, "nats": nats,

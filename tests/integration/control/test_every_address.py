@@ -17,10 +17,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from portineria.control.access import locks
 from portineria.control.access import services as access
 from portineria.control.api import api
 from portineria.control.identity.models import Person
 from portineria.control.sinks.services import add_sink
+from portineria.policy.ending import Locked
 from tests.integration.control.test_held import held_in
 from tests.integration.control.test_sight import session_key
 from tests.integration.control.world import ConnectorEnd, World
@@ -43,6 +45,8 @@ class Things:
     organisation: str
     person: str
     supplier: str
+    rule: str
+    lock: str
     seq: str = "1"
     sink: str = f"snk_{ABSENT}"
     held: str = f"hld_{ABSENT}"
@@ -62,13 +66,22 @@ def things(world: World) -> Things:
     ).public_id  # fmt: skip
     return Things(
         world.machine.public_id, request, grant, row.public_id, world.gateway.id,
-        world.organisation, world.technician.public_id, world.supplier, sink=sink, held=held_in(world, row).public_id,
+        world.organisation, world.technician.public_id, world.supplier, world.rule, lifted_lock(world),
+        sink=sink, held=held_in(world, row).public_id,
     )  # fmt: skip
+
+
+def lifted_lock(world: World) -> str:
+    row = locks.lock(
+        actor=world.owner, organisation=world.organisation, kind=Locked.MACHINE, thing=world.machine.public_id,
+        reason="x",
+    )  # fmt: skip
+    return locks.lift(actor=world.owner, lock=row.public_id, reason="x").public_id
 
 
 NOWHERE = Things(
     f"mac_{ABSENT}", f"req_{ABSENT}", f"grt_{ABSENT}", f"ses_{ABSENT}", f"gw_{ABSENT}",
-    f"org_{ABSENT}", f"per_{ABSENT}", f"sup_{ABSENT}",
+    f"org_{ABSENT}", f"per_{ABSENT}", f"sup_{ABSENT}", f"rul_{ABSENT}", f"lck_{ABSENT}",
 )  # fmt: skip
 
 

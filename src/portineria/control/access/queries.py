@@ -11,11 +11,14 @@ from django.utils import timezone
 
 from portineria.control.access.facts import decisions, opened
 from portineria.control.access.models import (
+    LOCKABLE,
     AccessRequest,
     Approval,
     FunctionProfile,
     Grant,
     GrantQuerySet,
+    Lock,
+    LockQuerySet,
     RequestQuerySet,
     RequestState,
     Rule,
@@ -200,6 +203,35 @@ def grant(actor: Person, public_id: str) -> Grant:
 def rules(actor: Person) -> RuleQuerySet:
     found = Rule.objects.visible_to(actor).holding().select_related("supplier", "person", "organisation", "profile")
     return found.prefetch_related("machines__plant").order_by("-created_at")
+
+
+def locks(actor: Person) -> LockQuerySet:
+    """Those that hold, and those that were lifted; the newest first."""
+    found = Lock.objects.visible_to(actor).select_related(
+        "organisation", "person", "supplier", "machine__plant", "line__plant", "zone__plant", "plant", "gateway__plant",
+        "made_by", "lifted_by",
+    )  # fmt: skip
+    return found.order_by("-made_at", "-pk")
+
+
+def lock(actor: Person, public_id: str) -> Lock:
+    found = locks(actor).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound(f"lock {public_id}")
+    return found
+
+
+def locks_meeting(actor: Person, machine: Machine) -> LockQuerySet:
+    """Those that keep everybody from this machine; it comes with its line and plant."""
+    met = Q(machine=machine) | Q(plant=machine.plant_id) | Q(gateway=machine.gateway_id) | Q(**_EVERYTHING)
+    if machine.line is not None:
+        met |= Q(line=machine.line_id)
+    if machine.line is not None and machine.line.zone_id is not None:
+        met |= Q(zone=machine.line.zone_id)
+    return locks(actor).holding().filter(met, organisation=machine.plant.organisation_id)
+
+
+_EVERYTHING = {f"{name}__isnull": True for name in LOCKABLE}
 
 
 def profiles(actor: Person, organisation: Organisation) -> dict[str, FunctionProfile]:

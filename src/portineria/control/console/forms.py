@@ -6,11 +6,13 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portineria.control.console.templatetags.console import minutes as length
 from portineria.control.estate.models import Plant
 from portineria.core.time_zones import time_zones
+from portineria.policy.ending import Locked
 
 REASON_CHARACTERS = 500
 _LENGTHS = (30, 60, 120, 240, 480, 720, 1440, 2880, 4320, 10080)  # minutes that people ask for
@@ -36,6 +38,37 @@ class DecisionForm(forms.Form):
         strip=True,
         widget=forms.Textarea(attrs={"rows": 2, "maxlength": REASON_CHARACTERS}),
     )
+
+
+class PlaceLockForm(ReasonForm):
+    """Keep everybody from a plant, a zone or a line. The value is its kind and what ``access.locks`` calls it."""
+
+    place = forms.ChoiceField(error_messages={"required": _("Please choose what to lock.")})
+
+    def __init__(self, *args: Any, plants: list[Plant], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["place"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
+        field.choices = [("", "—"), *((plant.name, _places(plant)) for plant in plants)]
+
+    @property
+    def place_of(self) -> tuple[Locked, str]:
+        kind, _, thing = self.cleaned_data["place"].partition(":")
+        return Locked(kind), thing
+
+
+def _places(plant: Plant) -> list[tuple[str, str]]:
+    """Comes with its zones and lines."""
+    whole = [(f"plant:{plant.public_id}", gettext("the whole plant %(name)s") % {"name": plant.name})]
+    zones = [
+        (f"zone:{plant.public_id}/{zone.name}", gettext("zone %(name)s") % {"name": zone.name})
+        for zone in plant.zones.all()
+    ]
+    lines = [
+        (f"line:{plant.public_id}/{line.name}", gettext("line %(name)s") % {"name": line.name})
+        for line in plant.lines.all()
+    ]
+    return whole + zones + lines
 
 
 class ApprovalForm(DecisionForm):

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from portineria.control.access import queries as access
 from portineria.control.access.facts import decisions_by_grant
-from portineria.control.access.models import AccessRequest, Grant, Rule
+from portineria.control.access.models import AccessRequest, Grant, Lock, Rule
 from portineria.control.access.profiles import profiles_of
 from portineria.control.access.queries import MachineSight
 from portineria.control.console import functions, texts, whereabouts
@@ -249,6 +249,7 @@ class MachinePage:
     pending: list[Asked]
     inside: list[Seen]
     sessions: list[Seen]
+    locks: list[Lock]
 
     @property
     def shows_details(self) -> bool:
@@ -272,6 +273,7 @@ def machine_page(actor: Person, name_or_id: str) -> MachinePage:
         pending=whereabouts.asked(actor, access.pending_requests(actor).filter(machine=machine)),
         inside=seen(row.inside, actor),
         sessions=seen(remote_sessions.sessions(actor).filter(machine=machine, state="ended")[:_RECENT], actor),
+        locks=list(access.locks_meeting(actor, machine)) if row.owned else [],
     )
 
 

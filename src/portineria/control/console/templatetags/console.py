@@ -260,6 +260,11 @@ def protocol(name: str) -> str:
 
 
 @register.filter
+def locked(kind: str) -> str:
+    return str(texts.LOCKED[kind])
+
+
+@register.filter
 def windows(text: str) -> str:
     return texts.windows(text)
 

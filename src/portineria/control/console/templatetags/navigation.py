@@ -34,6 +34,11 @@ class Item:
 _SECTION_OF = {
     "machine": "machines",
     "ask": "machines",
+    "machine-lock": "locks",
+    "gateway-lock": "locks",
+    "lock-add": "locks",
+    "lock-everything": "locks",
+    "lock-lift": "locks",
     "cut": "sessions",
     "extend": "sessions",
     "end": "sessions",
@@ -87,6 +92,7 @@ def _items(person: Person, section: str) -> list[Item]:
         ("sessions", _("Sessions"), _("Sessions"), "plug-connected", True),
         ("gateways", _("Gateways"), _("Gateways"), "router", staff),
         ("people", _("People"), _("People"), "users", staff),
+        ("locks", _("Locks"), _("Locks"), "lock", staff),
         ("events", _("Events"), _("Events"), "list-details", staff),
         ("sinks", _("Sinks"), _("Sinks"), "server-2", staff),
     ]

@@ -16,7 +16,7 @@ from portineria.control.console.texts.states import Shown, state
 from portineria.policy.proof_level import ProofLevel
 
 __all__ = [
-    "OPERATOR", "PROOF_SHORT", "SOMEBODY", "Shown", "ending", "event", "event_codes", "field_name",
+    "LOCKED", "OPERATOR", "PROOF_SHORT", "SOMEBODY", "Shown", "ending", "event", "event_codes", "field_name",
     "how_closed", "kind_name", "protocol", "reason", "state", "windows",
 ]  # fmt: skip
 
@@ -71,6 +71,12 @@ PROOF_SHORT = {ProofLevel.DECODED: _("can be decoded"), ProofLevel.METADATA: _("
 def windows(text: str) -> str:
     """``Mon-Fri 08:00-18:00`` with the days of the language; it can be typed like that too."""
     return _DAY.sub(lambda day: str(WEEKDAYS_ABBR[_DAYS.index(day[0])]), text)
+
+
+LOCKED = {
+    "person": _("a person"), "supplier": _("a supplier"), "machine": _("a machine"), "line": _("a line"),
+    "zone": _("a zone"), "plant": _("a plant"), "gateway": _("the gateway"), "everything": _("everything"),
+}  # fmt: skip
 
 
 def protocol(name: str) -> str:
