@@ -9,7 +9,7 @@ from portineria.protocols.inspection import ProtocolInfo
 # As people write it in a declaration or a form, where it is another word than our name or title.
 _ALSO = {
     "s7": "s7comm", "opcua": "opcua", "opc ua": "opcua", "modbus tcp": "modbus", "ethernet/ip": "cip",
-    "iec-104": "iec104", "iec 104": "iec104",
+    "iec-104": "iec104", "iec 104": "iec104", "dnp": "dnp3", "dnp 3": "dnp3",
 }  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def field_name(name: str) -> str:
 # Names of protocols are names: the same in every language.
 _PROTOCOLS = {
     "modbus": "Modbus/TCP", "s7comm": "S7", "s7": "S7", "opcua": "OPC UA", "ssh": "SSH", "http": "HTTP",
-    "https": "HTTPS", "vnc": "VNC", "rdp": "RDP", "telnet": "Telnet", "ftp": "FTP",
+    "https": "HTTPS", "vnc": "VNC", "rdp": "RDP", "telnet": "Telnet", "ftp": "FTP", "dnp3": "DNP3",
 }  # fmt: skip
 
 
