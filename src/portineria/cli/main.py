@@ -18,6 +18,7 @@ from portineria.cli import (
     connect,
     cut,
     demo,
+    evidence,
     gateway,
     invite,
     ledger,
@@ -62,7 +63,7 @@ GROUPS = {
     "On one of several servers": {
         "web": web, "worker": worker, "relay": relay, "relay-kit": relay_kit, "nats": nats,
     },
-    "Anywhere": {"recording": recording, "witness": witness, "demo": demo, "version": version},
+    "Anywhere": {"recording": recording, "evidence": evidence, "witness": witness, "demo": demo, "version": version},
 }  # fmt: skip
 VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}
 REFUSED, USAGE, AWAY, INTERRUPTED = 1, 2, 3, 130

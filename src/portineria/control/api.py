@@ -9,6 +9,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
 
 from portineria.control.access.api import router as access
+from portineria.control.console.evidence_api import router as evidence
 from portineria.control.estate.api import router as estate
 from portineria.control.identity.api import router as identity
 from portineria.control.identity.connector import BadToken
@@ -25,6 +26,7 @@ api.add_router("", estate)
 api.add_router("", access)
 api.add_router("", remote_sessions)
 api.add_router("", recordings)
+api.add_router("", evidence)
 
 
 class Unreadable(Invalid):

@@ -52,6 +52,7 @@ TEXTS: "dict[str, str | Promise]" = {
         "then try again."
     ),
     "token.used": _("This request was sent before and counts once. Nothing was changed by the second; try again."),
+    "evidence.session-open": _("This session has not ended: what proves it is not complete yet. Take it afterwards."),
     "access.person-locked": _(
         "Whoever asked is locked or no member any more. Nothing was approved; refuse the request, or unlock them first."
     ),

@@ -147,6 +147,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "remote_sessions.identity.given-out": _fields("recipients"),
     "remote_sessions.recording.completed": _fields("session gateway recording number head lost"),
     "remote_sessions.recording.read": _fields("session machine gateway person"),
+    "remote_sessions.evidence.taken": _fields("session machine gateway person"),
     # sinks: where the register goes besides
     "sinks.sink.added": _fields("sink kind name personal"),
     "sinks.sink.paused": _fields("sink"),

@@ -201,9 +201,11 @@ def _host_name(host: str) -> x509.GeneralName:
 
 def load_certificate(data: bytes) -> x509.Certificate:
     try:
-        return x509.load_der_x509_certificate(data)
-    except (ValueError, x509.InvalidVersion) as error:
+        certificate = x509.load_der_x509_certificate(data)
+        certificate.public_key()  # read when it is asked for: a key of no kind is found here, and nowhere later
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
         raise BadCertificate("not a certificate") from error
+    return certificate
 
 
 def check_issuer(certificate: x509.Certificate, *, kind: str, root: x509.Certificate) -> None:

@@ -199,3 +199,12 @@ def test_a_certificate_of_a_version_nobody_knows_is_refused() -> None:
 
 def test_a_fingerprint_can_be_compared_by_eye() -> None:
     assert fingerprint(bytes(range(32))) == ("00010203 04050607 08090a0b 0c0d0e0f 10111213 14151617 18191a1b 1c1d1e1f")
+
+
+def test_a_key_of_no_kind_makes_no_certificate() -> None:
+    """The bit that turns id-ecPublicKey into an algorithm that nobody has."""
+    root = make_root(ec.generate_private_key(ec.SECP256R1()), "ins_1", AT)
+    data = root.public_bytes(Encoding.DER)
+    known = bytes.fromhex("06072a8648ce3d0201")
+    with pytest.raises(BadCertificate):
+        load_certificate(data.replace(known, known[:-2] + b"\x69\x01"))

@@ -189,6 +189,40 @@ def of_session(organisation: str, session: str) -> EventQuerySet:
     return Event.objects.filter(organisation=organisation, session=session).order_by("-pk")
 
 
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Under which a session ran. ``names``: its request and grant; ``profiles``: (name, version)."""
+
+    machine: str
+    names: frozenset[str]
+    rule: str
+    profiles: frozenset[tuple[str, int]]
+    since: datetime
+
+
+def of_permission(organisation: str, permission: Permission) -> list[Event]:
+    """For whoever was found to see a session under it: how it was asked for and given, by which rule and profile."""
+    own = Event.objects.filter(organisation=organisation).prefetch_related("personal_values").order_by("-pk")
+    asked = own.filter(machine=permission.machine, at__gte=permission.since, code__startswith="access.")
+    found = [
+        event
+        for event in asked
+        if permission.names & {str(value) for value in leaves.decode(bytes(event.leaf))["fields"].values()}
+    ]
+    rules = own.filter(code__in=["access.rule.created", "access.rule.changed"])
+    sets = own.filter(code="access.profile.set")
+    by_rule = (event for event in rules if _field(event, "rule") == permission.rule)
+    found += [event for event in (next(by_rule, None),) if event is not None]
+    for name, version in permission.profiles:
+        versions = (event for event in sets if (_field(event, "name"), _field(event, "version")) == (name, version))
+        found += [event for event in (next(versions, None),) if event is not None]
+    return found
+
+
+def _field(event: Event, name: str) -> Any:
+    return leaves.decode(bytes(event.leaf))["fields"].get(name)
+
+
 def views(found: Iterable[Event]) -> list[EventView]:
     """Read leaves and personal values; give it a slice (two queries however long it is)."""
     rows = found.prefetch_related("personal_values") if isinstance(found, EventQuerySet) else found

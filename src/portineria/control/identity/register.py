@@ -41,6 +41,10 @@ class Seal:
         text = checkpoint.text()
         return str(Note(text, (sign(text, checkpoint.origin, self._signer.key),)))
 
+    def attested(self, organisation: str, text: str) -> str:
+        """A note that is no checkpoint and does not read like one."""
+        return str(Note(text, (sign(text, self.origin(organisation), self._signer.key),)))
+
     def key(self, organisation: str) -> VerifierKey:
         """By which others verify this register's newest checkpoints."""
         return verifier_key(self.origin(organisation), self._signer.key)

@@ -11,6 +11,8 @@ from portineria.control.identity.models import Person, Supplier
 from portineria.control.remote_sessions.models import (
     HeldOperation,
     HeldQuerySet,
+    Recording,
+    RecordingQuerySet,
     Session,
     SessionQuerySet,
     SessionState,
@@ -85,6 +87,11 @@ def held_for(actor: Person, at: datetime) -> HeldQuerySet:
     """What waits for this very person: where they approve, and not of their own session."""
     here = [pk for pk in actor.staff_of if (role := actor.role_in(pk)) is not None and role.approves]
     return held(actor).waiting(at).filter(session__organisation__in=here).exclude(person=actor)
+
+
+def recordings(actor: Person, session: str) -> RecordingQuerySet:
+    """What is kept here of one session, as the register has it; what is in them only the owner's people read."""
+    return Recording.objects.visible_to(actor).filter(session__public_id=session).order_by("pk")
 
 
 _AHEAD = timedelta(seconds=5)  # a gateway's clock is set by ours, to within the way that the answer took

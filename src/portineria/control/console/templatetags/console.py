@@ -103,6 +103,13 @@ def moment_text(moment: datetime) -> str:
     return f"{written(local)} {zone_name(local)}"
 
 
+def dated(moment: datetime) -> str:
+    """For a document, which is read on other days too; in the zone of now."""
+    local = timezone.localtime(moment)
+    date_form, time_form = _FORMS.get(get_language() or "en", _FORMS["en"])
+    return f"{date_format(local, date_form)} {date_format(local, f'{time_form}:s')} {zone_name(local)}"
+
+
 @register.simple_tag
 def countdown(moment: datetime | None, over: str = "") -> SafeString:
     """Counts down in the browser; without scripts the minutes at the time of asking stand there."""

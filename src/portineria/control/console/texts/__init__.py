@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from portineria.control.console.texts.events import EVENTS, FIELD_NAMES, kind_name
 from portineria.control.console.texts.reasons import ENDINGS, HOW_CLOSED, REASONS
 from portineria.control.console.texts.states import Shown, state
+from portineria.control.console.texts.values import KINDS
 from portineria.policy.proof_level import ProofLevel
 
 __all__ = [
@@ -44,6 +45,11 @@ def reason(code: str) -> str:
 def ending(code: str) -> str:
     """How a session ended, or of which class its end is."""
     return str(ENDINGS.get(code) or REASONS.get(code, code))
+
+
+def kind(code: str) -> str:
+    """What an operation does to a machine."""
+    return str(KINDS.get(code, code))
 
 
 def how_closed(code: str) -> str:

@@ -111,6 +111,7 @@ EVENTS: dict[str, str | Promise] = {
     "sinks.sink.recovered": _("A sink takes events again"),
     "sinks.event.dead": _("A sink refused an event for good"),
     "sinks.register.gap": _("Events are missing on the way to a sink"),
+    "remote_sessions.evidence.taken": _("Evidence of a session taken out"),
     "gateway.started": _("Gateway started"),
     "gateway.stopped": _("Gateway stopped"),
     "gateway.time.set": _("Gateway set its time"),

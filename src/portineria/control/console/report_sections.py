@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A session's report as titles, facts and tables in words: what its page, its PDF and the evidence have in common."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from portineria.control.console import texts
+from portineria.control.console.templatetags.console import dated, size, zone_of
+from portineria.control.console.work_report import WorkReport
+from portineria.control.identity.models import Person
+
+NOBODY_KNOWS = "—"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    head: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def cells(self) -> list[list[tuple[str, str]]]:
+        """Each with the head of its column, as narrow screens show it."""
+        return [list(zip(self.head, row, strict=True)) for row in self.rows]
+
+
+def sections(report: WorkReport, actor: Person) -> list[Section]:
+    """In the language of now, and in the plant's time zone where the reader may know it."""
+    with timezone.override(zone_of(report.seen.place.zone or actor.time_zone)):
+        return [section for section in _sections(report) if section.facts or section.rows or section.note]
+
+
+def _sections(report: WorkReport) -> Iterator[Section]:
+    yield _about(report)
+    yield _permission(report)
+    yield _done(report)
+    yield _changes(report)
+    yield _blocks(report)
+    yield _refused(report)
+    yield _proof(report)
+
+
+def _at(moment: datetime | None) -> str:
+    return dated(moment) if moment else NOBODY_KNOWS
+
+
+def _about(report: WorkReport) -> Section:
+    session, place = report.session, report.seen.place
+    facts = [(_("Who"), session.person.name)]
+    if report.supplier:
+        facts.append((_("Supplier"), report.supplier))
+    facts += [
+        (_("Machine"), " · ".join(part for part in (place.name, place.tag, *place.within) if part)),
+        (_("Reason"), report.request.reason),
+        (_("Inside since"), _at(session.live_at)),
+        (_("Ended"), _at(session.ended_at)),
+    ]
+    if session.ending:
+        facts.append((_("How it ended"), texts.ending(session.ending)))
+    if report.seen.ended_because:
+        facts.append((_("Why"), ", ".join(report.seen.ended_because)))
+    return Section(_("Session"), facts)
+
+
+def _permission(report: WorkReport) -> Section:
+    facts = [(_("Asked"), _at(report.request.made_at))]
+    for decision in report.decisions:
+        label = _("Approved by") if decision.approved else _("Refused by")
+        words = " · ".join(part for part in (decision.by, _at(decision.at), decision.reason) if part)
+        facts.append((label, words))
+    if not report.decisions:
+        facts.append((_("Approved by"), _("the rule: it asks nobody")))
+    facts += [(_("Function profile"), f"{one.name} ({one.version}): {'; '.join(one.lines)}") for one in report.profiles]
+    return Section(_("Permission"), facts)
+
+
+def _done(report: WorkReport) -> Section:
+    rows = [[kind, str(count)] for kind, count in report.kinds]
+    if rows:
+        return Section(_("What was done"), head=[_("what"), _("times")], rows=rows, note=_beyond(report))
+    if report.work.told:
+        return Section(_("What was done"), note=_("Nothing."))
+    if report.session.open:
+        return Section(_("What was done"), note=_("The gateway sums up when the session is over."))
+    return Section(_("What was done"), note=_("The gateway told nothing: only inspected services can be summed up."))
+
+
+def _beyond(report: WorkReport) -> str:
+    count = report.work.beyond
+    return _("%(count)d more found no line in this report.") % {"count": count} if count else ""
+
+
+def _times(count: int, unconfirmed: int) -> str:
+    if not unconfirmed:
+        return str(count)
+    return _("%(count)d, of them %(unconfirmed)d not confirmed by the device") % {
+        "count": count, "unconfirmed": unconfirmed,
+    }  # fmt: skip
+
+
+def _changes(report: WorkReport) -> Section:
+    rows = [
+        [
+            report.service(line.service), line.function, " › ".join(filter(None, (line.route, line.targets))),
+            line.before or NOBODY_KNOWS, line.after or NOBODY_KNOWS, _times(line.count, line.unconfirmed),
+        ]
+        for line in report.work.changed
+    ]  # fmt: skip
+    head = [_("service"), _("function"), _("target"), _("value before"), _("value after"), _("times")]
+    return Section(_("Changes"), head=head, rows=rows)
+
+
+def _blocks(report: WorkReport) -> Section:
+    rows = [
+        [
+            report.service(line.service),
+            texts.kind(line.operation),
+            line.block,
+            size(line.size),
+            line.sha256 if line.whole else f"{line.sha256} ({_('not to its end')})",
+        ]
+        for line in report.work.transferred
+    ]
+    head = [_("service"), _("what"), _("block"), pgettext("of a program block", "size"), _("SHA-256 of the content")]
+    return Section(_("Program blocks"), head=head, rows=rows)
+
+
+def _refused(report: WorkReport) -> Section:
+    rows = [
+        [
+            report.service(line.service),
+            line.function,
+            line.targets,
+            ", ".join(texts.reason(word) for word in line.reason.split()),
+            str(line.count),
+        ]
+        for line in report.work.refused
+    ]
+    head = [_("service"), _("function"), _("target"), _("why"), _("times")]
+    return Section(_("Refused operations"), head=head, rows=rows)
+
+
+def _proof(report: WorkReport) -> Section:
+    session = report.session
+    facts = [(_("Id"), session.public_id)]
+    if session.receipt:
+        facts.append((_("Receipt"), _("event %(number)s") % {"number": session.receipt.seq}))
+    facts += [
+        (_("Recording"), f"{row.public_id} · {row.chunks} · {bytes(row.head).hex()}") for row in report.recordings
+    ]
+    return Section(_("Proof"), facts)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report of one session, as its page, its PDF and the evidence show it to one reader, in the language of now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from portineria.control.access import queries as access
+from portineria.control.access.models import AccessRequest
+from portineria.control.console import functions, texts
+from portineria.control.console.queries import Seen
+from portineria.control.estate import queries as estate
+from portineria.control.identity.models import Person
+from portineria.control.remote_sessions import queries as remote_sessions
+from portineria.control.remote_sessions.models import Recording, Session
+from portineria.control.remote_sessions.work import Work, work_of
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    by: str
+    at: datetime
+    approved: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkReport:
+    seen: Seen
+    request: AccessRequest
+    decisions: list[Decision]
+    profiles: list[functions.Shown]
+    work: Work
+    services: dict[str, str]
+    recordings: list[Recording]
+
+    @property
+    def session(self) -> Session:
+        return self.seen.session
+
+    @property
+    def supplier(self) -> str:
+        supplier = self.session.grant.rule.supplier
+        return supplier.name if supplier else ""
+
+    @property
+    def kinds(self) -> list[tuple[str, int]]:
+        return [(texts.kind(kind), count) for kind, count in self.work.kinds]
+
+    def service(self, public_id: str) -> str:
+        return self.services.get(public_id, public_id)
+
+
+def report_of(actor: Person, public_id: str) -> WorkReport:
+    """Raise NotFound."""
+    session = remote_sessions.session(actor, public_id)
+    request = access.request(actor, session.grant.request.public_id)
+    return WorkReport(
+        seen=Seen(session, actor),
+        request=request,
+        decisions=[
+            Decision(row.decided_by.name, row.decided_at, row.approved, row.reason) for row in request.approvals.all()
+        ],
+        profiles=functions.held_in(session),
+        work=work_of(actor, public_id),
+        services={service.public_id: service.name for service in estate.services_of(session.machine)},
+        recordings=list(remote_sessions.recordings(actor, public_id)),
+    )
