@@ -15,6 +15,8 @@ TRESPASSES = {
     "policy/question.py": ("from portineria.bus import subjects\n", "Rooms only look downwards"),
     "protocols/modbus/frame.py": ("import portineria.protocols.dnp3\n", "Protocols do not know each other"),
     "dataplane/gateway/rows.py": ("from django.db import models\n", "The data plane never meets Django"),
+    "sinks/cef/message.py": ("import socket\n", "What writes an event for a sink does no I/O"),
+    "sinks/cef/rows.py": ("from django.db import models\n", "Sinks never meet Django or the database"),
     "control/audit/judge.py": ("import portineria.control.access\n", "Apps only look downwards"),
 }
 
@@ -35,13 +37,14 @@ def test_rooms_keep_their_import_contracts() -> None:
 def test_a_trespass_breaks_its_contract(tmp_path: Path, place: str, text: str, contract: str) -> None:
     """The same contracts over a bare copy of the rooms in which one module reaches too far."""
     rooms = ("bus", "cli", "core", "demo", "dataplane/gateway", "ledger", "policy", "process", "wire", "witness")
-    for room in (*rooms, "recording", "protocols/dnp3", "protocols/modbus"):
+    for room in (*rooms, "recording", "protocols/dnp3", "protocols/modbus", "sinks/cef"):
         (tmp_path / "src/portineria" / room).mkdir(parents=True)
-    for app in ("console", "remote_sessions", "access", "estate", "identity", "audit"):
+    for app in ("console", "remote_sessions", "access", "estate", "sinks", "identity", "audit"):
         (tmp_path / "src/portineria/control" / app).mkdir(parents=True)
     for folder in [tmp_path / "src/portineria", *(tmp_path / "src/portineria").rglob("*")]:
         (folder / "__init__.py").touch()
-    (tmp_path / "src/portineria/bus/subjects.py").touch()
+    for file in ("bus/subjects.py", "sinks/outgoing.py", "sinks/setting.py", "sinks/cef/message.py"):
+        (tmp_path / "src/portineria" / file).touch()
     (tmp_path / "src/portineria" / place).write_text(text)
 
     done = lint_imports(tmp_path)
