@@ -66,7 +66,13 @@ OF_OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "mode": ("T0858",),
     "firmware": ("T0857",),
 }
-ON_OPERATIONS = ("operation.refused", "operation.would-refuse")
+ON_OPERATIONS = (
+    "operation.refused",
+    "operation.would-refuse",
+    "operation.held",
+    "operation.hold-refused",
+    "work.changed",
+)
 
 
 def _all(severity: Severity, outcome: Outcome, codes: str) -> Iterator[tuple[str, Meaning]]:
@@ -105,6 +111,8 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "estate.device.created estate.device.changed estate.service.created"),
         *_all(_N, _DONE, "estate.machine.created estate.machine.changed estate.service.removed access.profile.set"),
         *_all(_N, _DONE, "access.rule.created access.rule.changed access.rule.ended"),
+        *_all(_W, _DONE, "access.lock.set"),
+        *_all(_N, _DONE, "access.lock.lifted remote_sessions.evidence.taken"),
         *_all(_N, _DONE, "access.request.approved access.grant.given access.grant.extended"),
         *_all(_N, _FAILED, "access.request.refused"),
         *_all(_N, _DONE, "remote_sessions.session.functions-changed remote_sessions.recipients.changed"),
@@ -121,7 +129,12 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_I, _DONE, "remote_sessions.session.draining remote_sessions.recording.completed"),
         *_all(_I, _DONE, "gateway.started gateway.stopped gateway.time.set order.accepted"),
         *_all(_I, _DONE, "stream.opened stream.closed stream.resumed"),
-        *_all(_I, _DONE, "session.draining session.resumed session.ended"),
+        *_all(_N, _OPEN, "operation.held"),
+        *_all(_N, _DONE, "operation.armed operation.released remote_sessions.operation.allowed"),
+        *_all(_N, _DONE, "remote_sessions.session.watched"),
+        *_all(_N, _FAILED, "operation.hold-refused operation.hold-expired remote_sessions.operation.denied"),
+        *_all(_I, _DONE, "session.draining session.resumed session.ended session.worked"),
+        *_all(_I, _DONE, "work.done work.changed work.transferred"),
         *_all(_I, _DONE, "recording.started recording.sealed recording.finished"),
     ]
 )

@@ -45,8 +45,8 @@ class Things:
     organisation: str
     person: str
     supplier: str
-    rule: str
-    lock: str
+    rule: str = f"rul_{ABSENT}"
+    lock: str = f"lck_{ABSENT}"
     seq: str = "1"
     sink: str = f"snk_{ABSENT}"
     held: str = f"hld_{ABSENT}"
