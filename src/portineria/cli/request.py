@@ -42,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", required=True, help="the owner reads it, and it is kept")
     parser.add_argument("--minutes", type=int, default=60, help="for how long; 60 when left out")
     parser.add_argument("--start", type=_moment, metavar="ISO", help="e.g. 2026-11-23T08:00; now when left out")
+    parser.add_argument("--reference", default="", metavar="NUMBER", help="of a ticket or work permit")
     parser.add_argument("--wait", action="store_true", help="until the owner has decided")
     parser.add_argument("--json", action="store_true", help="for programs")
 
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         "reason": args.reason,
         "starts_at": args.start.isoformat() if args.start else None,
         "minutes": args.minutes,
+        "reference": args.reference,
     }
     made = api.call("POST", "/api/v1/requests", Request, wanted)
     if args.wait:

@@ -68,6 +68,15 @@ TEXTS: "dict[str, str | Promise]" = {
         "Nothing was approved: whoever asked has no second factor, so a yes would open nothing. They set one up in "
         "their account; then approve."
     ),
+    "field.approvals": _("From 1 to %(most)s people."),
+    "field.reference": _(
+        "Please give the number of the ticket or work permit: the rule asks for it; at most 60 characters."
+    ),
+    "access.request.not-recorded": _(
+        "Nothing was approved: the rule asks for a recording, and this machine is not recorded. Switch its recording "
+        "on first, or refuse the request."
+    ),
+    "access.not-recorded": _("This machine is not recorded, and your permission asks for it. Ask its owner."),
     "access.no-approval": _("Whoever approved this may not approve any more. Request access again."),
     "access.locked": _(
         "Nothing was approved: somebody has locked what this needs, so a yes would open nothing. The page Locks says "
@@ -141,6 +150,7 @@ TEXTS: "dict[str, str | Promise]" = {
     "access.second-factor": _("Set up a second factor first."),
     "access.machine.ambiguous": _("Several machines have this name. Use the id instead."),
     "access.request.already-decided": _("This request is decided already."),
+    "access.request.more-approvals": _("Nothing was approved: this needs the yes of more people than one."),
     "access.request.own": _("Whoever asks does not decide. Somebody else has to."),
     "access.grant.ended": _("This permission is over already."),
     "access.grant.longest": _(

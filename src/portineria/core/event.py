@@ -119,12 +119,19 @@ CATALOGUE: Mapping[str, Fields] = {
     "estate.service.removed": _fields("machine device service name"),
     # access
     "access.profile.set": _fields("profile name version clauses hold notes_only sha256 rules"),
-    "access.rule.created": _fields("rule supplier person minutes needs_approval machines profile only_decoded windows"),
-    "access.rule.changed": _fields("rule minutes needs_approval machines profile only_decoded windows"),
+    "access.rule.created": _fields(
+        "rule supplier person minutes needs_approval machines profile only_decoded windows approvals needs_reference "
+        "needs_recording watcher"
+    ),
+    "access.rule.changed": _fields(
+        "rule minutes needs_approval machines profile only_decoded windows approvals needs_reference "
+        "needs_recording watcher"
+    ),
     "access.rule.ended": _fields("rule", "reason"),
     "access.lock.set": _fields("lock kind person supplier machine gateway plant name", "reason"),
     "access.lock.lifted": _fields("lock kind person supplier machine gateway plant name", "reason"),
-    "access.request.made": _fields("request machine person starts_at minutes rule", "reason"),
+    "access.request.made": _fields("request machine person starts_at minutes rule reference", "reason"),
+    "access.request.agreed": _fields("request machine person missing", "reason"),
     "access.request.approved": _fields("request machine person", "reason"),
     "access.request.refused": _fields("request machine person", "reason"),
     "access.request.cancelled": _fields("request machine person"),

@@ -32,7 +32,8 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class GrantFacts:
     """A permission given to this person. ``rule_holds``: the rule it came from still admits person and machine;
-    ``schedule``: when that rule is open there; ``approved``: as many as the rule asks for said yes, and still may.
+    ``schedule``: when that rule is open there; ``approved``: as many as the rule asks for said yes, and still may;
+    ``recorded``: the machine is recorded, or the rule does not ask for it.
     """
 
     id: str
@@ -43,6 +44,7 @@ class GrantFacts:
     rule_holds: bool
     schedule: Schedule = ALWAYS
     approved: bool = True
+    recorded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.REVOKED_FOR_SECURITY: grant.revoked is Ending.SECURITY,
         Reason.REVOKED: grant.revoked is Ending.ADMINISTRATIVE,
         Reason.NO_RULE: not grant.rule_holds,
+        Reason.NOT_RECORDED: not grant.recorded,
         Reason.NO_APPROVAL: not grant.approved,
         Reason.NOT_YET: attempt.at < grant.starts,
         Reason.EXPIRED: attempt.at >= grant.ends,

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     NOTHING_TO_REACH = "nothing-to-reach"
     OUTSIDE_WINDOWS = "outside-windows"
     TIME_ZONE_UNKNOWN = "time-zone-unknown"
+    NOT_RECORDED = "not-recorded"
     NO_APPROVAL = "no-approval"
     LOCKED_PERSON = "locked-person"
     LOCKED_SUPPLIER = "locked-supplier"

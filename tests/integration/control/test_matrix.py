@@ -15,6 +15,7 @@ from portineria.control.access import services as access
 from portineria.control.access.closing import LockedNow
 from portineria.control.access.locks import LiftedAlready, LockedAlready, lift, lock
 from portineria.control.access.models import Grant, Lock
+from portineria.control.access.rules import Conditions
 from portineria.control.audit.queries import events, views
 from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
@@ -129,6 +130,10 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "approver has a lesser role": (approver_lowered, DRAIN, "no-approval"),
     "approver disabled": (approver_disabled, DRAIN, "no-approval"),
     "machine moved": (move_machine, DRAIN, "machine-changed"),
+    "machine no longer recorded": (
+        lambda w, _: estate.change_machine(actor=w.owner, machine=w.machine.public_id, recording="none"),
+        DRAIN, "not-recorded",
+    ),
     "service removed": (remove_service, DRAIN, "nothing-to-reach"),
     "device elsewhere": (change_address, DRAIN, "machine-changed"),
     "profile over what the gateway does not decode": (change_rule(profile="observe"), DRAIN, "not-inspectable"),
@@ -142,8 +147,9 @@ def stand_on(w: World) -> str:
     """A grant that rests on everything there is: the rule has a window, an approver said yes, the machine a place."""
     estate.create_zone(actor=w.owner, plant=w.plant, name="Press shop")
     estate.create_line(actor=w.owner, plant=w.plant, name="Line 1", zone="Press shop")
-    estate.change_machine(actor=w.owner, machine=w.machine.public_id, line="Line 1")
-    access.change_rule(actor=w.owner, rule=w.rule, windows="Mon-Sun 00:00-24:00")
+    estate.change_machine(actor=w.owner, machine=w.machine.public_id, line="Line 1", recording="full")
+    everything = Conditions(approvals=1, needs_recording=True)
+    access.change_rule(actor=w.owner, rule=w.rule, windows="Mon-Sun 00:00-24:00", conditions=everything)
     return access.approve(actor=w.approver, request=w.request(60)).public_id
 
 

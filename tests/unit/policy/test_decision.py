@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portineria.policy.decision import Attempt, GrantFacts, Standing, decide
-from portineria.policy.ending import Ending, Reason
+from portineria.policy.ending import Ending, Locked, Reason
+from portineria.policy.windows import Schedule, parse_windows
 
 NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 GOOD = Standing(person_enabled=True, member=True, supplier_enabled=True, second_factor=True)
@@ -134,3 +136,44 @@ def test_the_order_of_the_rows_decides_nothing(asked: Attempt, held: list[GrantF
 @given(attempts, st.lists(grants, max_size=4), grants)
 def test_another_grant_never_takes_permission_away(asked: Attempt, held: list[GrantFacts], more: GrantFacts) -> None:
     assert not decide(asked, held).permitted or decide(asked, [*held, more]).permitted
+
+
+# Each asks for something more, of the person, of what they go through, or of the grant.
+CONDITIONS: list[Callable[[Attempt, GrantFacts], tuple[Attempt, GrantFacts]]] = [
+    lambda asked, grant: (asked, replace(grant, approved=False)),
+    lambda asked, grant: (asked, replace(grant, recorded=False)),
+    lambda asked, grant: (asked, replace(grant, rule_holds=False)),
+    lambda asked, grant: (asked, replace(grant, revoked=Ending.ADMINISTRATIVE)),
+    lambda asked, grant: (asked, replace(grant, ends=grant.ends - timedelta(minutes=90))),
+    lambda asked, grant: (asked, replace(grant, starts=grant.starts + timedelta(minutes=90))),
+    lambda asked, grant: (asked, replace(grant, schedule=Schedule(parse_windows("Mon 09:20-10:00"), UTC))),
+    lambda asked, grant: (asked, replace(grant, schedule=Schedule(parse_windows("Mon 09:20-10:00"), None))),
+    lambda asked, grant: (replace(asked, standing=replace(asked.standing, second_factor=False)), grant),
+    *(
+        lambda asked, grant, kind=kind: (replace(asked, locks=asked.locks | {kind}), grant)  # type: ignore[misc]
+        for kind in Locked
+    ),
+]
+
+
+@given(attempts, st.lists(grants, max_size=4), st.lists(st.sampled_from(CONDITIONS), max_size=4))
+def test_adding_a_condition_never_admits_more(
+    asked: Attempt, held: list[GrantFacts], more: list[Callable[[Attempt, GrantFacts], tuple[Attempt, GrantFacts]]]
+) -> None:
+    before, narrower = decide(asked, held), held
+    for condition in more:
+        pairs = [condition(asked, grant) for grant in narrower]
+        narrower, asked = [grant for _, grant in pairs], pairs[0][0] if pairs else asked
+    after = decide(asked, narrower)
+    assert before.permitted or not after.permitted
+    if after.permitted:
+        assert before.ends is not None
+        assert after.ends is not None
+        assert after.ends <= before.ends
+
+
+@pytest.mark.parametrize("kind", Locked)
+def test_each_lock_has_its_reason_and_cuts(kind: Locked) -> None:
+    decision = decide(replace(attempt(), locks=frozenset({kind})), [GRANT])
+    assert decision.denials == (Reason(f"locked-{kind.value}"),)
+    assert decision.ending is Ending.SECURITY

@@ -83,6 +83,7 @@ class AskRequest(Asked):
     reason: str = Field(max_length=1000)
     minutes: int = Field(ge=-_MOST_32, le=_MOST_32)  # how many are allowed the rule says, in words
     starts_at: AwareDatetime | None = None
+    reference: str = Field(default="", max_length=200)  # of a ticket or work permit
 
 
 class RequestView(Schema):
@@ -132,6 +133,7 @@ def ask(request: HttpRequest, asked: AskRequest) -> RequestView:
         reason=asked.reason,
         minutes=asked.minutes,
         starts_at=asked.starts_at,
+        reference=asked.reference,
     )
     return _request_view(queries.request(person, made.public_id))
 

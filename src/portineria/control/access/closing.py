@@ -33,6 +33,10 @@ class LockedNow(Conflict):
     code = "access.locked"
 
 
+class NotRecorded(Conflict):
+    code = "access.request.not-recorded"
+
+
 class MachineClosed(Conflict):
     code = "access.machine-closed"
 
@@ -42,7 +46,9 @@ class WithoutSecondFactor(Conflict):
 
 
 def require_prospect(request: AccessRequest, at: datetime) -> None:
-    """Raise PersonLocked, LockedNow, RuleGone, WithoutSecondFactor or MachineClosed where a yes would open nothing."""
+    """Where a yes would open nothing raise PersonLocked, LockedNow, RuleGone, NotRecorded, WithoutSecondFactor or
+    MachineClosed.
+    """
     denials = prospects([request], at)[request.pk].denials
     if not denials:
         return
@@ -53,6 +59,8 @@ def require_prospect(request: AccessRequest, at: datetime) -> None:
         raise LockedNow(why)
     if Reason.NO_RULE in denials:
         raise RuleGone(why)
+    if Reason.NOT_RECORDED in denials:
+        raise NotRecorded(why)
     raise WithoutSecondFactor(why) if Reason.SECOND_FACTOR in denials else MachineClosed(why)
 
 

@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThanOrEqual
 
 from portineria.control.access.around import Around, around
 from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
-from portineria.control.estate.models import Gateway, GatewayState, Machine
+from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
 from portineria.control.identity.models import Membership, Person, Role
 from portineria.control.identity.queries import own_standings, standings
 from portineria.policy.decision import Attempt, Decision, GrantFacts, Standing, decide
@@ -27,16 +29,21 @@ _HOLDS = Q(
     rule__ended_at__isnull=True,
 )
 
-# Of a grant: its rule asks for nobody's yes, or somebody who gave theirs may still give one there.
-_APPROVED = Q(rule__needs_approval=False) | Exists(
-    Approval.objects.filter(
-        request=OuterRef("request"),
-        approved=True,
-        decided_by__disabled_at__isnull=True,
-        decided_by__memberships__organisation=OuterRef("organisation"),
-        decided_by__memberships__role__in=[role.value for role in Role if role.approves],
-    )
+_YES = Approval.objects.filter(
+    approved=True,
+    decided_by__disabled_at__isnull=True,
+    decided_by__memberships__organisation=OuterRef("organisation"),
+    decided_by__memberships__role__in=[role.value for role in Role if role.approves],
 )
+
+
+def _counted(request: str) -> Subquery:
+    of_request = _YES.filter(request=OuterRef(request)).order_by()
+    return Subquery(of_request.values("request").annotate(count=Count("decided_by")).values("count"))
+
+
+# Of a grant: its rule asks for nobody's yes, or as many as it asks for gave theirs and may still give it there.
+_APPROVED = Q(rule__needs_approval=False) | GreaterThanOrEqual(Coalesce(_counted("request"), 0), F("rule__approvals"))
 
 Standings = Mapping[tuple[int, int], Standing]
 
@@ -80,6 +87,12 @@ def opened(person: Person, at: datetime) -> set[int]:
     }
 
 
+def approvals_missing(request: AccessRequest) -> int:
+    """How many more people have to say yes; who may not say it any more is not counted."""
+    given = AccessRequest.objects.filter(pk=request.pk).values_list(Coalesce(_counted("pk"), 0), flat=True)
+    return max(0, request.rule.approvals - (given.first() or 0))
+
+
 def decision(person: Person, machine: Machine, at: datetime) -> Decision:
     return decisions([(person.pk, machine)], at)[person.pk, machine.pk]
 
@@ -109,6 +122,7 @@ def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Deci
                     ends=at + timedelta(minutes=row.minutes),
                     revoked=None,
                     rule_holds=row.pk in holding and row.minutes <= row.rule.max_minutes,
+                    recorded=_recorded(row.rule, row.machine),
                 )
             ],
         )
@@ -197,8 +211,13 @@ def _facts_of(grant: Grant, machine: Machine, *, holds: bool, approved: bool) ->
         revoked=grant.revoked,
         rule_holds=holds,
         approved=approved,
+        recorded=_recorded(grant.rule, machine),
         schedule=grant.rule.schedule_at(machine.plant.time_zone),
     )
+
+
+def _recorded(rule: Rule, machine: Machine) -> bool:
+    return not rule.needs_recording or machine.recording != RecordingMode.NONE
 
 
 def _holding(rows: QuerySet[Any]) -> set[int]:

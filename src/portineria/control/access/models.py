@@ -23,6 +23,9 @@ def _id_field(kind: Kind) -> "models.CharField[str, str]":
     return models.CharField(max_length=ID, unique=True, editable=False, default=partial(new_id, kind))
 
 
+MOST_APPROVALS = 5  # people who all have to be found before work begins
+
+
 class AlreadyDecided(Conflict):
     code = "access.request.already-decided"
 
@@ -83,6 +86,11 @@ class Rule(models.Model):
     only_decoded = models.BooleanField(default=False)  # services of which we see metadata only are left out
     # When it is open, as policy.windows writes it; empty: always. At each machine by the clock of its plant.
     windows = models.CharField(max_length=TEXT, blank=True, default="")
+    # Conditions besides.
+    approvals = models.PositiveSmallIntegerField(default=1)  # of how many people, where one is needed at all
+    needs_reference = models.BooleanField(default=False)  # of a ticket or work permit
+    needs_recording = models.BooleanField(default=False)
+    watcher = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="watches")
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -97,6 +105,9 @@ class Rule(models.Model):
             ),
             # Seven days: longer work is asked for again, and looked at again.
             models.CheckConstraint(name="access_rule_minutes", condition=Q(max_minutes__gte=1, max_minutes__lte=10080)),
+            models.CheckConstraint(
+                name="access_rule_approvals", condition=Q(approvals__gte=1, approvals__lte=MOST_APPROVALS)
+            ),
         ]
         # Whom a rule names and where, together: an organisation has thousands of rules, a supplier a handful. Without
         # those that name nobody: they would make SQLite believe that a person has as many.
@@ -117,6 +128,24 @@ class Rule(models.Model):
     def schedule_at(self, time_zone: str) -> Schedule:
         """``time_zone``: of the plant where the machine stands."""
         return Schedule(parse_windows(self.windows), zone_named(time_zone))
+
+
+class RuleVersion(models.Model):
+    """What a rule said from a moment on, in the words of an event; of its machines only what came and went."""
+
+    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")  # null: operator
+    terms = models.JSONField(default=dict)
+    added = models.JSONField(default=list)  # public ids
+    removed = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="access_rule_version", fields=["rule", "number"])]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id}.{self.number}"
 
 
 class RequestQuerySet(models.QuerySet["AccessRequest"]):
@@ -149,6 +178,7 @@ class AccessRequest(models.Model):
     minutes = models.PositiveIntegerField()
     made_at = models.DateTimeField(default=timezone.now)
     state = models.CharField(max_length=12, choices=RequestState.choices, default=RequestState.PENDING)
+    reference = models.CharField(max_length=60, blank=True, default="")  # of a ticket or work permit
     lapsed_why = models.CharField(max_length=120, blank=True, default="")  # policy's reasons, as words apart
 
     objects = RequestQuerySet.as_manager()
@@ -195,7 +225,7 @@ class Approval(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(name="access_approval_four_eyes", condition=~Q(decided_by=F("asked_by"))),
-            models.UniqueConstraint(name="access_approval_once", fields=["request"]),
+            models.UniqueConstraint(name="access_approval_once", fields=["request", "decided_by"]),
         ]
 
 

@@ -46,6 +46,7 @@ class MachineSight:
     decision: Decision
     max_minutes: int | None
     needs_approval: bool
+    needs_reference: bool = False
 
     @property
     def grant(self) -> str | None:
@@ -92,7 +93,12 @@ def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -
         best = max(admitting, key=lambda rule: (not rule.needs_approval, rule.max_minutes), default=None)
         found.append(
             MachineSight(
-                machine, sight, decision, best.max_minutes if best else None, best.needs_approval if best else True
+                machine,
+                sight,
+                decision,
+                best.max_minutes if best else None,
+                best.needs_approval if best else True,
+                any(rule.needs_reference for rule in admitting),
             )
         )
     return [seen for seen in found if seen.sight is not Sight.ABSENT]
@@ -147,7 +153,7 @@ def sight_by_machine(actor: Person, machines: Iterable[int], at: datetime | None
 def requests(actor: Person) -> RequestQuerySet:
     found = AccessRequest.objects.visible_to(actor).select_related(
         "machine__plant__organisation", "machine__line", "machine__gateway", "machine__answering", "person",
-        "rule__supplier", "rule__profile", "organisation", "grant__profile", "grant__rule__profile",
+        "rule__supplier", "rule__profile", "rule__watcher", "organisation", "grant__profile", "grant__rule__profile",
     )  # fmt: skip
     return found.prefetch_related(Prefetch("approvals", Approval.objects.select_related("decided_by"))).order_by(
         "-made_at", "-pk"
@@ -178,7 +184,8 @@ def decidable_requests(actor: Person) -> RequestQuerySet:
     approving = Membership.objects.filter(
         person=actor, organisation__in=actor.staff_of, role__in=[role for role in Role if role.approves]
     )
-    return pending_requests(actor).filter(organisation__in=approving.values("organisation")).exclude(person=actor)
+    found = pending_requests(actor).filter(organisation__in=approving.values("organisation")).exclude(person=actor)
+    return found.exclude(pk__in=Approval.objects.filter(decided_by=actor).values("request"))
 
 
 def grants(actor: Person) -> GrantQuerySet:

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What rules say, and who changes them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from portineria.control.access.closing import hold_waiting, lapse_requests
-from portineria.control.access.models import Rule
+from portineria.control.access.models import MOST_APPROVALS, Rule, RuleVersion
 from portineria.control.access.profiles import profile_named, require_inspectable
 from portineria.control.access.windows import clean_windows
 from portineria.control.audit.services import record
@@ -21,11 +23,31 @@ from portineria.core.errors import NotFound
 RULE_MINUTES = 10080
 
 
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a rule asks for besides. ``watcher``: id of somebody of the organisation, or empty."""
+
+    approvals: int = 1
+    needs_reference: bool = False
+    needs_recording: bool = False
+    watcher: str = ""
+
+    def set_on(self, rule: Rule) -> None:
+        """In memory; raise BadField, NotFound."""
+        if not 1 <= self.approvals <= MOST_APPROVALS:
+            raise BadField("approvals", f"1 to {MOST_APPROVALS}", most=MOST_APPROVALS)
+        rule.approvals, rule.needs_reference = self.approvals, self.needs_reference
+        rule.needs_recording, rule.watcher = self.needs_recording, _member(rule.organisation, self.watcher)
+
+
+NO_MORE = Conditions()
+
+
 @transaction.atomic
 def create_rule(
     *, actor: Person, organisation: str, machines: Iterable[str], supplier: str = "", person: str = "",
     max_minutes: int = 480, needs_approval: bool = True, profile: str = "", only_decoded: bool = False,
-    windows: str = "",
+    windows: str = "", conditions: Conditions = NO_MORE,
 ) -> Rule:  # fmt: skip
     """For all people of a supplier, or for one person. ``profile``: name of a function profile; without one nothing is
     inspected. ``only_decoded``: services of which we would see metadata only are left out. ``windows``: when it is
@@ -48,7 +70,10 @@ def create_rule(
         only_decoded=only_decoded,
         windows=clean_windows(windows, named),
     )
+    conditions.set_on(rule)
+    rule.save()
     rule.machines.set(named)
+    keep_version(rule, actor, [], named)
     record(
         "access.rule.created",
         organisation=owner.public_id,
@@ -70,7 +95,25 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "profile": rule.profile.public_id if rule.profile else "",
         "only_decoded": rule.only_decoded,
         "windows": rule.windows,
+        "approvals": rule.approvals,
+        "needs_reference": rule.needs_reference,
+        "needs_recording": rule.needs_recording,
+        "watcher": rule.watcher.public_id if rule.watcher else "",
     }
+
+
+def keep_version(rule: Rule, actor: Actor, before: Sequence[Machine], after: Sequence[Machine]) -> None:
+    """What the rule says from now on; the rule is locked, so numbers follow each other."""
+    newest = rule.versions.aggregate(newest=Max("number"))["newest"] or 0
+    was, becomes = ({machine.public_id for machine in machines} for machines in (before, after))
+    RuleVersion.objects.create(
+        rule=rule,
+        number=newest + 1,
+        by=actor if isinstance(actor, Person) else None,
+        terms=_terms_of(rule) | {"ended": rule.ended_at is not None},
+        added=sorted(becomes - was),
+        removed=sorted(was - becomes),
+    )
 
 
 def check_minutes(minutes: int, most: int) -> None:
@@ -120,7 +163,7 @@ def _rule_to_change(actor: Actor, rule: str) -> Rule:
 def change_rule(
     *, actor: Person, rule: str, machines: Iterable[str] | None = None, max_minutes: int | None = None,
     needs_approval: bool | None = None, profile: str | None = None, only_decoded: bool | None = None,
-    windows: str | None = None,
+    windows: str | None = None, conditions: Conditions | None = None,
 ) -> Rule:  # fmt: skip
     """Machines that drop out: their grants under this rule stop holding, their sessions drain, and what waits ends.
 
@@ -128,6 +171,7 @@ def change_rule(
     Other windows hold at once too: what runs outside of them drains.
     """
     row = _rule_to_change(actor, rule)
+    before = list(row.machines.all()) if machines is not None else []
     if max_minutes is not None:
         check_minutes(max_minutes, RULE_MINUTES)
         row.max_minutes = max_minutes
@@ -143,7 +187,10 @@ def change_rule(
         require_inspectable(row.machines.all(), profile=row.profile, only_decoded=row.only_decoded)
     if windows is not None or (machines is not None and row.windows):
         row.windows = clean_windows(row.windows if windows is None else windows, row.machines.select_related("plant"))
-    row.save(update_fields=["max_minutes", "needs_approval", "profile", "only_decoded", "windows"])
+    if conditions is not None:
+        conditions.set_on(row)
+    row.save()
+    keep_version(row, actor, before, list(row.machines.all()) if machines is not None else [])
     record(
         "access.rule.changed",
         organisation=row.organisation.public_id,
@@ -161,6 +208,7 @@ def end_rule(*, actor: Actor, rule: str, reason: str) -> Rule:
     row = _rule_to_change(actor, rule)
     row.ended_at = timezone.now()
     row.save(update_fields=["ended_at"])
+    keep_version(row, actor, [], [])
     record(
         "access.rule.ended", organisation=row.organisation.public_id, actor=actor.public_id, rule=rule, reason=reason
     )

@@ -7,7 +7,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.access.closing import record_request, require_prospect
-from portineria.control.access.models import AccessRequest, Approval, Grant, RequestState, Rule
+from portineria.control.access.facts import approvals_missing
+from portineria.control.access.models import AccessRequest, AlreadyDecided, Approval, Grant, RequestState, Rule
 from portineria.control.access.queries import visible_machine
 from portineria.control.access.rules import change_rule, check_minutes, create_rule, end_rule
 from portineria.control.access.waiting import keep_readable
@@ -26,8 +27,22 @@ from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import Ending
 
 __all__ = [
-    "AHEAD", "GrantEnded", "NoRule", "OwnRequest", "ProfileChanged", "approve", "cancel", "change_rule", "create_rule",
-    "end_rule", "extend", "make_request", "refuse", "revoke",
+    "AHEAD",
+    "GrantEnded",
+    "MoreApprovals",
+    "NoRule",
+    "OwnRequest",
+    "ProfileChanged",
+    "agree",
+    "approve",
+    "cancel",
+    "change_rule",
+    "create_rule",
+    "end_rule",
+    "extend",
+    "make_request",
+    "refuse",
+    "revoke",
 ]  # fmt: skip
 AHEAD = timedelta(days=90)  # how far in the future a window may begin
 
@@ -44,6 +59,10 @@ class GrantEnded(Conflict):
     code = "access.grant.ended"
 
 
+class MoreApprovals(Conflict):
+    code = "access.request.more-approvals"
+
+
 class ProfileChanged(Conflict):
     code = "access.profile.changed"
 
@@ -53,9 +72,9 @@ class ProfileChanged(Conflict):
 
 @transaction.atomic
 def make_request(
-    *, actor: Person, machine: str, reason: str, minutes: int, starts_at: datetime | None = None
+    *, actor: Person, machine: str, reason: str, minutes: int, starts_at: datetime | None = None, reference: str = ""
 ) -> AccessRequest:
-    """Where the rule needs no approval the grant is there at once."""
+    """Where the rule needs no approval the grant is there at once. ``reference``: of a ticket or work permit."""
     seen = visible_machine(actor, machine)
     reason = " ".join(reason.split())
     if not reason or len(reason) > 500:
@@ -64,6 +83,9 @@ def make_request(
     if starts_at is not None and not now - timedelta(minutes=5) <= starts_at <= now + AHEAD:
         raise BadField("starts_at", "from now to 90 days ahead")
     rule = _rule_for(actor, seen.machine, minutes, starts_at, now)
+    reference = " ".join(reference.split())
+    if len(reference) > 60 or not reference.isprintable() or (rule.needs_reference and not reference):
+        raise BadField("reference", "1 to 60 characters")
     keep_readable(actor, seen.machine, starts_at, minutes)
     request = AccessRequest.objects.create(
         organisation=seen.machine.plant.organisation,
@@ -73,9 +95,11 @@ def make_request(
         reason=reason,
         starts_at=starts_at,
         minutes=minutes,
+        reference=reference,
     )
     record_request("made", request, actor.public_id, reason=reason, rule=rule.public_id, minutes=minutes,
-                   starts_at=starts_at.isoformat(timespec="seconds") if starts_at else "")  # fmt: skip
+                   starts_at=starts_at.isoformat(timespec="seconds") if starts_at else "",
+                   reference=reference)  # fmt: skip
     if not rule.needs_approval:
         request.close(RequestState.APPROVED)
         request.save(update_fields=["state"])
@@ -121,26 +145,42 @@ def _decide(actor: Person, request: str, reason: str, *, approved: bool) -> Acce
     if row.person_id == actor.pk:
         raise OwnRequest("whoever asks may not decide")
     require(actor, row.organisation_id, approves)
-    row.close(RequestState.APPROVED if approved else RequestState.REFUSED)
-    row.save(update_fields=["state"])
+    if row.state != RequestState.PENDING or row.approvals.filter(decided_by=actor).exists():
+        raise AlreadyDecided(f"request {request} is {row.state}")
     Approval.objects.create(
         request=row, asked_by_id=row.person_id, decided_by=actor, approved=approved, reason=reason[:500]
     )
+    missing = approvals_missing(row) if approved else 0
+    if missing:
+        record_request("agreed", row, actor.public_id, reason=reason[:500], missing=missing)
+        return row
+    row.close(RequestState.APPROVED if approved else RequestState.REFUSED)
+    row.save(update_fields=["state"])
     record_request("approved" if approved else "refused", row, actor.public_id, reason=reason[:500])
     return row
 
 
 @transaction.atomic
 def approve(*, actor: Person, request: str, reason: str = "", profile: str | None = None) -> Grant:
-    """The grant, its approval and the events commit together, or none of them.
+    """The one yes that is needed, or the last. Raise MoreApprovals, and keep nothing, where others are missing."""
+    grant = agree(actor=actor, request=request, reason=reason, profile=profile)
+    if grant is None:
+        raise MoreApprovals(f"request {request} needs more than this yes")
+    return grant
 
-    ``profile``: id of the function profile that whoever approves had before their eyes, empty for none. Raise
+
+@transaction.atomic
+def agree(*, actor: Person, request: str, reason: str = "", profile: str | None = None) -> Grant | None:
+    """One yes. None while others are missing; with the last the grant, its approval and the events commit together, or
+    none of them.
+
+    ``profile`: id of the function profile that whoever approves had before their eyes, empty for none. Raise
     ProfileChanged when it is another one by now.
     """
     row = _decide(actor, request, reason, approved=True)
     if profile is not None and profile != (row.rule.profile.public_id if row.rule.profile else ""):
         raise ProfileChanged(f"the profile of {request} is another than {profile!r}")
-    return _give(row, actor.public_id)
+    return _give(row, actor.public_id) if row.state == RequestState.APPROVED else None
 
 
 @transaction.atomic

@@ -116,8 +116,16 @@ class AskForm(forms.Form):
         error_messages={"invalid": _("Please give day and time.")},
     )
 
-    def __init__(self, *args: Any, max_minutes: int, zone: str, **kwargs: Any) -> None:
+    reference = forms.CharField(
+        max_length=60,
+        required=False,
+        strip=True,
+        error_messages={"required": _("Please give the number of the ticket or work permit.")},
+    )
+
+    def __init__(self, *args: Any, max_minutes: int, zone: str, needs_reference: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["reference"].required = needs_reference
         self.zone: tzinfo = zoneinfo.ZoneInfo(zone)
         field = self.fields["minutes"]
         assert isinstance(field, forms.TypedChoiceField)  # noqa: S101  # as declared above

@@ -12,7 +12,7 @@ from django.core.paginator import Page
 from django.utils import timezone
 
 from portineria.control.access import queries as access
-from portineria.control.access.facts import decisions_by_grant
+from portineria.control.access.facts import approvals_missing, decisions_by_grant
 from portineria.control.access.models import AccessRequest, Grant, Lock, Rule
 from portineria.control.access.profiles import profiles_of
 from portineria.control.access.queries import MachineSight
@@ -297,6 +297,7 @@ class RequestPage:
     starts: datetime
     ends: datetime
     approver: bool
+    missing: int  # people who have to say yes
 
     @property
     def pending(self) -> bool:
@@ -345,7 +346,8 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         request=row,
         place=whereabouts.place(actor, row.machine),
         judged=_judged(row, standing),
-        decidable=row.state == AccessRequest.State.PENDING and approver and not mine,
+        decidable=row.state == AccessRequest.State.PENDING and approver and not mine and not _answered(actor, row),
+        missing=approvals_missing(row) if row.state == AccessRequest.State.PENDING and staff else 0,
         mine=mine,
         staff=staff,
         services=functions.offered(estate.services_of(row.machine), row.rule) if staff else [],
@@ -359,6 +361,10 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         ends=(row.starts_at or timezone.now()) + timedelta(minutes=row.minutes),
         approver=approver,
     )
+
+
+def _answered(actor: Person, row: AccessRequest) -> bool:
+    return any(approval.decided_by_id == actor.pk for approval in row.approvals.all())
 
 
 def _judged(row: AccessRequest, standing: Standing) -> Decision | None:

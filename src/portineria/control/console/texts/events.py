@@ -80,6 +80,7 @@ EVENTS: dict[str, str | Promise] = {
     "access.lock.set": _("Locked"),
     "access.lock.lifted": _("Lock lifted"),
     "access.request.made": _("Access requested"),
+    "access.request.agreed": _("Request approved by one of several"),
     "access.request.approved": _("Request approved"),
     "access.request.refused": _("Request refused"),
     "access.request.cancelled": _("Request withdrawn"),

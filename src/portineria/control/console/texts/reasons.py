@@ -19,6 +19,7 @@ REASONS: dict[str, str | Promise] = {
     "not-yet": _("the grant has not begun yet"),
     "expired": _("the time of the grant is over"),
     "nothing-to-reach": _("the machine has no services yet"),
+    "not-recorded": _("the rule asks for a recording, and the machine is not recorded"),
     "no-approval": _("whoever approved it may not approve any more"),
     "locked-person": _("somebody locked this person out"),
     "locked-supplier": _("somebody locked this supplier out"),

@@ -50,7 +50,8 @@ def ask(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
         raise services.NoRule(f"no rule lets {actor.public_id} ask for {seen.machine.public_id}")
     place = whereabouts.place(actor, seen.machine)
     zone = str(zone_of(place.zone or actor.time_zone))
-    form = AskForm(request.POST or None, max_minutes=seen.max_minutes, zone=zone)
+    form = AskForm(request.POST or None, max_minutes=seen.max_minutes, zone=zone,
+                   needs_reference=seen.needs_reference)  # fmt: skip
     if form.is_valid() and attempt(
         form, lambda: services.make_request(actor=actor, machine=seen.machine.public_id, **form.cleaned_data)
     ):

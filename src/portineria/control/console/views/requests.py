@@ -52,8 +52,10 @@ def show(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
 @page
 def approve(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
     form = ApprovalForm(request.POST)
-    if form.is_valid() and attempt(form, lambda: services.approve(actor=actor, request=public_id, **form.cleaned_data)):
-        if queries.request_page(actor, public_id).grant_state == "later":
+    if form.is_valid() and attempt(form, lambda: services.agree(actor=actor, request=public_id, **form.cleaned_data)):
+        if (decided := queries.request_page(actor, public_id)).grant is None:
+            text = _("Your yes is kept. Others have to give theirs before anything opens.")
+        elif decided.grant_state == "later":
             text = _("Approved. The technician can start a session from the beginning that you see here.")
         else:
             text = _("Approved. The technician can start a session now, until the end that you see here.")
