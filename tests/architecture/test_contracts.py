@@ -43,7 +43,7 @@ def test_a_trespass_breaks_its_contract(tmp_path: Path, place: str, text: str, c
         (tmp_path / "src/portineria/control" / app).mkdir(parents=True)
     for folder in [tmp_path / "src/portineria", *(tmp_path / "src/portineria").rglob("*")]:
         (folder / "__init__.py").touch()
-    for file in ("bus/subjects.py", "sinks/outgoing.py", "sinks/setting.py", "sinks/cef/message.py"):
+    for file in ("bus/subjects.py", "sinks/outgoing.py", "sinks/record.py", "sinks/setting.py", "sinks/cef/message.py"):
         (tmp_path / "src/portineria" / file).touch()
     (tmp_path / "src/portineria" / place).write_text(text)
 

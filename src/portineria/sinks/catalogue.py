@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of sink, one line each. Names, titles and settings are stored and shown: they stay as they are."""
 
-from portineria.sinks import cef, leef, syslog
+from portineria.sinks import cef, leef, splunk, syslog, webhook
 from portineria.sinks.kind import SinkKind
 
 ALL: tuple[SinkKind, ...] = (
     syslog.INFO,
     cef.INFO,
     leef.INFO,
+    webhook.INFO,
+    splunk.INFO,
 )  # fmt: skip
 
 

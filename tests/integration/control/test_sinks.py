@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
@@ -27,6 +28,7 @@ from portineria.core.event_meaning import Severity
 from tests.integration.control.world import World
 from tests.integration.process import WAIT_S
 from tests.integration.sinks.certificates import Authority
+from tests.integration.sinks.endpoint import Webhooks, serving
 from tests.integration.sinks.rsyslog import Rsyslog
 
 in_thread = sync_to_async
@@ -182,3 +184,22 @@ def test_two_who_deliver_move_a_cursor_once(world: World) -> None:
     for _ in range(progress.TELL_AFTER + 2):
         progress.note_failed(sink.pk, "no route")
     assert codes(world).count("sinks.sink.failing") == 1
+
+
+async def test_a_poisoned_event_is_put_aside_and_told_and_the_others_arrive(committed_world: World) -> None:
+    world, secret = committed_world, bytes(32)
+    first = await in_thread(say)(world, 1)
+    endpoint = Webhooks(secret, refuses=lambda content: content["data"]["seq"] == first + 4)
+    with serving(endpoint) as address:
+        place = {"address": address, "secret": f"whsec_{base64.b64encode(secret).decode()}"}
+        sink = await in_thread(add)(world, place, kind="webhook")
+        last = await in_thread(say)(world, 8)
+        async with delivering():
+            await until(lambda: "sinks.event.dead" in codes(world), "told")
+            await until(partial(reached, sink, last), "the others")
+        assert [seq for _key, seq in endpoint.kept if seq <= last] == [
+            seq for seq in range(first + 1, last + 1) if seq != first + 4
+        ]
+        dead = await in_thread(DeadLetter.objects.get)()
+        assert (dead.seq, dead.why) == (first + 4, "HTTP 422")
+    assert endpoint.wrong == []

@@ -7,6 +7,7 @@ that are more or less than one event.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
@@ -126,4 +127,18 @@ def own(values: dict[str, str]) -> dict[str, str]:
     return {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): value for name, value in mine.items()}
 
 
-READERS: dict[str, Callable[[bytes], dict[str, str]]] = {"syslog": syslog, "cef": cef, "leef": leef}
+def webhook(data: bytes) -> dict[str, str]:
+    return strings(json.loads(data)["data"]["fields"])
+
+
+def splunk(data: bytes) -> dict[str, str]:
+    return strings(json.loads(data)["event"]["fields"])
+
+
+def strings(fields: dict[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in fields.items()}
+
+
+READERS: dict[str, Callable[[bytes], dict[str, str]]] = {
+    "syslog": syslog, "cef": cef, "leef": leef, "webhook": webhook, "splunk": splunk,
+}  # fmt: skip

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP to one receiver: to the address that was typed and no other, TLS verified, every wait and every answer bounded.
+
+No redirect is followed and no proxy of the environment asked: what is sent would go where nobody typed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from portineria.sinks.kind import Away
+from portineria.sinks.outgoing import PRODUCT
+from portineria.sinks.setting import Setting, Shape
+from portineria.sinks.trust import client_tls
+
+ANSWER_BYTES = 1024 * 1024  # Elastic answers 200 bytes for each of 500 events
+LONGEST_RETRY_S = 3600.0
+_TIMES = httpx.Timeout(30.0, connect=10.0)
+_LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+OK, CREATED = 200, 201
+UNAUTHORISED, TOO_LARGE = 401, 413
+ADDRESS = Setting("address", Shape.ADDRESS)
+TLS_SETTINGS = (
+    Setting("authorities", Shape.CERTIFICATES, needed=False),
+    Setting("certificate", Shape.CERTIFICATES, needed=False),
+    Setting("key", Shape.KEY, needed=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    retry_after_s: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        return 200 <= self.status < 300
+
+    def away(self) -> Away:
+        """For whatever may be mended: the number, and none of the receiver's words."""
+        return Away(f"HTTP {self.status}", retry_after_s=self.retry_after_s)
+
+
+class Http:
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        """Raise BadSetting."""
+        self._client = httpx.AsyncClient(
+            verify=client_tls(settings), trust_env=False, follow_redirects=False, timeout=_TIMES, limits=_LIMITS,
+            headers={"User-Agent": PRODUCT, "Accept-Encoding": "identity", "Accept": "application/json"},
+        )  # fmt: skip
+
+    async def post(self, address: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Raise Away where there is no whole answer."""
+        try:
+            async with self._client.stream("POST", address, content=body, headers=dict(headers)) as answer:
+                data = bytearray()
+                async for part in answer.aiter_raw():
+                    data += part
+                    if len(data) > ANSWER_BYTES:
+                        raise Away(f"its answer has more than {ANSWER_BYTES} bytes")
+                return Answer(answer.status_code, bytes(data), _seconds(answer.headers.get("Retry-After", "")))
+        except httpx.TimeoutException as error:
+            raise Away("no answer in time") from error
+        except httpx.ConnectError as error:  # of this system: refused, no such name, a certificate that does not hold
+            raise Away(str(error)[:160] or "cannot be reached") from error
+        except httpx.HTTPError as error:
+            raise Away(f"the connection broke: {type(error).__name__}") from error
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+def _seconds(text: str) -> float:
+    """RFC 9110, 10.2.3; a date is no number, and clocks differ."""
+    return min(float(text), LONGEST_RETRY_S) if text.isascii() and text.isdigit() and len(text) < 9 else 0.0
+
+
+def below(address: str, path: str) -> str:
+    return f"{address.rstrip('/')}/{path}"

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sinks over HTTP against endpoints that check what vendors document: what is taken, what comes again, what never."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from portineria.sinks.catalogue import kind_of
+from portineria.sinks.http import ANSWER_BYTES
+from portineria.sinks.kind import Away, Refused, Sender, Taken
+from portineria.sinks.setting import cleaned
+from tests.integration.sinks.certificates import Authority
+from tests.integration.sinks.endpoint import Splunk, Webhooks, as_json, closed_port, serving
+from tests.unit.sinks.events import outgoing
+
+SECRET = bytes(range(32))
+WHSEC = "whsec_" + base64.b64encode(SECRET).decode()
+EVENTS = [outgoing("operation.refused", seq, targets="holding 104") for seq in range(1, 6)]
+
+
+@asynccontextmanager
+async def opened(kind: str, **settings: str) -> AsyncIterator[Sender]:
+    known = kind_of(kind)
+    assert known is not None
+    sender = known.open(cleaned(known.settings, settings))
+    try:
+        yield sender
+    finally:
+        await sender.close()
+
+
+async def why(sender: Sender) -> str:
+    with pytest.raises(Away) as away:
+        await sender.send(EVENTS)
+    return str(away.value)
+
+
+async def test_webhooks_are_signed_in_order_and_only_what_was_taken_counts() -> None:
+    endpoint = Webhooks(SECRET, refuses=lambda content: content["data"]["seq"] == 4)
+    with serving(endpoint) as address:
+        async with opened("webhook", address=address, secret=WHSEC) as sender:
+            assert await sender.send(EVENTS[:2]) == Taken(2)
+            endpoint.faults = [as_json(200, {}), as_json(503, {}, Retry_After="7")]
+            taken = await sender.send(EVENTS[2:])
+            assert taken.count == 1
+            assert taken.away is not None
+            assert taken.away.retry_after_s == 7
+            with pytest.raises(Refused):
+                await sender.send(EVENTS[3:])
+    assert endpoint.kept == [("org_aaaaaaaaaaaaaaaa-1", 1), ("org_aaaaaaaaaaaaaaaa-2", 2)]
+    assert endpoint.wrong == []
+
+
+async def test_a_redirect_is_not_followed_and_an_answer_has_an_end() -> None:
+    elsewhere, endpoint = Webhooks(SECRET), Webhooks(SECRET)
+    with serving(elsewhere) as other, serving(endpoint) as address:
+        async with opened("webhook", address=address, secret=WHSEC) as sender:
+            endpoint.faults = [(307, {"Location": other}, b"")]
+            assert await why(sender) == "HTTP 307"
+            endpoint.faults = [ANSWER_BYTES + 2]
+            assert "more than" in await why(sender)
+            endpoint.faults = [0]
+            with pytest.raises(TimeoutError):  # a silent one: whoever sends gives up, and nothing counts as taken
+                async with asyncio.timeout(0.5):
+                    await sender.send(EVENTS)
+        async with opened("webhook", address=closed_port(), secret=WHSEC) as sender:
+            assert await why(sender)
+    assert elsewhere.kept == endpoint.kept == []
+
+
+async def test_an_https_receiver_has_to_be_the_one_that_was_meant(tmp_path: Path) -> None:
+    authority, endpoint = Authority(), Webhooks(SECRET)
+    (tmp_path / "chain.pem").write_text("".join(authority.issue("receiver")))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "chain.pem")
+    with serving(endpoint, tls) as address:
+        trusted = {"address": address, "secret": WHSEC, "authorities": authority.certificate}
+        for settings in (trusted | {"authorities": Authority().certificate}, trusted | {"authorities": ""}):
+            async with opened("webhook", **settings) as sender:
+                assert "certificate verify failed" in await why(sender)
+        assert endpoint.kept == []
+        async with opened("webhook", **trusted) as sender:
+            assert await sender.send(EVENTS) == Taken(5)
+
+
+async def test_splunk_counts_when_an_index_has_it() -> None:
+    endpoint = Splunk()
+    with serving(endpoint) as address:
+        async with opened("splunk", address=address, token=Splunk.TOKEN) as sender:
+            assert await sender.send(EVENTS) == Taken(5)
+            assert endpoint.kept == [1, 2, 3, 4, 5]
+            with pytest.raises(Refused):
+                await sender.send([*EVENTS, outgoing("operation.refused", 6, poison=True)])
+            faults: Mapping[str, tuple[int, object]] = {
+                "HTTP 503": (503, {"text": "Server is busy", "code": 9}),
+                "HTTP 400": (400, {"text": "Incorrect index", "code": 7}),
+                "HTTP 200, code 8": (200, {"text": "Internal server error", "code": 8}),
+                "HTTP 200, code missing": (200, ["<html>"]),
+                "this token has no indexer acknowledgement": (200, {"text": "Success", "code": 0}),
+            }
+            for said, (status, content) in faults.items():
+                endpoint.faults = [as_json(status, content)]
+                assert await why(sender) == said
+            endpoint.faults = [as_json(200, {"code": 0, "ackId": 99}), as_json(400, {"code": 14})]
+            assert await why(sender) == "HTTP 400"
+        async with opened("splunk", address=address, token="other") as sender:
+            assert await why(sender) == "HTTP 403"
+    assert endpoint.kept == [1, 2, 3, 4, 5]
+    assert endpoint.wrong == []
