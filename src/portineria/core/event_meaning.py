@@ -113,7 +113,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "access.rule.created access.rule.changed access.rule.ended"),
         *_all(_W, _DONE, "access.lock.set"),
         *_all(_N, _DONE, "access.lock.lifted remote_sessions.evidence.taken"),
-        *_all(_N, _DONE, "access.request.approved access.grant.given access.grant.extended"),
+        *_all(_N, _DONE, "access.request.approved access.request.agreed access.grant.given access.grant.extended"),
         *_all(_N, _FAILED, "access.request.refused"),
         *_all(_N, _DONE, "remote_sessions.session.functions-changed remote_sessions.recipients.changed"),
         *_all(_N, _DONE, "remote_sessions.identity.given-out gateway.trust.changed"),
