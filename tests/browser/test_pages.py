@@ -36,6 +36,8 @@ PAGES = {
         "/sessions/{session}/",
         "/sessions/{session}/cut/",
         "/sessions/{session}/end/",
+        "/sessions/{session}/freeze/",
+        "/sessions/{session}/thaw/",
         "/sessions/{session}/lock-person/",
         "/sessions/{session}/lock-supplier/",
         "/sessions/{session}/unlock-person/",

@@ -18,6 +18,7 @@ from portineria.wire.frame import Codec
 VERSION = 1
 REGISTER_EVENTS = (1 << 62) - 1  # of one organisation: then no proof has more hashes than a letter takes
 PROFILE_BYTES = 16384  # 64 ordinary clauses of 200 bytes
+MOST_FREEZES = (1 << 31) - 1  # of one session
 PROFILES = 4  # of one order: that of the approval, and the rule's of now; 64 KiB of a frame of 1 MiB
 Id = Annotated[str, Meta(max_length=24)]  # four letters, "_" and 16 base32 characters fit
 PRINTABLE = r"\A[ -~]*\Z"
@@ -99,6 +100,17 @@ class SessionLease(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     session: Id
     order_sha256: Sha256
     lease_s: Annotated[int, Meta(ge=1, le=3600)]
+
+
+class Freeze(_Statement, frozen=True, tag="freeze"):
+    """``stands``: nothing more is passed to the devices of this session, and nothing ends, until a letter with a higher
+    number says otherwise. A freeze has no end of its own; the session's end is its end.
+    """
+
+    gateway: Id
+    session: Id
+    number: Annotated[int, Meta(ge=1, le=MOST_FREEZES)]
+    stands: bool
 
 
 class Leases(_Statement, frozen=True, tag="leases"):
@@ -195,7 +207,9 @@ class OpeningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: Sha256
 
 
-Letter = Order | Withdrawal | Leases | Time | Acknowledgement | Additions | RegisterCheckpoint | HoldAnswer | Watch
+Letter = (
+    Order | Withdrawal | Leases | Time | Acknowledgement | Additions | RegisterCheckpoint | HoldAnswer | Watch | Freeze
+)
 
 
 class Ticket(_Statement, frozen=True, tag="ticket"):
@@ -241,6 +255,7 @@ ROLE_OF = {
     "checkpoint": "order",  # the key that seals registers signs nothing but notes
     "introduction": "order",
     "watch": "order",
+    "freeze": "order",
     "acknowledgement": "acknowledgement",
     "recording-kept": "acknowledgement",
     "ticket": "ticket",

@@ -3,8 +3,10 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -167,7 +169,35 @@ def test_whoever_looks_on_sees_what_is_done_as_it_is_done(bench: Bench) -> None:
     read, write = (next(line for line in seen if line["verdict"] == verdict) for verdict in ("passed", "refused"))
     assert (read["function"], read["targets"], read["answered"]) == ("read-holding-registers", "holding 104", True)
     assert (write["function"], write["values"]) == ("write-single-register", "1500")
-    assert bench.path.act("events", bench.held.session).count("remote_sessions.session.watched") == 1
+    assert leader.get(f"/sessions/{bench.held.session}/").text.count("Somebody looks on at the session") == 1
+
+
+def test_a_frozen_session_reaches_no_device_and_loses_nothing(bench: Bench) -> None:
+    """By the button on the page; what was asked meanwhile arrives once, after the thaw."""
+    client, plant = bench.client(), bench.path.stage.plants[0]
+    assert not client.read_holding_registers(100, count=1, device_id=1).isError()
+    shown = _press(bench, "freeze", "Nothing has been passed on to the machine since")
+    latency = re.search(r"(\d+) ms after the order arrived", shown)
+    assert latency is not None
+    assert int(latency[1]) < 2_000
+    reached = len(journal(plant, "read"))
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.read_holding_registers, 101, count=1, device_id=1)
+        time.sleep(1.0)  # nothing is to happen, so there is nothing to wait for
+        assert (len(journal(plant, "read")), asked.done()) == (reached, False)
+        _press(bench, "thaw", 'id="freeze"')
+        assert not asked.result(20).isError()
+    assert len(journal(plant, "read")) == reached + 1
+    client.close()
+
+
+def _press(bench: Bench, what: str, then: str) -> str:
+    """Return the page on which ``then`` stands."""
+    leader, address = bench.path.person("Shift leader"), f"/sessions/{bench.held.session}/"
+    page = leader.get(f"{address}{what}/")
+    assert leader.submit(page, page.form("reason"), reason="smoke at the press").status == 200
+    bench.path.until(lambda: then in leader.get(address).text)
+    return leader.get(address).text
 
 
 @pytest.fixture(scope="module")

@@ -149,10 +149,7 @@ CONDITIONS: list[Callable[[Attempt, GrantFacts], tuple[Attempt, GrantFacts]]] = 
     lambda asked, grant: (asked, replace(grant, schedule=Schedule(parse_windows("Mon 09:20-10:00"), UTC))),
     lambda asked, grant: (asked, replace(grant, schedule=Schedule(parse_windows("Mon 09:20-10:00"), None))),
     lambda asked, grant: (replace(asked, standing=replace(asked.standing, second_factor=False)), grant),
-    *(
-        lambda asked, grant, kind=kind: (replace(asked, locks=asked.locks | {kind}), grant)
-        for kind in Locked
-    ),
+    *(lambda asked, grant, kind=kind: (replace(asked, locks=asked.locks | {kind}), grant) for kind in Locked),
 ]
 
 

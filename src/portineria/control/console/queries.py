@@ -83,6 +83,14 @@ class Seen:
         return self.session.open and not self.cutting
 
     @property
+    def can_freeze(self) -> bool:
+        return self.cuttable and self.staff and not self.session.frozen
+
+    @property
+    def can_thaw(self) -> bool:
+        return self.cuttable and self.staff and self.session.frozen
+
+    @property
     def can_finish(self) -> bool:
         return self.session.state in (SessionState.OPENING, SessionState.LIVE)
 

@@ -127,12 +127,11 @@ def standing_messages(session: Session) -> list[ToRelay]:
     """What gateway and relays have to hear about this session as it stands. Hearing it twice changes nothing."""
     if session.state == SessionState.ENDED:
         return []
-    if not session.withdrawal:
-        return [deliver(session.gateway, [bytes(session.order)])]
-    letter = deliver(session.gateway, [bytes(session.withdrawal)])
     if session.state == SessionState.CUTTING:
-        return [letter, CloseLegs(session.public_id)]
-    return [letter]
+        return [deliver(session.gateway, [bytes(session.withdrawal)]), CloseLegs(session.public_id)]
+    # Before the order: a gateway that begins the session only now begins it frozen.
+    frozen = [bytes(session.freeze_letter)] if session.freeze_number else []
+    return [deliver(session.gateway, [*frozen, bytes(session.withdrawal or session.order)])]
 
 
 def tickets(session: Session, links: Sequence[Link], at: datetime) -> list[bytes]:

@@ -83,6 +83,12 @@ class Session(models.Model):
     latency_ms = models.PositiveIntegerField(null=True, blank=True)
     to_device = models.PositiveBigIntegerField(default=0)
     from_device = models.PositiveBigIntegerField(default=0)
+    # The newest letter that froze or thawed it, byte for byte; what it says; since when the gateway has signed for it.
+    freeze_letter = models.BinaryField(default=b"")
+    freeze_number = models.PositiveIntegerField(default=0)
+    frozen = models.BooleanField(default=False)
+    freeze_proven_at = models.DateTimeField(null=True, blank=True)
+    freeze_latency_ms = models.PositiveIntegerField(null=True, blank=True)
 
     objects = SessionQuerySet.as_manager()
 
@@ -125,6 +131,11 @@ class Session(models.Model):
     def drained_by_gateway(self) -> bool:
         """It heard nothing from here for a while, or cannot record: nobody here ended the permission."""
         return self.state == SessionState.DRAINING and not self.withdrawal and not self.ending_class
+
+    @property
+    def freeze_unproven(self) -> bool:
+        """The gateway has not signed for the newest letter that froze or thawed it."""
+        return self.freeze_number > 0 and self.freeze_proven_at is None
 
     @property
     def proven_cut(self) -> bool:

@@ -105,6 +105,16 @@ def _end(session: Session, ending: str, ledger: LedgerEvent, at: datetime) -> No
     session.save()
 
 
+def _stands(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    """Only of the newest letter: the answer to an older one says nothing about what holds now."""
+    newest = _number(event, "number") == session.freeze_number and session.frozen == (event.code == "session.frozen")
+    if newest and session.freeze_proven_at is None:
+        session.freeze_proven_at = at
+        if "latency_ms" in event.fields:
+            session.freeze_latency_ms = min(_number(event, "latency_ms"), _MOST_32)
+        session.save(update_fields=["freeze_proven_at", "freeze_latency_ms"])
+
+
 def _stream(session: Session, event: Event) -> Stream | None:
     name = _text(event, "stream", _STREAM_CHARACTERS)
     return session.streams.filter(public_id=name).first() if name else None
@@ -156,6 +166,8 @@ _EFFECTS: dict[str, Effect] = {
     "session.draining": _session_draining,
     "session.resumed": _session_resumed,
     "session.ended": _session_ended,
+    "session.frozen": _stands,
+    "session.unfrozen": _stands,
     "stream.opened": _stream_opened,
     "stream.closed": _stream_closed,
     "stream.resumed": _stream_resumed,

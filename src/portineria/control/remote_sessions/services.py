@@ -169,7 +169,7 @@ def locked_session(public_id: str) -> Session | None:
     return rows.filter(public_id=public_id).first()
 
 
-def _visible_session(actor: Person, session: str) -> Session:
+def visible_session(actor: Person, session: str) -> Session:
     visible = Session.objects.visible_to(actor).filter(public_id=session).exists()
     row = locked_session(session) if visible else None
     if row is None:
@@ -180,7 +180,7 @@ def _visible_session(actor: Person, session: str) -> Session:
 @transaction.atomic
 def renew_tickets(*, actor: Person, session: str) -> tuple[Session, list[Link], list[bytes]]:
     """For the person whose session it is, while it is permitted or drains."""
-    row = _visible_session(actor, session)
+    row = visible_session(actor, session)
     now = timezone.now()
     if row.person_id != actor.pk:
         raise NotFound(f"session {session}: of somebody else")
@@ -235,7 +235,7 @@ def withdraw(
 @transaction.atomic
 def cut(*, actor: Person, session: str, reason: str) -> Session:
     """By the owner's people, or by whoever works in it. It is *cut* only when the gateway has signed for it."""
-    row = _visible_session(actor, session)
+    row = visible_session(actor, session)
     if row.person_id != actor.pk:
         require(actor, row.organisation_id, works_here)
     if not row.open:
@@ -249,7 +249,7 @@ def cut(*, actor: Person, session: str, reason: str) -> Session:
 @transaction.atomic
 def drain(*, actor: Person, session: str, reason: str = "", why: str = "drained-by-person") -> Session:
     """Nothing new starts; what runs may finish within the machine's drain time."""
-    row = _visible_session(actor, session)
+    row = visible_session(actor, session)
     if row.person_id != actor.pk:
         require(actor, row.organisation_id, works_here)
     if not row.open:
@@ -400,7 +400,8 @@ def _end_unproven(session: Session, at: datetime) -> None:
 def unanswered(gateway: Gateway | None = None) -> list[Session]:
     """Sessions about which the gateway still has to be told something."""
     waiting = [SessionState.OPENING, SessionState.DRAINING, SessionState.CUTTING]
-    rows = Session.objects.filter(state__in=waiting).select_related("gateway", "machine")
-    return [
-        row for row in (rows.filter(gateway=gateway) if gateway else rows) if row.withdrawal or row.state == "opening"
-    ]
+    rows = Session.objects.select_related("gateway", "machine")
+    rows = rows.filter(gateway=gateway) if gateway else rows
+    told = [row for row in rows.filter(state__in=waiting) if row.withdrawal or row.state == "opening"]
+    still = rows.filter(state__in=[SessionState.LIVE, SessionState.DRAINING], freeze_number__gt=0)
+    return [*told, *(row for row in still.filter(freeze_proven_at=None) if row not in told)]

@@ -37,6 +37,8 @@ ENDS = {
     "drained": "The time to finish is over: the connection was closed.",
     "device.reset": "The device closed the connection abruptly.",
     "tool.reset": "The tool closed the connection abruptly.",
+    "frozen.closed": "The session stands still by order of the plant, and the tool closed its connection meanwhile: "
+    "what waited was not passed on to the device.",
     "hold.expired": "The line stayed interrupted for too long: the device's connection is lost.",
     "protocol": "The other end sent what it must not: the connection was closed.",
     "protocol.undecodable": "The plant's gateway inspects this service and could not read what was said: the "

@@ -21,6 +21,7 @@ from portineria.wire.stream import DATA_OVERHEAD
 SEND_BUFFER_BYTES = 128 << 10
 _SMALL = 4096  # pieces below it are copied together: one byte kept as a piece of its own would cost three hundred
 _READS = 4  # of one device before the others have their turn
+CLOSED_FROZEN = "frozen.closed"  # its tool was closed while something of it waited
 _PIECES = 64  # of one sendmsg; the limit of the kernel is 1024
 
 
@@ -79,7 +80,7 @@ class DeviceSocket:
         self._waiting: deque[memoryview] = deque()
         self._small = bytearray()  # the end of the queue
         self._unsent = 0
-        self._reading = self._writing = self._eof = self._closing = False
+        self._reading = self._writing = self._eof = self._closing = self._frozen = False
         self.closed = False
 
     def begin(self, stream: Listener) -> None:
@@ -111,6 +112,9 @@ class DeviceSocket:
             self._small.clear()
 
     def write_eof(self) -> None:
+        if self._frozen and self._unsent and self._stream is not None:
+            self._loop.call_soon(self._stream.local_lost, CLOSED_FROZEN)
+            return
         self._eof = True
         if not self._writing:
             self._send()
@@ -118,6 +122,9 @@ class DeviceSocket:
     def _send(self) -> None:
         """As much as the kernel takes now, as long as it is permitted."""
         self._gather()
+        if self._frozen and self._waiting:
+            self._stop_writing()
+            return
         try:
             while self._waiting:
                 if not self._permitted():
@@ -154,6 +161,14 @@ class DeviceSocket:
                 self._lost()
         if self._closing:
             self._shut(lambda: close_gently(self._sock))
+
+    def freeze(self, stands: bool) -> None:
+        """Nothing more is sent; what is said waits here, as far as the stream's window goes."""
+        self._frozen = stands
+        if not stands and self._unsent and not self.closed:
+            self._send()
+            if self._stream is not None:
+                self._stream.local_took()
 
     def _wait_writable(self) -> None:
         if not self._writing:

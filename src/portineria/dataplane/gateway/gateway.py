@@ -15,7 +15,8 @@ from portineria.dataplane.aio.dial import proxy_for
 from portineria.dataplane.aio.leg import Way
 from portineria.dataplane.aio.task import Tasks
 from portineria.dataplane.aio.thread import in_thread
-from portineria.dataplane.gateway import register, seen, spool
+from portineria.dataplane.gateway import freezes, register, seen, spool
+from portineria.dataplane.gateway.attention import attend
 from portineria.dataplane.gateway.clock import TrustedClock, boot_s
 from portineria.dataplane.gateway.enrol import ask_certificate, renewal_due
 from portineria.dataplane.gateway.glances import Means
@@ -35,13 +36,13 @@ from portineria.dataplane.gateway.state import State
 from portineria.dataplane.gateway.status import Self, Status, status_of, write_statuses
 from portineria.dataplane.gateway.store import Store
 from portineria.dataplane.gateway.uploader import Uploader
-from portineria.dataplane.gateway.watched import watch
 from portineria.wire.enrolment import Trust
 from portineria.wire.leg import Challenge, Dial, FromRelay, GatewayProof, Letters, prove
 from portineria.wire.report import StreamTraffic
 from portineria.wire.statement import (
     Acknowledgement,
     Additions,
+    Freeze,
     HoldAnswer,
     Leases,
     Letter,
@@ -76,10 +77,11 @@ class Gateway:
             self._store, self._spool, self._clock, lambda: self._pins.trust, every_s=settings.register_every_s
         )
         self._recordings = recordings_of(settings, state, self._spool, self._clock, self._keys.event, self._pins)
+        self._freezes = freezes.Freezes(self._store, self._spool)
         around = Surroundings(
             settings, self._spool, self._reach, self._recordings, room=lambda: self._orders.streams < settings.streams,
             glances=Means(self._spool.boot, self._clock, lambda glance: self._reporter.show(glance)),
-            linked=lambda: bool(self._links.up),
+            linked=lambda: bool(self._links.up), freezes=self._freezes,
         )  # fmt: skip
         self._orders = Orders(self._store, self._clock, around, on_change=lambda: self._reporter.ask())
         way = partial(_way, lambda: self._pins.trust, settings, self._clock)
@@ -147,8 +149,8 @@ class Gateway:
             self._orders.answer(letter)
         elif isinstance(letter, RegisterCheckpoint):
             self._keeper.take(letter)
-        elif isinstance(letter, Watch):
-            watch(self._orders.sessions, letter, self._clock.known_ms)
+        elif isinstance(letter, Freeze | Watch):
+            attend(letter, self._orders.sessions, self._freezes, self._clock.known_ms, arrived)
         else:
             self._add(letter)
 
@@ -177,11 +179,12 @@ class Gateway:
     async def run(self) -> None:
         """Until cancelled; then streams are ended, recorded and the spool closed."""
         tasks = Tasks()
-        self._store.open(spool.SCHEMA + seen.SCHEMA + register.SCHEMA)
+        self._store.open(spool.SCHEMA + seen.SCHEMA + register.SCHEMA + freezes.SCHEMA)
         try:
             await self._spool.open()
             self._spool.record("gateway.started", version=portineria.__version__, reason="start")
             await self._recordings.open()
+            await self._freezes.open()
             await self._orders.open()
             await self._keeper.open()
             tasks.spawn(write_statuses(self._state.status, self._status, every_s=self._settings.status_s), "status")
@@ -249,18 +252,16 @@ class Gateway:
             if self._reach.refresh():
                 log.info("reach.changed", fault=self._reach.fault)
                 self._orders.reach_changed()
-            if self._spool.full != self._said_full:
-                self._said_full = self._spool.full
-                if self._said_full:
-                    self._spool.record("spool.full", dropped=0, limit_bytes=self._settings.spool_limit_bytes)
+            if self._spool.full and not self._said_full:
+                self._spool.record("spool.full", dropped=0, limit_bytes=self._settings.spool_limit_bytes)
+            self._said_full = self._spool.full
             self._orders.review()
             self._keeper.review()
             await asyncio.sleep(self._settings.review_s)
 
     def _status(self) -> Status:
         about = Self(self._pins.trust.gateway, self._admission, self._clock.unix_ms, self._ends_ms, self._reach.fault)
-        sessions = list(self._orders.sessions.values())
-        return status_of(about, self._links, sessions, self._spool, self._keeper.status())
+        return status_of(about, self._links, list(self._orders.sessions.values()), self._spool, self._keeper.status())
 
 
 def _way(trust: Callable[[], Trust], settings: GatewaySettings, clock: TrustedClock) -> Way:

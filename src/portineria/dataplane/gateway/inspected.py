@@ -6,6 +6,7 @@ bytes that cannot be decoded end the stream, and nothing of them passes. What is
 whatever comes behind it on the same connection: nothing overtakes.
 """
 
+import asyncio
 from collections import deque
 from typing import Protocol
 
@@ -13,9 +14,11 @@ import structlog
 
 from portineria.dataplane.aio.stream_end import Local, StreamEnd, read_buffer
 from portineria.dataplane.gateway.clock import boot_s
+from portineria.dataplane.gateway.device import CLOSED_FROZEN
 from portineria.dataplane.gateway.functions import Verdict
 from portineria.dataplane.gateway.held import Held, StreamHolds
 from portineria.dataplane.gateway.journal import Journal
+from portineria.dataplane.gateway.undecided import Undecided
 from portineria.dataplane.gateway.work import StreamWork
 from portineria.protocols.inspection import Inspection, Request, Undecodable
 from portineria.protocols.operation import Operation
@@ -23,10 +26,6 @@ from portineria.wire.stream import DATA_BYTES, DATA_OVERHEAD
 
 log = structlog.get_logger()
 UNDECODABLE = "protocol.undecodable"
-# Decided at once: refusals fill the stream's window too, and a client that never reads them must not have more of them
-# made than fit.
-SLICE_BYTES = 16384
-_SMALL = 4096  # pieces below it are copied together: one byte kept as a piece of its own would cost three hundred
 _SAY_BYTES = DATA_BYTES - DATA_OVERHEAD
 
 
@@ -50,11 +49,9 @@ class InspectedDevice:
         self._behind: deque[Request] = deque()  # decoded from the same slice as what is held
         self._since: float | None = None  # when what waits behind a held request began to
         self.work, self.journal = work, Journal(work)
-        self._stream: StreamEnd | None = None
-        self._undecided: deque[memoryview] = deque()
-        self._small = bytearray()  # the end of the queue
-        self._undecided_bytes = 0
-        self._paused = self._eof = self._over = False
+        self._stream: StreamEnd
+        self._undecided = Undecided()
+        self._paused = self._eof = self._over = self._frozen = False
         self.to_device = self.from_device = self.refused = 0
 
     def begin(self, stream: StreamEnd) -> None:
@@ -66,58 +63,53 @@ class InspectedDevice:
     def unsent(self) -> int:
         """What the device has not taken, and what is not decided. Of a refused request nothing is left to send."""
         held = len(self._held.request.data) if self._held is not None else 0
-        behind = sum(len(request.data) for request in self._behind)
-        return self._device.unsent + self._undecided_bytes + held + behind
+        return self._device.unsent + self._waits + held
+
+    @property
+    def _waits(self) -> int:
+        """Bytes of requests that are not decided."""
+        return self._undecided.size + sum(len(request.data) for request in self._behind)
 
     def write(self, pieces: list[memoryview]) -> None:
-        for piece in pieces:
-            self._undecided_bytes += len(piece)
-            if len(piece) < _SMALL:
-                self._small += piece
-            else:
-                self._gather()
-                self._undecided.append(piece)
+        self._undecided.add(pieces)
         if not self._paused:
             self._go_on()
 
-    def _gather(self) -> None:
-        if self._small:
-            self._undecided.append(memoryview(bytes(self._small)))
-            self._small.clear()
-
     def write_eof(self) -> None:
-        """A request that was not finished is never sent, nor one that is still held: its client may be gone."""
+        """What was not finished is never sent, nor what is held or waits frozen: its client may be gone."""
         self._eof = True
         self._leave(refuse=True)
+        if self._frozen and self._waits:
+            asyncio.get_running_loop().call_soon(self._stream.end, CLOSED_FROZEN)
+            return
         if not self._paused:
             self._go_on()
 
     def _go_on(self) -> None:
-        self._gather()
         self._decide_each()
-        while self._undecided and not self._paused and not self._over and self._held is None:
-            piece = self._undecided.popleft()
-            if len(piece) > SLICE_BYTES:
-                self._undecided.appendleft(piece[SLICE_BYTES:])
-                piece = piece[:SLICE_BYTES]
-            self._undecided_bytes -= len(piece)
+        while self._undecided.size and not self._paused and not self._stands:
             try:
-                self._behind.extend(self._inspection.from_client(piece))
+                self._behind.extend(self._inspection.from_client(self._undecided.take()))
                 self._decide_each()
             except Undecodable as error:
                 self._end(error, "client")
         if self._held is not None:
             return
-        if not self._undecided and not self._behind:
+        if not self._waits:
             self._since = None
-        if self._eof and not self._undecided and not self._behind and not self._over:
+        if self._eof and not self._waits and not self._over:
             self._eof = False
             self._device.write_eof()
+
+    @property
+    def _stands(self) -> bool:
+        """Nothing is decided now."""
+        return self._held is not None or self._frozen or self._over
 
     def _decide_each(self) -> None:
         """Until one is held."""
         decided: list[tuple[Request, Verdict, bool]] = []
-        while self._behind and self._held is None and not self._over:
+        while self._behind and not self._stands:
             request = self._behind.popleft()
             verdict = self._decide(request.operations)
             passes: bool | None = not verdict.refused
@@ -149,6 +141,13 @@ class InspectedDevice:
             self._device.write(to_device)
         self._say(b"".join(to_client))
 
+    def freeze(self, stands: bool) -> None:
+        """Requests wait undecided, so that what is decided later is decided by what holds then."""
+        self._frozen = stands
+        if not stands and not self._paused and self._waits:
+            self._go_on()
+            self.local_took()
+
     # -- held ------------------------------------------------------------------------------------------------------
 
     def _hold(self, request: Request, verdict: Verdict) -> bool | None:
@@ -163,8 +162,8 @@ class InspectedDevice:
         return None
 
     def _alive(self) -> bool:
-        """Without a leg nobody knows whether the client still waits."""
-        return not self._over and not self._eof and self._stream is not None and self._stream.attached
+        """Without a leg nobody knows whether the client still waits; what is frozen must not pass."""
+        return not (self._over or self._eof or self._frozen) and self._stream.attached
 
     def _decided(self, held: Held, passes: bool) -> None:
         if self._held is not held:
@@ -193,7 +192,7 @@ class InspectedDevice:
     def resume_reading(self) -> None:
         self._paused = False
         self._device.resume_reading()
-        if self._undecided_bytes or self._behind or self._eof:
+        if self._waits or self._eof:
             self._go_on()
             self.local_took()
 
@@ -205,8 +204,6 @@ class InspectedDevice:
         self._leave(refuse=False)
         self._behind.clear()
         self._undecided.clear()
-        self._small.clear()
-        self._undecided_bytes = 0
         self._device.abort()
 
     # -- as the stream of the device's socket ----------------------------------------------------------------------
@@ -223,21 +220,18 @@ class InspectedDevice:
         self._say(b"".join(answer.data for answer in answers))
 
     def local_eof(self) -> None:
-        if self._stream is not None:
-            self._stream.local_eof()
+        self._stream.local_eof()
 
     def local_lost(self, reason: str) -> None:
-        if self._stream is not None:
-            self._stream.local_lost(reason)
+        self._stream.local_lost(reason)
 
     def local_took(self) -> None:
-        if self._stream is not None:
-            self._stream.local_took()
+        self._stream.local_took()
 
     def _say(self, data: bytes) -> None:
         """To the client."""
         for at in range(0, len(data), _SAY_BYTES):
-            if self._stream is None or self._over:
+            if self._over:
                 return
             piece, buffer = data[at : at + _SAY_BYTES], read_buffer()
             buffer[DATA_OVERHEAD : DATA_OVERHEAD + len(piece)] = piece
@@ -245,5 +239,4 @@ class InspectedDevice:
 
     def _end(self, error: Undecodable, side: str) -> None:
         log.warning("protocol.undecodable", side=side, code=error.code, why=str(error)[:200])
-        if self._stream is not None:
-            self._stream.end(UNDECODABLE)
+        self._stream.end(UNDECODABLE)

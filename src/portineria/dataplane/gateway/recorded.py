@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stands before one device and has everything recorded that passes: what is written to it, what it says."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
-from portineria.dataplane.gateway.device import DeviceSocket, Listener
+from portineria.dataplane.gateway.device import CLOSED_FROZEN, DeviceSocket, Listener
 from portineria.recording.capture import comment_of
 from portineria.wire.stream import DATA_OVERHEAD
 
@@ -35,7 +36,7 @@ class RecordedDevice:
         self._held: list[memoryview] = []  # bounded by the stream's window: what is held here is not acknowledged
         self._held_bytes = 0
         self._reads = True
-        self._eof = self._closing = False
+        self._eof = self._closing = self._frozen = False
         self._operations: list[int] = []  # that the next bytes to the device ask for
 
     def begin(self, above: Listener) -> None:
@@ -57,7 +58,7 @@ class RecordedDevice:
         return self._device.unsent + self._held_bytes
 
     def write(self, pieces: list[memoryview]) -> None:
-        if self._held or self._tap.blocked:
+        if self._held or self._tap.blocked or self._frozen:
             self._held += pieces
             self._held_bytes += sum(map(len, pieces))
             return
@@ -67,6 +68,9 @@ class RecordedDevice:
         self._device.write(pieces)
 
     def write_eof(self) -> None:
+        if self._held and self._frozen:
+            asyncio.get_running_loop().call_soon(self.local_lost, CLOSED_FROZEN)
+            return
         if self._held:
             self._eof = True
             return
@@ -82,6 +86,11 @@ class RecordedDevice:
     def abort(self) -> None:
         self._held, self._held_bytes = [], 0
         self._device.abort()
+
+    def freeze(self, stands: bool) -> None:
+        self._frozen = stands
+        if not stands and self._held:
+            self.unblocked()
 
     def unblocked(self) -> None:
         """There is room again."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from portineria.dataplane.gateway.announcement import Announcements
 from portineria.dataplane.gateway.clock import boot_s
+from portineria.dataplane.gateway.freezes import Freezes
 from portineria.dataplane.gateway.glances import Glances
 from portineria.dataplane.gateway.glances import Means as GlanceMeans
 from portineria.dataplane.gateway.inspections import Inspections, same_place
@@ -49,6 +50,7 @@ class Surroundings:
     room: Callable[[], bool]
     glances: GlanceMeans
     linked: Callable[[], bool]
+    freezes: Freezes
 
 
 class Session:
@@ -67,14 +69,12 @@ class Session:
         self.recorder = around.recordings.begin(order)
         self._inspections = Inspections(order, around.spool, around.linked)
         self.glances = Glances(order.session, around.glances)
-        self._connecting: set[asyncio.Task[object]] = set()
-        self.waiting: set[Opening] = set()
+        self._connecting, self.waiting = set[asyncio.Task[object]](), set[Opening]()
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._lease_lost = False
-        self._stops_at = permit.stops_at
+        self._lease_lost = self.ended = False
+        self._stops_at, self.frozen = permit.stops_at, around.freezes.begun(order.session)
         self.totals = Totals()
-        self.ended = False
 
     # -- what the control plane says ---------------------------------------------------------------------------
 
@@ -107,6 +107,12 @@ class Session:
         """Whether what is held may pass; ``until``: when a yes ends."""
         if not self.ended:
             self._inspections.holds.answer(answer, until)
+
+    def freeze(self, stands: bool) -> None:
+        """Nothing more goes to the devices, and nothing ends. Deadlines go on; what devices say goes on."""
+        self.frozen = stands
+        for stream in self.streams.values():
+            stream.freeze(stands)
 
     def cut(self, reason: str, arrived: float) -> None:
         self._finish("cut", reason, arrived)
@@ -170,6 +176,7 @@ class Session:
             over=self._stream_over, inspect=self._inspections.of(stream, asset),
             tap=self.recorder.tap(stream, asset) if self.recorder is not None else None, glances=self.glances,
         )  # fmt: skip
+        added.freeze(self.frozen)
         self.totals.streams += 1
         self.streams[stream] = added
         return added
@@ -250,6 +257,7 @@ class Session:
         if self.recorder is not None:
             self.recorder.finish("session.ended")
         self.glances.close()
+        self._around.freezes.over(self.order.session)
         self._changed.set()
         self._on_ended(self, ending, reason, arrived)
         self._inspections.tell_work()  # behind the receipt: a cut is proven before anything else is told

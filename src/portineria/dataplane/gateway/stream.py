@@ -98,6 +98,10 @@ class GatewayStream:
             self._hold.cancel()
             self._hold = None
 
+    def freeze(self, stands: bool) -> None:
+        """What the technician's tool says waits, unacknowledged, where it would be decided or recorded."""
+        (self.inspected or self.recorded or self._device).freeze(stands)
+
     def notify(self, notice: Notice) -> None:
         self._end.notify(notice)
 

@@ -127,6 +127,7 @@ HOW_CLOSED: dict[str, str | Promise] = {  # of one connection to a device
     "silence": _("the gateway heard nothing from here any more"),
     "device.reset": _("interrupted by the device"),
     "tool.reset": _("interrupted by the technician's tool"),
+    "frozen.closed": _("the tool was closed while the session stood still; what waited was not passed on"),
     "hold.expired": _("the interruption was too long"),
     "protocol": _("something was sent that may not be sent"),
     "protocol.undecodable": _("bytes that are not of the inspected protocol"),

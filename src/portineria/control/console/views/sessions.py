@@ -12,8 +12,8 @@ from portineria.control.console.forms import DecisionForm, ReasonForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.texts import operations as texts
 from portineria.control.identity.models import Person
+from portineria.control.remote_sessions import freezing, services, watching
 from portineria.control.remote_sessions import queries as remote_sessions
-from portineria.control.remote_sessions import services, watching
 
 _INSIDE = 25  # of those that are open, on one leaf: each with what can be done about it
 _REFUSALS = ("operation.refused", "operation.would-refuse", "operation.hold-refused")
@@ -73,6 +73,26 @@ def cut(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
     if form.is_valid() and attempt(form, lambda: services.cut(actor=actor, session=public_id, **form.cleaned_data)):
         return redirect("console:session", public_id)
     return render(request, "console/cut.html", {"form": form, "seen": queries.Seen(row, actor)})
+
+
+@page
+def freeze(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    row = remote_sessions.session(actor, public_id)
+    form = ReasonForm(request.POST or None)
+    if form.is_valid() and attempt(form, lambda: freezing.freeze(actor=actor, session=public_id, **form.cleaned_data)):
+        return redirect("console:session", public_id)
+    return render(request, "console/freeze.html", {"form": form, "seen": queries.Seen(row, actor)})
+
+
+@page
+def thaw(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    row = remote_sessions.session(actor, public_id)
+    form = DecisionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and attempt(
+        form, lambda: freezing.thaw(actor=actor, session=public_id, **form.cleaned_data)
+    ):  # fmt: skip
+        return redirect("console:session", public_id)
+    return render(request, "console/thaw.html", {"form": form, "seen": queries.Seen(row, actor)})
 
 
 @page

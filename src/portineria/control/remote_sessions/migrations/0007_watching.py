@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who looks on at sessions.
+"""Who looks on at sessions, and which of them stand still.
 
-Rows: none change; one new table, a row for each person and session they looked on at.
-Locks: none that anybody waits for.
-Back: reversible; then it is forgotten who looked on, the register knows.
+Rows: of sessions none changes, their new columns have defaults; one new table, a row for each person and session they
+looked on at.
+Locks: PostgreSQL adds columns with constant defaults without rewriting the table.
+Back: reversible; then it is forgotten who looked on, and what stands still goes on standing at its gateway.
 """
 
 import django.db.models.deletion
@@ -45,4 +46,9 @@ class Migration(migrations.Migration):
             model_name="watching",
             constraint=models.UniqueConstraint(fields=("session", "person"), name="sessions_watching"),
         ),
+        migrations.AddField("session", "freeze_letter", models.BinaryField(default=b"")),
+        migrations.AddField("session", "freeze_number", models.PositiveIntegerField(default=0)),
+        migrations.AddField("session", "frozen", models.BooleanField(default=False)),
+        migrations.AddField("session", "freeze_proven_at", models.DateTimeField(blank=True, null=True)),
+        migrations.AddField("session", "freeze_latency_ms", models.PositiveIntegerField(blank=True, null=True)),
     ]
