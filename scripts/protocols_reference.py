@@ -3,7 +3,8 @@
 
 It is made of what each protocol of the catalogue says of itself and of its figures, tests/corpus/figures/<name>.json.
 `measure` needs PORTINERIA_CORPUS and tshark, and writes the figures with what tests/unit/protocols/<name>/figures.py
-has: CAPTURES (capture -> why not all of it agrees), `measure(path)`, and PROOFS (what is proven -> by which test).
+has: CAPTURES (capture -> why not all of it agrees), `measure(path)`, and PROOFS (what is proven -> by which test);
+recognition.json with tests/unit/protocols/recognition_figures.py.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from portineria.protocols.catalogue import ALL
 from portineria.protocols.inspection import ProtocolInfo
+from portineria.protocols.recognition import BEGINNING, TITLES, UNKNOWN, title
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs/reference/protocols.md"
@@ -34,7 +36,8 @@ does; where it is not all of them, the reason is given, and the rest is refused,
 
 def written() -> str:
     rows = [_row(info, _figures(info.name)) for info in ALL]
-    return HEAD + "\n".join(rows) + "\n" + "".join(_protocol(info, _figures(info.name)) for info in ALL)
+    protocols = "".join(_protocol(info, _figures(info.name)) for info in ALL)
+    return HEAD + "\n".join(rows) + "\n" + protocols + _recognised(_figures("recognition"))
 
 
 def _figures(name: str) -> dict[str, Any]:
@@ -67,6 +70,29 @@ def _protocol(info: ProtocolInfo, figures: dict[str, Any]) -> str:
     return text
 
 
+RECOGNISED = """
+## Recognised by its first bytes
+
+Of what passes unread, the gateway says at the end of each connection what its first {beginning} bytes in both
+directions were, whatever its port; the session page shows it beside what the service is called (decision 0041). These
+are the connections of all captures whose beginning is in them; what they are say tshark, nDPI and Zeek. *Wrong*: taken
+for another family. The rest stayed unknown.
+
+| family | connections | recognised | wrong |
+|---|---|---|---|
+"""
+
+
+def _recognised(figures: dict[str, Any]) -> str:
+    families = figures["families"]
+    rows = [
+        f"| {title(name)} | {each['connections']} | {each['recognised']} | {each['wrong']} |\n"
+        for name, each in sorted(families.items(), key=lambda item: title(item[0]).casefold())
+    ]
+    rest = ", ".join(title(name) for name in TITLES if name not in families and name != UNKNOWN)
+    return RECOGNISED.format(beginning=BEGINNING) + "".join(rows) + f"\nNot in the captures from their start: {rest}.\n"
+
+
 def measured(name: str, corpus: Path) -> dict[str, Any]:
     """The figures of one protocol, from the captures."""
     if str(ROOT) not in sys.path:
@@ -84,6 +110,9 @@ def measure(corpus: str | None) -> int:
     for info in ALL:
         text = json.dumps(measured(info.name, Path(corpus)), indent=2, sort_keys=True)
         (FIGURES / f"{info.name}.json").write_text(text + "\n")
+    theirs = importlib.import_module("tests.unit.protocols.recognition_figures")
+    text = json.dumps(theirs.measure(Path(corpus)), indent=2, sort_keys=True)
+    (FIGURES / "recognition.json").write_text(text + "\n")
     return 0
 
 
