@@ -52,6 +52,15 @@ TEXTS: "dict[str, str | Promise]" = {
         "then try again."
     ),
     "token.used": _("This request was sent before and counts once. Nothing was changed by the second; try again."),
+    "report.session-open": _("This session has not ended: its report is not complete yet. Come back afterwards."),
+    "report.changed": _(
+        "Nothing was kept: the report is not the one that you saw, because somebody changed it meanwhile. Read it "
+        "again."
+    ),
+    "report.signed": _("Your side has signed this very text already. Nothing was changed."),
+    "report.no-side": _(
+        "Nothing was changed: remarks and signatures are of whoever worked, and of the plant's people who approve."
+    ),
     "evidence.session-open": _("This session has not ended: what proves it is not complete yet. Take it afterwards."),
     "access.person-locked": _(
         "Whoever asked is locked or no member any more. Nothing was approved; refuse the request, or unlock them first."

@@ -156,6 +156,9 @@ CATALOGUE: Mapping[str, Fields] = {
     "remote_sessions.identity.given-out": _fields("recipients"),
     "remote_sessions.recording.completed": _fields("session gateway recording number head lost"),
     "remote_sessions.recording.read": _fields("session machine gateway person"),
+    "remote_sessions.report.changed": _fields("session machine gateway person side"),
+    "remote_sessions.report.signed": _fields("session machine gateway person side text_sha256"),
+    "remote_sessions.report.withdrawn": _fields("session machine gateway person side text_sha256"),
     "remote_sessions.evidence.taken": _fields("session machine gateway person"),
     # sinks: where the register goes besides
     "sinks.sink.added": _fields("sink kind name personal"),

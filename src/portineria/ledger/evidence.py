@@ -15,8 +15,8 @@ from portineria.core.errors import ProtocolError
 from portineria.ledger.export import CheckpointLine, EventLine, Header
 
 VERSION = 1
-MANIFEST, NOTE, FACTS, REGISTER, GATEWAY, ORDER = (
-    "manifest.json", "manifest.note", "session.json", "register.jsonl", "gateway.jsonl", "order.bin",
+MANIFEST, NOTE, FACTS, REGISTER, GATEWAY, ORDER, REPORT = (
+    "manifest.json", "manifest.note", "session.json", "register.jsonl", "gateway.jsonl", "order.bin", "report.json",
 )  # fmt: skip
 LANGUAGES = ("en", "it", "ja")
 MEMBERS = 64

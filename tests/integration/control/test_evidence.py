@@ -70,7 +70,7 @@ def test_the_owner_and_the_technician_get_what_verifies_anywhere(world: World, t
     command = [sys.executable, "-m", "portineria.cli.main", "evidence", "verify", str(file)]
     done = subprocess.run([*command, "--root", root_fingerprint()], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "all 6 members are as they were signed" in done.stdout
+    assert "all 7 members are as they were signed" in done.stdout
     wrong = subprocess.run([*command, "--root", "00" * 32], capture_output=True, text=True, check=False)
     assert wrong.returncode == 1
 

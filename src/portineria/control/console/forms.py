@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portineria.control.console.templatetags.console import minutes as length
 from portineria.control.estate.models import Plant
+from portineria.control.remote_sessions.service_report import REMARKS_CHARACTERS
 from portineria.core.time_zones import time_zones
 from portineria.policy.ending import Locked
 
@@ -69,6 +70,22 @@ def _places(plant: Plant) -> list[tuple[str, str]]:
         for line in plant.lines.all()
     ]
     return whole + zones + lines
+
+
+class RemarksForm(forms.Form):
+    """``text_sha256``: of the report as it was shown; remarks on another one count for nothing."""
+
+    remarks = forms.CharField(
+        required=False,
+        max_length=REMARKS_CHARACTERS,
+        strip=True,
+        widget=forms.Textarea(attrs={"rows": 4, "maxlength": REMARKS_CHARACTERS}),
+    )
+    text_sha256 = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+
+class SignForm(forms.Form):
+    text_sha256 = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
 
 class ApprovalForm(DecisionForm):

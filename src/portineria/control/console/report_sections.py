@@ -11,6 +11,7 @@ from django.utils.translation import pgettext
 
 from portineria.control.console import texts
 from portineria.control.console.templatetags.console import dated, size, zone_of
+from portineria.control.console.texts.values import SIDES
 from portineria.control.console.work_report import WorkReport
 from portineria.control.identity.models import Person
 
@@ -44,7 +45,9 @@ def _sections(report: WorkReport) -> Iterator[Section]:
     yield _changes(report)
     yield _blocks(report)
     yield _refused(report)
+    yield _remarks(report)
     yield _proof(report)
+    yield _signatures(report)
 
 
 def _at(moment: datetime | None) -> str:
@@ -145,6 +148,25 @@ def _refused(report: WorkReport) -> Section:
     ]
     head = [_("service"), _("function"), _("target"), _("why"), _("times")]
     return Section(_("Refused operations"), head=head, rows=rows)
+
+
+def _remarks(report: WorkReport) -> Section:
+    state = report.state
+    said = ((_("Of who worked"), state.technician_remarks), (_("Of the plant"), state.owner_remarks))
+    return Section(_("Remarks"), [(label, text) for label, text in said if text])
+
+
+def _signatures(report: WorkReport) -> Section:
+    facts = [
+        (
+            str(SIDES[one.side]),
+            " · ".join((one.name, _at(one.at), _("of this text") if one.holds else _("of an earlier text"))),
+        )
+        for one in report.state.signatures
+    ]
+    if facts:
+        facts.append((_("SHA-256 of the text"), report.state.sha256))
+    return Section(_("Signatures"), facts)
 
 
 def _proof(report: WorkReport) -> Section:

@@ -12,6 +12,7 @@ from portineria.control.estate import queries as estate
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Recording, Session
+from portineria.control.remote_sessions.service_report import State, state_of
 from portineria.control.remote_sessions.work import Work, work_of
 
 
@@ -32,6 +33,7 @@ class WorkReport:
     work: Work
     services: dict[str, str]
     recordings: list[Recording]
+    state: State
 
     @property
     def session(self) -> Session:
@@ -64,4 +66,5 @@ def report_of(actor: Person, public_id: str) -> WorkReport:
         work=work_of(actor, public_id),
         services={service.public_id: service.name for service in estate.services_of(session.machine)},
         recordings=list(remote_sessions.recordings(actor, public_id)),
+        state=state_of(actor, public_id),
     )

@@ -55,6 +55,10 @@ KINDS: Words = {  # protocols.operation.Kind
     "session": _("keep the connection"),
     "unknown": _("unknown function"),
 }
+SIDES: Words = {  # of a service report
+    "technician": _("who worked"),
+    "owner": _("the plant"),
+}
 _ATTEMPTS: Words = {
     "GET": pgettext_lazy("an attempt, before an address", "to look at"),
     "POST": pgettext_lazy("an attempt, before an address", "to do"),
@@ -69,6 +73,7 @@ WORDS: Mapping[str, Words] = {
     "changed": _OF_A_MACHINE,
     "transport": _TRANSPORTS,
     "operation": KINDS,
+    "side": SIDES,
 }
 
 

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Remarks on service reports, and who signed them.
+
+Rows: none change; two new tables.
+Locks: none that anybody waits for.
+Back: reversible; remarks are lost then, and what was signed stays in the register.
+"""
+
+import django.db.models.deletion
+import django.utils.timezone
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("remote_sessions", "0006_recordings"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="ServiceReport",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("technician_remarks", models.TextField(blank=True, max_length=4000)),
+                ("owner_remarks", models.TextField(blank=True, max_length=4000)),
+                (
+                    "session",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="service_report",
+                        to="remote_sessions.session",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ReportSignature",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("side", models.CharField(choices=[("technician", "Technician"), ("owner", "Owner")], max_length=12)),
+                ("text_sha256", models.BinaryField(max_length=32)),
+                ("signed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("withdrawn_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "worked_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "report",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="signatures",
+                        to="remote_sessions.servicereport",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("person", models.F("worked_by")), ("side", "technician")),
+                            models.Q(("side", "owner"), models.Q(("person", models.F("worked_by")), _negated=True)),
+                            _connector="OR",
+                        ),
+                        name="sessions_signature_side",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("withdrawn_at__isnull", True)),
+                        fields=("report", "side"),
+                        name="sessions_signature_once",
+                    ),
+                ],
+            },
+        ),
+    ]

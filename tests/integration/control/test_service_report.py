@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A session writes its own report; both sides add remarks and sign one and the same text."""
+
+from __future__ import annotations
+
+import base64
+import re
+import zlib
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.test import Client
+
+from portineria.control.audit import queries as audit
+from portineria.control.audit.models import Event
+from portineria.control.console.report_pdf import report_pdf
+from portineria.control.console.report_sections import Section
+from portineria.control.remote_sessions.models import ReportSignature, ServiceReport, Session
+from portineria.control.remote_sessions.service_report import state_of
+from tests.integration.control.browsing import shown, signed_in
+from tests.integration.control.sessions import report, started
+from tests.integration.control.worked import SHA256, worked
+from tests.integration.control.world import World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HOSTILE = '<script>alert(1)</script><img src="file:///etc/passwd"/>&<b>\u202e'
+
+
+def seen(page: str) -> str:
+    found = re.search(r'name="text_sha256" value="([0-9a-f]{64})"', page)
+    assert found
+    return found.group(1)
+
+
+def remarked(browser: Client, session: Session, remarks: str) -> Any:
+    path = f"/sessions/{session.public_id}/report/"
+    return browser.post(path, {"remarks": remarks, "text_sha256": seen(shown(browser, path))})
+
+
+def signed(browser: Client, session: Session, text_sha256: str = "") -> Any:
+    path = f"/sessions/{session.public_id}/report/"
+    return browser.post(f"{path}sign/", {"text_sha256": text_sha256 or seen(shown(browser, path))})
+
+
+def told(session: Session) -> list[tuple[str, str]]:
+    found = audit.of_session(session.organisation.public_id, session.public_id)
+    views = audit.views(found.filter(code__startswith="remote_sessions.report."))[::-1]
+    return [(view.code.rpartition(".")[2], str(view.fields["side"])) for view in views]
+
+
+def test_it_says_who_did_what_from_what_to_what(world: World) -> None:
+    session = worked(world)
+    for reader in (world.owner, world.technician):
+        page = shown(signed_in(reader), f"/sessions/{session.public_id}/report/")
+        for part in (
+            "Technician", "Presses &amp; Co", "belt change", "Owner", "holding 104", "120", "180", "coil 0", SHA256,
+            "3, of them 1 not confirmed by the device", "block db 1", session.public_id,
+        ):  # fmt: skip
+            assert part in page, part
+    assert "/report/" in shown(signed_in(world.technician), f"/sessions/{session.public_id}/")
+
+
+def test_both_sides_sign_one_text_and_a_changed_remark_takes_both_signatures_away(world: World) -> None:
+    session = worked(world)
+    owner, technician = signed_in(world.owner), signed_in(world.technician)
+    assert remarked(technician, session, "belt replaced").status_code == 302
+    assert signed(technician, session).status_code == 302
+    assert signed(owner, session).status_code == 302
+    state = state_of(world.owner, session.public_id)
+    assert [(one.side, one.holds) for one in state.signatures] == [("technician", True), ("owner", True)]
+    events = Event.objects.filter(code="remote_sessions.report.signed")
+    assert [view.fields["text_sha256"] for view in audit.views(events)] == [state.sha256] * 2
+    assert b"belt replaced" in state.text
+    assert 'id="sign"' not in shown(owner, f"/sessions/{session.public_id}/report/")
+
+    before = state.sha256
+    assert remarked(owner, session, "works").status_code == 302
+    assert state_of(world.owner, session.public_id).signatures == []
+    assert told(session) == [
+        ("changed", "technician"), ("signed", "technician"), ("signed", "owner"), ("changed", "owner"),
+        ("withdrawn", "technician"), ("withdrawn", "owner"),
+    ]  # fmt: skip
+    assert "changed it meanwhile" in signed(technician, session, before).content.decode()
+    assert ReportSignature.objects.filter(withdrawn_at=None).count() == 0
+
+
+def test_what_the_gateway_tells_later_is_not_what_was_signed(world: World) -> None:
+    session = worked(world)
+    assert signed(signed_in(world.technician), session).status_code == 302
+    report(world, "session.worked", session, operations=1, refused=0, functions=0, changes=0, blocks=0, beyond=1)
+    assert [one.holds for one in state_of(world.owner, session.public_id).signatures] == [False]
+    assert signed(signed_in(world.technician), session).status_code == 302
+    assert [one.holds for one in state_of(world.owner, session.public_id).signatures] == [True]
+
+
+def test_nobody_signs_for_another_side_and_strangers_find_nothing(world: World) -> None:
+    session = worked(world)
+    path = f"/sessions/{session.public_id}/report/"
+    digest = seen(shown(signed_in(world.owner), path))
+    for other in (world.rival, world.stranger):
+        browser = signed_in(other)
+        assert browser.get(path).status_code == 404
+        assert browser.get(f"{path}pdf/").status_code == 404
+        assert browser.post(path, {"remarks": "x", "text_sha256": digest}).status_code == 404
+        assert signed(browser, session, digest).status_code == 404
+    assert signed(signed_in(world.operator), session, digest).status_code == 403
+    assert told(session) == []
+    row = ServiceReport.objects.create(session=session)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ReportSignature.objects.create(
+            report=row, side="owner", person=world.technician, worked_by=world.technician, text_sha256=bytes(32)
+        )
+    going_on = started(world)
+    assert 'id="sign"' not in shown(signed_in(world.owner), f"/sessions/{going_on.public_id}/report/")
+    answer = signed(signed_in(world.owner), going_on, state_of(world.owner, going_on.public_id).sha256)
+    assert "has not ended" in answer.content.decode()
+
+
+def test_words_of_others_are_text_on_the_page_and_on_paper(world: World) -> None:
+    session = worked(world, target=HOSTILE, after="\u65e5\u672c\u8a9e \U0001f600")
+    browser = signed_in(world.owner)
+    assert remarked(browser, session, HOSTILE * 40).status_code == 302
+    page = shown(browser, f"/sessions/{session.public_id}/report/")
+    assert "<script>alert" not in page
+    assert 'src="file:' not in page
+    for language in ("en", "it", "ja"):
+        answer = browser.get(f"/sessions/{session.public_id}/report/pdf/?language={language}")
+        assert (answer.status_code, answer["Content-Type"], answer.content[:5]) == (200, "application/pdf", b"%PDF-")
+    assert browser.get(f"/sessions/{session.public_id}/report/pdf/?language=xx").status_code == 404
+
+
+def said_on(paper: bytes) -> bytes:
+    """What its pages draw."""
+    streams = re.findall(rb"stream\r?\n(.*?)endstream", paper, re.DOTALL)
+    drawn = b"".join(zlib.decompress(base64.a85decode(b"<~" + each.strip(), adobe=True)) for each in streams)
+    return drawn.replace(b") Tj (", b"")
+
+
+def test_paper_shows_markup_and_what_no_font_has_as_they_were_written() -> None:
+    """A cell and a table that are longer than a page go on on the next one."""
+    rows = [["holding 104", "<b>x</b>", "a\u202eb", "漢字"]] * 60
+    sections = [Section("T", [("Remarks", "line\n" * 120)]), Section("C", head=["a", "b", "c", "d"], rows=rows)]
+    paper = report_pdf("ses_1", sections)
+    assert paper == report_pdf("ses_1", sections)
+    assert paper.count(b"/Type /Page\n") >= 4
+    drawn = said_on(paper)
+    assert drawn.count(b"<b>x</b>") == 60
+    assert drawn.count(rb"a\\u202eb") == 60
+    assert drawn.count(b"(line)") == 120
