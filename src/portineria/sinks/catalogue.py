@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of sink, one line each. Names, titles and settings are stored and shown: they stay as they are."""
 
-from portineria.sinks import cef, leef, splunk, syslog, webhook
+from portineria.sinks import cef, elastic, leef, ocsf, sentinel, splunk, syslog, webhook
 from portineria.sinks.kind import SinkKind
 
 ALL: tuple[SinkKind, ...] = (
@@ -10,6 +10,9 @@ ALL: tuple[SinkKind, ...] = (
     leef.INFO,
     webhook.INFO,
     splunk.INFO,
+    elastic.INFO,
+    ocsf.INFO,
+    sentinel.INFO,
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from portineria.sinks.http import ANSWER_BYTES
 from portineria.sinks.kind import Away, Refused, Sender, Taken
 from portineria.sinks.setting import cleaned
 from tests.integration.sinks.certificates import Authority
+from tests.integration.sinks.clouds import Elastic, Lines, Sentinel
 from tests.integration.sinks.endpoint import Splunk, Webhooks, as_json, closed_port, serving
 from tests.unit.sinks.events import outgoing
 
@@ -114,3 +115,57 @@ async def test_splunk_counts_when_an_index_has_it() -> None:
             assert await why(sender) == "HTTP 403"
     assert endpoint.kept == [1, 2, 3, 4, 5]
     assert endpoint.wrong == []
+
+
+async def test_elastic_creates_each_event_once_and_says_of_each_what_became_of_it() -> None:
+    endpoint = Elastic()
+    events = [*EVENTS, outgoing("operation.refused", 6, poison=True), outgoing("operation.refused", 7)]
+    endpoint.busy = {events[2].key}
+    with serving(endpoint) as address:
+        async with opened("elastic", address=address, index="events", api_key=Elastic.KEY) as sender:
+            taken = await sender.send(events)
+            assert (taken.count, taken.refused) == (2, {})
+            assert str(taken.away) == "HTTP 429 for an event"
+            taken = await sender.send(events[taken.count :])  # what stood behind it is there already, and counts
+            assert taken == Taken(5, {3: "HTTP 400 document_parsing_exception"})
+            for content in ({"errors": False}, {"errors": False, "items": []}, "<html>"):
+                endpoint.faults = [as_json(200, content)]
+                assert "item" in await why(sender)
+            endpoint.faults = [as_json(429, {})]
+            assert await why(sender) == "HTTP 429"
+            endpoint.faults = [as_json(413, {})]
+            with pytest.raises(Refused):
+                await sender.send(events)
+    assert sorted(endpoint.kept) == [1, 2, 3, 4, 5, 7]
+    assert endpoint.wrong == []
+
+
+async def test_sentinel_gets_calls_of_one_megabyte_and_a_token_that_ran_out_is_fetched_anew() -> None:
+    endpoint = Sentinel()
+    large = [outgoing("operation.refused", seq, targets="x" * 2000, function="y" * 2000) for seq in range(1, 401)]
+    with serving(endpoint) as address:
+        place = {"address": address, "login": address, "client_secret": "secret", **Sentinel.SETTINGS}
+        async with opened("sentinel", **place) as sender:
+            sent = (await sender.send(large)).count
+            assert 200 < sent < 400
+            endpoint.expire()
+            assert (await sender.send(large[sent:])).count == 400 - sent
+            assert endpoint.tokens == 3
+            for fault, said in ((as_json(429, {}, Retry_After="30"), "HTTP 429"), (as_json(403, {}), "HTTP 403")):
+                endpoint.faults = [fault]
+                assert await why(sender) == said
+        async with opened("sentinel", **{**place, "client_secret": "other"}) as sender:
+            assert await why(sender) == "no token: HTTP 401"
+    assert endpoint.kept == list(range(1, 401))
+    assert max(endpoint.sizes) <= 1_000_000
+    assert endpoint.wrong == []
+
+
+async def test_ocsf_is_sent_as_lines() -> None:
+    endpoint = Lines()
+    with serving(endpoint) as address:
+        async with opened("ocsf", address=address, token="t") as sender:
+            assert await sender.send(EVENTS) == Taken(5)
+            endpoint.faults = [as_json(500, {})]
+            assert await why(sender) == "HTTP 500"
+    assert (endpoint.kept, endpoint.wrong) == ([1, 2, 3, 4, 5], [])

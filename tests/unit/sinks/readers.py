@@ -135,10 +135,29 @@ def splunk(data: bytes) -> dict[str, str]:
     return strings(json.loads(data)["event"]["fields"])
 
 
+def elastic(data: bytes) -> dict[str, str]:
+    return strings(json.loads(data)["portineria"]["fields"])
+
+
+def ocsf(data: bytes) -> dict[str, str]:
+    found = json.loads(data)
+    return strings({**found["unmapped"].get("fields", {}), **own_operation(found)})
+
+
+def own_operation(found: dict[str, dict[str, str]]) -> dict[str, str]:
+    operation = found.get("ot_operation", {})
+    return {name.removeprefix("ot_").replace("kind", "operation"): value for name, value in operation.items()}
+
+
+def sentinel(data: bytes) -> dict[str, str]:
+    return strings(json.loads(data)["Fields"])
+
+
 def strings(fields: dict[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in fields.items()}
 
 
 READERS: dict[str, Callable[[bytes], dict[str, str]]] = {
     "syslog": syslog, "cef": cef, "leef": leef, "webhook": webhook, "splunk": splunk,
+    "elastic": elastic, "ocsf": ocsf, "sentinel": sentinel,
 }  # fmt: skip
