@@ -14,7 +14,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("remote_sessions", "0006_recordings"),
+        ("remote_sessions", "0008_held_operations"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
