@@ -181,7 +181,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "order.accepted": _reported("order_seq order_sha256 expires_ms"),
     "order.refused": _reported("order_seq order_sha256 reason"),
     "stream.opened": _reported("stream service address port transport"),
-    "stream.closed": _reported("stream to_device from_device how refused"),
+    "stream.closed": _reported("stream to_device from_device how refused recognised"),
     "stream.refused": _reported("stream service address port transport reason"),
     "stream.resumed": _reported("stream after_ms relay"),
     "operation.refused": _reported(_OPERATION),

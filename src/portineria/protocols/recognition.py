@@ -86,13 +86,13 @@ def agrees(declared: str, seen: str) -> bool | None:
 
     ``declared``: as ``ProofLevel`` understands it, a name of ours where we have one.
     """
-    word = declared.strip().casefold()
-    if seen == UNKNOWN or not word:
+    word, names = declared.strip().casefold(), {*TITLES, *(info.name for info in ALL)} - {UNKNOWN}
+    if not word or seen not in names:
         return None
     if word in (seen, title(seen).casefold()) or word in _SAME.get(seen, ()):
         return True
-    known = {*TITLES, *(info.name for info in ALL)}.union(*_SAME.values())
-    return False if word in known or word in {title(each).casefold() for each in known} else None
+    known = names.union(*_SAME.values(), (title(each).casefold() for each in names))
+    return False if word in known else None
 
 
 def _ssh(asks: bytes, tells: bytes) -> bool:

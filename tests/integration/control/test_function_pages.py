@@ -122,3 +122,24 @@ def test_a_yes_counts_only_for_the_profile_that_was_shown(observed: World) -> No
     access.change_rule(actor=observed.owner, rule=observed.rule, profile="observe")
     assert browser.post(f"/requests/{request}/approve/", {"reason": "", "profile": profile}).status_code == 302
     assert Grant.objects.get().profile is not None
+
+
+def test_what_was_seen_stands_beside_what_the_service_is_called(observed: World) -> None:
+    """With a warning only where both are names of ours, and not the same."""
+    session = accepted(observed, started(observed))
+    services = {each.name: each.public_id for each in observed.machine.devices.get().services.all()}
+    for name, service, seen in (
+        ("str_a", "Shell", "vnc"), ("str_b", "Shell", "ssh"), ("str_c", "", "tls"), ("str_d", "Shell", "<b>"),
+        ("str_e", "Shell", ""), ("str_f", "Shell", "unknown"),
+    ):  # fmt: skip
+        known = services.get(service, "")
+        report(observed, "stream.opened", session, stream=name, service=known, address="192.168.10.5", port=22)
+        report(observed, "stream.closed", session, stream=name, how="finished", recognised=seen)
+    text = page(observed, f"/sessions/{session.public_id}/")
+    assert re.search(r'state-wait">.{0,300}?called SSH, seen: VNC', text, re.DOTALL)
+    assert len(re.findall(r'state-wait">(?:(?!</span>).)*seen:', text, re.DOTALL)) == 1
+    assert all(words in text for words in ("called SSH, seen: SSH", ">seen: TLS<", "seen: unknown protocol"))
+    assert "seen: &lt;b&gt;" in text
+    assert text.count("seen:") == 5
+    assert "dichiarato SSH, visto: VNC" in page(observed, f"/sessions/{session.public_id}/", "it")
+    assert "登録上は SSH、実際の通信: VNC" in page(observed, f"/sessions/{session.public_id}/", "ja")

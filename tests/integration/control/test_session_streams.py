@@ -57,10 +57,14 @@ def test_streams_are_counted_as_the_gateway_reports_them(linked: World) -> None:
             linked, "stream.opened", session,
             stream=name, service=service.public_id, address="192.168.10.5", port=502, transport="tcp",
         )  # fmt: skip
-    after = report(linked, "stream.closed", session, stream="str_a", to_device=12, from_device=260, how="finished")
+    after = report(
+        linked, "stream.closed", session,
+        stream="str_a", to_device=12, from_device=260, how="finished", recognised="ssh" + "x" * 40,
+    )  # fmt: skip
     assert (after.to_device, after.from_device) == (12, 260)
     running, closed = queries.streams(linked.owner, session.public_id)
     assert (closed.how, closed.service, running.closed_at) == ("finished", service, None)
+    assert (closed.recognised, running.recognised) == ("ssh" + "x" * 21, "")  # nothing of a gateway is too long
     assert not queries.streams(linked.rival, session.public_id).exists()
     names = [event.code for event in queries.session_events(linked.technician, session.public_id)]
     assert names.count("stream.opened") == 2

@@ -25,8 +25,25 @@ async def test_the_technician_reaches_the_device(plant: Plant, nested: bool) -> 
         "stream": stream.name, "service": plant.asset.service, "address": plant.device.address, "port": 502,
         "transport": "tcp",
     }  # fmt: skip
-    assert closed.fields == {"stream": stream.name, "to_device": 17, "from_device": 17, "how": "finished"}
+    assert closed.fields == {
+        "stream": stream.name, "to_device": 17, "from_device": 17, "how": "finished", "recognised": "unknown",
+    }  # fmt: skip
     assert plant.device.connections[0].ended == "eof"
+
+
+async def test_what_passes_unread_is_named_by_its_first_bytes(plant: Plant) -> None:
+    """However they come; the device repeats what it hears. Of a connection without any nothing is said."""
+    plant.end.permit([plant.asset])
+    hello = b"SSH-2.0-OpenSSH_9.2\r\n"
+    for pieces in ([hello[at : at + 1] for at in range(len(hello))], [hello + os.urandom(100_000)], []):
+        stream = await plant.end.open()
+        for piece in pieces:
+            await stream.say(piece)
+        await stream.heard(sum(map(len, pieces)))
+        stream.say_end()
+        await stream.ended("finished")
+        closed = await plant.authority.event(plant.gateway, "stream.closed", stream=stream.name)
+        assert closed.fields.get("recognised") == ("ssh" if pieces else None)
 
 
 @pytest.mark.parametrize("nested", [True, False], ids=["nested", "spliced"])

@@ -116,6 +116,7 @@ def test_nothing_is_recognised_in_nothing() -> None:
         ("modbus", "dnp3", False),
         ("https", "http", False),
         ("ssh", UNKNOWN, None),
+        ("ssh", "a later family", None),
         ("", "ssh", None),
         ("winbox", "tls", None),
     ],

@@ -168,6 +168,7 @@ class Stream(models.Model):
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
     how = models.CharField(max_length=32, blank=True)
+    recognised = models.CharField(max_length=24, blank=True, default="")  # by its bytes, where nobody inspected them
     # While it runs as told now and then, at its end as the gateway signed it.
     to_device = models.PositiveBigIntegerField(default=0)
     from_device = models.PositiveBigIntegerField(default=0)

@@ -140,6 +140,7 @@ def _stream_closed(session: Session, event: Event, ledger: LedgerEvent, at: date
     if stream is None or stream.closed_at is not None:
         return
     stream.closed_at, stream.how = at, _text(event, "how", 32)
+    stream.recognised = _text(event, "recognised", 24)
     set_counts(session, stream, to_device=_number(event, "to_device"), from_device=_number(event, "from_device"))
     stream.save()
     session.save(update_fields=["to_device", "from_device"])

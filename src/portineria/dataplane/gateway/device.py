@@ -14,6 +14,7 @@ from typing import Protocol
 
 from portineria.dataplane.aio.outer import LEG_IDLE_S, abort_socket, keep_alive, reset_on_close
 from portineria.dataplane.aio.stream_end import read_buffer
+from portineria.dataplane.gateway.beginning import Beginning
 from portineria.wire.stream import DATA_OVERHEAD
 
 # The kernel goes on sending what it holds while this process is frozen: 256 KiB (it doubles the figure) keep a device
@@ -82,6 +83,7 @@ class DeviceSocket:
         self._unsent = 0
         self._reading = self._writing = self._eof = self._closing = self._frozen = False
         self.closed = False
+        self.beginning: Beginning | None = None  # set while the first bytes are wanted
 
     def begin(self, stream: Listener) -> None:
         self._stream = stream
@@ -96,6 +98,9 @@ class DeviceSocket:
     def write(self, pieces: list[memoryview]) -> None:
         if self.closed:
             return
+        if self.beginning is not None:
+            self.beginning.to_device(pieces)
+            self._kept()
         for piece in pieces:
             self._unsent += len(piece)
             if len(piece) < _SMALL:
@@ -105,6 +110,10 @@ class DeviceSocket:
                 self._waiting.append(piece)
         if not self._writing:
             self._send()
+
+    def _kept(self) -> None:
+        if self.beginning is not None and not self.beginning.missing:
+            self.beginning = None
 
     def _gather(self) -> None:
         if self._small:
@@ -232,6 +241,9 @@ class DeviceSocket:
             self._lost()
             return False
         if count:
+            if self.beginning is not None:
+                self.beginning.from_device(memoryview(buffer)[DATA_OVERHEAD : DATA_OVERHEAD + count])
+                self._kept()
             self._stream.local_data(buffer, count)
         else:
             self.pause_reading()

@@ -215,10 +215,12 @@ class Session:
         if self.recorder is not None:
             self.recorder.over(stream.stream, how)
         self.past.add(stream.stream, PastStream(how, *stream.bytes_each_way), hold_s=self.order.hold_s)
-        refused = self._inspections.over(stream.inspected)
+        seen = self._inspections.over(stream.inspected)
+        if stream.beginning is not None and (recognised := stream.beginning.recognised()):
+            seen = {**seen, "recognised": recognised}
         self._around.spool.record(
             "stream.closed", self.order.session, stream=stream.stream, to_device=to_device, from_device=from_device,
-            how=how, also=forget_stream(stream.stream), **refused,
+            how=how, also=forget_stream(stream.stream), **seen,
         )  # fmt: skip
         if not self.ended:
             asyncio.get_running_loop().call_soon(self.review)

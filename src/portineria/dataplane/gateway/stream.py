@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from portineria.core.errors import ProtocolError
 from portineria.dataplane.aio.stream_end import Local, StreamEnd
+from portineria.dataplane.gateway.beginning import Beginning
 from portineria.dataplane.gateway.clock import boot_s
 from portineria.dataplane.gateway.device import DeviceSocket
 from portineria.dataplane.gateway.glances import Glances, StreamGlances
@@ -38,6 +39,8 @@ class GatewayStream:
             self.inspected or self.recorded or self._device, gateway_side=True,
             on_over=lambda how: self._over(over, how), on_leg_lost=self._leg_lost,
         )  # fmt: skip
+        self.beginning = Beginning() if self.inspected is None else None
+        self._device.beginning = self.beginning
         if self.inspected is not None:
             self.inspected.begin(self._end)
         self._glances = self._seen_by(glances)

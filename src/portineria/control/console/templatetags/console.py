@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from portineria.control.console import texts
 from portineria.control.settings.start import current
 from portineria.policy import proof_level as levels
+from portineria.protocols.recognition import agrees
 
 register = template.Library()
 
@@ -274,6 +275,17 @@ def locked(kind: str) -> str:
 @register.filter
 def windows(text: str) -> str:
     return texts.windows(text)
+
+
+@register.inclusion_tag("console/parts/recognised.html")
+def recognised(seen: str, declared: str) -> dict[str, object]:
+    """What a connection was by its bytes, beside what its service is called."""
+    info = levels.decoder_of(declared)
+    return {
+        "seen": texts.recognised(seen) if seen else "",
+        "declared": texts.protocol(declared),
+        "differs": agrees(info.name if info else declared, seen) is False,
+    }
 
 
 @register.inclusion_tag("console/parts/field.html")

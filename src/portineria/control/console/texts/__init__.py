@@ -15,10 +15,11 @@ from portineria.control.console.texts.reasons import ENDINGS, HOW_CLOSED, REASON
 from portineria.control.console.texts.states import Shown, state
 from portineria.control.console.texts.values import KINDS
 from portineria.policy.proof_level import ProofLevel
+from portineria.protocols.recognition import UNKNOWN, title
 
 __all__ = [
     "LOCKED", "OPERATOR", "PROOF_SHORT", "SOMEBODY", "Shown", "ending", "event", "event_codes", "field_name",
-    "how_closed", "kind_name", "protocol", "reason", "state", "windows",
+    "how_closed", "kind_name", "protocol", "reason", "recognised", "state", "windows",
 ]  # fmt: skip
 
 OPERATOR = _("operator of the server")
@@ -87,3 +88,8 @@ LOCKED = {
 
 def protocol(name: str) -> str:
     return _PROTOCOLS.get(name, name)
+
+
+def recognised(name: str) -> str:
+    """What the bytes of a connection were."""
+    return str(_("unknown protocol")) if name == UNKNOWN else _PROTOCOLS.get(name) or title(name)

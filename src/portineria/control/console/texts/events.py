@@ -322,6 +322,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "changes": _("changes"),
     "blocks": _("program blocks"),
     "beyond": _("beyond what is listed"),
+    "recognised": _("recognised by its bytes as"),
     "root": _("root of the register"),
     "last": _("to event number"),
     "faults": _("faults found"),
