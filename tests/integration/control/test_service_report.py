@@ -117,6 +117,23 @@ def test_nobody_signs_for_another_side_and_strangers_find_nothing(world: World) 
     assert "has not ended" in answer.content.decode()
 
 
+def test_what_a_supplier_never_did_on_a_machine_is_marked_once(world: World) -> None:
+    def marked(session: Session) -> list[tuple[Any, Any]]:
+        found = audit.of_session(session.organisation.public_id, session.public_id)
+        views = audit.views(found.filter(code="remote_sessions.work.new"))
+        return [(view.fields.get("new_functions"), view.fields.get("new_targets")) for view in views]
+
+    first, again, other = worked(world), worked(world), worked(world, target="holding 200")
+    assert marked(first) == [("modbus write-single-register", "modbus holding 104")]
+    assert marked(again) == []
+    assert marked(other) == [(None, "modbus holding 200")]
+    browser, heading = signed_in(world.technician), "New for this supplier on this machine"
+    pages = [shown(browser, f"/sessions/{session.public_id}/report/") for session in (first, again, other)]
+    assert [heading in page for page in pages] == [True, False, True]
+    report(world, "session.worked", first, operations=0, refused=0, functions=0, changes=0, blocks=0, beyond=0)
+    assert len(marked(first)) == 1
+
+
 def test_words_of_others_are_text_on_the_page_and_on_paper(world: World) -> None:
     session = worked(world, target=HOSTILE, after="\u65e5\u672c\u8a9e \U0001f600")
     browser = signed_in(world.owner)

@@ -29,7 +29,7 @@ dt { flex: 0 0 11rem; opacity: 0.7; }
 dd { margin: 0; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid #bbb; padding: 0.3rem 0.6rem 0.3rem 0; text-align: left; vertical-align: top; }
-td, dd { overflow-wrap: anywhere; }
+td, dd { overflow-wrap: anywhere; white-space: pre-line; }
 caption { display: none; }
 """)
 _DOCUMENT = """<!doctype html>

@@ -14,6 +14,7 @@ from portineria.control.console.templatetags.console import dated, size, zone_of
 from portineria.control.console.texts.values import SIDES
 from portineria.control.console.work_report import WorkReport
 from portineria.control.identity.models import Person
+from portineria.control.remote_sessions.models import WorkKind
 
 NOBODY_KNOWS = "—"
 
@@ -44,6 +45,7 @@ def _sections(report: WorkReport) -> Iterator[Section]:
     yield _done(report)
     yield _changes(report)
     yield _blocks(report)
+    yield _first(report)
     yield _refused(report)
     yield _remarks(report)
     yield _proof(report)
@@ -133,6 +135,16 @@ def _blocks(report: WorkReport) -> Section:
     ]
     head = [_("service"), _("what"), _("block"), pgettext("of a program block", "size"), _("SHA-256 of the content")]
     return Section(_("Program blocks"), head=head, rows=rows)
+
+
+def _first(report: WorkReport) -> Section:
+    labels = {
+        WorkKind.FUNCTION: _("functions used for the first time"),
+        WorkKind.TARGET: _("changed for the first time"),
+    }
+    names = {kind: [name for of, name in report.first if of == kind] for kind in labels}
+    facts = [(label, "\n".join(names[kind])) for kind, label in labels.items() if names[kind]]
+    return Section(_("New for this supplier on this machine"), facts)
 
 
 def _refused(report: WorkReport) -> Section:

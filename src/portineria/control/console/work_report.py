@@ -34,6 +34,7 @@ class WorkReport:
     services: dict[str, str]
     recordings: list[Recording]
     state: State
+    first: list[tuple[str, str]]
 
     @property
     def session(self) -> Session:
@@ -67,4 +68,5 @@ def report_of(actor: Person, public_id: str) -> WorkReport:
         services={service.public_id: service.name for service in estate.services_of(session.machine)},
         recordings=list(remote_sessions.recordings(actor, public_id)),
         state=state_of(actor, public_id),
+        first=remote_sessions.first_work(actor, public_id),
     )

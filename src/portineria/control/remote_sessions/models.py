@@ -406,3 +406,26 @@ class ReportSignature(models.Model):
 
     def __str__(self) -> str:
         return f"{self.side} of {self.report_id}"
+
+
+class WorkKind(models.TextChoices):
+    FUNCTION = "function"
+    TARGET = "target"  # that was changed
+
+
+class KnownWork(models.Model):
+    """What a supplier, or a person that no supplier sent, has done on a machine before, and in which session first."""
+
+    Kind = WorkKind
+
+    machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="+")
+    whose = models.CharField(max_length=ID)
+    kind = models.CharField(max_length=12, choices=WorkKind.choices)
+    name = models.CharField(max_length=300)
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="first_work")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="sessions_known_work", fields=["machine", "whose", "kind", "name"])]
+
+    def __str__(self) -> str:
+        return f"{self.whose} {self.kind} {self.name}"

@@ -11,6 +11,7 @@ from portineria.control.identity.models import Person, Supplier
 from portineria.control.remote_sessions.models import (
     HeldOperation,
     HeldQuerySet,
+    KnownWork,
     Recording,
     RecordingQuerySet,
     Session,
@@ -92,6 +93,13 @@ def held_for(actor: Person, at: datetime) -> HeldQuerySet:
 def recordings(actor: Person, session: str) -> RecordingQuerySet:
     """What is kept here of one session, as the register has it; what is in them only the owner's people read."""
     return Recording.objects.visible_to(actor).filter(session__public_id=session).order_by("pk")
+
+
+def first_work(actor: Person, session: str) -> list[tuple[str, str]]:
+    """Kind and name of what its supplier had never done on this machine before."""
+    seen = Session.objects.visible_to(actor).filter(public_id=session)
+    rows = KnownWork.objects.filter(session__in=seen).order_by("kind", "name")
+    return list(rows.values_list("kind", "name"))
 
 
 _AHEAD = timedelta(seconds=5)  # a gateway's clock is set by ours, to within the way that the answer took

@@ -8,6 +8,7 @@ import structlog
 
 from portineria.control.audit.models import Event as LedgerEvent
 from portineria.control.estate.models import Gateway, Service
+from portineria.control.remote_sessions.first_work import note_first_work
 from portineria.control.remote_sessions.held_reports import OUTCOMES, note_held, note_outcome
 from portineria.control.remote_sessions.models import Session, SessionState, Stream
 from portineria.control.remote_sessions.report_fields import number as _number
@@ -161,6 +162,10 @@ def _held_outcome(session: Session, event: Event, ledger: LedgerEvent, at: datet
     note_outcome(session, event, at)
 
 
+def _session_worked(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    note_first_work(session)
+
+
 _EFFECTS: dict[str, Effect] = {
     "order.accepted": _order_accepted,
     "order.refused": _order_refused,
@@ -169,6 +174,7 @@ _EFFECTS: dict[str, Effect] = {
     "session.ended": _session_ended,
     "session.frozen": _stands,
     "session.unfrozen": _stands,
+    "session.worked": _session_worked,
     "stream.opened": _stream_opened,
     "stream.closed": _stream_closed,
     "stream.resumed": _stream_resumed,

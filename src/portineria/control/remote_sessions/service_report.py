@@ -105,7 +105,7 @@ def _text(actor: Person, row: Session, report: ServiceReport) -> bytes:
         "session": row.public_id, "person": row.person.public_id, "machine": row.machine.public_id,
         "reason": row.grant.request.reason, "live_at": row.live_at, "ended_at": row.ended_at, "ending": row.ending,
         "approvals": [[one.decided_by.public_id, one.approved, one.decided_at, one.reason] for one in approvals],
-        "work": asdict(work),
+        "work": asdict(work), "new": queries.first_work(actor, row.public_id),
         "recordings": [[one.public_id, one.chunks, bytes(one.head)] for one in row.recordings.order_by("pk")],
         "technician_remarks": report.technician_remarks, "owner_remarks": report.owner_remarks,
     }  # fmt: skip

@@ -43,6 +43,8 @@ _SECTION_OF = {
     "extend": "sessions",
     "end": "sessions",
     "session": "sessions",
+    "report": "sessions",
+    "report-sign": "sessions",
     "gateway": "gateways",
     "gateway-add": "gateways",
     "gateway-offered": "gateways",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Remarks on service reports, and who signed them.
+"""Remarks on service reports, who signed them, and what suppliers have done on machines before.
 
-Rows: none change; two new tables.
+Rows: none change; three new tables. What was done before this is not known: it counts as never done.
 Locks: none that anybody waits for.
 Back: reversible; remarks are lost then, and what was signed stays in the register.
 """
@@ -14,6 +14,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
+        ("estate", "0006_inspection"),
         ("remote_sessions", "0008_held_operations"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -34,6 +35,34 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+        ),
+        migrations.CreateModel(
+            name="KnownWork",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("whose", models.CharField(max_length=24)),
+                ("kind", models.CharField(choices=[("function", "Function"), ("target", "Target")], max_length=12)),
+                ("name", models.CharField(max_length=300)),
+                (
+                    "machine",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="estate.machine"
+                    ),
+                ),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="first_work",
+                        to="remote_sessions.session",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("machine", "whose", "kind", "name"), name="sessions_known_work")
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ReportSignature",
