@@ -23,10 +23,11 @@ RUNS = {
     "fuzz": ["tests/fuzz", "-n", "2", "--dist", "loadfile", "--timeout", "7200"],
 }
 
-# id -> module and its arguments; the last line that it prints, JSON, is kept. They write docs/performance.* too.
+# id -> module and its arguments; the last line that it prints, JSON, is kept. Those of tests.bench write docs/performance.* too.
 MEASURED = {
     "wan": ["tests.bench", "wan", "--full"],
     "relay": ["tests.bench", "relay"],
+    "sinks": ["tests.bench.sinks", os.environ.get("PORTINERIA_SINK_EVENTS", "1000000")],
     "soak": ["tests.bench", "soak", "--minutes", os.environ.get("PORTINERIA_SOAK_MINUTES", "60")],
 }
 

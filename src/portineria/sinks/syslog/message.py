@@ -5,6 +5,9 @@ Two elements of structured data: what every event has, and the fields of this on
 ours cannot be taken for it. 32473 is the number of examples (RFC 5612) until the project has one of its own.
 """
 
+from collections.abc import Mapping
+
+from portineria.core.event import Value
 from portineria.sinks.outgoing import PRODUCT, Outgoing, timestamp, written
 
 _FACILITY = 13  # log audit (RFC 5424, 6.2.1)
@@ -14,9 +17,7 @@ _HOST, _NAME = 255, 32  # longest HOSTNAME (6.2.4), longest MSGID (6.2.7) and na
 
 
 def message(event: Outgoing) -> bytes:
-    return (
-        _head(event) + _element("portineria", _common(event)) + _element("event", _fields(event)) + b" " + _text(event)
-    )
+    return _head(event) + _element("portineria", _common(event)) + _element("event", event.fields) + b" " + _text(event)
 
 
 def enclosed(event: Outgoing, payload: str) -> bytes:
@@ -32,27 +33,25 @@ def _head(event: Outgoing) -> bytes:
 
 def _plain(text: str, most: int) -> str:
     """PRINTUSASCII: no space, nothing but ASCII."""
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text[:most] or "-"
     return "".join(symbol if "!" <= symbol <= "~" else "?" for symbol in text)[:most] or "-"
 
 
-def _common(event: Outgoing) -> dict[str, str]:
-    found = {
+def _common(event: Outgoing) -> dict[str, Value]:
+    found: dict[str, Value] = {
         "organisation": event.organisation, "seq": str(event.seq), "code": event.code, "actor": event.actor,
         "outcome": event.outcome.value, "leaf": event.leaf_sha256, "version": event.version,
     }  # fmt: skip
     return found | ({"techniques": " ".join(event.techniques)} if event.techniques else {})
 
 
-def _fields(event: Outgoing) -> dict[str, str]:
-    return {name: written(value) for name, value in event.fields.items()}
-
-
-def _element(name: str, values: dict[str, str]) -> bytes:
+def _element(name: str, values: Mapping[str, Value]) -> bytes:
     parts = "".join(f' {_plain(key, _NAME)}="{_escaped(value)}"' for key, value in values.items())
     return f"[{name}@{_ENTERPRISE}{parts}]".encode()
 
 
-def _escaped(value: str) -> str:
+def _escaped(value: Value) -> str:
     """6.3.3: these three, and no others, are escaped; what is not printable is gone already."""
     return written(value).replace("\\", "\\\\").replace('"', '\\"').replace("]", "\\]")
 
