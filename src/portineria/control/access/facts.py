@@ -67,7 +67,7 @@ def decisions(
         if (machine := wanted.get((row.person_id, row.machine_id))) is not None:
             facts = _facts_of(row, machine, holds=row.holds, approved=row.stands)  # type: ignore[attr-defined]
             grants[row.person_id, row.machine_id].append(facts)
-    attempts = _attempts(wanted, at, standing_of)
+    attempts = attempts_at(wanted, at, standing_of)
     return {key: decide(attempt, grants[key]) for key, attempt in attempts.items()}
 
 
@@ -76,7 +76,7 @@ def opened(person: Person, at: datetime) -> set[int]:
     rows = Grant.objects.filter(person=person).live(at).select_related("rule", "machine__plant", "machine__gateway")
     grants = list(rows.annotate(holds=_asked(_HOLDS), stands=_asked(_APPROVED)))
     standing_of = own_standings(person, (grant.machine.plant.organisation_id for grant in grants))
-    attempts = _attempts({(person.pk, grant.machine_id): grant.machine for grant in grants}, at, standing_of)
+    attempts = attempts_at({(person.pk, grant.machine_id): grant.machine for grant in grants}, at, standing_of)
     return {
         grant.machine_id
         for grant in grants
@@ -102,14 +102,14 @@ def decisions_by_grant(
 ) -> dict[int, Decision]:
     """Grant → what it opens by itself. They come with ``rule``, ``machine__plant`` and ``machine__gateway`` loaded."""
     rows = list(grants)
-    attempts = _attempts({(grant.person_id, grant.machine_id): grant.machine for grant in rows}, at, standing_of)
+    attempts = attempts_at({(grant.person_id, grant.machine_id): grant.machine for grant in rows}, at, standing_of)
     return {grant.pk: decide(attempts[grant.person_id, grant.machine_id], [facts]) for grant, facts in _facts(rows)}
 
 
 def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Decision]:
     """Request → what a yes would open once its time has come. They come as the grants above do."""
     rows = list(requests)
-    attempts = _attempts({(row.person_id, row.machine_id): row.machine for row in rows}, at)
+    attempts = attempts_at({(row.person_id, row.machine_id): row.machine for row in rows}, at)
     holding = _holding(AccessRequest.objects.filter(pk__in=[row.pk for row in rows]))
     return {
         row.pk: decide(
@@ -122,7 +122,7 @@ def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Deci
                     ends=at + timedelta(minutes=row.minutes),
                     revoked=None,
                     rule_holds=row.pk in holding and row.minutes <= row.rule.max_minutes,
-                    recorded=_recorded(row.rule, row.machine),
+                    recorded=recorded_there(row.rule, row.machine),
                 )
             ],
         )
@@ -151,7 +151,7 @@ def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     grants = list({use.grant.pk: use.grant for use in rows}.values())
     wanted = {(grant.person_id, grant.machine_id): grant.machine for grant in grants}
     there = around((person, machine) for (person, _), machine in wanted.items())
-    attempts = _attempts(wanted, at, there=there)
+    attempts = attempts_at(wanted, at, there=there)
     facts = {grant.pk: facts for grant, facts in _facts(grants)}
     return {use.pk: decide(_through(use, attempts, there), [facts[use.grant.pk]]) for use in rows}
 
@@ -165,7 +165,7 @@ def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt], there: Aroun
     )
 
 
-def _attempts(
+def attempts_at(
     wanted: Mapping[tuple[int, int], Machine], at: datetime, standing_of: Standings | None = None,
     there: Around | None = None,
 ) -> dict[tuple[int, int], Attempt]:  # fmt: skip
@@ -211,12 +211,12 @@ def _facts_of(grant: Grant, machine: Machine, *, holds: bool, approved: bool) ->
         revoked=grant.revoked,
         rule_holds=holds,
         approved=approved,
-        recorded=_recorded(grant.rule, machine),
+        recorded=recorded_there(grant.rule, machine),
         schedule=grant.rule.schedule_at(machine.plant.time_zone),
     )
 
 
-def _recorded(rule: Rule, machine: Machine) -> bool:
+def recorded_there(rule: Rule, machine: Machine) -> bool:
     return not rule.needs_recording or machine.recording != RecordingMode.NONE
 
 

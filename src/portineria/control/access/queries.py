@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from portineria.control.access.facts import decisions, opened
@@ -23,6 +23,7 @@ from portineria.control.access.models import (
     RequestState,
     Rule,
     RuleQuerySet,
+    RuleVersion,
 )
 from portineria.control.estate.models import Machine, MachineQuerySet
 from portineria.control.estate.queries import BY_LINE
@@ -208,7 +209,11 @@ def grant(actor: Person, public_id: str) -> Grant:
 
 
 def rules(actor: Person) -> RuleQuerySet:
-    found = Rule.objects.visible_to(actor).holding().select_related("supplier", "person", "organisation", "profile")
+    found = (
+        Rule.objects.visible_to(actor)
+        .holding()
+        .select_related("supplier", "person", "organisation", "profile", "watcher")
+    )
     return found.prefetch_related("machines__plant").order_by("-created_at")
 
 
@@ -245,6 +250,31 @@ def profiles(actor: Person, organisation: Organisation) -> dict[str, FunctionPro
     """The newest version of each, by name."""
     rows = FunctionProfile.objects.filter(organisation=organisation, organisation__in=actor.staff_of)
     return {row.name: row for row in rows.order_by("name", "version")}
+
+
+def rules_listed(actor: Person, search: str = "") -> RuleQuerySet:
+    """Without their machines, of which a rule may name thousands. ``named``: how many; ``first``: by name."""
+    found = Rule.objects.visible_to(actor).holding().select_related("supplier", "person", "organisation", "profile")
+    naming: QuerySet[Any] = Rule.machines.through._default_manager.all()
+    for word in search.split():
+        by_machine = naming.filter(machine__name__icontains=word).values("rule")
+        whom = Q(supplier__name__icontains=word) | Q(person__name__icontains=word)
+        found = found.filter(whom | Q(pk__in=by_machine))
+    here = naming.filter(rule=OuterRef("pk"))
+    counted = here.order_by().values("rule").annotate(count=Count("pk")).values("count")
+    first = here.order_by("machine__name").values("machine__name")[:1]
+    return found.annotate(named=Subquery(counted), first=Subquery(first)).order_by("-created_at", "-pk")
+
+
+def rule_history(actor: Person, rule: Rule) -> "QuerySet[RuleVersion]":
+    seen = Rule.objects.visible_to(actor).filter(pk=rule.pk)
+    return RuleVersion.objects.filter(rule__in=seen).select_related("by").order_by("-number")
+
+
+def profile_names(actor: Person, organisation: Organisation) -> dict[str, str]:
+    """Of every version, by id."""
+    rows = FunctionProfile.objects.filter(organisation=organisation, organisation__in=actor.staff_of)
+    return {row.public_id: f"{row.name} {row.version}" for row in rows.only("public_id", "name", "version")}
 
 
 def rules_naming(actor: Person, machine: Machine) -> RuleQuerySet:

@@ -111,7 +111,7 @@ class RevokeForm(ReasonForm):
     )
 
 
-def _length_choices(most: int) -> list[tuple[int, str]]:
+def length_choices(most: int) -> list[tuple[int, str]]:
     lengths = [minutes for minutes in _LENGTHS if minutes < most] + [most] * (most > 0)
     return [(minutes, length(minutes)) for minutes in lengths]
 
@@ -146,7 +146,7 @@ class AskForm(forms.Form):
         self.zone: tzinfo = zoneinfo.ZoneInfo(zone)
         field = self.fields["minutes"]
         assert isinstance(field, forms.TypedChoiceField)  # noqa: S101  # as declared above
-        field.choices = _length_choices(max_minutes)
+        field.choices = length_choices(max_minutes)
         self.initial.setdefault("minutes", min(120, max_minutes))
 
     def clean_starts_at(self) -> datetime | None:
@@ -164,7 +164,7 @@ class ExtendForm(forms.Form):
         super().__init__(*args, **kwargs)
         field = self.fields["minutes"]
         assert isinstance(field, forms.TypedChoiceField)  # noqa: S101
-        field.choices = _length_choices(min(max_minutes, 480))
+        field.choices = length_choices(min(max_minutes, 480))
 
 
 class PlantForm(forms.Form):

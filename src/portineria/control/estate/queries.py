@@ -67,6 +67,12 @@ def machine(actor: Person, public_id: str) -> Machine:
     return found
 
 
+def called(machines: MachineQuerySet, text: str) -> MachineQuerySet:
+    """Of these: by id, name or plant/name."""
+    plant, _, name = text.partition("/")
+    return machines.filter(Q(public_id=text) | Q(name=text) | Q(plant__name=plant, name=name))
+
+
 def services_of(machine: Machine) -> list[Service]:
     """In a fixed order; the caller has established that the machine is visible."""
     found = Service.objects.filter(device__machine=machine).select_related("device")

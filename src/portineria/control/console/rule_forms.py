@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A rule as somebody writes it: whom, which machines, what, when and under which conditions."""
+
+import zoneinfo
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from portineria.control.access import queries as access
+from portineria.control.access.models import MOST_APPROVALS, Rule
+from portineria.control.access.rules import RULE_MINUTES, Conditions
+from portineria.control.console.forms import length_choices
+from portineria.control.console.rule_words import Terms
+from portineria.control.estate import queries as estate
+from portineria.control.estate.models import Machine
+from portineria.control.identity import queries as identity
+from portineria.control.identity.models import Organisation, Person
+from portineria.policy.function_profile import BUILT_IN
+from portineria.policy.windows import BadWindow, parse_windows, windows_text
+
+_MACHINES = 2000  # lines of a form; more are declared in a file
+
+
+class RuleForm(forms.Form):
+    """Of one organisation, which the actor administers. A rule that exists keeps whom it names."""
+
+    supplier = forms.ChoiceField(required=False)
+    person = forms.EmailField(required=False, max_length=254)
+    machines = forms.CharField(
+        max_length=100_000,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        error_messages={"required": gettext_lazy("Please name at least one machine.")},
+    )
+    profile = forms.ChoiceField(required=False)
+    only_decoded = forms.BooleanField(required=False)
+    windows = forms.CharField(
+        required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"})
+    )
+    max_minutes = forms.TypedChoiceField(coerce=int, initial=480)
+    approvals = forms.TypedChoiceField(coerce=int, initial=1)
+    needs_reference = forms.BooleanField(required=False)
+    needs_recording = forms.BooleanField(required=False)
+    watcher = forms.EmailField(required=False, max_length=254)
+
+    def __init__(self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.actor, self.owner, self.rule = actor, owner, rule
+        self.named: list[Machine] = []
+        firms = identity.own_suppliers(actor).filter(organisation=owner)
+        profiles = sorted({*BUILT_IN, *access.profiles(actor, owner)})
+        self._offer("supplier", [("", "—"), *((firm.public_id, firm.name) for firm in firms)])
+        self._offer("profile", [("", _("no inspection: everything passes")), *((name, name) for name in profiles)])
+        self._offer("max_minutes", length_choices(RULE_MINUTES))
+        self._offer("approvals", [(count, _people(count)) for count in range(MOST_APPROVALS + 1)])
+        if rule is not None:
+            # Kept as it is, even where no length that is offered fits.
+            self._offer("max_minutes", sorted({*length_choices(RULE_MINUTES), *length_choices(rule.max_minutes)}))
+            del self.fields["supplier"], self.fields["person"]
+
+    def _offer(self, name: str, choices: list[tuple[Any, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
+        field.choices = choices
+
+    def clean_windows(self) -> str:
+        try:
+            return windows_text(parse_windows(self.cleaned_data["windows"]))
+        except BadWindow as error:
+            why = _("This is not a window: %(window)s. Write Mon-Fri 08:00-18:00, or 2026-12-24 08:00-12:00.")
+            raise ValidationError(why % {"window": error.text}) from error
+
+    def clean_machines(self) -> list[str]:
+        """By name, plant/name or id, one on each line."""
+        lines = [" ".join(line.split()) for line in self.cleaned_data["machines"].splitlines()]
+        wanted = [line for line in dict.fromkeys(lines) if line]
+        if not 1 <= len(wanted) <= _MACHINES:
+            raise ValidationError(_("From 1 to %(count)d machines.") % {"count": _MACHINES})
+        rows = list(estate.machines(self.actor).filter(plant__organisation=self.owner))
+        called: dict[str, list[Machine]] = {}
+        for row in rows:
+            for name in (row.public_id, row.name, f"{row.plant.name}/{row.name}"):
+                called.setdefault(name, []).append(row)
+        for text in wanted:
+            found = called.get(text, [])
+            if not found:
+                raise ValidationError(_("There is no machine %(name)s.") % {"name": text})
+            if len(found) > 1:
+                raise ValidationError(_("Several machines are called %(name)s: write plant/name.") % {"name": text})
+            self.named += found
+        return [row.public_id for row in self.named]
+
+    def clean_person(self) -> str:
+        return self._member("person")
+
+    def clean_watcher(self) -> str:
+        return self._member("watcher")
+
+    def _member(self, field: str) -> str:
+        email = self.cleaned_data[field].strip().lower()
+        row = identity.members(self.actor).filter(organisation=self.owner, person__email=email).first()
+        if email and row is None:
+            raise ValidationError(_("Nobody here has this address."))
+        return row.person.public_id if row is not None else ""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self.rule is None and not self.errors and bool(cleaned.get("supplier")) == bool(cleaned.get("person")):
+            raise ValidationError(_("Choose a supplier, or name one person; not both."))
+        return cleaned
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """As the services take it."""
+        data = self.cleaned_data
+        taken = ["machines", "max_minutes", "profile", "only_decoded", "windows"]
+        found = {name: data[name] for name in taken + (["supplier", "person"] if self.rule is None else [])}
+        conditions = Conditions(
+            approvals=max(1, data["approvals"]),
+            needs_reference=data["needs_reference"],
+            needs_recording=data["needs_recording"],
+            watcher=data["watcher"],
+        )
+        return found | {"needs_approval": data["approvals"] > 0, "conditions": conditions}
+
+    def terms(self) -> Terms:
+        """As far as it is filled in."""
+        data: dict[str, Any] = getattr(self, "cleaned_data", {})
+        rule = self.rule
+        if rule is not None:
+            who, firm = rule.supplier.name if rule.supplier else str(rule.person), rule.supplier is not None
+        else:
+            firm = bool(data.get("supplier"))
+            firms = dict(getattr(self.fields["supplier"], "choices", ()))
+            who = firms[data["supplier"]] if firm else self.data.get("person", "")
+        return Terms(
+            who=str(who),
+            firm=firm,
+            machines=[row.name for row in self.named[:5]],
+            more=max(0, len(self.named) - 5),
+            minutes=data.get("max_minutes") or 480,
+            approvals=data.get("approvals", 1),
+            profile=data.get("profile", ""),
+            only_decoded=data.get("only_decoded", False),
+            windows=data.get("windows", ""),
+            needs_reference=data.get("needs_reference", False),
+            needs_recording=data.get("needs_recording", False),
+            watcher=self.data.get("watcher", "") if data.get("watcher") else "",
+        )
+
+
+def _people(count: int) -> str:
+    if not count:
+        return _("nobody: open as soon as somebody asks")
+    return ngettext("%(count)d person", "%(count)d different people", count) % {"count": count}
+
+
+class SimulationForm(forms.Form):
+    """Who, where and when; the time is that of the machine's plant."""
+
+    person = forms.EmailField(max_length=254)
+    machine = forms.CharField(max_length=200, strip=True)
+    at = forms.DateTimeField(
+        required=False,
+        input_formats=["%Y-%m-%dT%H:%M"],
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 300}, format="%Y-%m-%dT%H:%M"),
+        error_messages={"invalid": gettext_lazy("Please give day and time.")},
+    )
+
+    def moment(self, zone: str) -> datetime:
+        typed: datetime | None = self.cleaned_data["at"]
+        if typed is None:
+            return timezone.now()
+        naive = timezone.make_naive(typed, timezone.get_current_timezone())
+        return naive.replace(tzinfo=zoneinfo.ZoneInfo(zone))

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who could reach what, and why: as pages show it, by the decision that counts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from portineria.control.access import queries as access
+from portineria.control.access.facts import decisions
+from portineria.control.access.models import Rule, RuleVersion
+from portineria.control.access.simulation import would_open
+from portineria.control.console import texts
+from portineria.control.console.rule_words import Change, history, sentences, terms_of
+from portineria.control.estate import queries as estate
+from portineria.control.estate.models import Machine, MachineQuerySet
+from portineria.control.identity import queries as identity
+from portineria.control.identity.models import Membership, Person
+from portineria.policy.decision import Decision
+
+_VERSIONS = 20  # of a rule's history, the newest
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one rule would open, and all that stands in the way."""
+
+    rule: Rule
+    permitted: bool
+    until: datetime | None
+    why: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """One person and one machine: what they hold now, and what each rule would give."""
+
+    person: Person
+    membership: Membership | None
+    machine: Machine
+    held: Decision
+    verdicts: list[Verdict]
+
+    @property
+    def why_not_now(self) -> list[str]:
+        return [texts.reason(reason.value) for reason in self.held.denials]
+
+
+def reaches(rows: Iterable[tuple[Membership | None, Person, Machine]], at: datetime) -> list[Reach]:
+    """Of what the actor was established to see; the number of queries does not grow with it."""
+    wanted = list(rows)
+    pairs = [(person.pk, machine) for _, person, machine in wanted]
+    held, opening = decisions(pairs, at), would_open(pairs, at)
+    found = []
+    for membership, person, machine in wanted:
+        key = (person.pk, machine.pk)
+        verdicts = [
+            Verdict(rule, judged.permitted, judged.ends, [texts.reason(reason.value) for reason in judged.denials])
+            for rule, judged in opening[key]
+        ]
+        found.append(Reach(person, membership, machine, held[key], verdicts))
+    return found
+
+
+def could_reach(actor: Person, machine: Machine) -> QuerySet[Membership]:
+    """Everybody whom a rule lets ask for it."""
+    rules = access.rules_naming(actor, machine)
+    named = Q(supplier__in=rules.values("supplier")) | Q(person__in=rules.values("person"))
+    return identity.members(actor).filter(named, organisation=machine.plant.organisation_id)
+
+
+def in_reach(actor: Person, member: Membership) -> MachineQuerySet:
+    """Every machine that a rule lets them ask for."""
+    named = Q(person=member.person_id)
+    if member.supplier_id is not None:
+        named |= Q(supplier=member.supplier_id)
+    rules = Rule.objects.visible_to(actor).holding().filter(named, organisation=member.organisation_id)
+    naming = Rule.machines.through._default_manager.filter(rule__in=rules)
+    return estate.machines(actor).filter(pk__in=naming.values("machine"))
+
+
+@dataclass(frozen=True, slots=True)
+class RulePage:
+    rule: Rule
+    said: list[str]
+    history: list[Change]
+    may_change: bool
+
+
+def rule_page(actor: Person, public_id: str) -> RulePage:
+    row = access.rule(actor, public_id)
+    names = list(row.machines.order_by("name").values_list("name", flat=True)[:5])
+    versions = list(access.rule_history(actor, row)[: _VERSIONS + 1])
+    role = actor.role_in(row.organisation_id)
+    changes = history(versions, _names(actor, row, versions))[:_VERSIONS]
+    said = sentences(terms_of(row, names, row.machines.count()))
+    return RulePage(row, said, changes, role is not None and role.administers)
+
+
+def _names(actor: Person, rule: Rule, versions: Sequence[RuleVersion]) -> dict[str, str]:
+    """Of what those versions name, by id."""
+    machines = {one for version in versions for one in (*version.added, *version.removed)}
+    watchers = {version.terms.get("watcher", "") for version in versions}
+    found = dict(estate.machines(actor).filter(public_id__in=machines).order_by().values_list("public_id", "name"))
+    found |= dict(identity.people(actor).filter(public_id__in=watchers).order_by().values_list("public_id", "name"))
+    return found | access.profile_names(actor, rule.organisation)

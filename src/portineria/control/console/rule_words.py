@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A rule in plain words: one way of saying it, before it is kept and after."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from portineria.control.access.models import Rule, RuleVersion
+from portineria.control.console import texts
+from portineria.control.console.templatetags.console import minutes
+
+_NAMED = 5  # machines in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    who: str
+    firm: bool
+    machines: Sequence[str]  # names, the first few
+    more: int  # machines besides
+    minutes: int
+    approvals: int  # 0: nobody has to
+    profile: str
+    only_decoded: bool
+    windows: str
+    needs_reference: bool
+    needs_recording: bool
+    watcher: str
+
+
+def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
+    return Terms(
+        who=rule.supplier.name if rule.supplier else rule.person.name if rule.person else "",
+        firm=rule.supplier is not None,
+        machines=machines[:_NAMED],
+        more=max(0, count - _NAMED),
+        minutes=rule.max_minutes,
+        approvals=rule.approvals if rule.needs_approval else 0,
+        profile=rule.profile.name if rule.profile else "",
+        only_decoded=rule.only_decoded,
+        windows=rule.windows,
+        needs_reference=rule.needs_reference,
+        needs_recording=rule.needs_recording,
+        watcher=rule.watcher.name if rule.watcher else "",
+    )
+
+
+def sentences(terms: Terms) -> list[str]:
+    who = _("People of %(who)s") % {"who": terms.who} if terms.firm else terms.who
+    what = ", ".join(terms.machines) or "…"
+    if terms.more:
+        more = ngettext("and %(count)d more", "and %(count)d more", terms.more) % {"count": terms.more}
+        what = f"{what} {more}"
+    said = [
+        _("%(who)s may ask for %(what)s, for up to %(length)s.")
+        % {"who": who or "…", "what": what, "length": minutes(terms.minutes)},
+        _approval(terms.approvals),
+    ]
+    if terms.windows:
+        said.append(_("Only %(windows)s, by the clock of the plant.") % {"windows": texts.windows(terms.windows)})
+    else:
+        said.append(_("At any hour."))
+    if terms.profile:
+        said.append(_("What may be done there says the function profile %(name)s.") % {"name": terms.profile})
+    else:
+        said.append(_("Nothing is inspected: whatever the tool sends passes."))
+    return said + _besides(terms)
+
+
+def _approval(count: int) -> str:
+    if not count:
+        return _("Nobody has to approve: it is open as soon as somebody asks.")
+    said = ngettext("One person has to approve.", "%(count)d different people have to approve.", count)
+    return said % {"count": count} if count > 1 else said
+
+
+def _besides(terms: Terms) -> list[str]:
+    parts = [
+        (terms.only_decoded, _("Services that cannot be decoded stay closed.")),
+        (terms.needs_reference, _("Each request gives the number of a ticket or work permit.")),
+        (terms.needs_recording, _("It opens only where it is recorded.")),
+        (bool(terms.watcher), _("%(name)s watches.") % {"name": terms.watcher}),
+    ]
+    return [text for holds, text in parts if holds]
+
+
+_TERMS = {
+    "minutes": gettext_lazy("minutes"),
+    "needs_approval": gettext_lazy("approval needed"),
+    "approvals": gettext_lazy("approvals"),
+    "profile": gettext_lazy("function profile"),
+    "only_decoded": gettext_lazy("only what can be decoded"),
+    "windows": gettext_lazy("when"),
+    "needs_reference": gettext_lazy("ticket or work permit"),
+    "needs_recording": gettext_lazy("recording"),
+    "watcher": gettext_lazy("who watches"),
+    "ended": gettext_lazy("ended"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One version of a rule, and what it changed about the one before."""
+
+    version: RuleVersion
+    changed: list[tuple[str, str, str]]  # what, from, to
+    added: list[str]  # names of machines, ids of those that are gone
+    removed: list[str]
+
+
+def history(versions: Sequence[RuleVersion], names: dict[str, str]) -> list[Change]:
+    """The newest first; ``names``: of machines, profiles and people, by id."""
+    found = []
+    for row, before in zip(versions, [*versions[1:], None], strict=True):
+        was = before.terms if before else {}
+        changed = [
+            (str(text), _value(was.get(key), names), _value(row.terms.get(key), names))
+            for key, text in _TERMS.items()
+            if before is not None and was.get(key) != row.terms.get(key)
+        ]
+        added, removed = ([names.get(one, one) for one in ids] for ids in (row.added, row.removed))
+        found.append(Change(row, changed, added, removed))
+    return found
+
+
+def _value(value: object, names: dict[str, str]) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return texts.windows(names.get(str(value), str(value))) if value not in (None, "") else "—"
