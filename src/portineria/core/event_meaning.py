@@ -133,7 +133,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "operation.armed operation.released remote_sessions.operation.allowed"),
         *_all(_N, _DONE, "remote_sessions.session.watched remote_sessions.session.thawing session.unfrozen"),
         *_all(_W, _DONE, "remote_sessions.session.freezing session.frozen"),
-        *_all(_N, _DONE, "remote_sessions.report.signed remote_sessions.report.withdrawn"),
+        *_all(_N, _DONE, "remote_sessions.report.signed remote_sessions.report.withdrawn remote_sessions.work.new"),
         *_all(_I, _DONE, "remote_sessions.report.changed"),
         *_all(_N, _FAILED, "operation.hold-refused operation.hold-expired remote_sessions.operation.denied"),
         *_all(_I, _DONE, "session.draining session.resumed session.ended session.worked"),

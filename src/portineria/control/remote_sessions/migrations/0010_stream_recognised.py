@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("remote_sessions", "0006_recordings")]
+    dependencies = [("remote_sessions", "0009_service_reports_and_known_work")]
 
     operations = [
         migrations.AddField("Stream", "recognised", models.CharField(blank=True, default="", max_length=24)),
