@@ -25,7 +25,7 @@ from portineria.control.identity import way_back
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.models import Membership, Role
 from portineria.control.identity.services import BadField
-from portineria.control.remote_sessions import services
+from portineria.control.remote_sessions import refusals, services
 from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import BY_LOCK, Ending, Locked, Reason
 from portineria.wire.statement import Order, Withdrawal
@@ -168,7 +168,7 @@ def test_what_a_permission_rests_on_ends_its_session_by_its_class(linked: World,
     assert [type(letter) for letter in letters] in ([Withdrawal], [])
     assert not any(isinstance(letter, Order) for letter in letters)
     if row not in ANEW:
-        with pytest.raises((services.NotPermitted, NotFound, Conflict)):
+        with pytest.raises((refusals.NotPermitted, NotFound, Conflict)):
             started(linked)
 
 

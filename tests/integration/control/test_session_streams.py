@@ -13,7 +13,7 @@ from portineria.control.audit import news
 from portineria.control.audit.models import Event
 from portineria.control.estate.models import Gateway, Link
 from portineria.control.identity import services as identity
-from portineria.control.remote_sessions import queries, services
+from portineria.control.remote_sessions import queries, refusals, services
 from portineria.control.remote_sessions.models import Session, Stream
 from portineria.control.remote_sessions.reports import receive
 from portineria.core.errors import Denied
@@ -148,5 +148,5 @@ def test_a_technician_in_a_session_sees_no_other_and_the_operator_may_not_disabl
             actor=linked.operator, person=linked.technician.public_id, enabled=False, reason="x"
         )
     Link.objects.all().delete()
-    with pytest.raises(services.GatewayAway):
+    with pytest.raises(refusals.GatewayAway):
         started(linked)

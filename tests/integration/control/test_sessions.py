@@ -13,7 +13,7 @@ from portineria.control.access.models import Grant
 from portineria.control.audit.queries import events
 from portineria.control.identity import keys
 from portineria.control.identity.connector import base64url, unbase64
-from portineria.control.remote_sessions import letters, services
+from portineria.control.remote_sessions import letters, refusals, services
 from portineria.control.remote_sessions.models import Session
 from portineria.wire.certificate import check_leaf, load_certificate, spki
 from portineria.wire.statement import Order, open_ticket, sha256
@@ -102,7 +102,7 @@ def test_a_key_serves_one_session_and_a_grant_a_few(linked: World) -> None:
     assert opened.session == first.session.public_id
     for _ in range(services.SESSIONS_PER_GRANT - 1):
         started(linked)
-    with pytest.raises(services.TooManySessions):
+    with pytest.raises(refusals.TooManySessions):
         started(linked)
 
 

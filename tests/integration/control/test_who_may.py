@@ -16,7 +16,7 @@ from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.models import Person, Role
 from portineria.control.remote_sessions import queries as session_queries
-from portineria.control.remote_sessions import services
+from portineria.control.remote_sessions import refusals, services
 from portineria.control.remote_sessions.reports import receive
 from portineria.core.errors import Denied, NotFound
 from portineria.policy.ending import Reason
@@ -128,7 +128,7 @@ def test_a_drain_gives_no_tickets_to_somebody_who_may_not_stay(linked: World) ->
     services.drain(actor=linked.owner, session=session.public_id)
     services.renew_tickets(actor=linked.technician, session=session.public_id)
     Authenticator.objects.filter(user=linked.technician).delete()
-    with pytest.raises(services.NotPermitted) as caught:
+    with pytest.raises(refusals.NotPermitted) as caught:
         services.renew_tickets(actor=fresh(linked.technician), session=session.public_id)
     assert caught.value.reasons == (Reason.SECOND_FACTOR,)
 

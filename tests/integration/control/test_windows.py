@@ -14,6 +14,7 @@ from portineria.control.access.models import Grant, Rule
 from portineria.control.access.windows import OutsideWindows, ZoneGone
 from portineria.control.estate.models import Plant
 from portineria.control.identity.services import BadField
+from portineria.control.remote_sessions import refusals
 from portineria.control.remote_sessions import services as sessions
 from portineria.policy.sight import Sight
 from portineria.wire.statement import Order
@@ -62,7 +63,7 @@ def test_a_window_that_is_taken_away_drains_what_runs_and_nothing_starts(linked:
     under(linked, once(now() + timedelta(days=1), now() + timedelta(days=2)))
     assert sessions.enforce(timezone.now()) == 1
     assert (again(session).state, again(session).end_why) == ("draining", "outside-windows")
-    with pytest.raises(sessions.NotPermitted) as refused:
+    with pytest.raises(refusals.NotPermitted) as refused:
         started(linked)
     assert refused.value.code == "access.outside-windows"
     seen = queries.visible_machine(fresh(linked.technician), "Press 3")

@@ -75,15 +75,9 @@ def create_rule(
     rule.machines.set(named)
     keep_version(rule, actor, [], named)
     record(
-        "access.rule.created",
-        organisation=owner.public_id,
-        actor=actor.public_id,
-        rule=rule.public_id,
-        supplier=supplier,
-        person=person,
-        machines=" ".join(machine.public_id for machine in named),
-        **_terms_of(rule),
-    )
+        "access.rule.created", organisation=owner.public_id, actor=actor.public_id, rule=rule.public_id,
+        supplier=supplier, person=person, machines=" ".join(machine.public_id for machine in named), **_terms_of(rule),
+    )  # fmt: skip
     return rule
 
 
@@ -191,14 +185,11 @@ def change_rule(
         conditions.set_on(row)
     row.save()
     keep_version(row, actor, before, list(row.machines.all()) if machines is not None else [])
+    machine_ids = " ".join(row.machines.order_by("pk").values_list("public_id", flat=True))
     record(
-        "access.rule.changed",
-        organisation=row.organisation.public_id,
-        actor=actor.public_id,
-        rule=rule,
-        machines=" ".join(row.machines.order_by("pk").values_list("public_id", flat=True)),
-        **_terms_of(row),
-    )
+        "access.rule.changed", organisation=row.organisation.public_id, actor=actor.public_id, rule=rule,
+        machines=machine_ids, **_terms_of(row),
+    )  # fmt: skip
     lapse_requests(timezone.now(), row)
     return row
 

@@ -12,15 +12,16 @@ from django.utils import timezone
 from portineria.control.access.facts import decision, decisions_by_use
 from portineria.control.access.models import Grant
 from portineria.control.access.profiles import profiles_of, services_under
-from portineria.control.access.queries import visible_machine, waiting_request
+from portineria.control.access.queries import visible_machine
 from portineria.control.audit.services import record
-from portineria.control.estate.models import Gateway, GatewayState, Link, Machine, Service
+from portineria.control.estate.models import Gateway, GatewayState, Link, Service
 from portineria.control.estate.queries import services_of
 from portineria.control.identity.authority import SYSTEM, require, works_here
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import letters, outgoing
 from portineria.control.remote_sessions.models import Session, SessionEnded, SessionState
 from portineria.control.remote_sessions.queries import links_of
+from portineria.control.remote_sessions.refusals import GatewayAway, NotPermitted, TooManySessions, refusal
 from portineria.control.remote_sessions.scope import (
     altered,
     cannot_hold,
@@ -29,7 +30,7 @@ from portineria.control.remote_sessions.scope import (
     require_inspected,
 )
 from portineria.control.remote_sessions.session_key import begun_with, key_sha256
-from portineria.core.errors import Conflict, Denied, NotFound, PortineriaError, Unavailable
+from portineria.core.errors import NotFound, PortineriaError
 from portineria.policy.decision import Decision
 from portineria.policy.ending import Ending, Reason
 from portineria.wire.statement import Ending as WireEnding
@@ -39,45 +40,7 @@ SESSIONS_PER_GRANT = 8  # a few computers at once; each costs the gateway a read
 _OVERDUE = timedelta(seconds=10)  # a drain that is over and not reported is cut
 _WITH_FACTS = ("gateway", "grant__rule__profile", "grant__profile", "grant__machine__plant", "grant__machine__gateway")
 _PATIENCE = timedelta(hours=1)  # with the receipt of a gateway that is away
-
-
-class GatewayAway(Unavailable):
-    code = "gateway.away"
-
-
-class TooManySessions(Conflict):
-    code = "session.too-many"
-
-
-class NotPermitted(Denied):
-    """``reasons`` are policy's."""
-
-    code = "access.denied"
-
-    def __init__(self, reasons: tuple[Reason, ...]) -> None:
-        super().__init__(" ".join(reason.value for reason in reasons))
-        self.reasons = reasons
-        if reasons:
-            self.code = f"access.{reasons[0].value}"
-
-
-class RequestWaits(Denied):
-    """All that is missing is asked for already."""
-
-    code = "access.request-waits"
-
-    def __init__(self, request: str) -> None:
-        super().__init__(f"{request} waits for a decision")
-        self.values = {"request": request}
-
-
 _BY_ITSELF = frozenset({Reason.EXPIRED, Reason.OUTSIDE_WINDOWS})  # the order says until when
-_ASK_FOR = frozenset({Reason.NO_GRANT, Reason.EXPIRED, Reason.REVOKED, Reason.REVOKED_FOR_SECURITY})
-
-
-def _refusal(actor: Person, machine: Machine, denials: tuple[Reason, ...]) -> Denied:
-    waiting = waiting_request(actor, machine) if denials and _ASK_FOR.issuperset(denials) else None
-    return RequestWaits(waiting.public_id) if waiting else NotPermitted(denials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +70,7 @@ def start_session(*, actor: Person, machine: str, key: bytes, address: str) -> O
     locked = _locked_grant(seen.decision.grant or "")
     judged = decision(actor, seen.machine, now)
     if locked is None or not judged.permitted or judged.grant != locked.public_id:
-        raise _refusal(actor, seen.machine, judged.denials)
+        raise refusal(actor, seen.machine, judged.denials)
     links = links_of(seen.machine.gateway)
     if not links:
         raise GatewayAway(f"gateway {seen.machine.gateway.public_id} has no link")

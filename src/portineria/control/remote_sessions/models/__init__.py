@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Uses of grants, as ordered by us and as reported by gateways."""
+
+from portineria.control.remote_sessions.models.held import (
+    HeldOperation,
+    HeldOver,
+    HeldQuerySet,
+)
+from portineria.control.remote_sessions.models.recording import (
+    Recording,
+    RecordingChunk,
+    RecordingQuerySet,
+    RecordingRecipient,
+)
+from portineria.control.remote_sessions.models.report import (
+    KnownWork,
+    ReportSide,
+    ReportSignature,
+    ServiceReport,
+    ServiceReportQuerySet,
+    WorkKind,
+)
+from portineria.control.remote_sessions.models.session import (
+    AskedQuestion,
+    GatewayReport,
+    Session,
+    SessionEnded,
+    SessionQuerySet,
+    SessionState,
+    Stream,
+    StreamQuerySet,
+    Watching,
+)
+
+__all__ = [
+    "AskedQuestion",
+    "GatewayReport",
+    "HeldOperation",
+    "HeldOver",
+    "HeldQuerySet",
+    "KnownWork",
+    "Recording",
+    "RecordingChunk",
+    "RecordingQuerySet",
+    "RecordingRecipient",
+    "ReportSide",
+    "ReportSignature",
+    "ServiceReport",
+    "ServiceReportQuerySet",
+    "Session",
+    "SessionEnded",
+    "SessionQuerySet",
+    "SessionState",
+    "Stream",
+    "StreamQuerySet",
+    "Watching",
+    "WorkKind",
+]

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why a session does not begin, for whoever asked for it."""
+
+from portineria.control.access.queries import waiting_request
+from portineria.control.estate.models import Machine
+from portineria.control.identity.models import Person
+from portineria.core.errors import Conflict, Denied, Unavailable
+from portineria.policy.ending import Reason
+
+_ASK_FOR = frozenset({Reason.NO_GRANT, Reason.EXPIRED, Reason.REVOKED, Reason.REVOKED_FOR_SECURITY})
+
+
+class GatewayAway(Unavailable):
+    code = "gateway.away"
+
+
+class TooManySessions(Conflict):
+    code = "session.too-many"
+
+
+class NotPermitted(Denied):
+    """``reasons`` are policy's."""
+
+    code = "access.denied"
+
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        super().__init__(" ".join(reason.value for reason in reasons))
+        self.reasons = reasons
+        if reasons:
+            self.code = f"access.{reasons[0].value}"
+
+
+class RequestWaits(Denied):
+    """All that is missing is asked for already."""
+
+    code = "access.request-waits"
+
+    def __init__(self, request: str) -> None:
+        super().__init__(f"{request} waits for a decision")
+        self.values = {"request": request}
+
+
+def refusal(actor: Person, machine: Machine, denials: tuple[Reason, ...]) -> Denied:
+    waiting = waiting_request(actor, machine) if denials and _ASK_FOR.issuperset(denials) else None
+    return RequestWaits(waiting.public_id) if waiting else NotPermitted(denials)
