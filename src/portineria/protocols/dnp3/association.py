@@ -21,8 +21,11 @@ class Last(NamedTuple):
 
 
 class Awaited(NamedTuple):
+    """With its SEQ as the master gave it, and as it went on."""
+
     request: Request
     asked: int
+    sent: int
 
 
 class Place(NamedTuple):
@@ -64,7 +67,7 @@ class Association:
         else:
             sequence = self._sequence(control & SEQUENCE, fragment.data)
             if known.answered(asked.code):
-                self.awaited[sequence] = Awaited(request, control & SEQUENCE)
+                self.awaited[sequence] = Awaited(request, control & SEQUENCE, sequence)
             control = control & ~SEQUENCE | sequence
         return again(fragment, control, -self.left_out, self.flipped)
 
@@ -113,7 +116,7 @@ class Association:
         """What goes to the master, with the numbers that it expects."""
         control = told.control
         if awaited is not None and told.code != known.UNSOLICITED:
-            sequence = self._seen(control & SEQUENCE, awaited)
+            sequence = (control - awaited.sent + awaited.asked) & SEQUENCE
             self.confirms[sequence] = control & SEQUENCE
             control = control & ~SEQUENCE | sequence
         self.indications = told.indications[0] & ~application.BROADCAST_HEARD
@@ -121,15 +124,14 @@ class Association:
         self.next_segment = fragment.frames[-1].data[0] + shift + 1
         return again(fragment, control, shift, flip=False)
 
-    def _seen(self, sequence: int, awaited: Awaited) -> int:
-        sent = next((each for each, of in self.awaited.items() if of is awaited), sequence)
-        return (sequence - sent + awaited.asked) & SEQUENCE
+    def match(self, told: Told, elsewhere: Awaited | None) -> Awaited | None:
+        """Which request an answer belongs to; ``elsewhere`` where none here does.
 
-    def match(self, told: Told) -> Awaited | None:
-        """Which request an answer belongs to. Raise BadDnp3 where an answer of several fragments has a gap."""
+        Raise BadDnp3 where an answer of several fragments has a gap.
+        """
         sequence = told.control & SEQUENCE
         if told.control & application.FIRST:
-            found = self.awaited.get(sequence)
+            found = self.awaited.get(sequence) or elsewhere
         else:
             if self.goes_on is None or self.goes_on[0] != sequence:
                 raise BadDnp3(f"fragment {sequence}, which continues nothing (4.2.2.4.5)")

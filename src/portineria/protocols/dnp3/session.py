@@ -109,7 +109,7 @@ class Dnp3Inspection(Inspection):
         if told.code == known.UNSOLICITED:
             data = association.answered(fragment, told, None)
             return Answer(data, None, application.error(told, fragment.data), (), (operation,))
-        awaited = association.match(told) or self._by_self(frame.destination, told)
+        awaited = association.match(told, self._by_self(frame.destination, told))
         if awaited is None:
             raise BadDnp3(f"an answer with SEQ {told.control & application.SEQUENCE}, which nobody awaits (4.2.2.4.5)")
         return self._answer(association, fragment, told, awaited, operation)
