@@ -110,7 +110,7 @@ class Admission:
                 return
 
     def _may_come(self, hello: Hello) -> bool:
-        newer = not self._session.knows(hello.order_sha256)
+        newer = hello.order_sha256 not in self._session.order_hashes
         return newer or self._session.permit.refuses_new(boot_s()) == "lease.missing"
 
     def _asset(self, hello: Hello) -> Asset | None:

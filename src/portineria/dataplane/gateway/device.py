@@ -6,21 +6,19 @@ A plain non-blocking socket instead of a transport: a transport sends what it ho
 
 import asyncio
 import contextlib
-import itertools
 import socket
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from portineria.dataplane.aio.outer import LEG_IDLE_S, abort_socket, keep_alive, reset_on_close
 from portineria.dataplane.aio.stream_end import read_buffer
 from portineria.dataplane.gateway.beginning import Beginning
+from portineria.dataplane.gateway.pieces import Pieces
 from portineria.wire.stream import DATA_OVERHEAD
 
 # The kernel goes on sending what it holds while this process is frozen: 256 KiB (it doubles the figure) keep a device
 # on a plant's network busy (1 Gbit/s x 2 ms) and bound what can leave that late.
 SEND_BUFFER_BYTES = 128 << 10
-_SMALL = 4096  # pieces below it are copied together: one byte kept as a piece of its own would cost three hundred
 _READS = 4  # of one device before the others have their turn
 CLOSED_FROZEN = "frozen.closed"  # its tool was closed while something of it waited
 _PIECES = 64  # of one sendmsg; the limit of the kernel is 1024
@@ -78,9 +76,7 @@ class DeviceSocket:
         self._sock, self._allowed, self._forbidden = sock, allowed, forbidden
         self._loop = asyncio.get_running_loop()
         self._stream: Listener | None = None
-        self._waiting: deque[memoryview] = deque()
-        self._small = bytearray()  # the end of the queue
-        self._unsent = 0
+        self._waiting = Pieces()
         self._reading = self._writing = self._eof = self._closing = self._frozen = False
         self.closed = False
         self.beginning: Beginning | None = None  # set while the first bytes are wanted
@@ -91,7 +87,7 @@ class DeviceSocket:
 
     @property
     def unsent(self) -> int:
-        return self._unsent
+        return self._waiting.size
 
     # -- towards the device ------------------------------------------------------------------------------------
 
@@ -101,13 +97,7 @@ class DeviceSocket:
         if self.beginning is not None:
             self.beginning.to_device(pieces)
             self._kept()
-        for piece in pieces:
-            self._unsent += len(piece)
-            if len(piece) < _SMALL:
-                self._small += piece
-            else:
-                self._gather()
-                self._waiting.append(piece)
+        self._waiting.add(pieces)
         if not self._writing:
             self._send()
 
@@ -115,13 +105,8 @@ class DeviceSocket:
         if self.beginning is not None and not self.beginning.missing:
             self.beginning = None
 
-    def _gather(self) -> None:
-        if self._small:
-            self._waiting.append(memoryview(bytes(self._small)))
-            self._small.clear()
-
     def write_eof(self) -> None:
-        if self._frozen and self._unsent and self._stream is not None:
+        if self._frozen and self._waiting.size and self._stream is not None:
             self._loop.call_soon(self._stream.local_lost, CLOSED_FROZEN)
             return
         self._eof = True
@@ -130,15 +115,14 @@ class DeviceSocket:
 
     def _send(self) -> None:
         """As much as the kernel takes now, as long as it is permitted."""
-        self._gather()
-        if self._frozen and self._waiting:
+        if self._frozen and self._waiting.size:
             self._stop_writing()
             return
         try:
-            while self._waiting:
+            while first := self._waiting.first(_PIECES):
                 if not self._permitted():
                     return
-                self._sent(self._sock.sendmsg(list(itertools.islice(self._waiting, _PIECES))))
+                self._waiting.drop(self._sock.sendmsg(first))
         except (BlockingIOError, InterruptedError):
             self._wait_writable()
             return
@@ -147,19 +131,6 @@ class DeviceSocket:
             return
         self._stop_writing()
         self._all_sent()
-
-    def _sent(self, count: int) -> None:
-        self._unsent -= count
-        while count:
-            first = self._waiting[0]
-            if len(first) <= count:
-                count -= len(first)
-                self._waiting.popleft()
-            else:
-                self._waiting[0] = first[count:]
-                count = 0
-        while self._waiting and not self._waiting[0]:
-            self._waiting.popleft()
 
     def _all_sent(self) -> None:
         if self._eof and not self.closed and self._permitted():
@@ -174,7 +145,7 @@ class DeviceSocket:
     def freeze(self, stands: bool) -> None:
         """Nothing more is sent; what is said waits here, as far as the stream's window goes."""
         self._frozen = stands
-        if not stands and self._unsent and not self.closed:
+        if not stands and self._waiting.size and not self.closed:
             self._send()
             if self._stream is not None:
                 self._stream.local_took()
@@ -261,7 +232,7 @@ class DeviceSocket:
         """After what is written."""
         self._closing = True
         self.pause_reading()
-        if not self._unsent and not self.closed:
+        if not self._waiting.size and not self.closed:
             self._all_sent()
 
     def abort(self) -> None:
@@ -275,8 +246,6 @@ class DeviceSocket:
         self.pause_reading()
         self._stop_writing()
         self._waiting.clear()
-        self._small.clear()
-        self._unsent = 0
         with contextlib.suppress(OSError):
             act()
 

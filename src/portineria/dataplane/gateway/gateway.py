@@ -145,12 +145,10 @@ class Gateway:
             self._time(letter)
         elif isinstance(letter, Acknowledgement):
             self._spool.acknowledge(letter)
-        elif isinstance(letter, HoldAnswer):
-            self._orders.answer(letter)
         elif isinstance(letter, RegisterCheckpoint):
             self._keeper.take(letter)
-        elif isinstance(letter, Freeze | Watch):
-            attend(letter, self._orders.sessions, self._freezes, self._clock.known_ms, arrived)
+        elif isinstance(letter, Freeze | Watch | HoldAnswer):
+            attend(letter, self._orders.sessions, self._freezes, self._clock, arrived)
         else:
             self._add(letter)
 
@@ -238,13 +236,12 @@ class Gateway:
 
     async def _renew(self) -> None:
         while True:
-            if self._clock.known and renewal_due(self._certificate, self._clock.unix_ms):
-                if await self._ask_certificate():
-                    await self._admitted()
-                    log.info("certificate.renewed")
-                await asyncio.sleep(min(_RENEW_AGAIN_S, self._settings.admission_s * 12))
-            else:
-                await asyncio.sleep(min(_RENEW_AGAIN_S, self._settings.review_s * 60))
+            due = self._clock.known and renewal_due(self._certificate, self._clock.unix_ms)
+            if due and await self._ask_certificate():
+                await self._admitted()
+                log.info("certificate.renewed")
+            pause_s = self._settings.admission_s * 12 if due else self._settings.review_s * 60
+            await asyncio.sleep(min(_RENEW_AGAIN_S, pause_s))
 
     async def _review(self) -> None:
         """What has no timer of its own: a clock that stood still, a reach list that changed, a disk that filled."""

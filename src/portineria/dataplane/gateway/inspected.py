@@ -8,6 +8,7 @@ whatever comes behind it on the same connection: nothing overtakes.
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from typing import Protocol
 
 import structlog
@@ -18,7 +19,7 @@ from portineria.dataplane.gateway.device import CLOSED_FROZEN
 from portineria.dataplane.gateway.functions import Verdict
 from portineria.dataplane.gateway.held import Held, StreamHolds
 from portineria.dataplane.gateway.journal import Journal
-from portineria.dataplane.gateway.undecided import Undecided
+from portineria.dataplane.gateway.pieces import Pieces
 from portineria.dataplane.gateway.work import StreamWork
 from portineria.protocols.inspection import Inspection, Request, Undecodable
 from portineria.protocols.operation import Operation
@@ -26,6 +27,9 @@ from portineria.wire.stream import DATA_BYTES, DATA_OVERHEAD
 
 log = structlog.get_logger()
 UNDECODABLE = "protocol.undecodable"
+# Decided at once: refusals fill the stream's window too, and a client that never reads them must not have more of them
+# made than fit.
+SLICE_BYTES = 16384
 _SAY_BYTES = DATA_BYTES - DATA_OVERHEAD
 
 
@@ -46,11 +50,11 @@ class InspectedDevice:
     ) -> None:  # fmt: skip
         self._device, self._inspection, self._decide, self._holds = device, inspection, decide, holds
         self._held: Held | None = None
-        self._behind: deque[Request] = deque()  # decoded from the same slice as what is held
         self._since: float | None = None  # when what waits behind a held request began to
+        self._behind: deque[Request] = deque()  # decoded, not decided
         self.work, self.journal = work, Journal(work)
         self._stream: StreamEnd
-        self._undecided = Undecided()
+        self._undecided = Pieces()
         self._paused = self._eof = self._over = self._frozen = False
         self.to_device = self.from_device = self.refused = 0
 
@@ -62,13 +66,13 @@ class InspectedDevice:
     @property
     def unsent(self) -> int:
         """What the device has not taken, and what is not decided. Of a refused request nothing is left to send."""
-        held = len(self._held.request.data) if self._held is not None else 0
-        return self._device.unsent + self._waits + held
+        return self._device.unsent + self._waits
 
     @property
     def _waits(self) -> int:
         """Bytes of requests that are not decided."""
-        return self._undecided.size + sum(len(request.data) for request in self._behind)
+        held = len(self._held.request.data) if self._held is not None else 0
+        return held + self._undecided.size + sum(len(request.data) for request in self._behind)
 
     def write(self, pieces: list[memoryview]) -> None:
         self._undecided.add(pieces)
@@ -89,15 +93,14 @@ class InspectedDevice:
         self._decide_each()
         while self._undecided.size and not self._paused and not self._stands:
             try:
-                self._behind.extend(self._inspection.from_client(self._undecided.take()))
+                self._behind.extend(self._inspection.from_client(self._undecided.take(SLICE_BYTES)))
                 self._decide_each()
             except Undecodable as error:
                 self._end(error, "client")
-        if self._held is not None:
+        if self._waits:
             return
-        if not self._waits:
-            self._since = None
-        if self._eof and not self._waits and not self._over:
+        self._since = None
+        if self._eof and not self._over:
             self._eof = False
             self._device.write_eof()
 
@@ -120,8 +123,7 @@ class InspectedDevice:
         self._act(decided)
 
     def _act(self, decided: list[tuple[Request, Verdict, bool]]) -> None:
-        to_device: list[memoryview] = []
-        to_client: list[bytes] = []
+        to_device, to_client = list[memoryview](), list[bytes]()
         for request, verdict, passes in decided:
             self.journal.asked(request, refused=not passes, noted=bool(verdict.noted))
             if not passes:
@@ -144,9 +146,8 @@ class InspectedDevice:
     def freeze(self, stands: bool) -> None:
         """Requests wait undecided, so that what is decided later is decided by what holds then."""
         self._frozen = stands
-        if not stands and not self._paused and self._waits:
-            self._go_on()
-            self.local_took()
+        if not stands:
+            self._resume()
 
     # -- held ------------------------------------------------------------------------------------------------------
 
@@ -156,10 +157,10 @@ class InspectedDevice:
             return False
         since = boot_s() if self._since is None else self._since
         outcome = self._holds.ask(request, verdict, since=since, alive=self._alive, decided=self._decided)
-        if isinstance(outcome, bool):
-            return outcome
-        self._held, self._since = outcome, since
-        return None
+        if not isinstance(outcome, bool):
+            self._held, self._since = outcome, since
+            return None
+        return outcome
 
     def _alive(self) -> bool:
         """Without a leg nobody knows whether the client still waits; what is frozen must not pass."""
@@ -170,9 +171,7 @@ class InspectedDevice:
             return
         self._held = None
         self._act([(held.request, held.verdict, passes)])
-        if not self._paused:
-            self._go_on()
-        self.local_took()
+        self._resume()
 
     def _leave(self, *, refuse: bool) -> None:
         """Never send what is held."""
@@ -192,9 +191,12 @@ class InspectedDevice:
     def resume_reading(self) -> None:
         self._paused = False
         self._device.resume_reading()
-        if self._waits or self._eof:
+        self._resume()
+
+    def _resume(self) -> None:
+        if not self._paused and (self._waits or self._eof):
             self._go_on()
-            self.local_took()
+        self.local_took()
 
     def close(self) -> None:
         self._device.close()
@@ -230,13 +232,18 @@ class InspectedDevice:
 
     def _say(self, data: bytes) -> None:
         """To the client."""
-        for at in range(0, len(data), _SAY_BYTES):
-            if self._over:
-                return
-            piece, buffer = data[at : at + _SAY_BYTES], read_buffer()
-            buffer[DATA_OVERHEAD : DATA_OVERHEAD + len(piece)] = piece
-            self._stream.local_data(buffer, len(piece))
+        for buffer, count in _buffers(data):
+            if not self._over:
+                self._stream.local_data(buffer, count)
 
     def _end(self, error: Undecodable, side: str) -> None:
         log.warning("protocol.undecodable", side=side, code=error.code, why=str(error)[:200])
         self._stream.end(UNDECODABLE)
+
+
+def _buffers(data: bytes) -> Iterator[tuple[bytearray, int]]:
+    """As a socket would have read them."""
+    for at in range(0, len(data), _SAY_BYTES):
+        piece, buffer = data[at : at + _SAY_BYTES], read_buffer()
+        buffer[DATA_OVERHEAD : DATA_OVERHEAD + len(piece)] = piece
+        yield buffer, len(piece)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from portineria.dataplane.aio.stream_end import Local
+from portineria.dataplane.gateway.beginning import Beginning
 from portineria.dataplane.gateway.functions import REFUSED, WOULD_REFUSE, Fields, Functions, Refusals, Verdict
 from portineria.dataplane.gateway.held import Holds, Place, StreamHolds
 from portineria.dataplane.gateway.inspected import InspectedDevice
@@ -69,11 +70,12 @@ class Inspections:
         work = self._work.of(asset.service)
         return lambda device: InspectedDevice(device, info.begin(), decide, work=work, holds=holds)
 
-    def over(self, inspected: InspectedDevice | None) -> Fields:
+    def over(self, inspected: InspectedDevice | None, beginning: Beginning | None) -> Fields:
         """A stream is over: what was merged is told before its end. Return what its end says besides."""
         self._refusals.flush()
         if inspected is None:
-            return {}
+            recognised = beginning.recognised() if beginning is not None else ""
+            return {"recognised": recognised} if recognised else {}
         if inspected.work is not None:
             inspected.work.close()
         return {"refused": inspected.refused}

@@ -29,7 +29,7 @@ from portineria.dataplane.gateway.seen import (
 from portineria.dataplane.gateway.session import Session, Surroundings, Totals
 from portineria.dataplane.gateway.store import Store, StoreFull
 from portineria.dataplane.gateway.waiting import WaitingOrders
-from portineria.wire.statement import HoldAnswer, Leases, Order, Withdrawal
+from portineria.wire.statement import Leases, Order, Withdrawal
 
 log = structlog.get_logger()
 REFUSALS_PER_MINUTE = 30  # that are recorded: a relay that replays must not be able to flood the ledger
@@ -156,12 +156,6 @@ class Orders:
         for lease in leases.leases:
             if (live := self.sessions.get(lease.session)) is not None:
                 live.lease(lease.order_sha256, sent, lease.lease_s)
-
-    def answer(self, answer: HoldAnswer) -> None:
-        """Of whoever was asked about a held request."""
-        live = self.sessions.get(answer.session)
-        if live is not None and self._clock.known:
-            live.answer(answer, self._clock.boot_of(answer.not_after_ms))
 
     def withdrawal(self, withdrawal: Withdrawal, arrived: float) -> None:
         seen = self._seen.get(withdrawal.session)

@@ -22,7 +22,7 @@ from portineria.dataplane.gateway.seen import forget_stream
 from portineria.dataplane.gateway.settings import GatewaySettings
 from portineria.dataplane.gateway.spool import Spool
 from portineria.dataplane.gateway.stream import GatewayStream
-from portineria.wire.statement import Asset, HoldAnswer, Order
+from portineria.wire.statement import Asset, Order
 from portineria.wire.stream import Notice
 
 _RESETS = {"cut": "cut", "expired": "expired", "silence": "silence", "drained": "drained", "finished": "drained"}
@@ -64,17 +64,17 @@ class Session:
         self._around, self._on_ended = around, on_ended
         self.order_hashes = {order_sha256}  # of every order so far: what runs may resume under any of them
         self.streams: dict[str, GatewayStream] = {}
-        self.past = PastStreams()
+        self.past, self.totals = PastStreams(), Totals()
         self.announcements = Announcements(order.session, around.spool, self.streams)
         self.recorder = around.recordings.begin(order)
         self._inspections = Inspections(order, around.spool, around.linked)
+        self.holds = self._inspections.holds
         self.glances = Glances(order.session, around.glances)
         self._connecting, self.waiting = set[asyncio.Task[object]](), set[Opening]()
         self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._lease_lost = self.ended = False
         self._stops_at, self.frozen = permit.stops_at, around.freezes.begun(order.session)
-        self.totals = Totals()
 
     # -- what the control plane says ---------------------------------------------------------------------------
 
@@ -102,11 +102,6 @@ class Session:
     def drain(self, order_seq: int, drain_s: float, reason: str) -> None:
         self.permit.withdraw(boot_s(), order_seq, drain_s, reason, busy=self.busy)
         self.review()
-
-    def answer(self, answer: HoldAnswer, until: float) -> None:
-        """Whether what is held may pass; ``until``: when a yes ends."""
-        if not self.ended:
-            self._inspections.holds.answer(answer, until)
 
     def freeze(self, stands: bool) -> None:
         """Nothing more goes to the devices, and nothing ends. Deadlines go on; what devices say goes on."""
@@ -167,9 +162,6 @@ class Session:
         """Whether streams go on. Any order this session ever had will do: what runs outlives an extension."""
         return not self.ended and order_sha256 in self.order_hashes and boot_s() < self._stops_at
 
-    def knows(self, order_sha256: bytes) -> bool:
-        return order_sha256 in self.order_hashes
-
     def add(self, stream: str, asset: Asset, sock: socket.socket) -> GatewayStream:
         added = GatewayStream(
             stream, asset, sock, hold_s=self.order.hold_s, session_stops_at=self.stops_at, overdue=self.review,
@@ -215,9 +207,7 @@ class Session:
         if self.recorder is not None:
             self.recorder.over(stream.stream, how)
         self.past.add(stream.stream, PastStream(how, *stream.bytes_each_way), hold_s=self.order.hold_s)
-        seen = self._inspections.over(stream.inspected)
-        if stream.beginning is not None and (recognised := stream.beginning.recognised()):
-            seen = {**seen, "recognised": recognised}
+        seen = self._inspections.over(stream.inspected, stream.beginning)
         self._around.spool.record(
             "stream.closed", self.order.session, stream=stream.stream, to_device=to_device, from_device=from_device,
             how=how, also=forget_stream(stream.stream), **seen,
@@ -244,7 +234,7 @@ class Session:
         if self.ended:
             return
         self.ended, self._stops_at = True, -NEVER
-        self._inspections.holds.close()
+        self.holds.close()
         if self._timer is not None:
             self._timer.cancel()
         streams = list(self.streams.values())
