@@ -43,10 +43,10 @@ class Assembly:
         self._frames.append(frame)
         if len(self._frames) > MOST_SEGMENTS:
             raise BadDnp3(f"a fragment of more than {MOST_SEGMENTS} segments")
-        if any(each.control & 15 == CONFIRMED for each in self._frames) and not octet & FINAL:
-            # Each would have to be acknowledged before the rest is known, and so before anything can be decided.
-            raise BadDnp3("several segments with confirmation by the link (9.2.5)")
         if not octet & FINAL:
+            if any(each.control & 15 == CONFIRMED for each in self._frames):
+                # Each would have to be acknowledged before the rest is known, and so before anything can be decided.
+                raise BadDnp3("several segments with confirmation by the link (9.2.5)")
             return None
         whole = Fragment(tuple(self._frames), b"".join(each.data[1:] for each in self._frames))
         self._frames.clear()
