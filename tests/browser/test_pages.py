@@ -61,6 +61,8 @@ PAGES = {
         "/people/{organisation}/{technician}/invite/",
         "/suppliers/{presses}/lock/",
         "/suppliers/{presses}/unlock/",
+        "/rules/{rule}/change/",
+        "/locks/",
         "/events/",
         "/events/?code=access.",
         "/events/?text=wrong+machine&person=technician",

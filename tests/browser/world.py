@@ -20,6 +20,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portineria.control.access import services as access
+from portineria.control.access.locks import lift, lock
 from portineria.control.access.profiles import set_profile
 from portineria.control.audit.services import record
 from portineria.control.estate import enrolment
@@ -34,6 +35,7 @@ from portineria.control.remote_sessions import glances
 from portineria.control.remote_sessions import services as remote_sessions
 from portineria.control.remote_sessions.models import Session, SessionState, Stream
 from portineria.control.remote_sessions.traffic import note_traffic
+from portineria.policy.ending import Locked
 from portineria.policy.function_profile import OBSERVING
 from portineria.policy.profile_text import parse_clause
 from portineria.protocols.catalogue import ALL
@@ -176,9 +178,19 @@ class Maker:
 
     def rules(self) -> None:
         ids = self.world.ids
-        access.create_rule(
+        ids["rule"] = access.create_rule(
             actor=self.owner, organisation=self.organisation, supplier=ids["presses"],
             machines=[ids["press3"], ids["press4"], ids["robot"]], max_minutes=480,
+            windows="Mon-Sun 00:00-24:00",
+        ).public_id  # fmt: skip
+        stopped = lock(
+            actor=self.owner, organisation=self.organisation, kind=Locked.LINE, thing=f"{ids['east']}/Line 1",
+            reason="conveyor is being moved",
+        )  # fmt: skip
+        lift(actor=self.owner, lock=stopped.public_id, reason="moved")
+        lock(
+            actor=self.owner, organisation=self.organisation, kind=Locked.MACHINE, thing=ids["oven"],
+            reason="lid is open",
         )  # fmt: skip
         access.create_rule(
             actor=self.owner, organisation=self.organisation, supplier=ids["drives"], machines=[ids["oven"]],

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -111,3 +113,17 @@ def test_a_rule_remembers_what_it_said_and_who_changed_it(linked: World) -> None
     assert (third.added, third.removed, third.terms["minutes"]) == ([linked.rivals_machine.public_id], [], 60)
     assert last.terms["ended"]
     assert {row.by for row in (made, second, third, last)} == {linked.owner}
+
+
+def test_a_yes_may_be_to_less_than_was_asked_and_the_shortest_counts(linked: World) -> None:
+    under(linked, approvals=2)
+    request = linked.request(120)
+    with pytest.raises(BadField):
+        services.agree(actor=linked.owner, request=request, minutes=121)
+    page = signed_in(linked.approver)
+    assert '<option value="60">' in shown(page, f"/requests/{request}/")
+    assert page.post(f"/requests/{request}/approve/", {"minutes": "60"}).status_code == 302
+    assert "for 60 minutes only" in shown(page, f"/requests/{request}/")
+    grant = services.agree(actor=linked.owner, request=request)
+    assert grant is not None
+    assert grant.ends_at - grant.starts_at == timedelta(minutes=60)

@@ -220,12 +220,16 @@ class Approval(models.Model):
     decided_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="approvals")
     approved = models.BooleanField()
     reason = models.CharField(max_length=500, blank=True)
+    minutes = models.PositiveIntegerField(null=True, blank=True)  # a yes to less than was asked; null: to all of it
     decided_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [
             models.CheckConstraint(name="access_approval_four_eyes", condition=~Q(decided_by=F("asked_by"))),
             models.UniqueConstraint(name="access_approval_once", fields=["request", "decided_by"]),
+            models.CheckConstraint(
+                name="access_approval_minutes", condition=Q(minutes__isnull=True) | Q(minutes__gte=1, approved=True)
+            ),
         ]
 
 

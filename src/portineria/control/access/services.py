@@ -140,15 +140,22 @@ def _locked_request(actor: Person, request: str) -> AccessRequest:
     return row
 
 
-def _decide(actor: Person, request: str, reason: str, *, approved: bool) -> AccessRequest:
+def _decide(actor: Person, request: str, reason: str, *, approved: bool, minutes: int | None = None) -> AccessRequest:
     row = _locked_request(actor, request)
     if row.person_id == actor.pk:
         raise OwnRequest("whoever asks may not decide")
     require(actor, row.organisation_id, approves)
     if row.state != RequestState.PENDING or row.approvals.filter(decided_by=actor).exists():
         raise AlreadyDecided(f"request {request} is {row.state}")
+    if minutes is not None:
+        check_minutes(minutes, row.minutes)
     Approval.objects.create(
-        request=row, asked_by_id=row.person_id, decided_by=actor, approved=approved, reason=reason[:500]
+        request=row,
+        asked_by_id=row.person_id,
+        decided_by=actor,
+        approved=approved,
+        reason=reason[:500],
+        minutes=minutes,
     )
     missing = approvals_missing(row) if approved else 0
     if missing:
@@ -170,14 +177,16 @@ def approve(*, actor: Person, request: str, reason: str = "", profile: str | Non
 
 
 @transaction.atomic
-def agree(*, actor: Person, request: str, reason: str = "", profile: str | None = None) -> Grant | None:
+def agree(
+    *, actor: Person, request: str, reason: str = "", profile: str | None = None, minutes: int | None = None
+) -> Grant | None:
     """One yes. None while others are missing; with the last the grant, its approval and the events commit together, or
-    none of them.
+    none of them. ``minutes``: fewer than were asked for; of several yeses the shortest counts.
 
     ``profile`: id of the function profile that whoever approves had before their eyes, empty for none. Raise
     ProfileChanged when it is another one by now.
     """
-    row = _decide(actor, request, reason, approved=True)
+    row = _decide(actor, request, reason, approved=True, minutes=minutes)
     if profile is not None and profile != (row.rule.profile.public_id if row.rule.profile else ""):
         raise ProfileChanged(f"the profile of {request} is another than {profile!r}")
     return _give(row, actor.public_id) if row.state == RequestState.APPROVED else None
@@ -205,7 +214,8 @@ def _give(request: AccessRequest, actor: str) -> Grant:
     require_prospect(request, now)
     starts = max(now, request.starts_at) if request.starts_at else now
     # A window that began while nobody decided keeps its end: a late yes does not move it.
-    ends = (request.starts_at or now) + timedelta(minutes=request.minutes)
+    shorter = [minutes for minutes in request.approvals.values_list("minutes", flat=True) if minutes is not None]
+    ends = (request.starts_at or now) + timedelta(minutes=min([request.minutes, *shorter]))
     if ends <= now:
         raise GrantEnded(f"the window of {request.public_id} is over")
     require_opening(request.rule, request.machine, starts, ends)

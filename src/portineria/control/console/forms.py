@@ -92,6 +92,14 @@ class ApprovalForm(DecisionForm):
     """``profile``: the function profile that the page showed; a yes to another one counts for nothing."""
 
     profile = forms.CharField(required=False, max_length=24, widget=forms.HiddenInput)
+    minutes = forms.TypedChoiceField(coerce=int, required=False, empty_value=None)
+
+    def __init__(self, *args: Any, asked: int, **kwargs: Any) -> None:
+        """``asked``: for how many minutes; a yes may be to fewer."""
+        super().__init__(*args, **kwargs)
+        field = self.fields["minutes"]
+        assert isinstance(field, forms.TypedChoiceField)  # noqa: S101  # as declared above
+        field.choices = sorted(length_choices(asked), reverse=True)
 
 
 class HeldForm(forms.Form):

@@ -68,6 +68,11 @@ class Migration(migrations.Migration):
             field=models.CharField(blank=True, default="", max_length=60),
         ),
         migrations.AddField(
+            model_name="approval",
+            name="minutes",
+            field=models.PositiveIntegerField(blank=True, null=True),
+        ),
+        migrations.AddField(
             model_name="rule",
             name="approvals",
             field=models.PositiveSmallIntegerField(default=1),
@@ -101,6 +106,15 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="approval",
             constraint=models.UniqueConstraint(fields=("request", "decided_by"), name="access_approval_once"),
+        ),
+        migrations.AddConstraint(
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("minutes__isnull", True), models.Q(("approved", True), ("minutes__gte", 1)), _connector="OR"
+                ),
+                name="access_approval_minutes",
+            ),
         ),
         migrations.AddConstraint(
             model_name="rule",

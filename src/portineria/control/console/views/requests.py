@@ -45,13 +45,13 @@ def _show(request: HttpRequest, actor: Person, public_id: str, form: DecisionFor
 
 @page
 def show(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    return _show(request, actor, public_id, DecisionForm())
+    return _show(request, actor, public_id, ApprovalForm(asked=access.request(actor, public_id).minutes))
 
 
 @require_POST
 @page
 def approve(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    form = ApprovalForm(request.POST)
+    form = ApprovalForm(request.POST, asked=access.request(actor, public_id).minutes)
     if form.is_valid() and attempt(form, lambda: services.agree(actor=actor, request=public_id, **form.cleaned_data)):
         if (decided := queries.request_page(actor, public_id)).grant is None:
             text = _("Your yes is kept. Others have to give theirs before anything opens.")
