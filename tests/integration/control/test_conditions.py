@@ -19,6 +19,7 @@ from portineria.control.identity.services import BadField
 from portineria.control.remote_sessions import services as sessions
 from portineria.core.errors import NotFound
 from tests.integration.control.browsing import shown, signed_in
+from tests.integration.control.declared import applied, faults, proposal
 from tests.integration.control.sessions import accepted, again, started
 from tests.integration.control.world import World, fresh
 
@@ -127,3 +128,20 @@ def test_a_yes_may_be_to_less_than_was_asked_and_the_shortest_counts(linked: Wor
     grant = services.agree(actor=linked.owner, request=request)
     assert grant is not None
     assert grant.ends_at - grant.starts_at == timedelta(minutes=60)
+
+
+def test_conditions_are_declared(world: World) -> None:
+    rule = '[[rule]]\nsupplier = "Presses & Co"\nmachines = ["Press 3"]\n'
+    asked = rule + "approvals = 2\nneeds_reference = true\nneeds_recording = true\n"
+    [change] = proposal(asked + 'watcher = "operator@example.com"\n').changed
+    assert change.endswith(
+        "2 approvals, with ticket or work permit, only where recorded, watched by operator@example.com"
+    )
+    applied(asked + 'watcher = "operator@example.com"\n')
+    assert proposal(asked).empty  # what is left out says nothing
+    applied(rule + 'approvals = 1\nwatcher = ""\n')
+    row = Rule.objects.get(public_id=world.rule)
+    assert (row.approvals, row.needs_reference, row.needs_recording, row.watcher) == (1, True, True, None)
+    assert faults(rule + 'watcher = "nobody@example.com"\n') == [
+        "rule[0].watcher: there is no person nobody@example.com"
+    ]

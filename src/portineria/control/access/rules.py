@@ -43,6 +43,11 @@ class Conditions:
 NO_MORE = Conditions()
 
 
+def conditions_of(rule: Rule) -> Conditions:
+    watcher = rule.watcher.public_id if rule.watcher else ""
+    return Conditions(rule.approvals, rule.needs_reference, rule.needs_recording, watcher)
+
+
 @transaction.atomic
 def create_rule(
     *, actor: Person, organisation: str, machines: Iterable[str], supplier: str = "", person: str = "",

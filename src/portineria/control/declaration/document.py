@@ -18,6 +18,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from msgspec import Meta
 
+from portineria.control.access.models import MOST_APPROVALS
 from portineria.control.estate.models import Criticality, OnSilence, RecordingMode
 from portineria.control.estate.services import SERVICES_PER_MACHINE, clean_routes
 from portineria.control.identity.models import Language, Role
@@ -84,6 +85,11 @@ def _email(field: str) -> Clean:
         return found
 
     return clean
+
+
+def _nobody_or_email(field: str) -> Clean:
+    clean = _email(field)
+    return lambda text: clean(text) if text.strip() else ""
 
 
 def _address(text: str) -> str:
@@ -253,7 +259,15 @@ class DeclaredRule(Entry, frozen=True):
     profile: str | None = None  # name; "" takes it away
     only_decoded: bool | None = None
     windows: tuple[str, ...] | None = None  # as policy.windows reads them; [] is always
-    CLEANED: ClassVar = {"supplier": _name("supplier"), "person": _email("person")}
+    approvals: Annotated[int, Meta(ge=1, le=MOST_APPROVALS)] | None = None  # of how many people
+    needs_reference: bool | None = None
+    needs_recording: bool | None = None
+    watcher: str | None = None  # e-mail address; "" is nobody
+    CLEANED: ClassVar = {
+        "supplier": _name("supplier"),
+        "person": _email("person"),
+        "watcher": _nobody_or_email("watcher"),
+    }
 
     def __post_init__(self) -> None:
         super().__post_init__()

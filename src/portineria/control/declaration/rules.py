@@ -8,6 +8,7 @@ from functools import partial
 
 from portineria.control.access import services
 from portineria.control.access.models import Rule
+from portineria.control.access.rules import Conditions, conditions_of
 from portineria.control.declaration.document import Declaration, DeclaredRule
 from portineria.control.declaration.people import role_after
 from portineria.control.declaration.plan import Plan, Work
@@ -37,11 +38,12 @@ def plan_rules(declaration: Declaration, present: Present, plan: Plan, waiting: 
         if row is None:
             terms = _terms(rule.declared.max_minutes or MAX_MINUTES, rule.declared.needs_approval is not False)
             functions = _inspection(rule.declared.profile or "", only_decoded=rule.declared.only_decoded is True)
-            text = f"{_text(rule)}, {terms}, {functions}{_when(rule.declared.windows_text or '')}"
+            besides = _when(rule.declared.windows_text or "") + "".join(f", {part}" for part in _asks(rule, None))
+            text = f"{_text(rule)}, {terms}, {functions}{besides}"
             plan.add(rule.place, text, partial(_make_rule, rule=rule))
         elif change := _difference(rule, row):
             text = f"rule {row.public_id} for {rule.subject[1]}: {change}"
-            plan.change(rule.place, text, partial(_change_rule, rule=rule, public_id=row.public_id))
+            plan.change(rule.place, text, partial(_change_rule, rule=rule, row=row))
     taken = {row.pk for row in pairs.values()}
     for row in present.rules:
         if row.pk not in taken:
@@ -56,6 +58,8 @@ def _wanted(declaration: Declaration, present: Present, plan: Plan) -> list[Want
         place = f"rule[{i}]"
         subject = ("supplier", rule.supplier) if rule.supplier is not None else ("person", rule.person or "")
         faults = _unknown_subject(place, subject, declaration, present)
+        if rule.watcher and role_after(declaration, present.members.get(rule.watcher), rule.watcher) is None:
+            faults.append(f"{place}.watcher: there is no person {rule.watcher}")
         machines = set()
         for j, name in enumerate(rule.machines):
             called = _called(name, declaration, present)
@@ -134,7 +138,35 @@ def _difference(rule: Wanted, row: Rule) -> str:
         parts.append("only decoded services" if rule.declared.only_decoded else "also services that cannot be decoded")
     if rule.declared.windows_text not in (None, row.windows):
         parts.append(f"{row.windows or 'always'} → {rule.declared.windows_text or 'always'}")
-    return ", ".join(parts)
+    return ", ".join(parts + _asks(rule, row))
+
+
+def _asks(rule: Wanted, row: Rule | None) -> list[str]:
+    """What it asks for besides, where that is declared and not so already."""
+    declared, now = rule.declared, conditions_of(row) if row else Conditions()
+    watcher = row.watcher.email if row and row.watcher else ""
+    parts = []
+    if declared.approvals not in (None, now.approvals):
+        parts.append(f"{declared.approvals} approvals")
+    if declared.needs_reference not in (None, now.needs_reference):
+        parts.append("with ticket or work permit" if declared.needs_reference else "without ticket or work permit")
+    if declared.needs_recording not in (None, now.needs_recording):
+        parts.append("only where recorded" if declared.needs_recording else "also where not recorded")
+    if declared.watcher not in (None, watcher):
+        parts.append(f"watched by {declared.watcher or 'nobody'}")
+    return parts
+
+
+def _conditions(work: Work, rule: Wanted, row: Rule | None) -> Conditions:
+    """What is left out stays as it is."""
+    declared, now = rule.declared, conditions_of(row) if row else Conditions()
+    watcher = now.watcher if declared.watcher is None else ""
+    return Conditions(
+        approvals=now.approvals if declared.approvals is None else declared.approvals,
+        needs_reference=now.needs_reference if declared.needs_reference is None else declared.needs_reference,
+        needs_recording=now.needs_recording if declared.needs_recording is None else declared.needs_recording,
+        watcher=work.ids["person", declared.watcher] if declared.watcher else watcher,
+    )
 
 
 def _when(windows: str) -> str:
@@ -176,17 +208,19 @@ def _make_rule(work: Work, *, rule: Wanted) -> None:
         profile=rule.declared.profile or "",
         only_decoded=rule.declared.only_decoded is True,
         windows=rule.declared.windows_text or "",
+        conditions=_conditions(work, rule, None),
     )
 
 
-def _change_rule(work: Work, *, rule: Wanted, public_id: str) -> None:
+def _change_rule(work: Work, *, rule: Wanted, row: Rule) -> None:
     services.change_rule(
         actor=work.actor,
-        rule=public_id,
+        rule=row.public_id,
         machines=_ids(work, rule.machines),
         max_minutes=rule.declared.max_minutes,
         needs_approval=rule.declared.needs_approval,
         profile=rule.declared.profile,
         only_decoded=rule.declared.only_decoded,
         windows=rule.declared.windows_text,
+        conditions=_conditions(work, rule, row),
     )
