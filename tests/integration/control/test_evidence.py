@@ -21,6 +21,7 @@ from portineria.ledger.evidence_verification import verify_bundle
 from portineria.ledger.trust import Trust
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.sessions import started
+from tests.integration.control.test_recordings import brought, recorded
 from tests.integration.control.worked import worked
 from tests.integration.control.world import ConnectorEnd, World
 
@@ -45,10 +46,12 @@ def members(data: bytes) -> dict[str, bytes]:
 
 def test_the_owner_and_the_technician_get_what_verifies_anywhere(world: World, tmp_path: Path) -> None:
     session = worked(world)
+    brought(world, recorded(world, session))
     data = taken(signed_in(world.owner), session)
     verdict = verify_bundle(data, trust(world))
     assert verdict.faults == []
     assert (verdict.session, verdict.reports, verdict.withheld) == (session.public_id, 8, 0)
+    assert verdict.recordings == 1
     found = members(data)
     codes = found["register.jsonl"].decode()
     for code in ("access.request.made", "access.request.approved", "access.grant.given", "access.rule.created",

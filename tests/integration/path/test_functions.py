@@ -4,10 +4,12 @@
 import asyncio
 import json
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from asyncua.client.client import Client as OpcUaClient
@@ -17,6 +19,7 @@ from snap7 import Client
 from snap7.error import S7Error
 
 from portineria.demo.main_job import HeldSession, journal
+from portineria.demo.processes import PORTINERIA, portineria
 from tests.integration.path.conftest import WholePath
 
 SETPOINT = 104
@@ -229,6 +232,22 @@ async def _add_one(url: str) -> None:
         press = await client.nodes.objects.get_child(f"{index}:Press")
         setpoint = await press.get_child(f"{index}:Setpoint")
         await setpoint.write_value(await setpoint.read_value() + 1)
+
+
+def test_the_technician_takes_the_evidence_of_the_session_and_checks_it_alone(
+    bench: Bench, worked: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "session.zip"
+    portineria("evidence", "fetch", worked, "-o", str(file), env=bench.path.env)
+    checked = subprocess.run(
+        [*PORTINERIA, "evidence", "verify", str(file)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert worked in checked.stdout
+    report = bench.path.person("Shift leader").get(f"/sessions/{worked}/report/")
+    assert report.status == 200
+    assert "holding 104" in report.text
+    assert "0x42f00000" in report.text
 
 
 def test_the_register_says_what_was_changed_from_what_to_what(bench: Bench, worked: str) -> None:

@@ -17,6 +17,7 @@ LONGEST = 4096  # of what was read of one target, counted so; the old value of l
 _PARTS = frozenset({"read-tag-fragmented", "write-tag-fragmented", "read-modify-write-tag"})
 _STEM = re.compile(r" \[| attribute ")
 _STEM_OF_TAG = re.compile(r"[.\[]")
+_NUMBERS = {int, bool, float}
 Values = tuple[Value, ...]
 Place = tuple[str, tuple[str, ...]]  # service and route
 
@@ -25,18 +26,20 @@ class LastRead:
     def __init__(self) -> None:
         # The newest last; None: written since. Whatever is forgotten is older than all that is kept.
         self._told: dict[tuple[Place, Target], Values | None] = {}
+        self._weights: dict[tuple[Place, Target], int] = {}
         self._values = 0
 
     def read(self, service: str, operation: Operation, shares: Sequence[Values]) -> None:
         """``shares``: what was read of each target."""
         place = service, operation.route
         for target, values in zip(operation.targets, shares, strict=True):
-            usable = operation.function not in _PARTS and None not in values and _weight(values) <= LONGEST
-            self._tell(place, target, values if usable else None)
+            weight = _weight(values)
+            usable = operation.function not in _PARTS and weight <= LONGEST
+            self._tell(place, target, values if usable else None, weight if usable else 0)
 
     def written(self, service: str, operation: Operation) -> None:
         for target in operation.targets:
-            self._tell((service, operation.route), target, None)
+            self._tell((service, operation.route), target, None, 0)
 
     def before(self, service: str, operation: Operation) -> Values | None:
         """What the target of this write held when it was last read; None where that is not known of all of it."""
@@ -47,11 +50,18 @@ class LastRead:
             return self._same(place, target, operation.values)
         return self._gathered(place, target, operation.values)
 
-    def _tell(self, place: Place, target: Target, values: Values | None) -> None:
-        self._values += _weight(values or ()) - _weight(self._told.pop((place, target), None) or ())
-        self._told[place, target] = values
+    def _tell(self, place: Place, target: Target, values: Values | None, weight: int) -> None:
+        key = place, target
+        if key in self._told:  # it becomes the newest
+            self._forget(key)
+        self._told[key], self._weights[key] = values, weight
+        self._values += weight
         while len(self._told) > MOST_TOLD or self._values > MOST_VALUES:
-            self._values -= _weight(self._told.pop(next(iter(self._told))) or ())
+            self._forget(next(iter(self._told)))
+
+    def _forget(self, key: tuple[Place, Target]) -> None:
+        del self._told[key]
+        self._values -= self._weights.pop(key)
 
     def _same(self, place: Place, target: Target, like: Values) -> Values | None:
         """Of something with a name, or of a type of its own: only what was read in the same way counts."""
@@ -84,6 +94,12 @@ class LastRead:
 
 
 def _weight(values: Values) -> int:
+    """More than may be kept where a value is missing."""
+    kinds = set(map(type, values))  # a tenth of what looking at each value costs
+    if kinds <= _NUMBERS:
+        return len(values)
+    if type(None) in kinds:
+        return LONGEST + 1
     return len(values) + sum(len(value) // 16 for value in values if isinstance(value, str | bytes))
 
 
