@@ -23,7 +23,7 @@ RUNS = {
     "fuzz": ["tests/fuzz", "-n", "2", "--dist", "loadfile", "--timeout", "7200"],
 }
 
-# id -> module and its arguments; its last line, JSON, is kept. Those of tests.bench write docs/performance.* too.
+# id -> module and its arguments; the last line that it prints, JSON, is kept. Groups of the bench write docs too.
 MEASURED = {
     "wan": ["tests.bench", "wan", "--full"],
     "relay": ["tests.bench", "relay"],

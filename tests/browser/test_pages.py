@@ -54,6 +54,8 @@ PAGES = {
         "/gateways/{gateway-north}/revoke/",
         "/gateways/{gateway-wrong}/",
         "/gateways/{gateway-wrong}/refuse/",
+        "/sinks/",
+        "/sinks/add/?kind=sentinel",
         "/people/",
         "/people/?q=nothing-like-this",
         "/people/{organisation}/{technician}/lock/",

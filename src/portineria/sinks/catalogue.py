@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of sink, one line each. Names, titles and settings are stored and shown: they stay as they are."""
 
-from portineria.sinks import cef, elastic, leef, ocsf, sentinel, splunk, syslog, webhook
+from portineria.sinks import cef, elastic, leef, mail, ocsf, sentinel, splunk, syslog, webhook
 from portineria.sinks.kind import SinkKind
 
 ALL: tuple[SinkKind, ...] = (
@@ -13,6 +13,7 @@ ALL: tuple[SinkKind, ...] = (
     elastic.INFO,
     ocsf.INFO,
     sentinel.INFO,
+    mail.INFO,
 )  # fmt: skip
 
 

@@ -153,6 +153,16 @@ def sentinel(data: bytes) -> dict[str, str]:
     return strings(json.loads(data)["Fields"])
 
 
+def mail(data: bytes) -> dict[str, str]:
+    """Behind the actor: names, and values as JSON writes them."""
+    rest, found = data.decode().split(" by ", 1)[1].partition(" ")[2], {}
+    while rest:
+        name, _, rest = rest.partition("=")
+        found[name], end = json.JSONDecoder().raw_decode(rest)
+        rest = rest[end:].removeprefix(" ")
+    return found
+
+
 def strings(fields: dict[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in fields.items()}
 
@@ -160,4 +170,5 @@ def strings(fields: dict[str, object]) -> dict[str, str]:
 READERS: dict[str, Callable[[bytes], dict[str, str]]] = {
     "syslog": syslog, "cef": cef, "leef": leef, "webhook": webhook, "splunk": splunk,
     "elastic": elastic, "ocsf": ocsf, "sentinel": sentinel,
+    "mail": mail,
 }  # fmt: skip

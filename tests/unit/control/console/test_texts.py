@@ -79,8 +79,8 @@ def test_two_states_of_one_thing_never_differ_by_colour_alone() -> None:
 
 def test_every_setting_of_a_sink_has_words_and_every_shape_says_what_is_wrong() -> None:
     settings = {setting for kind in ALL for setting in kind.settings}
-    assert sinks.SETTINGS.keys() >= {setting.name for setting in settings}
-    assert sinks.CHOICES.keys() >= {choice for setting in settings for choice in setting.choices}
+    assert sinks.SETTINGS.keys() == {setting.name for setting in settings}
+    assert sinks.CHOICES.keys() == {choice for setting in settings for choice in setting.choices}
     assert sinks.FAULTS.keys() == set(Shape)
     assert sinks.PERSONAL.keys() == set(Personal.values)
     assert sinks.SEVERITIES.keys() == set(Severity)

@@ -41,6 +41,9 @@ SETTINGS: Mapping[str, Words] = {
     "client_secret": Words(_("Secret of the application"), _KEPT),
     "rule": Words(_("Immutable id of the data collection rule")),
     "stream": Words(_("Stream of the data collection rule")),
+    "encryption": Words(
+        _("Encryption"), _("STARTTLS on port 587, TLS from the first byte on port 465. Never without.")
+    ),
     "sender": Words(_("E-mail address of the sender")),
     "recipient": Words(_("E-mail address of the recipient")),
     "user": Words(_("Name to sign in with")),
@@ -69,7 +72,7 @@ FAULTS: Mapping[Shape, "str | Promise"] = {
     Shape.SECRET: _("Write it on one line, without letters that are not ASCII."),
     Shape.KEY: _("This is no private key in PEM form, or it wants a password."),
 }
-CHOICES: Mapping[str, "str | Promise"] = {"tls": "TLS", "tcp": "TCP", "udp": "UDP"}
+CHOICES: Mapping[str, "str | Promise"] = {"tls": "TLS", "tcp": "TCP", "udp": "UDP", "starttls": "STARTTLS"}
 STATES: Mapping[str, "str | Promise"] = {
     "paused": pgettext_lazy("sink", "paused"),
     "failing": pgettext_lazy("sink", "not reached"),
