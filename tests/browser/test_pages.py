@@ -46,6 +46,7 @@ PAGES = {
         "/requests/{inspected-waiting}/",
         "/sessions/{session-inspected}/",
         "/sessions/{session-cut}/",
+        "/sessions/{session-cut}/playback/",
         "/sessions/{session-cutting}/",
         "/sessions/{session-draining}/",
         "/gateways/",

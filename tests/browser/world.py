@@ -31,16 +31,21 @@ from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.first_run import create_owner, set_password, set_totp
 from portineria.control.identity.models import Person, Role
-from portineria.control.remote_sessions import glances
+from portineria.control.remote_sessions import glances, recordings
 from portineria.control.remote_sessions import services as remote_sessions
 from portineria.control.remote_sessions.models import Session, SessionState, Stream
 from portineria.control.remote_sessions.traffic import note_traffic
+from portineria.core.ids import Kind, new_id
 from portineria.policy.ending import Locked
 from portineria.policy.function_profile import OBSERVING
 from portineria.policy.profile_text import parse_clause
 from portineria.protocols.catalogue import ALL
+from portineria.recording.seal import About
+from portineria.recording.upload import Upload
 from portineria.wire import enrolment as wire
 from portineria.wire.report import GLANCE_SEQ, Context, Glance, Seen, StreamTraffic, write_report
+from portineria.wire.statement import sha256
+from tests.unit.recording.recorded import FIRST, OWNER, Recording
 
 PASSWORD = "correct horse battery staple"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # of everybody's authenticator app
@@ -249,6 +254,7 @@ class Maker:
         remote_sessions.cut(actor=self.owner, session=past.public_id, reason="Wrong machine")
         receipt(past.public_id)
         ids["session-cut"] = past.public_id
+        ids["identity"] = recorded(past.public_id)
         cutting = live(self.session("technician", "press3"))
         remote_sessions.cut(actor=self.owner, session=cutting.public_id, reason="Wrong machine")
         ids["session-cutting"] = cutting.public_id
@@ -327,6 +333,32 @@ def glance(session: str, part: int, targets: str) -> None:
     context = Context(opening.key_id, gateway, bytes(32), GLANCE_SEQ, bytes(32))
     recipient = X25519PublicKey.from_public_bytes(opening.key)
     glances.receive(gateway, [write_report(body, context, key=EVENT_KEYS[gateway], recipient=recipient)[0]])
+
+
+def recorded(session: str) -> str:
+    """As its gateway brings a recording of two chunks; return the identity that opens it."""
+    row = Session.objects.select_related("organisation", "gateway").get(public_id=session)
+    gateway = row.gateway.public_id
+    about = About(new_id(Kind.RECORDING), session, row.organisation.public_id, gateway, bytes(32))
+    made = Recording(about=about, key=EVENT_KEYS[gateway])
+    made.open()
+    for number in range(1, 301):
+        moment = made.tick()
+        asked = {"protocol": "modbus", "function": "read-holding-registers", "code": "3", "kind": "read",
+                 "targets": [f"holding {number}"], "verdict": "passed"}  # fmt: skip
+        if number in (120, 290):
+            asked |= {"kind": "write", "function": "write-single-register", "values": [1500], "verdict": "refused",
+                      "targets": ["<img src=x id=evil>"]}  # fmt: skip
+        line = made.capture.operation(FIRST, asked, moment)
+        if asked["verdict"] == "passed":
+            made.capture.operation(FIRST, {"answers": [line], "values": [[number]]}, moment)
+        if number == 200:
+            made.seal()
+    made.over()
+    made.seal(end="session.ended")
+    for number, data in enumerate(made.chunks, start=1):
+        recordings.keep(Upload(gateway, about.recording, number, len(data), sha256(data)), data)
+    return str(OWNER)
 
 
 @transaction.atomic

@@ -26,6 +26,7 @@ class HashedNames(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  
     """Also of the modules that a module imports."""
 
     support_js_module_import_aggregation = True
+    max_post_process_passes = 20  # each goes one import deeper; what opens recordings needs ten
 
 
 def static_root(state: Path) -> Path:

@@ -155,7 +155,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "remote_sessions.recipients.changed": _fields("recipients"),
     "remote_sessions.identity.given-out": _fields("recipients"),
     "remote_sessions.recording.completed": _fields("session gateway recording number head lost"),
-    "remote_sessions.recording.read": _fields("session machine gateway person"),
+    "remote_sessions.recording.read": _fields("session machine gateway person recording"),
     "remote_sessions.work.new": _fields("session machine gateway person supplier new_functions new_targets"),
     "remote_sessions.report.changed": _fields("session machine gateway person side"),
     "remote_sessions.report.signed": _fields("session machine gateway person side text_sha256"),

@@ -35,6 +35,7 @@ from portineria.recording.upload import Upload, sign_upload
 from portineria.recording.verification import verify
 from portineria.wire.envelope import read_signed
 from portineria.wire.statement import Order, sha256
+from tests.integration.control.browsing import signed_in
 from tests.integration.control.sessions import said_to, started
 from tests.integration.control.world import GatewayEnd, World, fresh
 from tests.integration.middlebox import free_port
@@ -149,8 +150,31 @@ def test_who_is_not_of_the_owner_reads_no_recording(world: World) -> None:
     for actor in (world.technician, world.rival, world.stranger):
         with pytest.raises(NotFound):
             recordings.read(actor=fresh(actor), session=session.public_id)
+        with pytest.raises(NotFound):
+            chunk(world, actor, session)
+        address = f"/sessions/{session.public_id}/playback/"
+        for path in (address, f"{address}{ABOUT.recording}/1/"):
+            assert signed_in(fresh(actor)).get(path).status_code == 404
     assert codes("remote_sessions.recording.read") == 0
     recordings.read(actor=fresh(world.operator), session=session.public_id)
+
+
+def chunk(world: World, actor: Person, session: Session, number: int = 1) -> bytes:
+    return recordings.chunk(actor=fresh(actor), session=session.public_id, recording=ABOUT.recording, number=number)
+
+
+def test_a_page_gets_chunks_as_they_are_and_reading_is_one_event_for_each_person(world: World) -> None:
+    session = started(world)
+    made = recorded(world, session)
+    brought(world, made)
+    assert [chunk(world, world.owner, session, number) for number in range(1, 5)] == made.chunks
+    assert codes("remote_sessions.recording.read") == 1
+    chunk(world, world.operator, session)
+    assert codes("remote_sessions.recording.read") == 2
+    with pytest.raises(NotFound):
+        chunk(world, world.owner, session, 5)
+    with pytest.raises(NotFound):
+        chunk(world, world.owner, started(world))
 
 
 def ordered(world: World, session: Session) -> Order:

@@ -19,7 +19,7 @@ from portineria.control.identity.authority import require, works_here
 from portineria.control.identity.models import Person
 from portineria.control.recording_store import store
 from portineria.control.remote_sessions import queries
-from portineria.control.remote_sessions.models import Recording, RecordingChunk, Session
+from portineria.control.remote_sessions.models import Recording, RecordingChunk, RecordingReading, Session
 from portineria.core.errors import Conflict, NotFound, PortineriaError
 from portineria.core.ids import Kind, is_id
 from portineria.recording.chunk import Chunk, read_chunk
@@ -159,6 +159,42 @@ class Archive:
         yield bytes(2 * tarfile.BLOCKSIZE)
 
 
+def _record_reading(actor: Person, session: Session, **recording: str) -> None:
+    record(
+        "remote_sessions.recording.read",
+        organisation=session.organisation.public_id,
+        actor=actor.public_id,
+        about=session.person.public_id,
+        session=session.public_id,
+        machine=session.machine.public_id,
+        gateway=session.gateway.public_id,
+        person=session.person.public_id,
+        **recording,
+    )
+
+
+def kept_of(actor: Person, session: Session) -> list[Recording]:
+    """Those of the session that this person may open, the first first; empty for whoever may not read any."""
+    if session.organisation_id not in actor.staff_of:
+        return []
+    return list(session.recordings.filter(chunks__gte=1).order_by("pk"))
+
+
+def chunk(*, actor: Person, session: str, recording: str, number: int) -> bytes:
+    """One chunk's file, for a page that opens it in the browser. That a recording is read is an event before the first
+    of its chunks is. Raise NotFound, StoreAway.
+    """
+    with transaction.atomic():
+        row = queries.session(actor, session)
+        require(actor, row.organisation_id, works_here)
+        kept = row.recordings.select_for_update(no_key=True).filter(public_id=recording).first()
+        if kept is None or not kept.parts.filter(number=number).exists():
+            raise NotFound(f"chunk {number} of {recording}")
+        if RecordingReading.objects.get_or_create(recording=kept, person=actor)[1]:
+            _record_reading(actor, row, recording=recording)
+    return store().get(f"{row.organisation.public_id}/{session}/{recording}/{number:08}.chunk")
+
+
 @transaction.atomic
 def read(*, actor: Person, session: str) -> Archive:
     """By the owner's people; that it was read is an event before it is. Raise NotFound, NoRecordings."""
@@ -171,15 +207,6 @@ def read(*, actor: Person, session: str) -> Archive:
             members.append((place, part.size, f"{row.organisation.public_id}/{place}"))
     if not members:
         raise NoRecordings(f"nothing of session {session} is recorded here")
-    record(
-        "remote_sessions.recording.read",
-        organisation=row.organisation.public_id,
-        actor=actor.public_id,
-        about=row.person.public_id,
-        session=row.public_id,
-        machine=row.machine.public_id,
-        gateway=row.gateway.public_id,
-        person=row.person.public_id,
-    )
+    _record_reading(actor, row)
     blocks = sum(tarfile.BLOCKSIZE + size + -size % tarfile.BLOCKSIZE for _, size, _ in members)
     return Archive(f"{session}.tar", blocks + 2 * tarfile.BLOCKSIZE, members)

@@ -12,7 +12,7 @@ from portineria.control.console.forms import DecisionForm, ReasonForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.texts import operations as texts
 from portineria.control.identity.models import Person
-from portineria.control.remote_sessions import freezing, services, watching
+from portineria.control.remote_sessions import freezing, recordings, services, watching
 from portineria.control.remote_sessions import queries as remote_sessions
 
 _INSIDE = 25  # of those that are open, on one leaf: each with what can be done about it
@@ -55,6 +55,7 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "counted_at": remote_sessions.counted_at(streams),
         "course": course,
         "functions": functions.held_in(row),
+        "recorded": bool(recordings.kept_of(actor, row)),
         "watchers": [person.name for person in watching.watchers(row)],
         "shows_operations": watching.shows_operations(row),
         "operation_words": texts.operation_words(),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who looks on at sessions, and which of them stand still.
 
-Rows: of sessions none changes, their new columns have defaults; one new table, a row for each person and session they
-looked on at.
+Rows: of sessions none changes, their new columns have defaults; two new tables, a row for each person and session they
+looked on at, or recording they opened.
 Locks: PostgreSQL adds columns with constant defaults without rewriting the table.
 Back: reversible; then it is forgotten who looked on, and what stands still goes on standing at its gateway.
 """
@@ -47,6 +47,31 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=("session", "person"), name="sessions_watching"),
         ),
         migrations.AddField("session", "freeze_letter", models.BinaryField(default=b"")),
+        migrations.CreateModel(
+            name="RecordingReading",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("first_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "recording",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="readings",
+                        to="remote_sessions.recording",
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name="recordingreading",
+            constraint=models.UniqueConstraint(fields=("recording", "person"), name="sessions_recording_reading"),
+        ),
         migrations.AddField("session", "freeze_number", models.PositiveIntegerField(default=0)),
         migrations.AddField("session", "frozen", models.BooleanField(default=False)),
         migrations.AddField("session", "freeze_proven_at", models.DateTimeField(blank=True, null=True)),

@@ -10,6 +10,7 @@ from portineria.control.remote_sessions.models.recording import (
     Recording,
     RecordingChunk,
     RecordingQuerySet,
+    RecordingReading,
     RecordingRecipient,
 )
 from portineria.control.remote_sessions.models.report import (
@@ -42,6 +43,7 @@ __all__ = [
     "Recording",
     "RecordingChunk",
     "RecordingQuerySet",
+    "RecordingReading",
     "RecordingRecipient",
     "ReportSide",
     "ReportSignature",

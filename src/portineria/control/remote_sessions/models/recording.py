@@ -57,6 +57,17 @@ class RecordingChunk(models.Model):
         ]
 
 
+class RecordingReading(models.Model):
+    """Somebody opened a recording on its page: an event the first time, though a page asks chunk by chunk."""
+
+    recording = models.ForeignKey(Recording, on_delete=models.PROTECT, related_name="readings")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    first_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="sessions_recording_reading", fields=["recording", "person"])]
+
+
 class RecordingRecipient(models.Model):
     """Whom an organisation's recordings are encrypted to. ``wrapped``: its identity, where it is ours to read with."""
 

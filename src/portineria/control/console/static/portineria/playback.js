@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// A recording opened in the browser: chunks come from the server, the identity from a file that stays here.
+// docs/reference/recording.md has the format. What is in it is what a tool and a device sent: text, and nothing else.
+import { Decrypter } from "../vendor/age/age-encryption/index.js";
+import { clock, put, verdict, words } from "./operations.js";
+
+const MAGIC = "PRTREC1\n";
+const PLAIN_BYTES = 64 << 20; // of one chunk, unpacked: many times what a gateway seals together
+const IDENTITY_BYTES = 64 << 10;
+const MOST = 200_000; // operations that one page keeps
+const LEAF = 200;
+const ITEMS = 128;
+
+const page = document.getElementById("playback");
+const played = document.getElementById("played");
+const said = document.getElementById("playback-said");
+const field = (name) => document.getElementById(name);
+let all = [];
+let found = [];
+let first = 0;
+
+async function identities(file) {
+  const text = file.size <= IDENTITY_BYTES ? await file.text() : "";
+  return text.split("\n").map((line) => line.trim()).filter((line) => line && !line.startsWith("#"));
+}
+
+async function unpacked(data) {
+  const parts = [];
+  let size = 0;
+  for await (const part of new Response(new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"))).body) {
+    size += part.length;
+    if (size > PLAIN_BYTES) throw new RangeError("a chunk that never ends");
+    parts.push(part);
+  }
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+const length = (data, at) => new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(at);
+
+async function index(decrypter, data) {
+  if (new TextDecoder("latin1").decode(data.subarray(0, MAGIC.length)) !== MAGIC) throw new TypeError("no chunk");
+  const start = MAGIC.length + 4 + length(data, MAGIC.length);
+  const plain = await unpacked(await decrypter.decrypt(data.subarray(start)));
+  const text = new TextDecoder().decode(plain.subarray(4, 4 + length(plain, 0)));
+  return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}
+
+const text = (value) => (Array.isArray(value) ? value.slice(0, ITEMS).map(String).join(", ") : value === undefined ? "" : String(value));
+
+function take(rows, byNumber, lines) {
+  for (const line of lines) {
+    if (typeof line.operation !== "number" || rows.length >= MOST) continue;
+    const is = line.is ?? {};
+    if (Array.isArray(is.answers)) {
+      is.answers.forEach((number, place) => {
+        const row = byNumber.get(number);
+        if (row) row.answer = is.error ? `${page.dataset.deviceError} ${is.error}` : text(is.values?.[place]);
+      });
+      continue;
+    }
+    const long = line.too_long !== undefined;
+    const row = {
+      ms: line.at_ns / 1e6, verdict: text(is.verdict), kind: text(is.kind), protocol: text(is.protocol),
+      function: text(is.function), targets: long ? page.dataset.tooLong : text(is.targets), route: text(is.route?.join?.(" > ")),
+      values: text(is.values), answer: "",
+    };
+    rows.push(row);
+    byNumber.set(line.operation, row);
+  }
+}
+
+async function open(file) {
+  const keys = await identities(file);
+  const decrypter = new Decrypter();
+  try {
+    for (const key of keys) decrypter.addIdentity(key);
+  } catch {
+    keys.length = 0;
+  }
+  if (keys.length === 0) return say(page.dataset.wrong);
+  const rows = [];
+  let broken = 0;
+  let parts = 0;
+  for (const recording of page.querySelectorAll("[data-recording]")) {
+    const byNumber = new Map();
+    for (let number = 1; number <= Number(recording.dataset.chunks); number += 1) {
+      say(`${page.dataset.reading} ${(parts += 1)}`);
+      try {
+        const answer = await fetch(`${recording.dataset.url}${number}/`, { cache: "no-store" });
+        if (!answer.ok) throw new Error(String(answer.status));
+        take(rows, byNumber, await index(decrypter, new Uint8Array(await answer.arrayBuffer())));
+      } catch {
+        broken += 1;
+      }
+    }
+  }
+  if (broken === parts) return say(page.dataset.wrong);
+  say(broken ? page.dataset.broken : "");
+  all = rows;
+  choices("verdict");
+  choices("kind");
+  played.hidden = false;
+  filter();
+}
+
+function say(words) {
+  said.textContent = words;
+}
+
+function choices(name) {
+  const named = words(page);
+  const select = field(name);
+  while (select.options.length > 1) select.remove(1);
+  for (const code of new Set(all.map((row) => row[name]))) {
+    if (code) select.add(new Option(named(name, code), code));
+  }
+}
+
+function filter() {
+  const [search, target] = [field("search").value.toLowerCase(), field("target").value.toLowerCase()];
+  const [decision, kind] = [field("verdict").value, field("kind").value];
+  found = all.filter((row) =>
+    (!decision || row.verdict === decision) && (!kind || row.kind === kind) && row.targets.toLowerCase().includes(target) &&
+    (!search || [row.function, row.targets, row.values, row.answer, row.route, row.protocol].some((part) => part.toLowerCase().includes(search))));
+  show(0);
+}
+
+function show(at, mark = -1) {
+  first = Math.max(0, Math.min(at, found.length - 1));
+  const body = played.querySelector("tbody");
+  const [named, told] = [words(page), clock(page)];
+  body.replaceChildren(...found.slice(first, first + LEAF).map((one, place) => {
+    const row = page.querySelector("template[data-row]").content.firstElementChild.cloneNode(true);
+    put(row, "time", told(one.ms));
+    verdict(row, one.verdict, named("verdict", one.verdict));
+    put(row, "count", "");
+    put(row, "kind", named("kind", one.kind));
+    put(row, "function", `${one.function} (${one.protocol})`);
+    for (const name of ["targets", "route", "values", "answer"]) put(row, name, one[name]);
+    if (first + place === mark) row.classList.add("marked");
+    return row;
+  }));
+  played.querySelector("[data-shown]").textContent = String(found.length);
+  played.querySelector("[data-all]").textContent = String(all.length);
+  field("earlier").disabled = first === 0;
+  field("later").disabled = first + LEAF >= found.length;
+  body.querySelector(".marked")?.scrollIntoView({ block: "center" });
+}
+
+let refused = -1;
+function nextRefusal() {
+  const next = found.findIndex((row, place) => place > refused && row.verdict === "refused");
+  refused = next === -1 ? found.findIndex((row) => row.verdict === "refused") : next;
+  if (refused !== -1) show(Math.floor(refused / LEAF) * LEAF, refused);
+}
+
+if (page) {
+  const chosen = () => field("identity").files.length && open(field("identity").files[0]);
+  field("identity").addEventListener("change", chosen);
+  chosen(); // before this module was here
+  for (const name of ["search", "target", "verdict", "kind"]) {
+    field(name).addEventListener("input", () => {
+      refused = -1;
+      filter();
+    });
+  }
+  field("refusal").addEventListener("click", nextRefusal);
+  field("earlier").addEventListener("click", () => show(first - LEAF));
+  field("later").addEventListener("click", () => show(first + LEAF));
+}
