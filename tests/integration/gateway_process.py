@@ -15,7 +15,7 @@ from tests.integration.process import Process
 # The same logic with short clocks: what takes a minute in a plant takes a second here.
 QUICK: dict[str, object] = {
     "retry_min_s": 0.05, "retry_max_s": 0.5, "spread_s": 0.05, "connect_s": 1.0, "order_wait_s": 0.5,
-    "hello_s": 1.0, "time_wait_s": 2.0,
+    "hello_s": 1.0, "time_wait_s": 2.0, "transfer_quiet_s": 2.0,
     "ask_again_s": 0.3, "review_s": 0.1, "acknowledge_s": 0.5, "admission_s": 0.2, "status_s": 0.2, "proxy": "none",
 }  # fmt: skip
 

@@ -199,6 +199,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "operation.hold-expired": _reported("question reason"),
     "session.draining": _reported("seconds reason"),
     "session.resumed": _reported("reason"),
+    "session.transferring": _reported("operation"),
+    "session.transferred": _reported("seconds"),
     "session.frozen": _reported("number latency_ms"),
     "session.unfrozen": _reported("number latency_ms"),
     "session.ended": _reported("ending reason latency_ms streams to_device from_device order_sha256"),

@@ -65,6 +65,18 @@ def test_it_counts_as_frozen_only_on_the_gateways_signed_receipt_of_the_newest_l
     assert codes.count("remote_sessions.session.freezing") == codes.count("remote_sessions.session.thawing") == 1
 
 
+def test_the_page_says_that_a_program_is_being_written_until_it_is_not(linked: World) -> None:
+    session = accepted(linked, started(linked))
+    for code, fields in (("session.transferred", {"seconds": 3}), ("stream.closed", {"how": "gateway.restarted"})):
+        report(linked, "stream.opened", session, stream="str_a", service="srv_a", address="192.0.2.9", port=102)
+        assert report(linked, "session.transferring", session, operation="program-write").transfer_since is not None
+        assert "A program or firmware is being written, since" in page(linked, session)
+        cut = shown(signed_in(fresh(linked.owner)), f"/sessions/{session.public_id}/cut/")
+        assert "the machine may not run any more" in cut
+        report(linked, code, session, stream="str_a", **fields)
+        assert "being written, since" not in page(linked, session)
+
+
 def test_who_may_freeze_and_a_cut_needs_no_thaw(linked: World) -> None:
     session = accepted(linked, started(linked))
     for who in (linked.rival, linked.stranger):

@@ -116,6 +116,11 @@ def _stands(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -
         session.save(update_fields=["freeze_proven_at", "freeze_latency_ms"])
 
 
+def _transfer(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    session.transfer_since = at if event.code == "session.transferring" else None
+    session.save(update_fields=["transfer_since"])
+
+
 def _stream(session: Session, event: Event) -> Stream | None:
     name = _text(event, "stream", _STREAM_CHARACTERS)
     return session.streams.filter(public_id=name).first() if name else None
@@ -144,7 +149,9 @@ def _stream_closed(session: Session, event: Event, ledger: LedgerEvent, at: date
     stream.recognised = _text(event, "recognised", 24)
     set_counts(session, stream, to_device=_number(event, "to_device"), from_device=_number(event, "from_device"))
     stream.save()
-    session.save(update_fields=["to_device", "from_device"])
+    if stream.how == "gateway.restarted":  # whatever it wrote is broken off, and nobody was there to say so
+        session.transfer_since = None
+    session.save(update_fields=["to_device", "from_device", "transfer_since"])
 
 
 def _stream_resumed(session: Session, event: Event, ledger: LedgerEvent, at: datetime) -> None:
@@ -172,6 +179,8 @@ _EFFECTS: dict[str, Effect] = {
     "session.draining": _session_draining,
     "session.resumed": _session_resumed,
     "session.ended": _session_ended,
+    "session.transferring": _transfer,
+    "session.transferred": _transfer,
     "session.frozen": _stands,
     "session.unfrozen": _stands,
     "session.worked": _session_worked,

@@ -5,7 +5,8 @@ Obeyed in memory at once, as a cut is, and told in a signed event.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from portineria.dataplane.gateway.clock import boot_s
@@ -23,6 +24,7 @@ class Freezing(Protocol):
     """A session, as far as it matters here."""
 
     def freeze(self, stands: bool) -> None: ...
+    def when_calm(self, act: Callable[[], None], *, at_once: bool) -> None: ...
 
 
 class Freezes:
@@ -40,10 +42,11 @@ class Freezes:
         self._known[letter.session] = (letter.number, letter.stands)
         if len(self._known) > KEPT:
             self.over(next(iter(self._known)))
-        live = sessions.get(letter.session)
-        if live is None:
-            self._store.submit(_remember(letter.session, letter.number, letter.stands), must=True)
-            return
+        self._store.submit(_remember(letter.session, letter.number, letter.stands), must=True)
+        if (live := sessions.get(letter.session)) is not None:
+            live.when_calm(partial(self._act, live, letter, arrived), at_once=not letter.stands)
+
+    def _act(self, live: Freezing, letter: Freeze, arrived: float) -> None:
         live.freeze(letter.stands)
         self._tell(letter.session, latency_ms=round((boot_s() - arrived) * 1000))
 
@@ -57,7 +60,7 @@ class Freezes:
     def _tell(self, session: str, **fields: Any) -> None:
         number, stands = self._known[session]
         code = "session.frozen" if stands else "session.unfrozen"
-        self._spool.record(code, session, also=_remember(session, number, stands), number=number, **fields)
+        self._spool.record(code, session, number=number, **fields)
 
     def over(self, session: str) -> None:
         if self._known.pop(session, None) is not None:

@@ -10,6 +10,7 @@ from portineria.dataplane.gateway.functions import REFUSED, WOULD_REFUSE, Fields
 from portineria.dataplane.gateway.held import Holds, Place, StreamHolds
 from portineria.dataplane.gateway.inspected import InspectedDevice
 from portineria.dataplane.gateway.spool import Spool
+from portineria.dataplane.gateway.transfer import Transfer
 from portineria.dataplane.gateway.work import Work
 from portineria.policy.function_profile import BadProfile, decode_profile
 from portineria.protocols.catalogue import ALL
@@ -41,10 +42,11 @@ def same_place(asset: Asset, order: Order) -> Asset | None:
 class Inspections:
     """Of one session, over all its connections."""
 
-    def __init__(self, order: Order, spool: Spool, linked: Callable[[], bool]) -> None:
+    def __init__(self, order: Order, spool: Spool, linked: Callable[[], bool], *, quiet_s: float) -> None:
         self._session, self._spool, self._work = order.session, spool, Work()
         self._functions, self._refusals = Functions(), Refusals(order.session, spool)
         self.holds = Holds(order.session, spool, self._refusals, linked)
+        self.transfer = Transfer(order.session, spool, quiet_s)
         self.take(order)
 
     def take(self, order: Order) -> None:
@@ -61,6 +63,8 @@ class Inspections:
             verdict = self._functions.decide(operations, own, allowed=allowed)
             if verdict.refused:
                 self._refusals.tell(REFUSED, stream, asset.service, verdict.refused)
+            elif not verdict.held:
+                self.transfer.passed(operations)
             if verdict.noted:
                 self._refusals.tell(WOULD_REFUSE, stream, asset.service, verdict.noted)
             return verdict

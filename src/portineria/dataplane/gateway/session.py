@@ -67,7 +67,8 @@ class Session:
         self.past, self.totals = PastStreams(), Totals()
         self.announcements = Announcements(order.session, around.spool, self.streams)
         self.recorder = around.recordings.begin(order)
-        self._inspections = Inspections(order, around.spool, around.linked)
+        quiet_s = around.settings.transfer_quiet_s
+        self._inspections = Inspections(order, around.spool, around.linked, quiet_s=quiet_s)
         self.holds = self._inspections.holds
         self.glances = Glances(order.session, around.glances)
         self._connecting, self.waiting = set[asyncio.Task[object]](), set[Opening]()
@@ -100,7 +101,7 @@ class Session:
         self.review()
 
     def drain(self, order_seq: int, drain_s: float, reason: str) -> None:
-        self.permit.withdraw(boot_s(), order_seq, drain_s, reason, busy=self.busy)
+        self.permit.withdraw(boot_s(), order_seq, drain_s, reason, busy=self.load > 0)
         self.review()
 
     def freeze(self, stands: bool) -> None:
@@ -109,14 +110,14 @@ class Session:
         for stream in self.streams.values():
             stream.freeze(stands)
 
+    def when_calm(self, act: Callable[[], None], *, at_once: bool) -> None:
+        """A program or firmware that is being written is not broken off within the drain time."""
+        self._inspections.transfer.when_over(act, 0 if at_once else self.order.drain_s)
+
     def cut(self, reason: str, arrived: float) -> None:
         self._finish("cut", reason, arrived)
 
     # -- deadlines ---------------------------------------------------------------------------------------------
-
-    @property
-    def busy(self) -> bool:
-        return self.load > 0
 
     def stops_at(self) -> float:
         return self._stops_at
@@ -128,13 +129,13 @@ class Session:
         now = boot_s()
         self._stops_at = self.permit.stops_at
         self._note_lease(now)
-        if (over := self.permit.ended(now, busy=self.busy)) is not None:
+        if (over := self.permit.ended(now, busy=self.load > 0)) is not None:
             self._finish(over.ending, over.reason)
             return
         for stream in list(self.streams.values()):
             if stream.stops_at <= now:
                 stream.end("drained")
-        self.announcements.drain(self.permit.draining(now), now, busy=self.busy)
+        self.announcements.drain(self.permit.draining(now), now, busy=self.load > 0)
         self._changed.set()
         self._changed = asyncio.Event()
         self._come_back(now)
@@ -249,6 +250,7 @@ class Session:
         if self.recorder is not None:
             self.recorder.finish("session.ended")
         self.glances.close()
+        self._inspections.transfer.close()
         self._around.freezes.over(self.order.session)
         self._changed.set()
         self._on_ended(self, ending, reason, arrived)

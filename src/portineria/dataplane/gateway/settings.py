@@ -53,6 +53,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upload_busy_bytes_s: Annotated[
         int, Meta(ge=1024, description="Uploads get so much while sessions carry bytes; all there is when none does.")
     ] = 16 << 10
+    transfer_quiet_s: Annotated[
+        float, Meta(gt=0, description="So long after its last request a program or firmware counts as written.")
+    ] = 10
     leg_setups: Annotated[int, Meta(gt=0, description="Legs being set up at a time; one costs 13 ms of CPU.")] = 64
     streams: Annotated[int, Meta(gt=0, description="Of all sessions together; each may keep 8 MiB.")] = 2000
     log_level: Annotated[str, Meta(description="DEBUG, INFO, WARNING or ERROR.")] = "INFO"

@@ -144,6 +144,8 @@ EVENTS: dict[str, str | Promise] = {
     "operation.hold-expired": _("Held operation forgotten"),
     "session.draining": _("Gateway lets the session finish"),
     "session.resumed": _("Gateway lets the session go on"),
+    "session.transferring": _("A program or firmware is being written"),
+    "session.transferred": _("Nothing more of the program or firmware is written"),
     "session.frozen": _("Session stands still: the gateway passes nothing on"),
     "session.unfrozen": _("Session goes on: the gateway passes on what waited"),
     "session.ended": _("Gateway's receipt: session ended"),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who looks on at sessions, and which of them stand still.
+"""Who looks on at sessions, which of them stand still or write a program, and who opened a
+recording on its page.
 
 Rows: of sessions none changes, their new columns have defaults; two new tables, a row for each person and session they
 looked on at, or recording they opened.
@@ -46,7 +47,6 @@ class Migration(migrations.Migration):
             model_name="watching",
             constraint=models.UniqueConstraint(fields=("session", "person"), name="sessions_watching"),
         ),
-        migrations.AddField("session", "freeze_letter", models.BinaryField(default=b"")),
         migrations.CreateModel(
             name="RecordingReading",
             fields=[
@@ -72,8 +72,10 @@ class Migration(migrations.Migration):
             model_name="recordingreading",
             constraint=models.UniqueConstraint(fields=("recording", "person"), name="sessions_recording_reading"),
         ),
+        migrations.AddField("session", "freeze_letter", models.BinaryField(default=b"")),
         migrations.AddField("session", "freeze_number", models.PositiveIntegerField(default=0)),
         migrations.AddField("session", "frozen", models.BooleanField(default=False)),
         migrations.AddField("session", "freeze_proven_at", models.DateTimeField(blank=True, null=True)),
         migrations.AddField("session", "freeze_latency_ms", models.PositiveIntegerField(blank=True, null=True)),
+        migrations.AddField("session", "transfer_since", models.DateTimeField(blank=True, null=True)),
     ]
