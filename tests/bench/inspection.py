@@ -13,7 +13,6 @@ import time
 from portineria.dataplane.aio.stream_end import StreamEnd, read_buffer
 from portineria.dataplane.gateway.functions import Functions
 from portineria.dataplane.gateway.inspected import InspectedDevice
-from portineria.dataplane.gateway.journal import Journal
 from portineria.dataplane.gateway.work import Work
 from portineria.policy.function_profile import encode_profile, operate
 from portineria.policy.profile_text import parse_clause
@@ -46,8 +45,9 @@ class Wire:
     def __init__(self, *, inspected: bool) -> None:
         functions = Functions()
         functions.take([encode_profile(operate("setpoints", [parse_clause(_CLAUSE)]))])
-        self.device = InspectedDevice(NoDevice(), INFO.begin(), lambda asked: functions.decide(asked, set(INFO.own)))
-        self.device.journal = Journal(None, Work().of("svc"))
+        self.device = InspectedDevice(
+            NoDevice(), INFO.begin(), lambda asked: functions.decide(asked, set(INFO.own)), work=Work().of("svc")
+        )
         local = self.device if inspected else NoDevice()
         self.stream = StreamEnd(local, gateway_side=True, on_over=lambda how: None, on_leg_lost=lambda: None)
         self.device.begin(self.stream)

@@ -23,7 +23,7 @@ def attend(
     elif isinstance(letter, Watch):
         _watch(sessions, letter, clock.known_ms)
     elif clock.known and (session := sessions.get(letter.session)) is not None:
-        session.holds.answer(letter, clock.boot_of(letter.not_after_ms))
+        session.inspections.holds.answer(letter, clock.boot_of(letter.not_after_ms))
 
 
 def _watch(sessions: Mapping[str, Session], letter: Watch, unix_ms: int | None) -> None:

@@ -67,9 +67,7 @@ class Session:
         self.past, self.totals = PastStreams(), Totals()
         self.announcements = Announcements(order.session, around.spool, self.streams)
         self.recorder = around.recordings.begin(order)
-        quiet_s = around.settings.transfer_quiet_s
-        self._inspections = Inspections(order, around.spool, around.linked, quiet_s=quiet_s)
-        self.holds = self._inspections.holds
+        self.inspections = Inspections(order, around.spool, around.linked, quiet_s=around.settings.transfer_quiet_s)
         self.glances = Glances(order.session, around.glances)
         self._connecting, self.waiting = set[asyncio.Task[object]](), set[Opening]()
         self._changed = asyncio.Event()
@@ -85,7 +83,7 @@ class Session:
         self.order, self.order_sha256, self.permit = order, order_sha256, permit
         self.order_hashes.add(order_sha256)
         self.recorder = self._around.recordings.adopt(self.recorder, order)
-        self._inspections.take(order)
+        self.inspections.take(order)
         for stream in list(self.streams.values()):
             if (asset := same_place(stream.asset, order)) is not None:
                 stream.stops_at = NEVER
@@ -112,7 +110,7 @@ class Session:
 
     def when_calm(self, act: Callable[[], None], *, at_once: bool) -> None:
         """A program or firmware that is being written is not broken off within the drain time."""
-        self._inspections.transfer.when_over(act, 0 if at_once else self.order.drain_s)
+        self.inspections.transfer.when_over(act, 0 if at_once else self.order.drain_s)
 
     def cut(self, reason: str, arrived: float) -> None:
         self._finish("cut", reason, arrived)
@@ -166,7 +164,7 @@ class Session:
     def add(self, stream: str, asset: Asset, sock: socket.socket) -> GatewayStream:
         added = GatewayStream(
             stream, asset, sock, hold_s=self.order.hold_s, session_stops_at=self.stops_at, overdue=self.review,
-            over=self._stream_over, inspect=self._inspections.of(stream, asset),
+            over=self._stream_over, inspect=self.inspections.of(stream, asset),
             tap=self.recorder.tap(stream, asset) if self.recorder is not None else None, glances=self.glances,
         )  # fmt: skip
         added.freeze(self.frozen)
@@ -208,7 +206,7 @@ class Session:
         if self.recorder is not None:
             self.recorder.over(stream.stream, how)
         self.past.add(stream.stream, PastStream(how, *stream.bytes_each_way), hold_s=self.order.hold_s)
-        seen = self._inspections.over(stream.inspected, stream.beginning)
+        seen = self.inspections.over(stream.inspected, stream.beginning)
         self._around.spool.record(
             "stream.closed", self.order.session, stream=stream.stream, to_device=to_device, from_device=from_device,
             how=how, also=forget_stream(stream.stream), **seen,
@@ -225,7 +223,7 @@ class Session:
     def stop(self) -> None:
         for stream in list(self.streams.values()):
             stream.end("gateway.stopped")
-        self._inspections.tell_work()
+        self.inspections.tell_work()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -235,7 +233,7 @@ class Session:
         if self.ended:
             return
         self.ended, self._stops_at = True, -NEVER
-        self.holds.close()
+        self.inspections.holds.close()
         if self._timer is not None:
             self._timer.cancel()
         streams = list(self.streams.values())
@@ -250,8 +248,8 @@ class Session:
         if self.recorder is not None:
             self.recorder.finish("session.ended")
         self.glances.close()
-        self._inspections.transfer.close()
+        self.inspections.transfer.close()
         self._around.freezes.over(self.order.session)
         self._changed.set()
         self._on_ended(self, ending, reason, arrived)
-        self._inspections.tell_work()  # behind the receipt: a cut is proven before anything else is told
+        self.inspections.tell_work()  # behind the receipt: a cut is proven before anything else is told
