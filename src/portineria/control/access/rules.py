@@ -79,11 +79,20 @@ def create_rule(
     rule.save()
     rule.machines.set(named)
     keep_version(rule, actor, [], named)
-    record(
-        "access.rule.created", organisation=owner.public_id, actor=actor.public_id, rule=rule.public_id,
-        supplier=supplier, person=person, machines=" ".join(machine.public_id for machine in named), **_terms_of(rule),
-    )  # fmt: skip
+    _record("created", rule, actor, supplier=supplier, person=person)
     return rule
+
+
+def _record(what: str, rule: Rule, actor: Actor, **fields: str) -> None:
+    record(
+        f"access.rule.{what}",
+        organisation=rule.organisation.public_id,
+        actor=actor.public_id,
+        rule=rule.public_id,
+        machines=" ".join(rule.machines.order_by("pk").values_list("public_id", flat=True)),
+        **fields,
+        **_terms_of(rule),
+    )
 
 
 def _terms_of(rule: Rule) -> dict[str, Any]:
@@ -190,11 +199,7 @@ def change_rule(
         conditions.set_on(row)
     row.save()
     keep_version(row, actor, before, list(row.machines.all()) if machines is not None else [])
-    machine_ids = " ".join(row.machines.order_by("pk").values_list("public_id", flat=True))
-    record(
-        "access.rule.changed", organisation=row.organisation.public_id, actor=actor.public_id, rule=rule,
-        machines=machine_ids, **_terms_of(row),
-    )  # fmt: skip
+    _record("changed", row, actor)
     lapse_requests(timezone.now(), row)
     return row
 
