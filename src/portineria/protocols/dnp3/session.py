@@ -119,9 +119,11 @@ class Dnp3Inspection(Inspection):
     ) -> Answer:
         data = association.answered(fragment, told, to)
         asked = to.request.operations
-        exact = len(asked) == 1 and said.targets == asked[0].targets and said.values and not asked[0].values
         error = application.error(told, fragment.data)
-        return Answer(data, to.request, error, (said.values,) if exact else (), (said,))
+        if len(asked) == 1 and said.targets == asked[0].targets and said.values and not asked[0].values:
+            return Answer(data, to.request, error, (said.values,))
+        echoed = any(operation.values for operation in asked)
+        return Answer(data, to.request, error, (), () if echoed or not said.targets else (said,))
 
     def _by_self(self, master: int, told: application.Told) -> Awaited | None:
         """Who was asked as "yourself" answers with its own address: 9.2.4.1.5."""

@@ -185,9 +185,13 @@ def test_each_answer_says_what_it_tells(said: str, targets: list[str], values: t
 
 
 def test_values_of_exactly_what_was_asked_belong_to_the_request() -> None:
-    assert answer("c0 01 1e0500 0707", "c0 81 0000 1e0500 0707 01 0000c842").values == ((100.0,),)
-    assert answer("c0 01 1e0500 0708", "c0 81 0000 1e0500 0707 01 0000c842").values == ()
-    assert answer(f"c0 05 {CROB}", f"c0 81 0000 {CROB}").values == ()
+    """What else was brought stands for itself; an echo says nothing new."""
+    exact = answer("c0 01 1e0500 0707", "c0 81 0000 1e0500 0707 01 0000c842")
+    assert (exact.values, exact.operations) == (((100.0,),), ())
+    other = answer("c0 01 1e0500 0708", "c0 81 0000 1e0500 0707 01 0000c842")
+    assert (other.values, [each.values for each in other.operations]) == ((), [(100.0,)])
+    echo = answer(f"c0 05 {CROB}", f"c0 81 0000 {CROB}")
+    assert (echo.values, echo.operations) == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -211,7 +215,7 @@ def test_the_own_no_of_an_outstation_is_told(question: str, said: str, error: st
 
 def test_objects_that_cannot_be_read_do_not_end_an_answer() -> None:
     found = answer(READ, "c0 81 0000 fd0100 0000 ffff")
-    assert (found.error, found.operations[0].values, found.data) == ("", (), tells("c0 81 0000 fd0100 0000 ffff"))
+    assert (found.error, found.operations, found.data) == ("", (), tells("c0 81 0000 fd0100 0000 ffff"))
 
 
 @pytest.mark.parametrize("said", ["c0 81 00", "c0 01 3c0206", "d0 81 0000", "c0 82 0000", "c1 81 0000", "40 81 0000"])
