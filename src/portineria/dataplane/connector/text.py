@@ -156,7 +156,7 @@ WHYS = {
     "locked-plant": "the plant is locked",
     "locked-gateway": "the plant's gateway is locked",
     "locked-everything": "everything is locked",
-    "no-approval": "not everybody who has to agree has done so",
+    "no-approval": "whoever approved it may not approve any more",
     "not-recorded": "it would not be recorded, which its rule asks for",
     "outside-windows": "its rule is closed at this time",
     "time-zone-unknown": "nobody knows the plant's time zone",
