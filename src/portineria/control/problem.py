@@ -102,7 +102,7 @@ TEXTS: "dict[str, str | Promise]" = {
     "access.locked-gateway": _("This machine is locked at the moment. Ask its owner."),
     "access.locked-everything": _("Everything is locked at the moment. Ask the owner of the machine."),
     "access.windows.outside": _(
-        "Nothing was changed: the rule is open %(windows)s only, next at %(opens)s (%(zone)s)."
+        "Nothing was changed: the rule is not open then; it opens next at %(opens)s (%(zone)s)."
     ),
     "access.windows.zone": _(
         "Nothing was changed: plant %(plant)s stands in a time zone that does not exist any more (%(zone)s), so nobody "

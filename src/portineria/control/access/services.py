@@ -124,7 +124,7 @@ def _rule_for(actor: Person, machine: Machine, minutes: int, starts_at: datetime
     if not opening and starts_at is None:
         opening = [rule for rule in fitting if rule.needs_approval]
     if not opening:
-        raise OutsideWindows(fitting[0], machine, begins)
+        raise OutsideWindows(fitting[0], machine, begins, actor)
     fitting = opening
     return max(fitting, key=lambda rule: (not rule.needs_approval, rule.max_minutes, rule.pk))
 

@@ -2,10 +2,11 @@
 """Windows of a rule at the machines it names: taken only where somebody can say when they are."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from portineria.control.access.models import Grant, Rule
 from portineria.control.estate.models import Machine, Plant
+from portineria.control.identity.models import Person
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Conflict
 from portineria.core.time_zones import zone_named
@@ -25,16 +26,20 @@ class ZoneGone(Conflict):
 
 
 class OutsideWindows(Conflict):
-    """``opens``: when the rule is open next at this machine, by the clock of its plant."""
+    """``opens``: when the rule is open next at this machine, by the clock of its plant; for somebody who may not know
+    where that is, by their own.
+    """
 
     code = "access.windows.outside"
 
-    def __init__(self, rule: Rule, machine: Machine, asked: datetime) -> None:
+    def __init__(self, rule: Rule, machine: Machine, asked: datetime, reader: Person | None = None) -> None:
         schedule = rule.schedule_at(machine.plant.time_zone)
         opens = schedule.opens_within(asked, asked + _LOOK_AHEAD)
-        shown = f"{opens.astimezone(schedule.zone):%Y-%m-%d %H:%M}" if opens else "—"
-        super().__init__(f"rule {rule.public_id} is open {rule.windows}, next at {shown} {machine.plant.time_zone}")
-        self.values = {"windows": rule.windows, "opens": shown, "zone": machine.plant.time_zone}
+        guest = reader is not None and machine.plant.organisation_id not in reader.staff_of
+        zone = reader.time_zone if reader is not None and guest else machine.plant.time_zone
+        shown = f"{opens.astimezone(zone_named(zone) or UTC):%Y-%m-%d %H:%M}" if opens else "—"
+        super().__init__(f"rule {rule.public_id} is not open then, next at {shown} {zone}")
+        self.values = {"opens": shown, "zone": zone}
 
 
 def clean_windows(text: str, machines: Iterable[Machine]) -> str:
