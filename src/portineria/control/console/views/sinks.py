@@ -5,7 +5,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from portineria.control.console import sink_rows
 from portineria.control.console.page import attempt, page
@@ -88,10 +87,11 @@ def _changeable(actor: Person, public_id: str) -> Sink:
     return row
 
 
-@require_POST
 @page
 def test(request: HttpRequest, actor: Person, sink: str) -> HttpResponse:
     _changeable(actor, sink)
+    if request.method != "POST":
+        return redirect("console:sink", sink)
     try:
         trial.send_test_event(actor=actor, sink=sink, source=current().host)
     except Unavailable as error:
@@ -101,20 +101,20 @@ def test(request: HttpRequest, actor: Person, sink: str) -> HttpResponse:
     return redirect("console:sink", sink)
 
 
-@require_POST
 @page
 def pause(request: HttpRequest, actor: Person, sink: str) -> HttpResponse:
     row = _changeable(actor, sink)
-    (services.resume if row.paused else services.pause)(actor=actor, sink=sink)
+    if request.method == "POST":
+        (services.resume if row.paused else services.pause)(actor=actor, sink=sink)
     return redirect("console:sink", sink)
 
 
-@require_POST
 @page
 def again(request: HttpRequest, actor: Person, sink: str) -> HttpResponse:
     _changeable(actor, sink)
-    services.forget_dead_letters(actor=actor, sink=sink)
-    messages.success(request, _("They are sent once more, with what follows them."))
+    if request.method == "POST":
+        services.forget_dead_letters(actor=actor, sink=sink)
+        messages.success(request, _("They are sent once more, with what follows them."))
     return redirect("console:sink", sink)
 
 
