@@ -345,8 +345,9 @@ def recorded(session: str) -> str:
     for number in range(1, 301):
         moment = made.tick()
         asked: dict[str, Any] = {
-                 "protocol": "modbus", "function": "read-holding-registers", "code": "3", "kind": "read",
-                 "targets": [f"holding {number}"], "verdict": "passed"}  # fmt: skip
+            "protocol": "modbus", "function": "read-holding-registers", "code": "3", "kind": "read",
+            "targets": [f"holding {number}"], "verdict": "passed",
+        }  # fmt: skip
         if number in (120, 290):
             asked |= {"kind": "write", "function": "write-single-register", "values": [1500], "verdict": "refused",
                       "targets": ["<img src=x id=evil>"]}  # fmt: skip

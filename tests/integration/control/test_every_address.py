@@ -24,8 +24,10 @@ from portineria.control.identity.models import Person
 from portineria.control.sinks.services import add_sink
 from portineria.policy.ending import Locked
 from tests.integration.control.test_held import held_in
+from tests.integration.control.test_recordings import brought, recorded
 from tests.integration.control.test_sight import session_key
 from tests.integration.control.world import ConnectorEnd, World
+from tests.unit.recording.recorded import ABOUT
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 ABSENT = "aaaaaaaaaaaaaaaa"
@@ -50,6 +52,8 @@ class Things:
     seq: str = "1"
     sink: str = f"snk_{ABSENT}"
     held: str = f"hld_{ABSENT}"
+    number: str = "1"
+    recording: str = ABOUT.recording
 
 
 @pytest.fixture
@@ -64,6 +68,7 @@ def things(world: World) -> Things:
         actor=world.owner, organisation=world.organisation, name="SIEM", kind="syslog",
         settings={"host": "192.0.2.1", "port": "514", "transport": "tcp"},
     ).public_id  # fmt: skip
+    brought(world, recorded(world, row), 1)
     return Things(
         world.machine.public_id, request, grant, row.public_id, world.gateway.id,
         world.organisation, world.technician.public_id, world.supplier, world.rule, lifted_lock(world),
