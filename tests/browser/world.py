@@ -33,7 +33,7 @@ from portineria.control.identity.first_run import create_owner, set_password, se
 from portineria.control.identity.models import Person, Role
 from portineria.control.remote_sessions import glances, recordings
 from portineria.control.remote_sessions import services as remote_sessions
-from portineria.control.remote_sessions.models import Session, SessionState, Stream
+from portineria.control.remote_sessions.models import HeldOperation, Session, SessionState, Stream
 from portineria.control.remote_sessions.traffic import note_traffic
 from portineria.core.ids import Kind, new_id
 from portineria.policy.ending import Locked
@@ -219,6 +219,7 @@ class Maker:
         self.granted("technician", "press5", "Order 4731: speed of the belt")
         session = live(self.session("technician", "press5"))
         refused(session)
+        held(session)
         ids["session-inspected"] = session.public_id
 
     def granted(self, character: str, machine: str, reason: str) -> tuple[str, str]:
@@ -308,6 +309,29 @@ def refused(session: Session) -> None:
            count=1)  # fmt: skip
     record("operation.refused", **fields, function="write-multiple-registers", targets="holding 400-499",
            reason="target value", count=212)  # fmt: skip
+
+
+def held(session: Session) -> None:
+    """Two that wait, one of them with more in it than fits on a line; and one that may be repeated."""
+    now, later = timezone.now(), timezone.now() + timedelta(hours=6)  # longer than any test looks
+    fields: dict[str, Any] = {
+        "session": session, "person": session.person, "request_sha256": bytes(32), "protocol": "modbus",
+        "kind": "write", "asked_at": now, "answer_until": later,
+        "service": session.machine.devices.get(services__name="Registers").services.get(name="Registers"),
+    }  # fmt: skip
+    HeldOperation.objects.create(
+        **fields, question=b"1" * 32, held_until=later, function="write-single-register", targets="holding 104",
+        values="1500", route="unit 255",
+    )  # fmt: skip
+    HeldOperation.objects.create(
+        **fields, question=b"2" * 32, held_until=now, function="write-multiple-registers",
+        targets=", ".join(f"holding {number}-{number + 9}" for number in range(200, 280, 10)),
+        values=", ".join(map(str, range(65500, 65516))) + " +84", besides="restart-communications; clear-counters",
+    )  # fmt: skip
+    HeldOperation.objects.create(
+        **fields, question=b"3" * 32, held_until=now, function="write-single-coil", targets="coil 5", values="True",
+        allowed=True, decided_by=Person.objects.get(email="owner@example.test"), decided_at=later, outcome="armed",
+    )  # fmt: skip
 
 
 def traffic(session: str, to_device: int) -> None:

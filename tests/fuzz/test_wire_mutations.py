@@ -25,6 +25,7 @@ from portineria.wire.frame import FrameDecoder
 from portineria.wire.http_connect import ProxyRefused, answered
 from portineria.wire.report import Context, Event, Question, open_report, read_context, write_report
 from portineria.wire.statement import (
+    HoldAnswer,
     Letter,
     RegisterCheckpoint,
     Ticket,
@@ -57,6 +58,7 @@ QUESTION, _ = write_report(
 LETTERS: list[Letter] = [
     ORDER, Withdrawal("gw_a", "ses_a", 2, "drain", 600, "expired"), Time("gw_a", NONCE, 1),
     RegisterCheckpoint("gw_a", NONCE, "portineria/ins_a/org_a\n9\n", 7, [NONCE, NONCE]),
+    HoldAnswer("gw_a", "ses_a", NONCE, NONCE, True, 5),
 ]  # fmt: skip
 
 

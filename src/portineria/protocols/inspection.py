@@ -34,14 +34,12 @@ class Undecodable(ProtocolError):
 class Request:
     """One message of the client. Several ``operations`` when it bundles them: all pass, or none.
 
-    ``data`` as it came, whole. ``expects_answer``: False when the device will say nothing to it. ``content``: what it
-    asks without what numbers it, the same when it is asked again; empty where nobody can tell.
+    ``data`` as it came, whole. ``expects_answer``: False when the device will say nothing to it.
     """
 
     operations: tuple[Operation, ...]
     data: bytes
     expects_answer: bool = True
-    content: bytes = b""
 
 
 @dataclass(slots=True, eq=False)
@@ -83,6 +81,12 @@ class Inspection(ABC):
     @abstractmethod
     def refuse(self, request: Request) -> Refusal:
         """Return what goes to the client instead; the device never hears of it."""
+
+    def content(self, request: Request) -> bytes:
+        """Return what a request that is not yet decided asks, without what numbers or dates it: the same when it is
+        asked again. Where a protocol does not say, all of it.
+        """
+        return request.data
 
     @abstractmethod
     def from_device(self, data: bytes | memoryview) -> list[Answer]:

@@ -83,6 +83,30 @@ def inspected(like: str, name: str, profile: str) -> Any:
     return {"machine": made, "rule": rule.public_id}
 
 
+def make_profile(name: str, allow: str, hold: str) -> Any:
+    """What ``observe`` admits, and one line of each kind."""
+    from portineria.control.access.profiles import set_profile
+    from portineria.policy.function_profile import OBSERVING
+    from portineria.policy.profile_text import parse_clause
+
+    owner, allowed, held = _owner(), parse_clause(allow), parse_clause(hold)
+    organisation = owner.memberships.get().organisation.public_id
+    return set_profile(
+        actor=owner, organisation=organisation, name=name, clauses=[*OBSERVING, allowed], hold=[held]
+    ).public_id
+
+
+def add_cip(name: str, port: str) -> Any:
+    """Another service of the controller of this machine, whose processor stands in slot 0 of its backplane."""
+    from portineria.control.estate.queries import machine
+    from portineria.control.estate.services import add_service
+
+    device = machine(_owner(), _machine(name)).devices.get(name="controller").public_id
+    own = ["port 1 link 0"]
+    made = add_service(actor=_owner(), device=device, name="cip", protocol="cip", port=int(port), own_routes=own)
+    return made.public_id
+
+
 def set_rule_profile(rule: str, profile: str) -> Any:
     from portineria.control.access.services import change_rule
 
@@ -137,7 +161,7 @@ def main(state: str, what: str, *words: str) -> None:
     from portineria.control.operations import open_state
 
     open_state(Path(state))
-    known = (*_ACTS, codes, record_machine, kept, inspected, set_rule_profile, told)
+    known = (*_ACTS, codes, record_machine, kept, inspected, set_rule_profile, told, make_profile, add_cip)
     acts: dict[str, Callable[..., Any]] = {act.__name__: act for act in known}
     sys.stdout.write(json.dumps(acts[what](*words)) + "\n")
 

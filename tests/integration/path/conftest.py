@@ -20,6 +20,7 @@ from portineria.demo.seed import PLANTS
 from portineria.demo.stage import PlantStage, Stage
 from portineria.demo.visitor import Visitor
 from tests.integration.middlebox import free_port
+from tests.integration.path.cip_device import CIP
 
 
 class WholePath:
@@ -98,7 +99,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePath]:
         pytest.skip(f"no network namespaces: {available().reason}")
     state = tmp_path_factory.mktemp("stage")
     _make_ssh_key(state)
-    stage = Stage(state, free_port(), lambda text: None, more_relays=(free_port(),))
+    stage = Stage(state, free_port(), lambda text: None, more_relays=(free_port(),), reach=(f"{CIP[0]}:{CIP[1]}",))
     try:
         stage.open()
         whole = WholePath(stage)

@@ -40,7 +40,7 @@ def waiting_for(actor: Person, at: datetime) -> list[HeldRow]:
     return _rows(actor, queries.held_for(actor, at).order_by("asked_at", "pk"), at)
 
 
-def in_session(actor: Person, session: Session, at: datetime) -> list[HeldRow]:
+def held_in(actor: Person, session: Session, at: datetime) -> list[HeldRow]:
     """What waits, and what may be repeated now."""
     found = queries.held(actor).filter(session=session).order_by("asked_at", "pk")
     armed = found.filter(outcome="armed", decided_at__gt=at - queries.ARMED)

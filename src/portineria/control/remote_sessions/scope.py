@@ -109,6 +109,11 @@ def require_inspected(session: Session, services: Iterable[Service]) -> None:
         raise CannotHold(session.gateway)
 
 
+def cannot_enforce(session: Session, services: Iterable[Service]) -> bool:
+    """Whether its gateway could not do what an order of now would say of functions."""
+    return bool(not_inspectable(session, services)) or cannot_hold(session)
+
+
 def cannot_hold(session: Session) -> bool:
     """Whether somebody would have to be asked, and the gateway knows of no such thing."""
     return holds(session.grant) and not session.gateway.holds

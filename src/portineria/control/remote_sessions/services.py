@@ -22,13 +22,7 @@ from portineria.control.remote_sessions import letters, outgoing
 from portineria.control.remote_sessions.models import Session, SessionEnded, SessionState
 from portineria.control.remote_sessions.queries import links_of
 from portineria.control.remote_sessions.refusals import GatewayAway, NotPermitted, TooManySessions, refusal
-from portineria.control.remote_sessions.scope import (
-    altered,
-    cannot_hold,
-    not_inspectable,
-    other_functions,
-    require_inspected,
-)
+from portineria.control.remote_sessions.scope import altered, cannot_enforce, other_functions, require_inspected
 from portineria.control.remote_sessions.session_key import begun_with, key_sha256
 from portineria.core.errors import NotFound, PortineriaError
 from portineria.policy.decision import Decision
@@ -328,7 +322,7 @@ def _expire(session: Session, why: str) -> None:
 def _reorder_functions(session: Session, judged: Decision, at: datetime) -> None:
     """Another profile holds: a new order says so. Where that cannot be, what runs may not go on under the old one."""
     services = services_under(session.grant, services_of(session.machine))
-    if not services or not_inspectable(session, services) or cannot_hold(session):
+    if not services or cannot_enforce(session, services):
         withdraw(session, "drain", ending_class=Ending.ADMINISTRATIVE, why="not-inspectable", actor=SYSTEM)
         return
     _reissue(

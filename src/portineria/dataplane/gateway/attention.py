@@ -1,29 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Letters that change no order of a session that runs: who looks on, what stands still, what was held and may pass."""
+"""Letters about running sessions that change no permission: who is looked at, and what stands still."""
 
 from collections.abc import Mapping
 
 import structlog
 
-from portineria.dataplane.gateway.clock import TrustedClock
 from portineria.dataplane.gateway.freezes import Freezes
 from portineria.dataplane.gateway.session import Session
-from portineria.wire.statement import Freeze, HoldAnswer, Watch
+from portineria.wire.statement import Freeze, Watch
 
 log = structlog.get_logger()
 WATCHED = 64  # sessions at once: each may send 30 KiB a second over the control link
 
 
 def attend(
-    letter: Freeze | Watch | HoldAnswer, sessions: Mapping[str, Session], freezes: Freezes, clock: TrustedClock,
-    arrived: float,
-) -> None:  # fmt: skip
+    letter: Freeze | Watch, sessions: Mapping[str, Session], freezes: Freezes, unix_ms: int | None, arrived: float
+) -> None:
     if isinstance(letter, Freeze):
         freezes.obey(letter, sessions, arrived)
-    elif isinstance(letter, Watch):
-        _watch(sessions, letter, clock.known_ms)
-    elif clock.known and (session := sessions.get(letter.session)) is not None:
-        session.inspections.holds.answer(letter, clock.boot_of(letter.not_after_ms))
+    else:
+        _watch(sessions, letter, unix_ms)
 
 
 def _watch(sessions: Mapping[str, Session], letter: Watch, unix_ms: int | None) -> None:

@@ -24,7 +24,7 @@ from portineria.dataplane.gateway.keeper import Keeper
 from portineria.dataplane.gateway.legs import Legs
 from portineria.dataplane.gateway.letter import Postbox
 from portineria.dataplane.gateway.link import Link, Links
-from portineria.dataplane.gateway.orders import Orders
+from portineria.dataplane.gateway.orders import Orders, obey
 from portineria.dataplane.gateway.pins import Pins
 from portineria.dataplane.gateway.reach import ReachList
 from portineria.dataplane.gateway.recordings import recordings_of
@@ -51,7 +51,6 @@ from portineria.wire.statement import (
     Time,
     Watch,
     Withdrawal,
-    sha256,
 )
 
 log = structlog.get_logger()
@@ -135,20 +134,16 @@ class Gateway:
             log.warning("letter.refused", relay=link.relay.relay, code=error.code, why=str(error))
 
     def _obey(self, letter: Letter, exact: bytes, arrived: float) -> None:
-        if isinstance(letter, Withdrawal):
-            self._orders.withdrawal(letter, arrived)
-        elif isinstance(letter, Order):
-            self._orders.order(letter, sha256(exact))
-        elif isinstance(letter, Leases):
-            self._orders.leases(letter)
+        if isinstance(letter, Order | Withdrawal | Leases | HoldAnswer):
+            obey(self._orders, letter, exact, arrived)
         elif isinstance(letter, Time):
             self._time(letter)
         elif isinstance(letter, Acknowledgement):
             self._spool.acknowledge(letter)
         elif isinstance(letter, RegisterCheckpoint):
             self._keeper.take(letter)
-        elif isinstance(letter, Freeze | Watch | HoldAnswer):
-            attend(letter, self._orders.sessions, self._freezes, self._clock, arrived)
+        elif isinstance(letter, Freeze | Watch):
+            attend(letter, self._orders.sessions, self._freezes, self._clock.known_ms, arrived)
         else:
             self._add(letter)
 

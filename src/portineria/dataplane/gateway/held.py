@@ -60,6 +60,7 @@ class Held:
     """
 
     request: Request
+    content: bytes
     verdict: Verdict
     place: Place
     until: float
@@ -100,7 +101,7 @@ class Holds:
     def ask(self, held: Held) -> bool | None:
         """True: it passes now. False: it is refused. None: it waits, and ``held.decided`` will be told."""
         now = boot_s()
-        digest = fingerprint(held.place.asset, held.request)
+        digest = fingerprint(held.place.asset, held.request.operations, held.content)
         question = self._questions.get(digest)
         if question is not None and question.until <= now:
             self._forget(question)
@@ -232,29 +233,46 @@ class Holds:
         self._refusals.note(HOLD_REFUSED, _fields(held) | {"reason": why, "question": number})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class StreamHolds:
-    """What one connection asks of them."""
+    """Of one connection: what it asks, and what is held on it now. Without ``holds`` nobody can be asked."""
 
-    holds: Holds
-    place: Place
+    holds: Holds | None = None
+    place: Place | None = None
+    held: Held | None = None
+    since: float | None = None  # when what waits behind a held request began to
 
     def ask(
-        self, request: Request, verdict: Verdict, *, since: float, alive: Callable[[], bool],
+        self, request: Request, content: bytes, verdict: Verdict, alive: Callable[[], bool],
         decided: Callable[[Held, bool], None],
-    ) -> Held | bool:  # fmt: skip
-        """Whether it passes now, or what waits. ``since``: when its client may have begun to wait."""
-        until = since + hold_s(self.place.patience_s)
-        held = Held(request, verdict, self.place, until, alive, decided)
+    ) -> bool | None:  # fmt: skip
+        """Whether it passes now; None: it waits. What waited behind another one waits no longer than that."""
+        if self.holds is None or self.place is None:
+            return False
+        since = boot_s() if self.since is None else self.since
+        held = Held(request, content, verdict, self.place, since + hold_s(self.place.patience_s), alive, decided)
         outcome = self.holds.ask(held)
-        return held if outcome is None else outcome
+        if outcome is None:
+            self.held, self.since = held, since
+        return outcome
+
+    def leave(self) -> Held | None:
+        """Never send what is held; return it."""
+        held, self.held = self.held, None
+        if held is not None and self.holds is not None:
+            self.holds.leave(held)
+        return held
+
+    @property
+    def bytes(self) -> int:
+        return len(self.held.request.data) if self.held is not None else 0
 
 
-def fingerprint(asset: Asset, request: Request) -> bytes:
+def fingerprint(asset: Asset, operations: tuple[Operation, ...], content: bytes) -> bytes:
     """The same for the same request to the same service, whatever connection and number it has; else another."""
-    asked = repr([(one.protocol, one.function, one.code, one.route) for one in request.operations])
+    asked = repr([(one.protocol, one.function, one.code, one.route) for one in operations])
     parts = [asset.service, asset.address, str(asset.port), asked]
-    framed = [part.encode("utf-8", "surrogatepass") for part in parts] + [request.content or request.data]
+    framed = [part.encode("utf-8", "surrogatepass") for part in parts] + [content]
     return sha256(b"".join(len(part).to_bytes(8, "big") + part for part in framed))
 
 

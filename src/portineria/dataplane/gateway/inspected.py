@@ -14,7 +14,6 @@ from typing import Protocol
 import structlog
 
 from portineria.dataplane.aio.stream_end import Local, StreamEnd, read_buffer
-from portineria.dataplane.gateway.clock import boot_s
 from portineria.dataplane.gateway.device import CLOSED_FROZEN
 from portineria.dataplane.gateway.functions import Verdict
 from portineria.dataplane.gateway.held import Held, StreamHolds
@@ -48,14 +47,13 @@ class InspectedDevice:
         self, device: Local, inspection: Inspection, decide: Decider, *, work: StreamWork | None = None,
         holds: StreamHolds | None = None,
     ) -> None:  # fmt: skip
-        self._device, self._inspection, self._decide, self._holds = device, inspection, decide, holds
-        self._held: Held | None = None
-        self._since: float | None = None  # when what waits behind a held request began to
+        self._device, self._inspection, self._decide = device, inspection, decide
+        self._holds = holds or StreamHolds()
         self._behind: deque[Request] = deque()  # decoded, not decided
         self.work, self.journal = work, Journal(work)
         self._stream: StreamEnd
         self._undecided = Pieces()
-        self._paused = self._eof = self._over = self._frozen = False
+        self._paused = self._eof = self._over = self._frozen = self._device_ended = False
         self.to_device = self.from_device = self.refused = 0
 
     def begin(self, stream: StreamEnd) -> None:
@@ -71,8 +69,7 @@ class InspectedDevice:
     @property
     def _waits(self) -> int:
         """Bytes of requests that are not decided."""
-        held = len(self._held.request.data) if self._held is not None else 0
-        return held + self._undecided.size + sum(len(request.data) for request in self._behind)
+        return self._holds.bytes + self._undecided.size + sum(len(request.data) for request in self._behind)
 
     def write(self, pieces: list[memoryview]) -> None:
         self._undecided.add(pieces)
@@ -82,7 +79,8 @@ class InspectedDevice:
     def write_eof(self) -> None:
         """What was not finished is never sent, nor what is held or waits frozen: its client may be gone."""
         self._eof = True
-        self._leave(refuse=True)
+        if (held := self._holds.leave()) is not None:
+            self._act([(held.request, held.verdict, False)])
         if self._frozen and self._waits:
             asyncio.get_running_loop().call_soon(self._stream.end, CLOSED_FROZEN)
             return
@@ -99,7 +97,7 @@ class InspectedDevice:
                 self._end(error, "client")
         if self._waits:
             return
-        self._since = None
+        self._holds.since = None
         if self._eof and not self._over:
             self._eof = False
             self._device.write_eof()
@@ -107,7 +105,7 @@ class InspectedDevice:
     @property
     def _stands(self) -> bool:
         """Nothing is decided now."""
-        return self._held is not None or self._frozen or self._over
+        return self._holds.held is not None or self._frozen or self._over
 
     def _decide_each(self) -> None:
         """Until one is held."""
@@ -117,7 +115,8 @@ class InspectedDevice:
             verdict = self._decide(request.operations)
             passes: bool | None = not verdict.refused
             if passes and verdict.held:
-                passes = self._hold(request, verdict)
+                content = self._inspection.content(request)
+                passes = self._holds.ask(request, content, verdict, self._alive, self._decided)
             if passes is not None:
                 decided.append((request, verdict, passes))
         self._act(decided)
@@ -151,36 +150,17 @@ class InspectedDevice:
 
     # -- held ------------------------------------------------------------------------------------------------------
 
-    def _hold(self, request: Request, verdict: Verdict) -> bool | None:
-        """Whether it passes now; None: it waits. What waited behind another one waits no longer than that."""
-        if self._holds is None:
-            return False
-        since = boot_s() if self._since is None else self._since
-        outcome = self._holds.ask(request, verdict, since=since, alive=self._alive, decided=self._decided)
-        if not isinstance(outcome, bool):
-            self._held, self._since = outcome, since
-            return None
-        return outcome
-
     def _alive(self) -> bool:
-        """Without a leg nobody knows whether the client still waits; what is frozen must not pass."""
-        return not (self._over or self._eof or self._frozen) and self._stream.attached
+        """Without a leg nobody knows whether the client waits; what is frozen or behind a device's last is not sent."""
+        over = self._over or self._eof or self._device_ended or self._frozen
+        return not over and self._stream.attached
 
     def _decided(self, held: Held, passes: bool) -> None:
-        if self._held is not held:
+        if self._holds.held is not held:
             return
-        self._held = None
+        self._holds.held = None
         self._act([(held.request, held.verdict, passes)])
         self._resume()
-
-    def _leave(self, *, refuse: bool) -> None:
-        """Never send what is held."""
-        held, self._held = self._held, None
-        if held is None or self._holds is None:
-            return
-        self._holds.holds.leave(held)
-        if refuse:
-            self._act([(held.request, held.verdict, False)])
 
     # -- flow ------------------------------------------------------------------------------------------------------
 
@@ -203,7 +183,7 @@ class InspectedDevice:
 
     def abort(self) -> None:
         self._over = True
-        self._leave(refuse=False)
+        self._holds.leave()
         self._behind.clear()
         self._undecided.clear()
         self._device.abort()
@@ -222,6 +202,7 @@ class InspectedDevice:
         self._say(b"".join(answer.data for answer in answers))
 
     def local_eof(self) -> None:
+        self._device_ended = True
         self._stream.local_eof()
 
     def local_lost(self, reason: str) -> None:

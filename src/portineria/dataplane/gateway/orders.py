@@ -29,7 +29,7 @@ from portineria.dataplane.gateway.seen import (
 from portineria.dataplane.gateway.session import Session, Surroundings, Totals
 from portineria.dataplane.gateway.store import Store, StoreFull
 from portineria.dataplane.gateway.waiting import WaitingOrders
-from portineria.wire.statement import Leases, Order, Withdrawal
+from portineria.wire.statement import HoldAnswer, Leases, Order, Withdrawal, sha256
 
 log = structlog.get_logger()
 REFUSALS_PER_MINUTE = 30  # that are recorded: a relay that replays must not be able to flood the ledger
@@ -39,7 +39,7 @@ class Orders:
     def __init__(
         self, store: Store, clock: TrustedClock, around: Surroundings, *, on_change: Callable[[], None]
     ) -> None:
-        self._store, self._clock, self._around, self._on_change = store, clock, around, on_change
+        self._store, self.clock, self._around, self._on_change = store, clock, around, on_change
         self._seen: dict[str, Seen] = {}
         self._waiting = WaitingOrders(lambda order, digest: self._refuse(order, digest, "time.unknown"))
         self._refusals = PerMinute(REFUSALS_PER_MINUTE)
@@ -62,7 +62,7 @@ class Orders:
     # -- orders ------------------------------------------------------------------------------------------------
 
     def order(self, order: Order, order_sha256: bytes) -> None:
-        if not self._clock.known:
+        if not self.clock.known:
             self._waiting.add(order, order_sha256, self._around.settings.time_wait_s)
             return
         live = self.sessions.get(order.session)
@@ -82,7 +82,7 @@ class Orders:
         recorded.add_done_callback(lambda done: self._accepted(done, order, order_sha256, seen))
 
     def _refuses(self, order: Order, order_sha256: bytes, seen: Seen | None) -> str | None:
-        if order.expires_ms <= self._clock.unix_ms or order.expires_ms <= order.not_before_ms:
+        if order.expires_ms <= self.clock.unix_ms or order.expires_ms <= order.not_before_ms:
             return "order.expired"
         if self.admissions.session_of(order.session_spki_sha256) not in (None, order.session):
             return "order.key-used"
@@ -111,7 +111,7 @@ class Orders:
 
     def _begin(self, order: Order, order_sha256: bytes) -> None:
         permit = Permit(
-            not_before=self._clock.boot_of(order.not_before_ms), expires=self._clock.boot_of(order.expires_ms),
+            not_before=self.clock.boot_of(order.not_before_ms), expires=self.clock.boot_of(order.expires_ms),
             lease_s=order.lease_s, drain_s=order.drain_s, on_silence=order.on_silence, order_sha256=order_sha256,
         )  # fmt: skip
         live = self.sessions.get(order.session)
@@ -142,14 +142,14 @@ class Orders:
     def clock_stepped(self) -> None:
         """Deadlines are kept on CLOCK_BOOTTIME: reckon them anew."""
         for live in self.sessions.values():
-            live.permit.not_before = self._clock.boot_of(live.order.not_before_ms)
-            live.permit.expires = self._clock.boot_of(live.order.expires_ms)
+            live.permit.not_before = self.clock.boot_of(live.order.not_before_ms)
+            live.permit.expires = self.clock.boot_of(live.order.expires_ms)
         self.review()
 
     # -- leases and withdrawals --------------------------------------------------------------------------------
 
     def leases(self, leases: Leases) -> None:
-        sent = self._clock.sent_at(leases.nonce)
+        sent = self.clock.sent_at(leases.nonce)
         if sent is None:
             log.info("lease.unasked")
             return
@@ -163,7 +163,7 @@ class Orders:
             log.info("withdrawal.stale", session=withdrawal.session)
             return
         self._waiting.withdraw(withdrawal)
-        seen = with_withdrawal(seen, withdrawal.session, withdrawal.order_seq, self._clock.unix_ms)
+        seen = with_withdrawal(seen, withdrawal.session, withdrawal.order_seq, self.clock.unix_ms)
         self._seen[withdrawal.session] = seen
         live = self.sessions.get(withdrawal.session)
         if live is None:
@@ -208,9 +208,9 @@ class Orders:
             else:
                 live.permit.clear()
             live.review()
-        if not self._clock.known:
+        if not self.clock.known:
             return
-        now_ms = self._clock.unix_ms
+        now_ms = self.clock.unix_ms
         over = [seen for seen in self._seen.values() if seen.expires_ms < now_ms and seen.session not in self.sessions]
         for seen in over:
             if not seen.ended:
@@ -231,3 +231,15 @@ class Orders:
     @property
     def streams(self) -> int:
         return sum(session.load for session in self.sessions.values())
+
+
+def obey(orders: Orders, letter: Order | Withdrawal | Leases | HoldAnswer, exact: bytes, arrived: float) -> None:
+    """One letter about a session. ``exact``: its bytes; ``arrived``: when it came."""
+    if isinstance(letter, Withdrawal):
+        orders.withdrawal(letter, arrived)
+    elif isinstance(letter, Order):
+        orders.order(letter, sha256(exact))
+    elif isinstance(letter, Leases):
+        orders.leases(letter)
+    elif (live := orders.sessions.get(letter.session)) is not None and orders.clock.known:
+        live.inspections.holds.answer(letter, orders.clock.boot_of(letter.not_after_ms))

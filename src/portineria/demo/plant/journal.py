@@ -11,7 +11,7 @@ from typing import Literal
 # A visitor who polls ten registers ten times a second writes about 100 MB a day: keep one older file, 64 MiB in all.
 _LIMIT_BYTES = 32 << 20
 
-What = Literal["connect", "disconnect", "read", "write"]
+What = Literal["connect", "disconnect", "read", "write", "stop", "start"]
 
 
 class Journal:

@@ -42,6 +42,7 @@ class S7Drives:
         name = press.name.encode("ascii", "replace")[:30]
         self._blocks[1][NAME : NAME + 2 + len(name)] = bytes((30, len(name))) + name
         self._setpoint = b""
+        self._stopped = False
         self._server: Server | None = None
 
     async def start(self) -> None:
@@ -78,7 +79,10 @@ class S7Drives:
             [wanted] = struct.unpack(">f", written)
             if wanted == wanted:  # not a number keeps the old setpoint
                 press.drive_setpoint_rpm = min(max(wanted, DRIVE_LIMITS_RPM[0]), DRIVE_LIMITS_RPM[1])
-        if self._stopped_by_order():
+        if self._stopped != self._stopped_by_order():
+            self._stopped = not self._stopped
+            self._journal.note(self.place.device, "stop" if self._stopped else "start")
+        if self._stopped:
             block[SPEED : SPEED + 4] = struct.pack(">f", 0.0)
         else:
             block[SPEED : SPEED + 4] = struct.pack(">f", press.drive_rpm)

@@ -105,6 +105,11 @@ class CipInspection(Inspection):
             self._waiting.add(_key(sent), sent)
         return request.data
 
+    def content(self, request: Request) -> bytes:
+        """Without session, context, connection and sequence count; where it goes stands in the operations' route."""
+        asked = _ours(request)
+        return asked.carried.message if asked.carried is not None else request.data
+
     def refuse(self, request: Request) -> Refusal:
         refused = _ours(request)
         if not refused.expects_answer:
@@ -127,17 +132,17 @@ class CipInspection(Inspection):
     def _request(self, each: Frame) -> CipRequest:
         if each.command not in (Command.SEND_RR_DATA, Command.SEND_UNIT_DATA):
             silent = each.command in _SILENT
-            return CipRequest((_own(each),), each.whole, not silent, b"", each.command, each.session, each.context)
+            return CipRequest((_own(each),), each.whole, not silent, each.command, each.session, each.context)
         inner = carried(each.command, each.body)
         if inner is None:
             strange = unknown("common-packet", f"0x{each.command:04x}")
-            return CipRequest((strange,), each.whole, True, b"", each.command, each.session, each.context)
+            return CipRequest((strange,), each.whole, True, each.command, each.session, each.context)
         route, explicit, to_client = self._leads(inner)
         call = Reader().read(inner.message, route) if explicit else None
         # Not explicit: in a form that only the object at the other end knows.
         found = operations(call) if call else (unknown("connected-data", "0x0070", route),)
         head = each.command, each.session, each.context
-        return CipRequest(found, each.whole, True, inner.message, *head, call, inner, to_client)
+        return CipRequest(found, each.whole, True, *head, call, inner, to_client)
 
     def _leads(self, inner: Carried) -> tuple[tuple[str, ...], bool, int | None]:
         """Route, whether requests travel there, and the identifier towards the client."""

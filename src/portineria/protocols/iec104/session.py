@@ -62,6 +62,10 @@ class Iec104Inspection(Inspection):
         to_device = apci.supervisory(self._numbers.tell_device(place.acknowledges)) if untold else b""
         return Refusal(to_client, to_device)
 
+    def content(self, request: Request) -> bytes:
+        """Without the numbers of the APCI (104, 5)."""
+        return request.data[HEADER:]
+
     def from_device(self, data: bytes | memoryview) -> list[Answer]:
         return [self._answered(frame) for frame in self._device.take(data)]
 
@@ -88,7 +92,7 @@ class Iec104Inspection(Inspection):
         sent, received = _numbers(frame)
         command = asdu.parse(frame, HEADER)
         acknowledged = self._numbers.client_acknowledges(received)
-        request = Request((asdu.requested(command, frame, HEADER),), frame, content=frame[HEADER:])
+        request = Request((asdu.requested(command, frame, HEADER),), frame)
         self._places[request] = self._numbers.client_sends(sent, acknowledged)
         return request
 

@@ -37,7 +37,7 @@ class ModbusInspection(Inspection):
         self._by_key: dict[int, list[Request]] = {}  # a transaction id may be in use twice: oldest first
 
     def from_client(self, data: bytes | memoryview) -> list[Request]:
-        return [Request(_operations(frame), frame, content=frame[6:]) for frame in self._client.take(data)]
+        return [Request(_operations(frame), frame) for frame in self._client.take(data)]
 
     def forward(self, request: Request) -> bytes:
         if len(self._in_flight) >= MOST_IN_FLIGHT:
@@ -48,6 +48,10 @@ class ModbusInspection(Inspection):
         self._in_flight[request] = key
         self._by_key.setdefault(key, []).append(request)
         return request.data
+
+    def content(self, request: Request) -> bytes:
+        """Without transaction, protocol and length (MG 3.1.3)."""
+        return request.data[6:]
 
     def refuse(self, request: Request) -> Refusal:
         frame = request.data

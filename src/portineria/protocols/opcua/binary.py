@@ -22,10 +22,11 @@ class BadOpcUa(Undecodable):
 
 
 class Reader:
-    __slots__ = ("at", "data", "depth")
+    __slots__ = ("at", "data", "depth", "stamps")
 
     def __init__(self, data: bytes, at: int = 0) -> None:
         self.data, self.at, self.depth = data, at, 0
+        self.stamps: list[tuple[int, int]] = []  # where time stamps of values stand
 
     def take(self, size: int) -> bytes:
         if size < 0 or len(self.data) - self.at < size:
@@ -112,7 +113,10 @@ class Reader:
         values = self._deeper(self.variant) if mask & 1 else (None,)
         for bit, code in ((2, "I"), (4, "q"), (0x10, "H"), (8, "q"), (0x20, "H")):
             if mask & bit:
+                begins = self.at
                 self.number(code)
+                if bit != 2:  # the status
+                    self.stamps.append((begins, self.at))
         return values
 
     def variant(self) -> tuple[Value, ...]:

@@ -56,12 +56,11 @@ CHUNKS = (  # what is told by the type of the chunk alone
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Of a request: Part 4 7.33. ``ends``: where in its body."""
+    """Of a request: Part 4 7.33."""
 
     service: int
     stamp: int
     handle: int
-    ends: int
 
 
 def read_request(body: bytes) -> tuple[Header, tuple[Operation, ...]]:
@@ -69,13 +68,31 @@ def read_request(body: bytes) -> tuple[Header, tuple[Operation, ...]]:
     reader = Reader(body)
     service = service_of(reader)
     reader.node()
-    stamp, handle = reader.number("Q"), reader.number("I")
+    header = Header(service, reader.number("Q"), reader.number("I"))
+    _rest_of_header(reader)
+    return header, operations(service, reader)
+
+
+def _rest_of_header(reader: Reader) -> None:
     reader.number("I")
     reader.text()
     reader.number("I")
     reader.extension()
-    header = Header(service, stamp, handle, reader.at)
-    return header, operations(service, reader)
+
+
+def undated(body: bytes) -> bytes:
+    """What a request asks, without its header and without the time stamps of values: clients make those anew."""
+    reader = Reader(body)
+    service = service_of(reader)
+    reader.node()
+    reader.take(12)
+    _rest_of_header(reader)
+    begins = reader.at
+    operations(service, reader)
+    asked = bytearray(body)
+    for first, last in reader.stamps:
+        asked[first:last] = bytes(last - first)
+    return bytes(asked[begins:])
 
 
 def service_of(reader: Reader) -> int:

@@ -16,6 +16,7 @@ from portineria.protocols.opcua.services import (
     Header,
     read_request,
     service_of,
+    undated,
 )
 from portineria.protocols.operation import MAX_VALUES, Kind, Operation, Value
 
@@ -140,13 +141,12 @@ class OpcUaInspection(Inspection):
         asked = Asked(whole, 16, int.from_bytes(chunk[20:24], "little"))
         if kind == b"MSGA":
             return self._held("abort", Kind.SESSION, asked, answered=False)
-        body = b"".join(each[24:] for each in whole)
-        asked.header, told = read_request(body)
+        asked.header, told = read_request(b"".join(each[24:] for each in whole))
         if (asked.header.service == CLOSE_REQUEST) != (kind == b"CLOF"):
             raise BadOpcUa(f"service {asked.header.service} in {kind!r}")
         if kind == b"CLOF":
             return self._held("close-channel", Kind.SESSION, asked, answered=False)
-        return self._keep(Request(told, b"".join(whole), content=body[asked.header.ends :]), asked)
+        return self._keep(Request(told, b"".join(whole)), asked)
 
     def _keep(self, request: Request, asked: Asked) -> Request:
         """Whatever could speak against forwarding it is found here."""
@@ -207,6 +207,12 @@ class OpcUaInspection(Inspection):
         if not (asked.at and request.expects_answer):
             self._held_bytes -= len(request.data)
         return _renumbered(self._client, chunks, asked.at) if asked.at else request.data
+
+    def content(self, request: Request) -> bytes:
+        asked = self._undecided[request]
+        if asked.header is None or asked.at != 16:
+            return request.data
+        return undated(b"".join(each[24:] for each in asked.chunks))
 
     def refuse(self, request: Request) -> Refusal:
         """A fault for services; where there is no channel that could carry one, ERR, which ends the connection."""

@@ -71,7 +71,7 @@ class S7Inspection(Inspection):
             asked = self._data(unit) if unit.code == DT else self._control(unit)
             if self._route:
                 asked.operations = tuple(replace(each, route=self._route + each.route) for each in asked.operations)
-            request = Request(asked.operations, unit.raw, _expects_answer(asked), _content(asked))
+            request = Request(asked.operations, unit.raw, _expects_answer(asked))
             self._undecided[request] = asked
             requests.append(request)
         return requests
@@ -84,6 +84,11 @@ class S7Inspection(Inspection):
             self._sent[request] = asked
         unit = asked.unit
         return unit.raw if unit.fragments == 1 else transport.data_packets(unit.body, self._tpdu)
+
+    def content(self, request: Request) -> bytes:
+        """Without the reference of the job, which stands at 4 and 5."""
+        asked = self._undecided[request]
+        return asked.unit.body if asked.pdu is None else asked.unit.body[:4] + asked.unit.body[6:]
 
     def refuse(self, request: Request) -> Refusal:
         asked = self._undecided.pop(request)
@@ -228,11 +233,6 @@ def _expects_answer(asked: _Asked) -> bool:
     if asked.pdu is None:
         return asked.opening is not None or asked.operations[0].function == known.PLUS.name
     return asked.pdu.rosctr == JOB or (asked.head is not None and asked.head.kind == userdata.REQUEST)
-
-
-def _content(asked: _Asked) -> bytes:
-    """Without the reference of the job, which stands at 4 and 5."""
-    return asked.unit.body if asked.pdu is None else asked.unit.body[:4] + asked.unit.body[6:]
 
 
 def _error(number: int) -> str:

@@ -59,7 +59,7 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "watchers": [person.name for person in watching.watchers(row)],
         "shows_operations": watching.shows_operations(row),
         "operation_words": texts.operation_words(),
-        "held": held.in_session(actor, row, timezone.now()),
+        "held": held.held_in(actor, row, timezone.now()),
         "refused": event_queries.session_events(actor, row, refused[:_REFUSED], seen.place.zone),
         "events": event_queries.session_events(actor, row, course.object_list, seen.place.zone),
         "evidence_command": evidence_command(row),
