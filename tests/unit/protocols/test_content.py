@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import struct
 
+from portineria.protocols.dnp3 import INFO as DNP3
 from portineria.protocols.inspection import Inspection
 from portineria.protocols.opcua import INFO
+from tests.unit.protocols.dnp3 import conversation as dnp3
 from tests.unit.protocols.opcua import conversation as opcua
 from tests.unit.protocols.s7comm import conversation as s7
 
@@ -42,6 +44,15 @@ def test_a_job_of_s7_is_the_same_under_another_reference() -> None:
     first = content(inspection, s7.job(PUT, "00 04 0008 22", reference=8))
     assert content(inspection, s7.job(PUT, "00 04 0008 22", reference=9)) == first
     assert content(inspection, s7.job(PUT, "00 04 0008 33", reference=8)) != first
+
+
+def test_an_operate_of_dnp3_is_the_same_under_other_numbers() -> None:
+    inspection, operate = DNP3.begin(), f"c5 05 {dnp3.CROB}"
+    first = content(inspection, dnp3.asks(operate))
+    again = content(inspection, dnp3.asks(dnp3.with_sequence(operate, 6), segment=1))
+    assert again == first
+    other = operate.replace("0300 03", "0400 03")
+    assert content(inspection, dnp3.asks(dnp3.with_sequence(other, 7), segment=2)) != first
 
 
 def test_what_has_no_number_counts_whole() -> None:

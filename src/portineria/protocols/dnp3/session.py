@@ -45,6 +45,13 @@ class Dnp3Inspection(Inspection):
         association, place, counts = self._fragments.pop(request)
         return Refusal(association.refuse(place, counts=counts))
 
+    def content(self, request: Request) -> bytes:
+        """Without what numbers it: frames and segments, and SEQ of the application's control octet (4.2.2.4.5)."""
+        if request not in self._fragments:
+            return request.data
+        data = self._fragments[request][1].fragment.data
+        return bytes((data[0] & ~application.SEQUENCE,)) + data[1:]
+
     def from_device(self, data: bytes | memoryview) -> list[Answer]:
         return [answer for frame in self._device.take(data) if (answer := self._answered(frame)) is not None]
 
