@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-from portineria.control.remote_sessions.glances import RING_CHARACTERS, Ring
+import time
+
+import msgspec
+
+from portineria.control.audit.news import Subscription
+from portineria.control.remote_sessions.glances import RING_CHARACTERS, Ring, _show, look, look_away, since, wanted
 from portineria.wire.report import GLANCE_LINES, SHOWN_CHARACTERS, Glance, Seen
 
 LONG = "\U0001f512" * SHOWN_CHARACTERS
@@ -19,3 +24,19 @@ def test_a_flood_stays_within_a_ring_and_the_newest_stays() -> None:
     assert ring.since("")[-1][0] == "00000000-199"
     assert len(ring.since("00000000-198")) == 1
     assert sum(len(text) for _, text in ring.since("")) == ring.size
+
+
+async def test_a_glance_counts_once_in_its_time_and_of_the_gateway_whose_session_it_is() -> None:
+    page, now = Subscription(frozenset(), "", False), int(time.time() * 1000)
+    ring = look("ses_a", "gw_a", page)
+    assert ring is not None
+    fresh = [msgspec.structs.replace(glance(part), at_ms=now, lines=[]) for part in (1, 2, 3)]
+    _show("gw_b", fresh[0])
+    _show("gw_a", glance(1))  # of long ago
+    _show("gw_a", msgspec.structs.replace(fresh[0], session="ses_b"))
+    assert since(ring, "") == []
+    for one in (fresh[1], fresh[1], fresh[0], fresh[2]):
+        _show("gw_a", one)
+    assert [name for name, _ in since(ring, "")] == ["00000000-2", "00000000-3"]
+    look_away(ring, page)
+    assert not wanted("gw_a")
