@@ -24,8 +24,8 @@ class Migration(migrations.Migration):
             name="ServiceReport",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("technician_remarks", models.TextField(blank=True, max_length=4000)),
-                ("owner_remarks", models.TextField(blank=True, max_length=4000)),
+                ("technician_remarks", models.CharField(blank=True, max_length=4000)),
+                ("owner_remarks", models.CharField(blank=True, max_length=4000)),
                 (
                     "session",
                     models.OneToOneField(

@@ -19,8 +19,8 @@ class ServiceReport(models.Model):
     """What people add to what a session wrote of itself; a row comes with the first remark or signature."""
 
     session = models.OneToOneField(Session, on_delete=models.PROTECT, related_name="service_report")
-    technician_remarks = models.TextField(max_length=4000, blank=True)
-    owner_remarks = models.TextField(max_length=4000, blank=True)
+    technician_remarks = models.CharField(max_length=4000, blank=True)
+    owner_remarks = models.CharField(max_length=4000, blank=True)
 
     objects = ServiceReportQuerySet.as_manager()
 
