@@ -107,8 +107,8 @@ def test_a_receipt_that_comes_before_the_page_listens_is_shown(server: Server, o
     path = f"/sessions/{server.ids['session-parting']}/"
     page = open_as("owner", None)
     held: list[Route] = []
-    page.route("**/live/", lambda route: held.append(route))
-    with page.expect_request("**/live/"):
+    page.route("**/live/**", lambda route: held.append(route))
+    with page.expect_request("**/live/**"):
         page.goto(path)
     expect(page.get_by_text("Cutting…", exact=True)).to_be_visible()
     server.receipt(server.ids["session-parting"])

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from portineria.control.access.models import AccessRequest, Grant, Rule
+from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
 from portineria.control.estate.models import Device, Gateway, Machine, Service
 from portineria.control.identity.models import Membership, Person, Supplier
 from portineria.control.remote_sessions.models import Session
@@ -52,6 +52,11 @@ def _sessions(world: World, rule: Rule, machines: list[Machine], people: list[Pe
         )
         for number, machine in enumerate(machines)
     )  # fmt: skip
+    Approval.objects.bulk_create(
+        Approval(request=row, asked_by=row.person, decided_by=world.owner, approved=True)
+        for row in requests
+        if row.state == "approved"
+    )
     grants = Grant.objects.bulk_create(
         Grant(
             organisation=rule.organisation, request=row, rule=rule, person=row.person, machine=row.machine,

@@ -61,7 +61,7 @@ def test_a_module_names_the_modules_it_imports_by_their_hash(world: World) -> No
     [module] = [name for name in files if re.search(r"/console\.\w+\.js$", name)]
     text = fetched(module)[1].decode()
     imported = re.findall(r"""import ?["'](\./[^"']+)["']""", text)
-    assert len(imported) == 4
+    assert len(imported) == 5
     for name in imported:
         assert re.search(r"\.[0-9a-f]{12}\.js$", name)
         assert fetched(f"/static/portineria/{name[2:]}")[0].status_code == 200

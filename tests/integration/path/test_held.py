@@ -38,6 +38,7 @@ class Bench:
     path: WholePath
     held: HeldSession
     cip: "subprocess.Popen[str]"
+    pressed: int = 0  # what others wrote to the press before
 
     def page(self) -> Page:
         return self.path.person("Shift leader").get(f"/sessions/{self.held.session}/")
@@ -64,7 +65,7 @@ class Bench:
 
     def press(self) -> list[float]:
         rows = journal(self.path.stage.plants[0], "write", "press")
-        return [row["value"] for row in rows if row.get("node") == "Setpoint"]
+        return [row["value"] for row in rows if row.get("node") == "Setpoint"][self.pressed :]
 
     def controller(self) -> list[str]:
         assert self.cip.stdin is not None
@@ -97,7 +98,9 @@ def bench(path: WholePath) -> Iterator[Bench]:
         path.run("request", MACHINE, "--reason", "service", "--minutes", "60")
         assert first_line(cip) == "listening\n"
         with HeldSession(MACHINE, path.env) as held:
-            yield Bench(path, held, cip)
+            bench = Bench(path, held, cip)
+            bench.pressed = len(bench.press())
+            yield bench
     finally:
         end(cip)
 

@@ -210,6 +210,13 @@ def _all_of(label: str | Promise) -> str:
 _all_text = _("All: %(group)s")
 
 FIELD_NAMES: dict[str, str | Promise] = {
+    "lock": pgettext_lazy("event field", "lock"),
+    "approvals": _("approvals"),
+    "missing": _("approvals missing"),
+    "needs_recording": _("recording required"),
+    "needs_reference": _("ticket or work permit required"),
+    "reference": _("ticket or work permit"),
+    "watcher": _("who watches"),
     "reason": _("reason"),
     "name": pgettext_lazy("event field", "name"),
     "email": _("e-mail"),
