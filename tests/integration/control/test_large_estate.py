@@ -36,7 +36,7 @@ LISTS = {
     "technician": ["/", "/machines/", "/machines/?q=mill", "/requests/", "/sessions/"],
 }  # fmt: skip
 # They name people, machines and services of events besides; or what each row of two lists may be known by.
-MORE = {"/gateways/{gateway}/": 16, "/": 16, "/sessions/": 14}
+MORE = {"/approvals/": 13, "/gateways/{gateway}/": 16, "/": 18, "/sessions/": 14}
 
 
 def queries_of(call: Callable[[], object]) -> int:
