@@ -83,7 +83,7 @@ def state_of(actor: Person, session: str) -> State:
 def _state(actor: Person, row: Session, report: ServiceReport) -> State:
     text = _text(actor, row, report)
     digest = hashlib.sha256(text).digest()
-    found = report.signatures.filter(withdrawn_at=None).select_related("person") if report.pk else ()
+    found = report.signatures.filter(withdrawn_at=None).select_related("person").order_by("pk") if report.pk else ()
     signatures = [
         Signature(one.side, one.person.name, one.signed_at, bytes(one.text_sha256) == digest) for one in found
     ]
