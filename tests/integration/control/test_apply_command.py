@@ -18,6 +18,8 @@ from portineria.control.identity.models import Person
 from tests.integration.control.commands import run
 from tests.integration.control.world import World, admitted_gateway
 
+pytestmark = pytest.mark.sqlite  # its servers have a database of their own
+
 EXAMPLE = Path(__file__).resolve().parents[3] / "docs/howto/example-plant.toml"
 
 

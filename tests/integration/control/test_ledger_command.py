@@ -14,6 +14,7 @@ from tests.integration.control.commands import run
 from tests.integration.control.world import World
 
 
+@pytest.mark.sqlite  # commands with a database of their own
 def test_the_operator_verifies_the_register_and_learns_which_event_was_changed(tmp_path: Path) -> None:
     owner = ("--organisation", "Presses", "--name", "Ada", "--email", "ada@example.com")
     made = run(tmp_path, "setup", *owner)

@@ -137,6 +137,7 @@ def test_a_supplier_and_a_rule_are_found_by_the_words_people_use(linked: World) 
     administration.set_supplier_enabled("Presses & Co", organisation="Owner's plant", enabled=True, reason="x")
 
 
+@pytest.mark.sqlite  # commands with a database of their own
 def test_the_commands_say_what_was_done_and_what_was_not(tmp_path: Path) -> None:
     state = tmp_path / "state"
     assert run(state, "person", "disable", "owner@example.com", "--reason", "x").returncode == 3

@@ -26,6 +26,8 @@ from portineria.control.bus import share_news
 from tests.integration.control.commands import run
 from tests.integration.process import Process, eventually, free_port
 
+pytestmark = pytest.mark.sqlite  # its servers have a database of their own
+
 
 @dataclass
 class Installed:

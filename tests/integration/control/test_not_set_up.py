@@ -13,6 +13,8 @@ import pytest
 from tests.integration.control.commands import run
 from tests.integration.gateway.test_folder import ORDINARY
 
+pytestmark = pytest.mark.sqlite  # its servers have a database of their own
+
 EVERY = [
     ["signers"],
     ["signers", "--rotate", "order"],

@@ -145,6 +145,7 @@ def test_two_sealers_at_once_sign_one_history(committed_world: World) -> None:
     assert verdict_of(lines).faults == []
 
 
+@pytest.mark.sqlite  # commands with a database of their own
 def test_the_operator_exports_and_proves_from_the_command_line(tmp_path: Path) -> None:
     owner = ("--organisation", "Presses", "--name", "Ada", "--email", "ada@example.com")
     assert run(tmp_path, "setup", *owner).returncode == 0

@@ -32,6 +32,8 @@ import sys
 from pathlib import Path
 from portineria.control import serve
 from portineria.control.settings.server import load
+
+pytestmark = pytest.mark.sqlite  # its servers have a database of their own
 sys.exit(serve.main(load(Path(sys.argv[1]))))
 """
 

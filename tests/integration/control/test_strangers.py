@@ -29,6 +29,8 @@ from portineria.control.console_places import PER_ADDRESS, Places
 from portineria.control.settings.server import ServerSettings
 from tests.integration.control.test_serve import Server, prepared, served
 
+pytestmark = pytest.mark.sqlite  # its servers have a database of their own
+
 __all__ = ["prepared"]
 PATIENCE_S = 30
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"

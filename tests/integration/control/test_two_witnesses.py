@@ -14,10 +14,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+import pytest
+
 from portineria.ledger.note import parse_verifier_key
 from tests.integration.control.commands import run
 from tests.integration.control.test_serve import free_port
 from tests.integration.process import as_a_child_of_a_test
+
+pytestmark = pytest.mark.sqlite  # its servers have a database of their own
 
 DEADLINE_S = 120.0
 COSIGNED = "SELECT id FROM audit_cosignature LIMIT 1"

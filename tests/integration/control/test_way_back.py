@@ -190,6 +190,7 @@ def test_the_account_of_somebody_of_another_organisation_too_is_not_handed_out(s
     assert asks_for_password(address.removeprefix("http://localhost:8443"))
 
 
+@pytest.mark.sqlite  # commands with a database of their own
 def test_the_command_prints_an_address_and_the_first_invitation_stays_the_first(settled: World, tmp_path: Path) -> None:
     with pytest.raises(HasPassword, match="invite-again"):
         invite(actor=settled.owner, person=settled.technician.public_id)
