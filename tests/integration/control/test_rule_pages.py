@@ -65,6 +65,7 @@ def test_a_rule_is_changed_and_shows_what_it_said_before(linked: World) -> None:
     assert "North/Press 3" in shown(browser, f"/rules/{linked.rule}/change/")
     assert browser.post(f"/rules/{linked.rule}/change/", FORM | {"machines": "Press 3"}).status_code == 302
     page = shown(browser, f"/rules/{linked.rule}/")
+    assert "may ask for Press 3, for up to 4 hours." in shown(browser, f"/rules/{linked.rule}/change/")
     assert "Version 2" in page
     assert "approvals: 1 → 2" in page
     assert "when: — → Mon-Fri 08:00-18:00" in page

@@ -128,7 +128,11 @@ class RuleForm(forms.Form):
         return found | {"needs_approval": data["approvals"] > 0, "conditions": conditions}
 
     def terms(self) -> Terms:
-        """As far as it is filled in."""
+        """As far as it is filled in; of one that was not sent, what it begins with."""
+        if not self.is_bound:
+            shown = RuleForm(self.initial, actor=self.actor, owner=self.owner, rule=self.rule)
+            shown.is_valid()
+            return shown.terms()
         data: dict[str, Any] = getattr(self, "cleaned_data", {})
         rule = self.rule
         if rule is not None:
