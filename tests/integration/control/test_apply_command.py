@@ -18,8 +18,6 @@ from portineria.control.identity.models import Person
 from tests.integration.control.commands import run
 from tests.integration.control.world import World, admitted_gateway
 
-pytestmark = pytest.mark.sqlite  # its servers have a database of their own
-
 EXAMPLE = Path(__file__).resolve().parents[3] / "docs/howto/example-plant.toml"
 
 
@@ -42,6 +40,7 @@ def test_the_example_is_applied_before_and_after_its_gateway_is_enrolled(world: 
     assert propose(example).empty
 
 
+@pytest.mark.sqlite  # commands with a database of their own
 def test_the_command_shows_applies_and_says_what_is_wrong(tmp_path: Path) -> None:
     state, wrong = tmp_path / "state", tmp_path / "wrong.toml"
     words = ("apply", str(EXAMPLE), "--before-gateways")

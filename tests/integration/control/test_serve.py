@@ -25,6 +25,8 @@ import pytest
 
 from tests.integration.process import as_a_child_of_a_test
 
+pytestmark = pytest.mark.sqlite  # its servers have a database of their own
+
 T = TypeVar("T")
 DEADLINE_S = 40
 PROGRAM = """
@@ -32,8 +34,6 @@ import sys
 from pathlib import Path
 from portineria.control import serve
 from portineria.control.settings.server import load
-
-pytestmark = pytest.mark.sqlite  # its servers have a database of their own
 sys.exit(serve.main(load(Path(sys.argv[1]))))
 """
 
