@@ -13,6 +13,7 @@ from portineria.wire.report import Event
 from portineria.wire.statement import HoldAnswer
 from tests.integration.end import End, Stream
 from tests.integration.gateway.conftest import Plant
+from tests.integration.gateway.test_freeze import freeze
 from tests.integration.gateway.test_functions import READ, READ_ANSWER, REFUSED, WRITE, heard, modbus
 from tests.integration.process import eventually
 
@@ -115,6 +116,22 @@ async def test_a_late_yes_arms_exactly_that_request_of_that_session_once(plant: 
     await says(stream, WRITE, REFUSED)
     assert heard(plant) == retried
     assert [event.session for event in held(plant)].count(rival.session) == 1
+
+
+async def test_a_yes_while_the_session_stands_still_sends_nothing_and_arms(plant: Plant) -> None:
+    permit(plant, client_timeout_ms=30_000)
+    stream = await plant.end.open()
+    await stream.say(WRITE)
+    question = await asked(plant)
+    await freeze(plant, 1)
+    answer(plant, question, allowed=True)
+    assert await stream.heard(len(REFUSED)) == REFUSED
+    await plant.authority.event(plant.gateway, "operation.armed")
+    await stream.say(WRITE)  # waits undecided
+    assert heard(plant) == b""
+    await freeze(plant, 2, stands=False)
+    assert (await stream.heard(len(REFUSED) + len(WRITE)))[len(REFUSED) :] == WRITE
+    assert heard(plant) == WRITE
 
 
 async def test_what_is_held_dies_with_its_connection_and_retries_are_one_question(plant: Plant) -> None:
