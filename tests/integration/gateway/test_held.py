@@ -15,6 +15,7 @@ from tests.integration.end import End, Stream
 from tests.integration.gateway.conftest import Plant
 from tests.integration.gateway.test_freeze import freeze
 from tests.integration.gateway.test_functions import READ, READ_ANSWER, REFUSED, WRITE, heard, modbus
+from tests.integration.gateway.test_transfer import BEGIN, umas
 from tests.integration.process import eventually
 
 HOLDING = Profile("holding", OBSERVING, hold=(Clause((Kind.WRITE,)),))
@@ -22,10 +23,10 @@ OTHER = WRITE[:-1] + b"\xb5"
 _MS = 1000
 
 
-def permit(plant: Plant, end: End | None = None, *, client_timeout_ms: int = 0) -> None:
+def permit(plant: Plant, end: End | None = None, *, client_timeout_ms: int = 0, profile: Profile = HOLDING) -> None:
     plant.device.answer = modbus
     asset = msgspec.structs.replace(plant.asset, protocol="modbus", client_timeout_ms=client_timeout_ms)
-    (end or plant.end).permit([asset], profiles=[encode_profile(HOLDING)])
+    (end or plant.end).permit([asset], profiles=[encode_profile(profile)])
 
 
 def held(plant: Plant) -> list[Event]:
@@ -132,6 +133,19 @@ async def test_a_yes_while_the_session_stands_still_sends_nothing_and_arms(plant
     await freeze(plant, 2, stands=False)
     assert (await stream.heard(len(REFUSED) + len(WRITE)))[len(REFUSED) :] == WRITE
     assert heard(plant) == WRITE
+
+
+async def test_a_program_that_is_held_is_not_being_written_yet(plant: Plant) -> None:
+    programs = Profile("programs", OBSERVING, hold=(Clause((Kind.PROGRAM_WRITE,)),))
+    permit(plant, client_timeout_ms=30_000, profile=programs)
+    plant.device.answer = umas
+    stream = await plant.end.open()
+    await stream.say(BEGIN)
+    question = await asked(plant)
+    assert plant.authority.found(plant.gateway, "session.transferring") == []
+    answer(plant, question, allowed=True)
+    await plant.authority.event(plant.gateway, "session.transferring")
+    assert heard(plant) == BEGIN
 
 
 async def test_what_is_held_dies_with_its_connection_and_retries_are_one_question(plant: Plant) -> None:

@@ -63,7 +63,7 @@ class Inspections:
             verdict = self._functions.decide(operations, own, allowed=allowed)
             if verdict.refused:
                 self._refusals.tell(REFUSED, stream, asset.service, verdict.refused)
-            elif not verdict.held:
+            elif allowed or not verdict.held:
                 self.transfer.passed(operations)
             if verdict.noted:
                 self._refusals.tell(WOULD_REFUSE, stream, asset.service, verdict.noted)
