@@ -85,6 +85,17 @@ TEXTS: "dict[str, str | Promise]" = {
         "Nothing was approved: the rule asks for a recording, and this machine is not recorded. Switch its recording "
         "on first, or refuse the request."
     ),
+    "access.ticket": _(
+        "The ticket of your request does not cover this work, or its system has not answered yet. Your request says "
+        "which; the owner of the machine can tell you more."
+    ),
+    "access.request.ticket": _(
+        "Nothing was approved: the system that keeps the ticket says that it does not cover this work, or has not "
+        "answered yet. The request says what is missing; mend it there, wait a minute, and approve then."
+    ),
+    "access.request.ticket-number": _(
+        "Nothing was asked: the rule wants a ticket, and no ticket system of this plant has numbers like this one."
+    ),
     "access.not-recorded": _("This machine is not recorded, and your permission asks for it. Ask its owner."),
     "access.no-approval": _("Whoever approved this may not approve any more. Request access again."),
     "access.locked": _(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes on around registers all the time: sealing, witnesses, time stamps, sinks. In one of several processes."""
+"""What goes on around registers: sealing, witnesses, time stamps, sinks, tickets. In one of several processes."""
 
 import asyncio
 
@@ -7,6 +7,7 @@ from portineria.control.delivering import Delivering
 from portineria.control.sealer import Sealer
 from portineria.control.settings.server import ServerSettings
 from portineria.control.stamping import keep_stamped
+from portineria.control.ticketing import Ticketing
 from portineria.control.witnessing import keep_witnessed
 
 
@@ -18,4 +19,5 @@ def care_for_registers(settings: ServerSettings) -> list[asyncio.Task[None]]:
         loop.create_task(keep_witnessed(settings), name="witnesses"),
         loop.create_task(keep_stamped(settings), name="time stamps"),
         loop.create_task(Delivering(settings.host).run(), name="sinks"),
+        loop.create_task(Ticketing(settings.public_url).run(), name="tickets"),
     ]

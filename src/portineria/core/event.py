@@ -137,6 +137,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.request.cancelled": _fields("request machine person"),
     "access.request.expired": _fields("request machine person"),
     "access.request.lapsed": _fields("request machine person why"),
+    "access.request.ticket": _fields("request machine person system standing ticket_state reference"),
     "access.grant.given": _fields("grant request machine person starts_at ends_at profile"),
     "access.grant.extended": _fields("grant machine person ends_at previous_ends_at"),
     "access.grant.revoked": _fields("grant machine person ending", "reason"),
@@ -170,6 +171,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "sinks.sink.tested": _fields("sink"),
     "sinks.sink.failing": _fields("sink why"),
     "sinks.sink.recovered": _fields("sink"),
+    "sinks.ticket.told": _fields("sink session reference"),
+    "sinks.ticket.refused": _fields("sink session reference why"),
     "sinks.event.dead": _fields("sink seq why"),
     "sinks.register.gap": _fields("sink first last"),
     # reported by a gateway

@@ -33,7 +33,8 @@ class Attempt:
 class GrantFacts:
     """A permission given to this person. ``rule_holds``: the rule it came from still admits person and machine;
     ``schedule``: when that rule is open there; ``approved``: as many as the rule asks for said yes, and still may;
-    ``recorded``: the machine is recorded, or the rule does not ask for it.
+    ``recorded``: the machine is recorded, or the rule does not ask for it; ``ticket_holds``: so says the system that
+    keeps tickets, or the rule does not ask for one, or nobody keeps them where we could ask.
     """
 
     id: str
@@ -45,6 +46,7 @@ class GrantFacts:
     schedule: Schedule = ALWAYS
     approved: bool = True
     recorded: bool = True
+    ticket_holds: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.NO_RULE: not grant.rule_holds,
         Reason.NOT_RECORDED: not grant.recorded,
         Reason.NO_APPROVAL: not grant.approved,
+        Reason.TICKET: not grant.ticket_holds,
         Reason.NOT_YET: attempt.at < grant.starts,
         Reason.EXPIRED: attempt.at >= grant.ends,
         Reason.TIME_ZONE_UNKNOWN: lost,

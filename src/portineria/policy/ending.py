@@ -43,6 +43,7 @@ class Reason(StrEnum):
     TIME_ZONE_UNKNOWN = "time-zone-unknown"
     NOT_RECORDED = "not-recorded"
     NO_APPROVAL = "no-approval"
+    TICKET = "ticket"
     LOCKED_PERSON = "locked-person"
     LOCKED_SUPPLIER = "locked-supplier"
     LOCKED_MACHINE = "locked-machine"

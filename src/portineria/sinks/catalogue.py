@@ -1,7 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of sink, one line each. Names, titles and settings are stored and shown: they stay as they are."""
 
-from portineria.sinks import cef, elastic, leef, mail, ocsf, sentinel, splunk, syslog, webhook
+from portineria.sinks import (
+    cef,
+    elastic,
+    jira,
+    leef,
+    mail,
+    ocsf,
+    sentinel,
+    servicenow,
+    splunk,
+    syslog,
+    tickets,
+    webhook,
+)  # fmt: skip
 from portineria.sinks.kind import SinkKind
 
 ALL: tuple[SinkKind, ...] = (
@@ -14,6 +27,9 @@ ALL: tuple[SinkKind, ...] = (
     ocsf.INFO,
     sentinel.INFO,
     mail.INFO,
+    servicenow.INFO,
+    jira.INFO,
+    tickets.INFO,
 )  # fmt: skip
 
 

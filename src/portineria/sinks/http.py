@@ -19,7 +19,7 @@ LONGEST_RETRY_S = 3600.0
 _TIMES = httpx.Timeout(30.0, connect=10.0)
 _LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1)
 OK, CREATED = 200, 201
-UNAUTHORISED, TOO_LARGE = 401, 413
+UNAUTHORISED, NOT_FOUND, TOO_LARGE = 401, 404, 413
 ADDRESS = Setting("address", Shape.ADDRESS)
 TLS_SETTINGS = (
     Setting("authorities", Shape.CERTIFICATES, needed=False),
@@ -52,9 +52,12 @@ class Http:
         )  # fmt: skip
 
     async def post(self, address: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        return await self.ask("POST", address, headers, body)
+
+    async def ask(self, method: str, address: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """Raise Away where there is no whole answer."""
         try:
-            async with self._client.stream("POST", address, content=body, headers=dict(headers)) as answer:
+            async with self._client.stream(method, address, content=body, headers=dict(headers)) as answer:
                 data = bytearray()
                 async for part in answer.aiter_raw():
                     data += part

@@ -3,11 +3,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from portineria.core.errors import Invalid, Unavailable
 from portineria.sinks.outgoing import Outgoing
 from portineria.sinks.setting import Setting
+
+if TYPE_CHECKING:
+    from portineria.sinks.ticketing import Tickets
 
 
 class Away(Unavailable):
@@ -51,6 +54,7 @@ class Sender(Protocol):
 class SinkKind:
     """``write``: one event as this receiver reads it, without what stands around a batch; no text in it ends a line.
     ``open``: with every setting and secret, as ``cleaned`` returns them. ``acknowledged``: the receiver says so.
+    ``tickets``: as ``open``, where this receiver keeps tickets that requests refer to.
     """
 
     name: str
@@ -60,6 +64,7 @@ class SinkKind:
     open: Callable[[Mapping[str, str]], Sender]
     acknowledged: bool = True
     most_events: int = 500  # of one batch
+    tickets: "Callable[[Mapping[str, str]], Tickets] | None" = None
 
     @property
     def where(self) -> str:

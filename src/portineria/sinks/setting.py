@@ -3,6 +3,7 @@
 
 import ipaddress
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,6 +27,8 @@ class Shape(StrEnum):
     CHOICE = "choice"
     WORD = "word"  # an index, a table, an id: what stands in an address as it is
     MAIL = "mail"
+    LIST = "list"  # texts with commas between them
+    MAPPING = "mapping"  # TOML that says where things stand in another system's answers
     CERTIFICATES = "certificates"  # PEM
     SECRET = "secret"  # noqa: S105  # the name of a shape
     KEY = "key"  # PEM of a private key, not encrypted
@@ -33,6 +36,11 @@ class Shape(StrEnum):
     @property
     def secret(self) -> bool:
         return self in (Shape.SECRET, Shape.KEY)
+
+    @property
+    def long(self) -> bool:
+        """Of more than one line."""
+        return self in (Shape.CERTIFICATES, Shape.KEY, Shape.MAPPING)
 
 
 class BadSetting(Invalid):
@@ -55,7 +63,7 @@ class Setting:
 
     def check(self, value: str) -> None:
         """Raise BadSetting."""
-        most = PEM_CHARACTERS if self.shape in (Shape.CERTIFICATES, Shape.KEY) else TEXT_CHARACTERS
+        most = PEM_CHARACTERS if self.shape.long else TEXT_CHARACTERS
         if not (len(value) <= most and _fits(self, value) if value else not self.needed):
             raise BadSetting(self.name, f"no {self.shape}")
 
@@ -105,6 +113,10 @@ def _fits(setting: Setting, value: str) -> bool:
             return _WORD.fullmatch(value) is not None
         case Shape.MAIL:
             return _is_mail(value)
+        case Shape.LIST:
+            return value.isprintable()
+        case Shape.MAPPING:
+            return _parses(lambda: tomllib.loads(value))
         case Shape.SECRET:
             return value.isascii() and value.isprintable()
         case Shape.CERTIFICATES:
@@ -122,6 +134,6 @@ def _is_mail(value: str) -> bool:
 def _parses(work: Callable[[], object]) -> bool:
     try:
         work()
-    except (ValueError, TypeError):  # TypeError: a key that needs a password
+    except (ValueError, TypeError, RecursionError):  # TypeError: a key that needs a password
         return False
     return True

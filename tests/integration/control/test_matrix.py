@@ -14,7 +14,7 @@ from django.utils import timezone
 from portineria.control.access import services as access
 from portineria.control.access.closing import LockedNow
 from portineria.control.access.locks import LiftedAlready, LockedAlready, lift, lock
-from portineria.control.access.models import Grant, Lock
+from portineria.control.access.models import AccessRequest, Grant, Lock
 from portineria.control.access.rules import Conditions
 from portineria.control.audit.queries import events, views
 from portineria.control.estate import enrolment as admission
@@ -95,6 +95,13 @@ def approver_disabled(w: World, grant: str) -> None:
     identity.set_person_enabled(actor=w.owner, person=w.approver.public_id, enabled=False, reason="x")
 
 
+def ticket_closed(w: World, grant: str) -> None:
+    access.change_rule(actor=w.owner, rule=w.rule, conditions=Conditions(needs_reference=True))
+    AccessRequest.objects.filter(grant__public_id=grant).update(
+        reference="CHG-7", ticket_system="snk_x", ticket_standing="state"
+    )
+
+
 def no_zone(w: World, grant: str) -> None:
     Plant.objects.filter(public_id=w.plant).update(time_zone="Europe/Atlantis")
 
@@ -127,6 +134,7 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "rule is shorter": (change_rule(max_minutes=1), DRAIN, "expired"),
     "rule's windows are closed": (change_rule(windows=LONG_AGO), DRAIN, "outside-windows"),
     "plant's time zone vanished": (no_zone, DRAIN, "time-zone-unknown"),
+    "ticket no longer covers it": (ticket_closed, DRAIN, "ticket"),
     "approver has a lesser role": (approver_lowered, DRAIN, "no-approval"),
     "approver disabled": (approver_disabled, DRAIN, "no-approval"),
     "machine moved": (move_machine, DRAIN, "machine-changed"),

@@ -32,6 +32,7 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
 
 class Endpoint:
@@ -60,7 +61,7 @@ def serving(endpoint: Endpoint, tls: ssl.SSLContext | None = None) -> Iterator[s
 
         def do_POST(self) -> None:
             parts = urlsplit(self.path)
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
             fault = endpoint.faults.pop(0) if endpoint.faults else None
@@ -70,12 +71,14 @@ def serving(endpoint: Endpoint, tls: ssl.SSLContext | None = None) -> Iterator[s
                 over.wait(60)
                 self.close_connection = True
                 return
-            status, named, content = fault or endpoint.answer(Request(parts.path, query, headers, body))
+            status, named, content = fault or endpoint.answer(Request(parts.path, query, headers, body, self.command))
             self.send_response(status)
             for name, value in {**named, "Content-Length": str(len(content))}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
+
+        do_GET = do_PATCH = do_POST  # noqa: N815  # as the library calls them
 
         def log_message(self, *_said: Any) -> None:
             pass

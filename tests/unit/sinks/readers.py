@@ -163,6 +163,32 @@ def mail(data: bytes) -> dict[str, str]:
     return found
 
 
+def servicenow(data: bytes) -> dict[str, str]:
+    return lines(json.loads(data)["description"])
+
+
+def jira(data: bytes) -> dict[str, str]:
+    """Atlassian Document Format: one block of text and nothing around it."""
+    (block,) = json.loads(data)["content"]
+    (text,) = block["content"]
+    if (block["type"], text["type"], text.keys()) != ("codeBlock", "text", {"type", "text"}):
+        raise ValueError("not one text")
+    return lines(text["text"])
+
+
+def tickets(data: bytes) -> dict[str, str]:
+    return lines(json.loads(data)["text"])
+
+
+def lines(text: str) -> dict[str, str]:
+    """Behind the empty line: "name: value"."""
+    _head, own_part = text.split("\n\n", 1)
+    pairs = [line.partition(": ")[::2] for line in own_part.split("\n") if line]
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a name twice")
+    return dict(pairs)
+
+
 def strings(fields: dict[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in fields.items()}
 
@@ -170,5 +196,5 @@ def strings(fields: dict[str, object]) -> dict[str, str]:
 READERS: dict[str, Callable[[bytes], dict[str, str]]] = {
     "syslog": syslog, "cef": cef, "leef": leef, "webhook": webhook, "splunk": splunk,
     "elastic": elastic, "ocsf": ocsf, "sentinel": sentinel,
-    "mail": mail,
+    "mail": mail, "servicenow": servicenow, "jira": jira, "tickets": tickets,
 }  # fmt: skip

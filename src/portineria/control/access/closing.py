@@ -37,6 +37,10 @@ class NotRecorded(Conflict):
     code = "access.request.not-recorded"
 
 
+class TicketDoesNotHold(Conflict):
+    code = "access.request.ticket"
+
+
 class MachineClosed(Conflict):
     code = "access.machine-closed"
 
@@ -46,8 +50,8 @@ class WithoutSecondFactor(Conflict):
 
 
 def require_prospect(request: AccessRequest, at: datetime) -> None:
-    """Where a yes would open nothing raise PersonLocked, LockedNow, RuleGone, NotRecorded, WithoutSecondFactor or
-    MachineClosed.
+    """Where a yes would open nothing raise PersonLocked, LockedNow, RuleGone, TicketDoesNotHold, NotRecorded,
+    WithoutSecondFactor or MachineClosed.
     """
     denials = prospects([request], at)[request.pk].denials
     if not denials:
@@ -59,6 +63,8 @@ def require_prospect(request: AccessRequest, at: datetime) -> None:
         raise LockedNow(why)
     if Reason.NO_RULE in denials:
         raise RuleGone(why)
+    if Reason.TICKET in denials:
+        raise TicketDoesNotHold(why)
     if Reason.NOT_RECORDED in denials:
         raise NotRecorded(why)
     raise WithoutSecondFactor(why) if Reason.SECOND_FACTOR in denials else MachineClosed(why)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.expressions import Combinable
@@ -17,7 +17,9 @@ from portineria.control.access.models import AccessRequest, Approval, Grant, Rul
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
 from portineria.control.identity.models import Membership, Person, Role
 from portineria.control.identity.queries import own_standings, standings
-from portineria.policy.decision import Attempt, Decision, GrantFacts, Standing, decide
+from portineria.policy.decision import Attempt, Decision, GrantFacts, decide
+from portineria.policy.decision import Standing as PersonStanding
+from portineria.sinks.ticketing import Standing
 
 _RECENT = timedelta(days=1)
 
@@ -45,7 +47,10 @@ def _counted(request: str) -> Subquery:
 # Of a grant: its rule asks for nobody's yes, or as many as it asks for gave theirs and may still give it there.
 _APPROVED = Q(rule__needs_approval=False) | GreaterThanOrEqual(Coalesce(_counted("request"), 0), F("rule__approvals"))
 
-Standings = Mapping[tuple[int, int], Standing]
+# Of a grant: its rule asks for no ticket, or nobody keeps that ticket where we could ask, or it holds.
+_TICKET = Q(rule__needs_reference=False) | Q(request__ticket_standing__in=("", Standing.HOLDS.value))
+
+Standings = Mapping[tuple[int, int], PersonStanding]
 
 
 def decisions(
@@ -63,9 +68,9 @@ def decisions(
         ends_at__gt=at - _RECENT,
     )
     grants: dict[tuple[int, int], list[GrantFacts]] = defaultdict(list)
-    for row in rows.select_related("rule").annotate(holds=_asked(_HOLDS), stands=_asked(_APPROVED)):
+    for row in rows.select_related("rule").annotate(**_ASKED):
         if (machine := wanted.get((row.person_id, row.machine_id))) is not None:
-            facts = _facts_of(row, machine, holds=row.holds, approved=row.stands)  # type: ignore[attr-defined]
+            facts = _facts_of(row, machine, _Asked(row.holds, row.stands, row.ticket))  # type: ignore[attr-defined]
             grants[row.person_id, row.machine_id].append(facts)
     attempts = attempts_at(wanted, at, standing_of)
     return {key: decide(attempt, grants[key]) for key, attempt in attempts.items()}
@@ -74,7 +79,7 @@ def decisions(
 def opened(person: Person, at: datetime) -> set[int]:
     """Keys of the machines that this person may reach now: nobody has more grants at once than can be judged here."""
     rows = Grant.objects.filter(person=person).live(at).select_related("rule", "machine__plant", "machine__gateway")
-    grants = list(rows.annotate(holds=_asked(_HOLDS), stands=_asked(_APPROVED)))
+    grants = list(rows.annotate(**_ASKED))
     standing_of = own_standings(person, (grant.machine.plant.organisation_id for grant in grants))
     attempts = attempts_at({(person.pk, grant.machine_id): grant.machine for grant in grants}, at, standing_of)
     return {
@@ -82,7 +87,7 @@ def opened(person: Person, at: datetime) -> set[int]:
         for grant in grants
         if decide(
             attempts[person.pk, grant.machine_id],
-            [_facts_of(grant, grant.machine, holds=grant.holds, approved=grant.stands)],  # type: ignore[attr-defined]
+            [_facts_of(grant, grant.machine, _Asked(grant.holds, grant.stands, grant.ticket))],  # type: ignore[attr-defined]
         ).permitted
     }
 
@@ -123,6 +128,7 @@ def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Deci
                     revoked=None,
                     rule_holds=row.pk in holding and row.minutes <= row.rule.max_minutes,
                     recorded=recorded_there(row.rule, row.machine),
+                    ticket_holds=not row.rule.needs_reference or row.ticket_standing in ("", Standing.HOLDS),
                 )
             ],
         )
@@ -188,20 +194,27 @@ def attempts_at(
 
 def _facts(grants: list[Grant]) -> list[tuple[Grant, GrantFacts]]:
     rows = Grant.objects.filter(pk__in=[grant.pk for grant in grants])
-    asked = rows.annotate(holds=_asked(_HOLDS), stands=_asked(_APPROVED)).values_list("pk", "holds", "stands")
-    found = {pk: (holds, stands) for pk, holds, stands in asked}
-    none = (False, False)
-    return [
-        (row, _facts_of(row, row.machine, holds=found.get(row.pk, none)[0], approved=found.get(row.pk, none)[1]))
-        for row in grants
-    ]
+    found = {pk: _Asked(*asked) for pk, *asked in rows.annotate(**_ASKED).values_list("pk", *_ASKED)}
+    none = _Asked(holds=False, approved=False, ticket=False)
+    return [(row, _facts_of(row, row.machine, found.get(row.pk, none))) for row in grants]
 
 
 def _asked(condition: Q | Combinable) -> Case:
     return Case(When(condition, then=Value(True)), default=Value(False))
 
 
-def _facts_of(grant: Grant, machine: Machine, *, holds: bool, approved: bool) -> GrantFacts:
+class _Asked(NamedTuple):
+    """What the database says of a grant, in the order of ``_ASKED``."""
+
+    holds: bool
+    approved: bool
+    ticket: bool
+
+
+_ASKED = {"holds": _asked(_HOLDS), "stands": _asked(_APPROVED), "ticket": _asked(_TICKET)}
+
+
+def _facts_of(grant: Grant, machine: Machine, asked: _Asked) -> GrantFacts:
     """A rule that was shortened shortens what was given under it."""
     return GrantFacts(
         id=grant.public_id,
@@ -209,8 +222,9 @@ def _facts_of(grant: Grant, machine: Machine, *, holds: bool, approved: bool) ->
         starts=grant.starts_at,
         ends=min(grant.ends_at, grant.starts_at + timedelta(minutes=grant.rule.max_minutes)),
         revoked=grant.revoked,
-        rule_holds=holds,
-        approved=approved,
+        rule_holds=asked.holds,
+        approved=asked.approved,
+        ticket_holds=asked.ticket,
         recorded=recorded_there(grant.rule, machine),
         schedule=grant.rule.schedule_at(machine.plant.time_zone),
     )

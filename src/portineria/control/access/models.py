@@ -17,12 +17,15 @@ from portineria.core.time_zones import zone_named
 from portineria.policy.ending import Ending, Locked
 from portineria.policy.function_profile import PROFILE_BYTES, Profile, decode_profile
 from portineria.policy.windows import TEXT, Schedule, parse_windows
+from portineria.sinks.ticketing import Standing
 
 
 def _id_field(kind: Kind) -> "models.CharField[str, str]":
     return models.CharField(max_length=ID, unique=True, editable=False, default=partial(new_id, kind))
 
 
+TICKET_UNASKED = "unasked"
+TICKET_STATE = 200
 MOST_APPROVALS = 5  # people who all have to be found before work begins
 
 
@@ -179,6 +182,11 @@ class AccessRequest(models.Model):
     made_at = models.DateTimeField(default=timezone.now)
     state = models.CharField(max_length=12, choices=RequestState.choices, default=RequestState.PENDING)
     reference = models.CharField(max_length=60, blank=True, default="")  # of a ticket or work permit
+    # Who keeps that ticket, what was said of it last (sinks.ticketing.Standing; TICKET_UNASKED before), and when.
+    ticket_system = models.CharField(max_length=ID, blank=True, default="")
+    ticket_standing = models.CharField(max_length=12, blank=True, default="")
+    ticket_state = models.CharField(max_length=TICKET_STATE, blank=True, default="")  # in that system's words
+    ticket_asked_at = models.DateTimeField(null=True, blank=True)
     lapsed_why = models.CharField(max_length=120, blank=True, default="")  # policy's reasons, as words apart
 
     objects = RequestQuerySet.as_manager()
@@ -193,6 +201,12 @@ class AccessRequest(models.Model):
                 name="access_request_lapsed_has_why",
                 condition=Q(state="lapsed") & ~Q(lapsed_why="") | ~Q(state="lapsed") & Q(lapsed_why=""),
             ),
+            models.CheckConstraint(
+                name="access_request_ticket_stands",
+                condition=Q(ticket_system="", ticket_standing="")
+                | ~Q(ticket_system="")
+                & Q(ticket_standing__in=[TICKET_UNASKED, *(standing.value for standing in Standing)]),
+            ),
         ]
         indexes = [
             models.Index(name="access_request_pending", fields=["organisation", "state"]),
@@ -200,6 +214,7 @@ class AccessRequest(models.Model):
             models.Index(name="access_request_newest", fields=["organisation", "made_at"]),
             models.Index(name="access_request_person", fields=["person", "organisation", "made_at"]),
             models.Index(name="access_request_machine", fields=["machine", "organisation", "state"]),
+            models.Index(name="access_request_ticket", fields=["ticket_system", "ticket_asked_at"]),
         ]
 
     def __str__(self) -> str:

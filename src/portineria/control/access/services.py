@@ -8,9 +8,18 @@ from django.utils import timezone
 
 from portineria.control.access.closing import record_request, require_prospect
 from portineria.control.access.facts import approvals_missing
-from portineria.control.access.models import AccessRequest, AlreadyDecided, Approval, Grant, RequestState, Rule
+from portineria.control.access.models import (
+    TICKET_UNASKED,
+    AccessRequest,
+    AlreadyDecided,
+    Approval,
+    Grant,
+    RequestState,
+    Rule,
+)
 from portineria.control.access.queries import visible_machine
 from portineria.control.access.rules import change_rule, check_minutes, create_rule, end_rule
+from portineria.control.access.tickets import system_of
 from portineria.control.access.waiting import keep_readable
 from portineria.control.access.windows import OutsideWindows, require_longer, require_opening
 from portineria.control.audit.services import record
@@ -74,7 +83,9 @@ class ProfileChanged(Conflict):
 def make_request(
     *, actor: Person, machine: str, reason: str, minutes: int, starts_at: datetime | None = None, reference: str = ""
 ) -> AccessRequest:
-    """Where the rule needs no approval the grant is there at once. ``reference``: of a ticket or work permit."""
+    """Where the rule needs no approval the grant is there at once, or as soon as the ticket that it needs is known to
+    hold. ``reference``: of a ticket or work permit.
+    """
     seen = visible_machine(actor, machine)
     reason = " ".join(reason.split())
     if not reason or len(reason) > 500:
@@ -86,6 +97,7 @@ def make_request(
     reference = " ".join(reference.split())
     if len(reference) > 60 or not reference.isprintable() or (rule.needs_reference and not reference):
         raise BadField("reference", "1 to 60 characters")
+    system = system_of(seen.machine.plant.organisation, reference, needed=rule.needs_reference)
     keep_readable(actor, seen.machine, starts_at, minutes)
     request = AccessRequest.objects.create(
         organisation=seen.machine.plant.organisation,
@@ -96,15 +108,32 @@ def make_request(
         starts_at=starts_at,
         minutes=minutes,
         reference=reference,
+        ticket_system=system,
+        ticket_standing=TICKET_UNASKED if system else "",
     )
     record_request("made", request, actor.public_id, reason=reason, rule=rule.public_id, minutes=minutes,
                    starts_at=starts_at.isoformat(timespec="seconds") if starts_at else "",
                    reference=reference)  # fmt: skip
-    if not rule.needs_approval:
-        request.close(RequestState.APPROVED)
-        request.save(update_fields=["state"])
-        _give(request, SYSTEM)
+    if not rule.needs_approval and not (rule.needs_reference and system):
+        _give_by_rule(request)
     return request
+
+
+def _give_by_rule(request: AccessRequest) -> None:
+    request.close(RequestState.APPROVED)
+    request.save(update_fields=["state"])
+    _give(request, SYSTEM)
+
+
+@transaction.atomic
+def give_for_ticket(request: int) -> None:
+    """Its ticket holds, as was said just now: where nobody has to say yes, nothing is missing any more."""
+    rows = AccessRequest.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "organisation", "machine__plant", "machine__gateway", "person", "rule__profile"
+    )
+    row = rows.get(pk=request)
+    if row.state == RequestState.PENDING and not row.rule.needs_approval:
+        _give_by_rule(row)
 
 
 def _rule_for(actor: Person, machine: Machine, minutes: int, starts_at: datetime | None, now: datetime) -> Rule:

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.paginator import Page
 from django.utils import timezone
+from django.utils.functional import Promise
 
 from portineria.control.access import queries as access
 from portineria.control.access.facts import approvals_missing, decisions_by_grant
@@ -17,6 +18,7 @@ from portineria.control.access.models import AccessRequest, Grant, Lock, Rule
 from portineria.control.access.profiles import profiles_of
 from portineria.control.access.queries import MachineSight
 from portineria.control.console import functions, texts, whereabouts
+from portineria.control.console.texts import sinks as sink_texts
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
@@ -333,6 +335,10 @@ class RequestPage:
     def grant_void_because(self) -> list[str]:
         denials = self.judged.denials if self.judged else ()
         return [texts.reason(reason.value) for reason in denials if reason is not Reason.NOT_YET]
+
+    @property
+    def ticket(self) -> "str | Promise":
+        return sink_texts.TICKETS.get(self.request.ticket_standing, "")
 
     @property
     def lapsed_because(self) -> list[str]:

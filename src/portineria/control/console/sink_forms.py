@@ -73,7 +73,7 @@ def _field(setting: Setting) -> forms.Field:
     if setting.shape is Shape.CHOICE:
         choices = [(one, texts.CHOICES[one]) for one in setting.choices]
         return forms.ChoiceField(choices=choices, initial=setting.default)
-    long = setting.shape in (Shape.CERTIFICATES, Shape.KEY)
+    long = setting.shape.long
     widget: forms.Widget = forms.TextInput()
     if long:
         widget = forms.Textarea(attrs={"rows": _ROWS, "spellcheck": "false", "class": "mono"})

@@ -12,6 +12,7 @@ from portineria.control.identity.models import ID, Organisation, Person
 from portineria.core.ids import Kind, new_id
 
 WHY = 200
+TICKET_TEXT = 1000
 _MINUTE = timedelta(minutes=1)
 
 
@@ -79,6 +80,23 @@ class Sink(models.Model):
             return 0
         over = max(self.delivered_at - self.counted_from, timedelta(seconds=1))
         return round(self.counted * (_MINUTE / over)) if over > _MINUTE else self.counted
+
+
+class TicketNote(models.Model):
+    """That a session ended, as a comment on the ticket that it was asked for with. Said once, or given up."""
+
+    sink = models.ForeignKey(Sink, on_delete=models.CASCADE, related_name="notes")
+    session: "models.CharField[str, str]" = models.CharField(max_length=ID, unique=True)
+    ticket = models.CharField(max_length=60)
+    text = models.CharField(max_length=TICKET_TEXT)
+    made_at = models.DateTimeField(default=timezone.now)
+    over_at = models.DateTimeField(null=True, blank=True)  # said, or given up
+
+    class Meta:
+        indexes = [models.Index(name="sinks_note_waiting", fields=["over_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.sink_id}.{self.session}"
 
 
 class DeadLetter(models.Model):

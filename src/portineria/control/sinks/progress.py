@@ -151,5 +151,23 @@ def note_failed(sink: int, why: str) -> int:
     return row.failures
 
 
+def note_away(system: str, why: str) -> None:
+    """As ``note_failed``, for a system that keeps tickets."""
+    if (sink := Sink.objects.filter(public_id=system).values_list("pk", flat=True).first()) is not None:
+        note_failed(sink, why)
+
+
+@transaction.atomic
+def note_reached(system: str) -> None:
+    row = Sink.objects.select_for_update(no_key=True).select_related("organisation").filter(public_id=system).first()
+    if row is None or not row.failures:
+        return
+    recovered = row.told
+    row.failures, row.error, row.failed_at, row.told = 0, "", None, False
+    row.save(update_fields=["failures", "error", "failed_at", "told"])
+    if recovered:
+        _record("sinks.sink.recovered", row)
+
+
 def dead_in_a_row(sink: int) -> int:
     return Sink.objects.filter(pk=sink).values_list("dead_in_a_row", flat=True).first() or 0

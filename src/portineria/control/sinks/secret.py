@@ -9,7 +9,7 @@ from portineria.control.identity.vault import unwrap, wrap
 from portineria.control.sinks.models import Sink
 from portineria.core.errors import Unavailable
 from portineria.sinks.catalogue import kind_of
-from portineria.sinks.kind import Sender
+from portineria.sinks.kind import Sender, SinkKind
 
 _PSEUDONYMS = ""  # no setting is called so
 
@@ -35,8 +35,17 @@ def pseudonym_key(sink: Sink) -> bytes:
 
 def sender(sink: Sink) -> Sender:
     """Raise NoSuchKind, WrongMasterKey, BadSetting."""
+    return _kind(sink).open(settings_of(sink))
+
+
+def settings_of(sink: Sink) -> dict[str, str]:
+    """With its secrets. Raise NoSuchKind, WrongMasterKey."""
+    defaults = {setting.name: setting.default for setting in _kind(sink).settings}
+    return {**defaults, **sink.settings, **_opened(sink)}
+
+
+def _kind(sink: Sink) -> SinkKind:
     kind = kind_of(sink.kind)
     if kind is None:
         raise NoSuchKind(f"this version knows no sink of kind {sink.kind!r}")
-    defaults = {setting.name: setting.default for setting in kind.settings}
-    return kind.open({**defaults, **sink.settings, **_opened(sink)})
+    return kind

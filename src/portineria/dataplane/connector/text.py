@@ -157,6 +157,7 @@ WHYS = {
     "locked-gateway": "the plant's gateway is locked",
     "locked-everything": "everything is locked",
     "no-approval": "whoever approved it may not approve any more",
+    "ticket": "its ticket does not cover it, or the system that keeps it has not answered yet",
     "not-recorded": "it would not be recorded, which its rule asks for",
     "outside-windows": "its rule is closed at this time",
     "time-zone-unknown": "nobody knows the plant's time zone",

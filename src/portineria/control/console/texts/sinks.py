@@ -48,6 +48,27 @@ SETTINGS: Mapping[str, Words] = {
     "recipient": Words(_("E-mail address of the recipient")),
     "user": Words(_("Name to sign in with")),
     "password": Words(_("Password"), _KEPT),
+    "sign_in": Words(_("Way of signing in")),
+    "table": Words(_("Table of the tickets"), _("Whose numbers requests give, such as change_request.")),
+    "open_table": Words(_("Table for new tickets")),
+    "edition": Words(_("Edition")),
+    "project": Words(_("Project for new tickets"), _("Its key, such as OT.")),
+    "issue_type": Words(_("Issue type of new tickets")),
+    "mapping": Words(
+        _("Mapping (TOML)"), _("Where number, state, machine and supplier stand in its answers; the guide shows one.")
+    ),
+    "prefix": Words(_("Its numbers begin with"), _("Such as CHG. Of several systems the longest that fits is asked.")),
+    "states": Words(
+        _("States in which a ticket allows work"),
+        _("With commas between them; all of them when empty. In any other state work ends, and none begins."),
+    ),
+    "machine_field": Words(
+        _("Field that names the machine"), _("Its name, tag or id has to stand there. Not looked at when empty.")
+    ),
+    "supplier_field": Words(
+        _("Field that names the supplier"), _("By the name it has here. Not looked at when empty.")
+    ),
+    "opens": Words(_("New tickets"), _("The choice of events is below.")),
 }
 PERSONAL: Mapping[str, "str | Promise"] = {
     "none": _("Leave them out"),
@@ -69,10 +90,31 @@ FAULTS: Mapping[Shape, "str | Promise"] = {
     Shape.WORD: _("Letters, digits, dots, hyphens and underscores only, at most 128."),
     Shape.MAIL: _("This is not an e-mail address."),
     Shape.CERTIFICATES: _("This is no certificate in PEM form."),
+    Shape.LIST: _("Write it on one line, with commas between the parts."),
+    Shape.MAPPING: _("This is no TOML."),
     Shape.SECRET: _("Write it on one line, without letters that are not ASCII."),
     Shape.KEY: _("This is no private key in PEM form, or it wants a password."),
 }
-CHOICES: Mapping[str, "str | Promise"] = {"tls": "TLS", "tcp": "TCP", "udp": "UDP", "starttls": "STARTTLS"}
+CHOICES: Mapping[str, "str | Promise"] = {
+    "tls": "TLS",
+    "tcp": "TCP",
+    "udp": "UDP",
+    "starttls": "STARTTLS",
+    "basic": _("name and password"),
+    "oauth": _("OAuth, id and secret of an application"),
+    "cloud": "Cloud",
+    "datacenter": "Data Center",
+    "nothing": _("none: it is only asked, and told when work is over"),
+    "chosen": _("one for each event chosen below"),
+}
+TICKETS: Mapping[str, "str | Promise"] = {
+    "unasked": _("is being asked for"),
+    "holds": _("covers this work"),
+    "missing": _("there is no such ticket"),
+    "state": _("in this state it allows no work"),
+    "machine": _("it does not name this machine"),
+    "supplier": _("it does not name this supplier"),
+}
 STATES: Mapping[str, "str | Promise"] = {
     "paused": pgettext_lazy("sink", "paused"),
     "failing": pgettext_lazy("sink", "not reached"),

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A ticket has to cover the work, as long as it runs; and is told when it is over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.utils import timezone
+
+from portineria.control.access import services as access
+from portineria.control.access.closing import TicketDoesNotHold
+from portineria.control.access.models import AccessRequest, Grant
+from portineria.control.access.rules import Conditions
+from portineria.control.access.tickets import AGAIN, NobodyKeeps
+from portineria.control.audit.models import Event
+from portineria.control.identity.models import LeadRow
+from portineria.control.identity.services import BadField
+from portineria.control.remote_sessions import services as sessions
+from portineria.control.sinks import services as sinks
+from portineria.control.sinks.models import Sink, TicketNote
+from portineria.control.ticketing import Ticketing
+from tests.integration.control.browsing import shown, signed_in
+from tests.integration.control.sessions import accepted, again, report, started
+from tests.integration.control.world import World
+from tests.integration.sinks.endpoint import closed_port, serving
+from tests.integration.sinks.ticket_desks import ServiceNow
+
+OPEN = {"state": "Implement", "cmdb_ci": "Press 3", "company": "Presses & Co"}
+
+
+def look(after_minutes: float = 0) -> None:
+    """One look of whoever asks, so much later than the last answers."""
+    asked = AccessRequest.objects.exclude(ticket_asked_at=None)
+    asked.update(ticket_asked_at=timezone.now() - timedelta(minutes=after_minutes))
+
+    LeadRow.objects.all().delete()  # of the look before
+    async_to_sync(Ticketing("https://console.example").round)()
+
+
+@pytest.fixture
+def linked(committed_world: World) -> World:
+    committed_world.link()
+    return committed_world
+
+
+def kept_at(world: World, address: str, **more: str) -> Sink:
+    settings = {
+        "address": address, "user": "gatehouse", "password": "secret", "prefix": "CHG", "states": "Implement",
+        "machine_field": "cmdb_ci", "supplier_field": "company", **more,
+    }  # fmt: skip
+    return sinks.add_sink(
+        actor=world.owner, organisation=world.organisation, name=f"desk {more}", kind="servicenow", settings=settings
+    )
+
+
+def asked_with(world: World, reference: str, in_days: int = 0) -> AccessRequest:
+    request = access.make_request(
+        actor=world.technician, machine="Press 3", reason="bearing", minutes=60, reference=reference,
+        starts_at=timezone.now() + timedelta(days=in_days) if in_days else None,
+    )  # fmt: skip
+    return AccessRequest.objects.get(pk=request.pk)
+
+
+def standing(request: AccessRequest) -> str:
+    return AccessRequest.objects.get(pk=request.pk).ticket_standing
+
+
+@pytest.fixture
+def desk() -> ServiceNow:
+    desk = ServiceNow()
+    desk.tickets["CHG-7"] = dict(OPEN)
+    return desk
+
+
+def test_the_work_lives_as_long_as_its_ticket_allows_it(linked: World, desk: ServiceNow) -> None:
+    access.change_rule(actor=linked.owner, rule=linked.rule, conditions=Conditions(needs_reference=True))
+    with serving(desk) as address:
+        kept_at(linked, address)
+        request = asked_with(linked, "CHG-7")
+        assert standing(request) == "unasked"
+        with pytest.raises(TicketDoesNotHold):
+            access.approve(actor=linked.approver, request=request.public_id)
+        look()
+        assert standing(request) == "holds"
+        page = shown(signed_in(linked.approver), f"/requests/{request.public_id}/")
+        assert "covers this work" in page
+        assert "Implement" in page
+        access.approve(actor=linked.approver, request=request.public_id)
+        session = accepted(linked, started(linked))
+        look(after_minutes=AGAIN.total_seconds() / 60 - 0.1)
+        assert desk.asked == 1  # not more often than that
+
+        desk.faults = [(503, {}, b"")]
+        look(after_minutes=2)
+        assert sessions.enforce(timezone.now()) == 0  # away: what it said last counts
+        desk.tickets["CHG-7"]["state"] = "Closed"
+        look(after_minutes=2)
+        assert standing(request) == "state"
+        assert sessions.enforce(timezone.now()) == 1
+        assert (again(session).state, again(session).end_why) == ("draining", "ticket")
+
+        report(linked, "session.ended", session, ending="drained", streams=0, to_device=10, from_device=20)
+        look()
+        look()
+    ((number, said),) = desk.comments
+    assert number == "CHG-7"
+    assert f"https://console.example/sessions/{session.public_id}/" in said
+    assert "bytes to the machine" in said
+    events = Event.objects.filter(organisation=linked.organisation).order_by("seq")
+    codes = list(events.values_list("code", flat=True))
+    assert codes.count("access.request.ticket") == 2
+    assert codes[-1] == "sinks.ticket.told"
+    assert desk.wrong == []
+
+
+def test_a_ticket_of_something_else_opens_nothing(linked: World, desk: ServiceNow) -> None:
+    access.change_rule(
+        actor=linked.owner, rule=linked.rule, conditions=Conditions(needs_reference=True), needs_approval=False
+    )
+    with serving(desk) as address:
+        kept_at(linked, address)
+        at_once = asked_with(linked, "CHG-7")  # nobody has to say yes, and nobody knows yet what the ticket says
+        assert at_once.state == "pending"
+        look()
+        assert Grant.objects.get().request == at_once
+        access.change_rule(actor=linked.owner, rule=linked.rule, needs_approval=True)
+        request = asked_with(linked, "CHG-7")
+        for change, expected in (
+            ({"cmdb_ci": "Press 33"}, "machine"),
+            ({"company": "Rival presses"}, "supplier"),
+            ({"state": "New"}, "state"),
+            (None, "missing"),
+        ):
+            desk.tickets = {} if change is None else {"CHG-7": {**OPEN, **change}}
+            look(after_minutes=2)
+            assert standing(request) == expected
+            with pytest.raises(TicketDoesNotHold):
+                access.approve(actor=linked.approver, request=request.public_id)
+    page = shown(signed_in(linked.technician), f"/requests/{request.public_id}/")
+    assert "there is no such ticket" in page
+
+
+def test_numbers_that_nobody_keeps(linked: World, desk: ServiceNow) -> None:
+    assert asked_with(linked, "anything goes").ticket_standing == ""  # nobody keeps tickets here
+    with serving(desk) as address:
+        sink = kept_at(linked, address)
+        kept_at(linked, closed_port(), prefix="CHG-X")
+        assert asked_with(linked, "INC-1", 1).ticket_standing == ""  # and the rule asks for none
+        access.change_rule(actor=linked.owner, rule=linked.rule, conditions=Conditions(needs_reference=True))
+        for number in ("INC-1", "CHG-7^ORnumber=CHG-8", "CHG 7", "CHG-\u202e7"):
+            with pytest.raises((NobodyKeeps, BadField)):
+                asked_with(linked, number)
+        far = asked_with(linked, "CHG-X1", 2)
+        near = asked_with(linked, "CHG-7", 3)
+        look()
+        assert (standing(near), standing(far)) == ("holds", "unasked")
+        assert Sink.objects.get(public_id=far.ticket_system).failures == 1
+        sinks.remove(actor=linked.owner, sink=far.ticket_system)
+        sinks.pause(actor=linked.owner, sink=sink.public_id)
+        asked = desk.asked
+        look(after_minutes=2)
+        assert (standing(near), standing(far), desk.asked) == ("holds", "", asked)
+
+
+def test_a_ticket_that_takes_no_comment_is_told_once_and_the_register_says_so(linked: World, desk: ServiceNow) -> None:
+    with serving(desk) as address:
+        kept_at(linked, address)
+        request = asked_with(linked, "CHG-7")
+        access.approve(actor=linked.approver, request=request.public_id)  # the rule asks for no ticket
+        session = accepted(linked, started(linked))
+        report(linked, "session.ended", session, ending="finished", streams=0, to_device=0, from_device=0)
+        desk.tickets.clear()
+        look()
+        look()
+    note = TicketNote.objects.get()
+    assert note.over_at is not None
+    assert Event.objects.filter(organisation=linked.organisation, code="sinks.ticket.refused").count() == 1
