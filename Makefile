@@ -47,7 +47,7 @@ check: .venv/ready ## style, types, import contracts, translations, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src tests hatch_build.py scripts/translations.py scripts/protocols_reference.py
-	$(BIN)/lint-imports
+	PYTHONPATH=src .venv/linter/bin/lint-imports
 	$(BIN)/python scripts/translations.py check
 	$(DJANGO) makemigrations --check --dry-run
 
@@ -87,4 +87,6 @@ debian-demo debian-test debian-bench: debian-%:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.13,<0.14"
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[server,nats,timestamp,demo,test]"
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/linter
+	$(BIN)/uv pip install --quiet --python .venv/linter/bin/python --group linter
 	@touch $@

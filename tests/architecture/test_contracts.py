@@ -23,7 +23,8 @@ TRESPASSES = {
 
 def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
     program = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
-    command = [sys.executable, "-c", program, "--no-cache", "--config", str(ROOT / "pyproject.toml")]
+    python = Path(sys.prefix) / "linter/bin/python"
+    command = [str(python), "-c", program, "--no-cache", "--config", str(ROOT / "pyproject.toml")]
     environment = {**os.environ, "PYTHONPATH": str(root / "src")}
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
 

@@ -11,6 +11,7 @@ from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
+from portineria.control.new_tables import make_tables
 from portineria.core.errors import Unavailable
 
 log = structlog.get_logger()
@@ -73,7 +74,8 @@ def bring_up_to_date() -> None:
     check_tables()
     try:
         with _one_at_a_time():
-            call_command("migrate", verbosity=0, interactive=False)
+            if not make_tables():
+                call_command("migrate", verbosity=0, interactive=False)
     except OperationalError as error:
         raise MigrationWaited(
             f"the tables could not be brought up to date within {LOCK_S} s ({_line(error)}); each step is whole or not "

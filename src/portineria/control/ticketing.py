@@ -29,7 +29,8 @@ from portineria.control.sinks.models import Sink, TicketNote
 from portineria.core.errors import Conflict, PortineriaError
 from portineria.sinks.catalogue import kind_of
 from portineria.sinks.kind import Away, Refused
-from portineria.sinks.ticketing import Standing, Tickets, standing
+from portineria.sinks.ticket import Standing, standing
+from portineria.sinks.ticketing import Tickets
 
 log = structlog.get_logger()
 T = TypeVar("T")

@@ -67,6 +67,14 @@ def _first_rows(apps: Any) -> int:
     return len((owner, ada, plant, gateway, machine, rule, asked, grant, session))
 
 
+def steps() -> Any:
+    """Migrations that count as done."""
+    from django.db import connection
+    from django.db.migrations.recorder import MigrationRecorder
+
+    return sorted(map(list, MigrationRecorder(connection).applied_migrations()))
+
+
 def rows() -> Any:
     """What the rows of ``first_tables`` are now."""
     from portineria.control.access.models import AccessRequest
@@ -130,7 +138,7 @@ def main(state: str, what: str, *words: str) -> None:
     from portineria.control.operations import open_state
 
     open_state(Path(state))
-    acts: dict[str, Callable[..., Any]] = {act.__name__: act for act in (first_tables, rows, write, chains)}
+    acts: dict[str, Callable[..., Any]] = {act.__name__: act for act in (first_tables, steps, rows, write, chains)}
     if (answer := acts[what](*words)) is not None:
         sys.stdout.write(json.dumps(answer) + "\n")
 

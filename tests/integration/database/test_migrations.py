@@ -16,6 +16,7 @@ import pytest
 
 from portineria.control.tables import LOCK_S
 from tests.integration.database.conftest import Place, on
+from tests.integration.database.shape import shape
 from tests.integration.postgresql_server import Server, server
 
 VERBS = (("serve",), ("setup", "--bare"), ("ledger", "verify"))
@@ -28,7 +29,7 @@ def old(place: Place) -> Place:
     return place
 
 
-def test_the_first_versions_rows_are_carried_into_the_tables_of_now(old: Place) -> None:
+def test_the_first_versions_rows_are_carried_into_the_tables_of_now(old: Place, tmp_path: Path) -> None:
     made = old.portineria("setup", "--bare")
     assert made.returncode == 0, made.stderr
     assert old.act("rows") == {
@@ -42,6 +43,12 @@ def test_the_first_versions_rows_are_carried_into_the_tables_of_now(old: Place) 
     }
     again = old.portineria("setup", "--bare")
     assert again.returncode == 0, again.stderr
+    state = tmp_path / "new"
+    state.mkdir()
+    new = on(old.postgresql, state) if old.postgresql else Place(state)
+    assert new.portineria("setup", "--bare").returncode == 0
+    assert shape(new) == shape(old)  # made at once, without a step of the way
+    assert new.act("steps") == old.act("steps")
 
 
 @contextmanager

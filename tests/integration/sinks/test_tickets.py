@@ -12,7 +12,8 @@ import pytest
 from portineria.sinks.catalogue import kind_of
 from portineria.sinks.kind import Away, Refused, Taken
 from portineria.sinks.setting import BadSetting, cleaned
-from portineria.sinks.ticketing import Covered, Standing, Ticket, Tickets, standing
+from portineria.sinks.ticket import Covered, Standing, Ticket, standing
+from portineria.sinks.ticketing import Tickets
 from tests.integration.sinks.endpoint import as_json, closed_port, serving
 from tests.integration.sinks.ticket_desks import Desk, Homemade, Jira, ServiceNow
 from tests.unit.sinks.events import outgoing

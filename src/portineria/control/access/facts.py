@@ -19,7 +19,7 @@ from portineria.control.identity.models import Membership, Person, Role
 from portineria.control.identity.queries import own_standings, standings
 from portineria.policy.decision import Attempt, Decision, GrantFacts, decide
 from portineria.policy.decision import Standing as PersonStanding
-from portineria.sinks.ticketing import Standing
+from portineria.sinks.ticket import Standing
 
 _RECENT = timedelta(days=1)
 

@@ -17,7 +17,7 @@ from portineria.core.time_zones import zone_named
 from portineria.policy.ending import Ending, Locked
 from portineria.policy.function_profile import PROFILE_BYTES, Profile, decode_profile
 from portineria.policy.windows import TEXT, Schedule, parse_windows
-from portineria.sinks.ticketing import Standing
+from portineria.sinks.ticket import Standing
 
 
 def _id_field(kind: Kind) -> "models.CharField[str, str]":
@@ -182,7 +182,7 @@ class AccessRequest(models.Model):
     made_at = models.DateTimeField(default=timezone.now)
     state = models.CharField(max_length=12, choices=RequestState.choices, default=RequestState.PENDING)
     reference = models.CharField(max_length=60, blank=True, default="")  # of a ticket or work permit
-    # Who keeps that ticket, what was said of it last (sinks.ticketing.Standing; TICKET_UNASKED before), and when.
+    # Who keeps that ticket, what was said of it last (sinks.ticket.Standing; TICKET_UNASKED before), and when.
     ticket_system = models.CharField(max_length=ID, blank=True, default="")
     ticket_standing = models.CharField(max_length=12, blank=True, default="")
     ticket_state = models.CharField(max_length=TICKET_STATE, blank=True, default="")  # in that system's words

@@ -19,7 +19,7 @@ from portineria.control.identity.models import Organisation
 from portineria.control.sinks.models import Sink
 from portineria.core.errors import Invalid
 from portineria.sinks.catalogue import ALL
-from portineria.sinks.ticketing import Covered, Standing, is_number
+from portineria.sinks.ticket import Covered, Standing, is_number
 
 AGAIN = timedelta(minutes=1)  # a ticket that was closed ends the work that it covered about so much later
 _KINDS = [kind.name for kind in ALL if kind.tickets is not None]

@@ -12,8 +12,9 @@ from portineria.sinks.jira.message import document, markup, message
 from portineria.sinks.kind import Away, Refused, Sender, SinkKind
 from portineria.sinks.record import encode
 from portineria.sinks.setting import Setting, Shape
+from portineria.sinks.ticket import Ticket, is_number
 from portineria.sinks.ticketing import SETTINGS as TICKETING
-from portineria.sinks.ticketing import Opening, Ticket, Tickets, at, decoded, is_number, required, text_at, texts
+from portineria.sinks.ticketing import Opening, Tickets, at, decoded, required, text_at, texts
 
 SETTINGS = (
     ADDRESS,

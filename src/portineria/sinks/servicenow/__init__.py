@@ -11,8 +11,9 @@ from portineria.sinks.http import ADDRESS, TLS_SETTINGS, UNAUTHORISED, Answer, H
 from portineria.sinks.kind import Away, Refused, Sender, SinkKind
 from portineria.sinks.servicenow.message import body, message
 from portineria.sinks.setting import Setting, Shape
+from portineria.sinks.ticket import Ticket, is_number
 from portineria.sinks.ticketing import SETTINGS as TICKETING
-from portineria.sinks.ticketing import Opening, Ticket, Tickets, decoded, is_number, required, text_at, texts
+from portineria.sinks.ticketing import Opening, Tickets, decoded, required, text_at, texts
 
 SETTINGS = (
     ADDRESS,

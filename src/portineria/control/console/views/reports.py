@@ -9,7 +9,6 @@ from portineria.control.console.evidence import bundle
 from portineria.control.console.evidence_api import answered
 from portineria.control.console.forms import RemarksForm, SignForm
 from portineria.control.console.page import attempt, page
-from portineria.control.console.report_pdf import report_pdf
 from portineria.control.console.report_sections import sections
 from portineria.control.console.work_report import report_of
 from portineria.control.identity.models import Person
@@ -57,6 +56,9 @@ def pdf(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
     language = request.GET.get("language", translation.get_language() or "en")
     if language not in dict(settings.LANGUAGES):
         raise NotFound(f"a report in {language[:20]!r}")
+    # Loaded here: what makes PDFs is a tenth of what every process would load when it starts.
+    from portineria.control.console.report_pdf import report_pdf
+
     with translation.override(language):
         found = report_of(actor, public_id)
         content = report_pdf(found.session.public_id, sections(found, actor))
