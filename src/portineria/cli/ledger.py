@@ -19,6 +19,7 @@ from portineria.cli import server_state, witnessing
 from portineria.core.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
+    from portineria.ledger.trust import Trust
     from portineria.ledger.verification import Verdict
 
 BROKEN = 1
@@ -36,7 +37,12 @@ class BadKnown(Invalid):
 def configure(parser: argparse.ArgumentParser) -> None:
     acts = parser.add_subparsers(dest="act", metavar="ACT", required=True)
     verify = acts.add_parser("verify", help="an export or a proof by itself; without FILE this server's database")
-    verify.add_argument("file", nargs="?", type=Path, help="as `ledger export` or `ledger prove` wrote it; .gz is read")
+    verify.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        help="of `ledger export` or `ledger prove`, .gz too; events taken out in the console",
+    )
     verify.add_argument(
         "--root", metavar="FINGERPRINT", help="of the installation, as its console and gateways show it"
     )
@@ -138,6 +144,8 @@ def _verify_file(args: argparse.Namespace) -> int:
     except (OSError, UnicodeDecodeError, BadNote) as error:
         raise BadKnown(f"nothing was checked: {error}") from error
     root = read_fingerprint(args.root) if args.root else None
+    if _begins(args.file, b"PK"):
+        return _verify_extract(args.file, Trust(root, keys, witnesses, known))
     verdict = verify(_lines(args.file), Trust(root, keys, witnesses, known, args.all_witnessed))
     times = _stamp_times(verdict, args.tsa) if args.tsa else []
     for fault in verdict.faults:
@@ -160,6 +168,34 @@ def _verify_file(args: argparse.Namespace) -> int:
         print(_NO_ROOT.format(root=verdict.root_sha256.hex()))
     elif not witnesses and not known:
         print(_NO_WITNESS)
+    return 0
+
+
+def _begins(path: Path, mark: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(mark)) == mark
+    except FileNotFoundError as error:
+        raise NoFile(f"there is no file {path}") from error
+
+
+def _verify_extract(path: Path, trust: "Trust") -> int:
+    """Events that a search found, as the console takes them out."""
+    from portineria.ledger.evidence_archive import MOST_BYTES
+    from portineria.ledger.extract import verify_extract
+
+    with path.open("rb") as file:
+        verdict = verify_extract(file.read(MOST_BYTES + 1), trust)
+    for fault in verdict.faults:
+        print(fault, file=sys.stderr)
+    if not verdict.fits:
+        print(_FILE_BROKEN, file=sys.stderr)
+        return BROKEN
+    print(f"{verdict.table}, made {verdict.made_at}: {verdict.events} events, as they stand in {verdict.origin}.")
+    for name, seen in verdict.seen.items():
+        print(f"{name} witnessed events 1 to {seen.size} on {datetime.fromtimestamp(seen.at, UTC):%Y-%m-%d %H:%M:%S}Z.")
+    if trust.root_sha256 is None and not trust.keys:
+        print(_NO_ROOT.format(root=verdict.root_sha256.hex()))
     return 0
 
 

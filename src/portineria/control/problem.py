@@ -85,6 +85,16 @@ TEXTS: "dict[str, str | Promise]" = {
         "Nothing was approved: the rule asks for a recording, and this machine is not recorded. Switch its recording "
         "on first, or refuse the request."
     ),
+    "audit.extract.too-many": _(
+        "Nothing was taken out: more than %(most)s events fit. Narrow the search, by days for instance, or export the "
+        "whole register."
+    ),
+    "audit.extract.nothing": _("Nothing was taken out: no event fits this search."),
+    "audit.extract.format": _("Nothing was taken out: there is no such format."),
+    "audit.extract.parquet": _(
+        "Nothing was taken out: Parquet needs the library pyarrow, which this server does not have. Take another "
+        "format, or have it installed."
+    ),
     "access.ticket": _(
         "The ticket of your request does not cover this work, or its system has not answered yet. Your request says "
         "which; the owner of the machine can tell you more."

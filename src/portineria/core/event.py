@@ -44,6 +44,7 @@ _SESSION = "session machine gateway person grant"
 
 CATALOGUE: Mapping[str, Fields] = {
     # the register itself
+    "audit.register.extracted": _fields("events format first last"),
     "audit.register.exported": _fields("first"),
     "audit.event.proven": _fields("seq"),
     "audit.witness.disagreed": _fields("witness size witness_size"),

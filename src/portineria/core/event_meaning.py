@@ -99,7 +99,11 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_W, _DONE, "operation.would-refuse remote_sessions.session.cutting register.accepted"),
         *_all(_W, _DONE, "identity.person.disabled identity.supplier.disabled access.grant.revoked"),
         *_all(_W, _DONE, "identity.person.invited-again estate.gateway.revoked"),
-        *_all(_N, _DONE, "audit.register.exported audit.watched.added remote_sessions.recording.read"),
+        *_all(
+            _N,
+            _DONE,
+            "audit.register.exported audit.register.extracted audit.watched.added remote_sessions.recording.read",
+        ),
         *_all(_N, _DONE, "identity.installation.created identity.organisation.created identity.supplier.created"),
         *_all(_N, _DONE, "identity.key.created identity.key.retired identity.key.destroyed identity.supplier.enabled"),
         *_all(_N, _DONE, "identity.person.created identity.person.enabled identity.person.erased"),
@@ -142,6 +146,9 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_I, _DONE, "recording.started recording.sealed recording.finished"),
     ]
 )
+
+
+UNKNOWN = Meaning(Severity.ERROR, Outcome.UNKNOWN)  # of a code that a newer version wrote: nothing is kept back
 
 
 def meaning_of(code: str) -> Meaning:

@@ -15,6 +15,7 @@ from portineria.control.console import session_export
 from portineria.control.identity.models import Person, Supplier
 from portineria.control.remote_sessions import services
 from portineria.control.remote_sessions.models import Session
+from portineria.sinks.extract import harmless
 from tests.integration.control.browsing import BACKEND
 from tests.integration.control.sessions import accepted, started
 from tests.integration.control.world import World
@@ -94,12 +95,12 @@ async def test_what_a_spreadsheet_would_compute_is_text(committed_world: World, 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1"])
 def test_every_beginning_of_a_formula_is_marked(text: str) -> None:
-    assert session_export.harmless(text) == f"'{text}"
+    assert harmless(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("cell", ["Press 3", "", "a=b", 0, 5120])
 def test_everything_else_stays_as_it_is(cell: object) -> None:
-    assert session_export.harmless(cell) == cell
+    assert harmless(cell) == cell
 
 
 async def test_the_table_speaks_the_readers_language(committed_world: World, sessions: list[Session]) -> None:

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A register, or one event of it with its proof, as files that verify without this server."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
 from portineria.control.audit.models import Checkpoint, Cosignature, Event, Head
 from portineria.control.audit.tree import newest_checkpoint, tree_of
 from portineria.core.errors import Invalid, NotFound
+from portineria.ledger.evidence import Entry
 from portineria.ledger.export import CheckpointLine, EndLine, EventLine, Header, Personal, Proof, write_line
 
 _TOGETHER = 1000  # events read at once
@@ -97,3 +98,20 @@ def prove(header: Header, event: Event) -> bytes:
         raise NotSealed(f"event {event.organisation}/{event.seq} is not sealed yet")
     path = tree_of(event.organisation, checkpoint.size).inclusion(event.seq - 1)
     return write_line(Proof(header, event_line(event), event.seq - 1, path, checkpoint_line(checkpoint)))
+
+
+def prove_many(header: Header, events: Iterable[Event], withheld: Collection[int] = ()) -> bytes:
+    """Header, newest checkpoint, and each event with its path, a line each; of those whose key is ``withheld`` the hash
+    alone. Raise NotSealed.
+    """
+    checkpoint = newest_of(header.organisation)
+    tree = tree_of(header.organisation, checkpoint.size)
+    lines = [write_line(header), write_line(checkpoint_line(checkpoint))]
+    for event in events:
+        path = tree.inclusion(event.seq - 1)
+        if event.pk in withheld:
+            entry = Entry(event.seq - 1, path, leaf_sha256=bytes(event.leaf_sha256))
+        else:
+            entry = Entry(event.seq - 1, path, event_line(event))
+        lines.append(msgspec.json.encode(entry) + b"\n")
+    return b"".join(lines)

@@ -16,6 +16,7 @@ from portineria.control.identity.reading import note_reading
 from portineria.core.errors import NotFound
 
 PER_LEAF = 50
+_GATHERED = 500  # rows in one question
 _FIRST = ("older", "newer")  # parameters: the event next to which the page begins
 
 
@@ -60,6 +61,24 @@ def search(actor: Person, form: EventFilter, asked: Mapping[str, str]) -> Found:
     found = audit.search(actor, sought, most=PER_LEAF, before=older, after=None if older else newer)
     first = older is None and (newer is None or not found.newer)
     return Found(found, first, mentioned.too_many)
+
+
+def gathered(actor: Person, form: EventFilter, organisation: str, most: int) -> list[Event]:
+    """What fits in one register, the oldest first; of more than ``most`` the newest."""
+    if not form.is_valid():
+        return []
+    mentioned = event_names.Mentioned(actor, words.query_words(form.cleaned_data["text"]))
+    _note(actor, form, mentioned)
+    sought = _sought(actor, form, mentioned)
+    found: list[Event] = []
+    before: Event | None = None
+    while sought is not None and len(found) < most:
+        leaf = audit.search(actor, sought, most=_GATHERED, before=before)
+        found += [event for event in leaf.events if event.organisation == organisation]
+        if not leaf.older:
+            break
+        before = leaf.events[-1]
+    return found[most - 1 :: -1] if len(found) >= most else found[::-1]
 
 
 def _event(actor: Person, cursor: str) -> Event | None:

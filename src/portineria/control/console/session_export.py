@@ -16,11 +16,10 @@ from portineria.control.console.templatetags.console import zone_of
 from portineria.control.identity.models import Person
 from portineria.control.own_connection import given_back
 from portineria.control.remote_sessions import queries as remote_sessions
+from portineria.sinks.extract import harmless
 
 _AT_ONCE = 500  # rows in memory: some 2 KB each
 _MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"  # without it a spreadsheet takes UTF-8 for its system's old encoding
-# A spreadsheet computes what begins so, and some of what it computes leaves the computer (CWE-1236).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def lines(actor: Person, language: str) -> AsyncIterator[str]:
@@ -77,8 +76,3 @@ def _written(rows: Iterable[Iterable[object]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows([[harmless(cell) for cell in row] for row in rows])
     return text.getvalue()
-
-
-def harmless(cell: object) -> object:
-    """Numbers are ours; a text that a spreadsheet would compute is marked as text by an apostrophe."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

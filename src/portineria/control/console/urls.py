@@ -84,6 +84,7 @@ urlpatterns = [
     path("events/", events.events, name="events"),
     path("events/names/", events.names, name="event-names"),
     path("events/check/", register.check, name="register-check"),
+    path("events/extract/", events.extract, name="events-extract"),
     path("events/export/", register.export, name="register-export"),
     path("events/<str:organisation>/<int:seq>/", events.event, name="event"),
     path("events/<str:organisation>/<int:seq>/proof/", events.proof, name="event-proof"),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose signature stands under the registers of this installation, and what leaves them with a proof."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import cast
 
@@ -76,7 +76,7 @@ def signers_here(organisation: str) -> Signers:
 
 def export_register(*, actor: Person | Operator, organisation: str, first: int = 1) -> Iterator[bytes]:
     """Lines of the export, the event that says so among them. Raise NotFound, NoSuchEvent, BrokenChain."""
-    _require_reader(actor, organisation)
+    require_reader(actor, organisation)
     exporting.check_first(organisation, first)
     with transaction.atomic():
         record("audit.register.exported", organisation=organisation, actor=actor.public_id, first=first)
@@ -86,7 +86,7 @@ def export_register(*, actor: Person | Operator, organisation: str, first: int =
 
 def prove_event(*, actor: Person | Operator, organisation: str, seq: int) -> bytes:
     """Raise NotFound for what this actor does not see, NotSealed, BrokenChain."""
-    _require_reader(actor, organisation)
+    require_reader(actor, organisation)
     row = Event.objects.filter(organisation=organisation, seq=seq).prefetch_related("personal_values").first()
     if row is None:
         raise NotFound(f"event {organisation}/{seq}")
@@ -94,6 +94,21 @@ def prove_event(*, actor: Person | Operator, organisation: str, seq: int) -> byt
         record("audit.event.proven", organisation=organisation, actor=actor.public_id, seq=seq)
     seal_to_the_end(organisation)
     return exporting.prove(header_of(organisation), row)
+
+
+def take_out(*, actor: Person, organisation: str, events: Sequence[Event], kind: str) -> bytes:
+    """Why each of these stands in the register, oldest first, as an extract has it; ``kind``: of the table beside it.
+
+    Raise NotFound, BrokenChain.
+    """
+    require_reader(actor, organisation)
+    with transaction.atomic():
+        record(
+            "audit.register.extracted", organisation=organisation, actor=actor.public_id, events=len(events),
+            format=kind, first=events[0].seq, last=events[-1].seq,
+        )  # fmt: skip
+    seal_to_the_end(organisation)
+    return exporting.prove_many(header_of(organisation), events)
 
 
 def shown_proof(actor: Person, organisation: str, seq: int) -> Proof | None:
@@ -111,6 +126,6 @@ def checked(proof: Proof) -> Verdict:
     return verify([write_line(proof)], Trust(root_sha256=signers_here(proof.header.organisation).root_sha256))
 
 
-def _require_reader(actor: Person | Operator, organisation: str) -> None:
+def require_reader(actor: Person | Operator, organisation: str) -> None:
     if isinstance(actor, Person) and organisation not in actor.event_organisations:
         raise NotFound(f"register {organisation}")

@@ -18,14 +18,12 @@ from portineria.control.audit import exporting
 from portineria.control.audit import queries as audit
 from portineria.control.audit.models import Event
 from portineria.control.audit.services import record
-from portineria.control.audit.tree import tree_of
 from portineria.control.identity import register
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries
 from portineria.control.remote_sessions.models import GatewayReport, Session
 from portineria.core.errors import Conflict
 from portineria.ledger import evidence as e
-from portineria.ledger.export import write_line
 
 MOST_EVENTS = 2000
 _PLACES = ("stream.opened", "stream.refused")  # say addresses
@@ -60,7 +58,7 @@ def gather(*, actor: Person, session: str) -> Gathered:
     withheld = {event.pk for event in events if not staff and event.code in _PLACES}
     found = Gathered(row)
     found.members[e.FACTS] = _facts(row, left_out)
-    found.members[e.REGISTER] = _register(organisation, events, withheld)
+    found.members[e.REGISTER] = exporting.prove_many(register.header_of(organisation), events, withheld)
     found.members[e.GATEWAY] = _said([event for event in events if event.pk not in withheld])
     if staff:
         found.members[e.ORDER] = bytes(row.order)
@@ -86,20 +84,6 @@ def _chosen(found: list[Event]) -> tuple[list[Event], int]:
     kept = events if len(events) <= MOST_EVENTS else [one for one in events if not one.code.startswith("stream.")]
     kept = kept[-MOST_EVENTS:]
     return kept, len(events) - len(kept)
-
-
-def _register(organisation: str, events: list[Event], withheld: set[int]) -> bytes:
-    checkpoint = exporting.newest_of(organisation)
-    tree = tree_of(organisation, checkpoint.size)
-    lines = [write_line(register.header_of(organisation)), write_line(exporting.checkpoint_line(checkpoint))]
-    for event in events:
-        path = tree.inclusion(event.seq - 1)
-        if event.pk in withheld:
-            entry = e.Entry(event.seq - 1, path, leaf_sha256=bytes(event.leaf_sha256))
-        else:
-            entry = e.Entry(event.seq - 1, path, exporting.event_line(event))
-        lines.append(msgspec.json.encode(entry) + b"\n")
-    return b"".join(lines)
 
 
 def _said(events: list[Event]) -> bytes:

@@ -11,12 +11,11 @@ from portineria import __version__
 from portineria.control.audit.models import Event
 from portineria.control.sinks.models import Personal, Sink
 from portineria.core.event import UnknownEvent, Value
-from portineria.core.event_meaning import Meaning, Outcome, Severity, meaning_of, techniques_of
+from portineria.core.event_meaning import UNKNOWN, Meaning, meaning_of, techniques_of
 from portineria.ledger import leaf as leaves
 from portineria.sinks.outgoing import Outgoing
 
 PSEUDONYM_CHARACTERS = 32  # 128 bits
-_STRANGE = Meaning(Severity.ERROR, Outcome.UNKNOWN)  # of a code that a newer version wrote: nothing is kept back
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +58,4 @@ def _meaning(code: str) -> Meaning:
     try:
         return meaning_of(code)
     except UnknownEvent:
-        return _STRANGE
+        return UNKNOWN

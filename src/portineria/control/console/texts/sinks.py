@@ -68,7 +68,10 @@ SETTINGS: Mapping[str, Words] = {
     "supplier_field": Words(
         _("Field that names the supplier"), _("By the name it has here. Not looked at when empty.")
     ),
-    "opens": Words(_("New tickets"), _("The choice of events is below.")),
+    "opens": Words(
+        _("New tickets"),
+        _("It is asked about work and told of it in any case. Which events open one is chosen below."),
+    ),
 }
 PERSONAL: Mapping[str, "str | Promise"] = {
     "none": _("Leave them out"),
@@ -104,8 +107,8 @@ CHOICES: Mapping[str, "str | Promise"] = {
     "oauth": _("OAuth, id and secret of an application"),
     "cloud": "Cloud",
     "datacenter": "Data Center",
-    "nothing": _("none: it is only asked, and told when work is over"),
-    "chosen": _("one for each event chosen below"),
+    "nothing": _("none"),
+    "chosen": _("one per event"),
 }
 TICKETS: Mapping[str, "str | Promise"] = {
     "unasked": _("is being asked for"),

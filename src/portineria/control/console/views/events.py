@@ -4,14 +4,16 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from portineria.control.audit import queries as audit
-from portineria.control.console import event_names, event_proof, event_queries, event_search
+from portineria.control.console import event_extract, event_names, event_proof, event_queries, event_search
 from portineria.control.console.event_forms import EventFilter
 from portineria.control.console.page import page
 from portineria.control.console.sealing_state import sealing_states
 from portineria.control.estate.introduction import root_fingerprint
+from portineria.control.identity import queries as identity
 from portineria.control.identity import register
 from portineria.control.identity.models import Person
 from portineria.control.identity.reading import note_event_read
+from portineria.sinks.extract import FORMATS
 
 
 @page
@@ -24,8 +26,26 @@ def events(request: HttpRequest, actor: Person) -> HttpResponse:
         "events": event_queries.event_rows(actor, audit.views(found.leaf.events)),
         "filtered": form.narrows,
         "seals": sealing_states(actor),
+        "formats": FORMATS,
+        "registers": [row for row in identity.organisations(actor) if row.public_id in actor.event_organisations],
     }
     return render(request, "console/events.html", context)
+
+
+@require_POST
+@page
+def extract(request: HttpRequest, actor: Person) -> HttpResponse:
+    """The search stands in the address, as on the page."""
+    form = EventFilter(request.GET, actor=actor)
+    given = request.POST
+    taken = event_extract.take_out(
+        actor=actor, form=form, organisation=given.get("organisation", ""), kind=given.get("format", ""),
+        asked=request.GET.urlencode(),
+    )  # fmt: skip
+    response = HttpResponse(taken.content, content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="{taken.name}"'
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 @page
