@@ -107,7 +107,9 @@ def test_a_broken_link_is_found() -> None:
     assert broken_links("[a](nowhere.md) [b](https://example.com) [c](README.md#x)", ROOT) == ["nowhere.md"]
 
 
-@pytest.mark.parametrize("script", ["settings_reference.py", "protocols_reference.py", "events_reference.py"])
+@pytest.mark.parametrize(
+    "script", ["settings_reference.py", "protocols_reference.py", "events_reference.py", "metrics_reference.py"]
+)
 def test_a_generated_reference_is_what_the_source_says(script: str) -> None:
     done = subprocess.run(
         [sys.executable, f"scripts/{script}", "check"],
@@ -117,3 +119,11 @@ def test_a_generated_reference_is_what_the_source_says(script: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_alerts_ask_for_figures_that_exist() -> None:
+    text = (ROOT / "docs/howto/prometheus-alerts.yml").read_text()
+    asked = set(re.findall(r"\bportineria_\w+", text))
+    known = set(re.findall(r"`(portineria_\w+)`", (ROOT / "docs/reference/metrics.md").read_text()))
+    assert len(asked) > 5
+    assert asked <= known

@@ -28,6 +28,10 @@ class Bus(Protocol):
     def relays(self) -> list[str]:
         """Those to whom ``publish`` speaks now."""
 
+    @property
+    def connected(self) -> bool:
+        """Whether anybody could hear us. From any thread."""
+
     async def open(self, relays: list[str]) -> None:
         """Listen to these relays from now on. Does not wait for them."""
 

@@ -65,6 +65,11 @@ class LocalBus:
     def relays(self) -> list[str]:
         return list(self._writers)
 
+    @property
+    def connected(self) -> bool:
+        """On one machine a relay hears us, or nobody does."""
+        return bool(self.relays)
+
     async def arrival(self, relay: str) -> None:
         """Returns once this relay has been there: it listens before it speaks to us."""
         await self._arrived.setdefault(relay, asyncio.Event()).wait()

@@ -44,6 +44,10 @@ class NatsBus:
     def relays(self) -> list[str]:
         return [relay for relay, line in self._lines.items() if line.there]
 
+    @property
+    def connected(self) -> bool:
+        return self._news is not None
+
     async def arrival(self, relay: str) -> None:
         await self._lines[relay].arrived.wait()
 

@@ -3,6 +3,7 @@
 
 import asyncio
 
+from portineria.control import readiness
 from portineria.control.delivering import Delivering
 from portineria.control.sealer import Sealer
 from portineria.control.settings.server import ServerSettings
@@ -13,9 +14,10 @@ from portineria.control.witnessing import keep_witnessed
 
 def care_for_registers(settings: ServerSettings) -> list[asyncio.Task[None]]:
     """Tasks that end when they are cancelled, or with BadSettings."""
-    loop = asyncio.get_running_loop()
+    loop, sealer = asyncio.get_running_loop(), Sealer()
+    readiness.attach("sealer", lambda: sealer.working)
     return [
-        loop.create_task(Sealer().run(), name="sealer"),
+        loop.create_task(sealer.run(), name="sealer"),
         loop.create_task(keep_witnessed(settings), name="witnesses"),
         loop.create_task(keep_stamped(settings), name="time stamps"),
         loop.create_task(Delivering(settings.host).run(), name="sinks"),

@@ -7,7 +7,7 @@ from functools import partial
 import structlog
 
 from portineria.bus.interface import Bus
-from portineria.control import operations
+from portineria.control import operations, readiness
 from portineria.control.console_door import ConsoleDoor
 from portineria.control.console_places import places_within
 from portineria.control.settings.server import ServerSettings
@@ -37,6 +37,7 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
     await switchboard.open(bus)
     await bus.open([program.relay for program in programs])
     share_news(bus)
+    readiness.attach("bus", lambda: bus.connected)
     loop = asyncio.get_running_loop()
     serving = loop.create_task(web.serve(sockets=[]), name="web")
     await web.ready.wait()
@@ -67,7 +68,7 @@ async def _announce(bus: Bus, relays: list[str], settings: ServerSettings) -> No
 
 
 def main(settings: ServerSettings) -> int:
-    logging.set_up()
+    logging.set_up(level=settings.log_level, form=settings.log_form)
     operations.set_up(settings)
-    run(serve_until_signal(serve, settings))
+    run(serve_until_signal(serve, settings, part="serve"))
     return 0

@@ -3,7 +3,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from portineria.control.api import api
-from portineria.control.health import health
+from portineria.control.health import health, live
 from portineria.control.witness_door import add_checkpoint
 
 
@@ -15,6 +15,7 @@ def absent(request: HttpRequest) -> HttpResponse:
 handler500 = "portineria.control.identity.middleware.broken"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health/", health, name="health"),
+    path("health/live/", live),
     path("api/v1/", api.urls),
     path("witness/add-checkpoint", add_checkpoint),
     path("connect/", include("portineria.control.identity.urls")),

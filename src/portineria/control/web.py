@@ -8,7 +8,7 @@ import structlog
 
 from portineria.bus.interface import Bus
 from portineria.bus.message import ToRelay
-from portineria.control import operations
+from portineria.control import operations, readiness
 from portineria.control.console_places import places_within
 from portineria.control.settings.server import ServerSettings
 from portineria.control.web_server import connection, end, serve_until_signal, until, web_server
@@ -39,6 +39,7 @@ async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
     await bus.open(relays)
     outgoing.attach(partial(_send, asyncio.get_running_loop(), bus))
     share_news(bus)
+    readiness.attach("bus", lambda: bus.connected)
     loop = asyncio.get_running_loop()
     serving = loop.create_task(server.serve(sockets=[]), name="web")
     await server.ready.wait()
@@ -64,8 +65,8 @@ def _send(loop: asyncio.AbstractEventLoop, bus: Bus, message: ToRelay) -> None:
 
 def main(settings: ServerSettings) -> int:
     """Raise BadSettings, NoConsolePort."""
-    logging.set_up()
+    logging.set_up(level=settings.log_level, form=settings.log_form)
     settings.check_shared("web")
     operations.join(settings)
-    run(serve_until_signal(serve, settings))
+    run(serve_until_signal(serve, settings, part="web"))
     return 0

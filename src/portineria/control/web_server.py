@@ -11,6 +11,7 @@ import uvicorn
 from portineria.control.console_connection import KEEP_ALIVE_S, ConsoleConnection
 from portineria.control.console_places import Place
 from portineria.control.settings.server import ServerSettings
+from portineria.process import metrics
 from portineria.process.stop import stop_signals
 
 _GRACE_S = 1  # answers under way at a stop; streams are told to end before
@@ -72,9 +73,21 @@ async def end(background: list[asyncio.Task[None]], serving: asyncio.Task[None])
 
 
 async def serve_until_signal(
-    serve: Callable[[ServerSettings, asyncio.Event], Awaitable[None]], settings: ServerSettings
+    serve: Callable[[ServerSettings, asyncio.Event], Awaitable[None]], settings: ServerSettings, *, part: str
 ) -> None:
+    """``part``: serve, web or worker. Raise NoMetricsPort, BadSettings, and what ``serve`` raises."""
+    from portineria.control import figures, readiness
+    from portineria.control.own_connection import given_back
+
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in stop_signals():
         loop.add_signal_handler(number, stop.set)
-    await serve(settings, stop)
+    # A web process says nothing of the house: there are several, and a worker does.
+    read = figures.of_process if part == "web" else figures.of_house
+    listener = metrics.listen(settings.metrics, metrics.Telling(part, read, given_back(readiness.causes)))
+    try:
+        await serve(settings, stop)
+    finally:
+        readiness.detach()
+        if listener is not None:
+            listener.close()

@@ -18,7 +18,7 @@ from django.db import DatabaseError, close_old_connections
 
 from portineria.bus.interface import Bus
 from portineria.bus.message import RelayUp, ToControl
-from portineria.control import operations
+from portineria.control import operations, readiness
 from portineria.control.settings.server import ServerSettings
 from portineria.control.web_server import serve_until_signal
 from portineria.process import logging
@@ -89,6 +89,7 @@ class _Leading:
         await self._switchboard.open(bus, forget=False)
         await bus.open(relays)
         share_news(bus)
+        readiness.attach("bus", lambda: bus.connected)
         log.info("worker.leading")
         loop = asyncio.get_running_loop()
         tasks = [
@@ -103,6 +104,7 @@ class _Leading:
         finally:
             self._over = True
             news.detach()
+            readiness.detach()
             for task in (*tasks, missing):
                 task.cancel()
             await asyncio.gather(*tasks, missing, return_exceptions=True)
@@ -135,8 +137,8 @@ class _Leading:
 
 def main(settings: ServerSettings) -> int:
     """Raise BadSettings."""
-    logging.set_up()
+    logging.set_up(level=settings.log_level, form=settings.log_form)
     settings.check_shared("worker")
     operations.join(settings)
-    run(serve_until_signal(serve, settings))
+    run(serve_until_signal(serve, settings, part="worker"))
     return 0

@@ -16,11 +16,15 @@ from portineria.core.errors import Conflict
 from portineria.core.event import Value
 from portineria.ledger import leaf as leaves
 from portineria.ledger.merkle import leaf_hash
+from portineria.process.figures import Figure, counts
 
 _TOLD = ("session", "machine", "gateway", "person")  # to open pages
 INDEXED = ("session", "machine", "gateway", "person", "supplier")
 HOUR_S = 3600
 _TOGETHER = 500
+WRITTEN = Figure(
+    "portineria_register_events_total", "Events that this process wrote into registers, by their code.", ("code",)
+)
 
 
 class OutsideTransaction(Conflict):
@@ -67,8 +71,13 @@ def _append_to(head: Head, drafts: Sequence[Draft]) -> list[Event]:
     head.save(update_fields=["seq", "leaf_sha256", "hour"])
     for event, one in zip(events, drafts, strict=True):
         ids = {name: one.id_of(name) for name in _TOLD}
-        transaction.on_commit(partial(tell, News(one.organisation, event.seq, one.code, one.actor, **ids)))
+        transaction.on_commit(partial(_written, News(one.organisation, event.seq, one.code, one.actor, **ids)))
     return events
+
+
+def _written(news: News) -> None:
+    counts.add(WRITTEN, news.code)
+    tell(news)
 
 
 def _locked_heads(organisations: set[str]) -> dict[str, Head]:

@@ -47,6 +47,9 @@ class RelayFile(msgspec.Struct, frozen=True):
     lock: str
     balancers: list[str]
     nested_only: bool
+    metrics: str
+    log_form: str
+    log_level: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,9 @@ def _write(folder: Path, row: Relay, place: RelayPlace, *, bus: RelayBus, at: Pa
         lock=str(at / "lock"),
         balancers=current().balancers,
         nested_only=current().nested_only,
+        metrics=dict(enumerate(current().relay_metrics)).get(row.position, ""),
+        log_form=current().log_form,
+        log_level=current().log_level,
     )
     write_settings(folder / "relay.toml", settings)
     return folder / "relay.toml"

@@ -4,7 +4,7 @@
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -109,6 +109,22 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `recordings` in the state folder when empty.",
         ),
     ] = ""
+    metrics: Annotated[
+        str,
+        Meta(
+            description="ADDRESS:PORT where this process tells its figures to Prometheus (/metrics) and how it is "
+            "(/livez, /readyz); nowhere when empty. It holds no names, and asks nobody who they are: use 127.0.0.1."
+        ),
+    ] = ""
+    relay_metrics: Annotated[
+        list[str], Meta(description="The same for each relay of `relays`, in their order; nowhere where none is left.")
+    ] = []
+    log_form: Annotated[
+        Literal["auto", "json", "text"], Meta(description="Of the operators' log; auto: text on a terminal, else JSON.")
+    ] = "auto"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="The least that the operators' log tells.")
+    ] = "INFO"
     nested_only: Annotated[bool, Meta(description="Relays never take the outer TLS off (for middleboxes).")] = False
 
     @property

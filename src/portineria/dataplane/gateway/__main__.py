@@ -9,10 +9,11 @@ from pathlib import Path
 import structlog
 
 from portineria.core.errors import PortineriaError
+from portineria.dataplane.gateway.figures import telling
 from portineria.dataplane.gateway.gateway import Gateway
 from portineria.dataplane.gateway.settings import GatewaySettings
 from portineria.dataplane.gateway.state import State
-from portineria.process import logging
+from portineria.process import logging, metrics
 from portineria.process.loop import run
 from portineria.process.settings import read_settings
 from portineria.process.stop import stop_signals
@@ -32,11 +33,15 @@ async def serve(settings: GatewaySettings, state: State) -> None:
         loop.add_signal_handler(number, stop.set)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    running = asyncio.ensure_future(Gateway(settings, state).run())  # noqa: TID251 - awaited below, in any case
+    gateway = Gateway(settings, state)
+    listener = metrics.listen(settings.metrics, telling(gateway), anywhere=False)
+    running = asyncio.ensure_future(gateway.run())  # noqa: TID251 - awaited below, in any case
     stopping = asyncio.ensure_future(stop.wait())  # noqa: TID251
     try:
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        if listener is not None:
+            listener.close()
         stopping.cancel()
         if running.done():
             running.result()
@@ -48,7 +53,7 @@ def main(directory: str) -> int:
     """Raises PortineriaError for what keeps it from starting."""
     state = State(Path(directory))
     settings = load_settings(state)
-    logging.set_up(level=settings.log_level)
+    logging.set_up(level=settings.log_level, form=settings.log_form)
     state.lock()
     try:
         run(serve(settings, state))

@@ -180,7 +180,7 @@ class Gateway:
             await self._freezes.open()
             await self._orders.open()
             await self._keeper.open()
-            tasks.spawn(write_statuses(self._state.status, self._status, every_s=self._settings.status_s), "status")
+            tasks.spawn(write_statuses(self._state.status, self.status, every_s=self._settings.status_s), "status")
             await self._admitted()
             tasks.spawn(self._reporter.report(), "events")
             tasks.spawn(self._reporter.question(), "questions")
@@ -251,7 +251,7 @@ class Gateway:
             self._keeper.review()
             await asyncio.sleep(self._settings.review_s)
 
-    def _status(self) -> Status:
+    def status(self) -> Status:
         about = Self(self._pins.trust.gateway, self._admission, self._clock.unix_ms, self._ends_ms, self._reach.fault)
         return status_of(about, self._links, list(self._orders.sessions.values()), self._spool, self._keeper.status())
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -58,4 +58,14 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 10
     leg_setups: Annotated[int, Meta(gt=0, description="Legs being set up at a time; one costs 13 ms of CPU.")] = 64
     streams: Annotated[int, Meta(gt=0, description="Of all sessions together; each may keep 8 MiB.")] = 2000
+    metrics: Annotated[
+        str,
+        Meta(
+            description="Loopback ADDRESS:PORT for Prometheus (/metrics) and probes (/livez, /readyz); when empty, "
+            "the gateway listens on nothing at all."
+        ),
+    ] = ""
+    log_form: Annotated[
+        Literal["auto", "json", "text"], Meta(description="Of the operators' log; auto: text on a terminal, else JSON.")
+    ] = "auto"
     log_level: Annotated[str, Meta(description="DEBUG, INFO, WARNING or ERROR.")] = "INFO"

@@ -12,9 +12,10 @@ import structlog
 from portineria.core.errors import PortineriaError
 from portineria.dataplane.aio.task import Tasks
 from portineria.dataplane.relay.door import Door
+from portineria.dataplane.relay.figures import telling
 from portineria.dataplane.relay.relay import Relay
 from portineria.dataplane.relay.settings import RelaySettings
-from portineria.process import logging
+from portineria.process import logging, metrics
 from portineria.process.descriptors import raise_descriptor_limit
 from portineria.process.lock import take
 from portineria.process.loop import run
@@ -50,6 +51,7 @@ async def serve(settings: RelaySettings) -> None:
     relay, tasks = Relay(settings), Tasks()
     door = Door(relay)
     loop.add_signal_handler(signal.SIGUSR1, lambda: log.info("relay.figures", setups=door.setups, **relay.figures))
+    listener = metrics.listen(settings.metrics, telling(relay, door))
     for host, port in door.open():
         log.info("relay.listening", relay=settings.relay, host=host, port=port)
     tasks.spawn(relay.bus.run(), "bus")
@@ -57,6 +59,8 @@ async def serve(settings: RelaySettings) -> None:
     try:
         await stop.wait()
     finally:
+        if listener is not None:
+            listener.close()
         await door.close()
         await tasks.close()
 
@@ -65,6 +69,7 @@ def main(path: str) -> int:
     """Raises NoPort, BadSettings."""
     logging.set_up()
     settings = read_settings(RelaySettings, Path(path), prefix="PORTINERIA_RELAY_")
+    logging.set_up(level=settings.log_level, form=settings.log_form)
     if settings.lock is not None and take(settings.lock) is None:
         log.info("relay.taken", relay=settings.relay)
         return TAKEN

@@ -20,6 +20,7 @@ from portineria.bus import message as bus
 from portineria.bus.choice import relay_end
 from portineria.core.errors import ProtocolError, Unavailable
 from portineria.dataplane.aio.outer import Outer
+from portineria.dataplane.relay.carried import Carried
 from portineria.dataplane.relay.link import Link
 from portineria.dataplane.relay.pair import LegPair
 from portineria.dataplane.relay.pump import PipePool
@@ -78,6 +79,7 @@ class Relay:
         self._legs_of: Counter[str] = Counter()
         self._barred: dict[str, float] = {}
         self._pool = PipePool(settings.pipes)
+        self.carried = Carried()
         self.bus = relay_end(settings.bus, settings.bus_seed, settings.bus_ca, self.from_control, self._greeting)
 
     # -- the control plane's word ----------------------------------------------------------------------------
@@ -246,7 +248,7 @@ class Relay:
         self._pairs[pair] = asyncio.current_task()
         link.session_began()
         try:
-            await pair.run(self._pool)
+            await self.carried.run(pair, self._pool)
         finally:
             link.session_ended()
             del self._pairs[pair]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -41,4 +41,14 @@ class RelaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     setups_per_address: Annotated[int, Meta(gt=0, description="The same from one address (an office's NAT).")] = 256
     pairings_per_gateway: Annotated[int, Meta(gt=0, description="Legs waiting for one gateway at a time.")] = 256
     leg_pairs: Annotated[int, Meta(gt=0, description="Pairs in use; six descriptors each.")] = 4000
+    metrics: Annotated[
+        str,
+        Meta(description="ADDRESS:PORT for Prometheus (/metrics) and probes (/livez, /readyz); nowhere when empty."),
+    ] = ""
+    log_form: Annotated[
+        Literal["auto", "json", "text"], Meta(description="Of the operators' log; auto: text on a terminal, else JSON.")
+    ] = "auto"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="The least that the operators' log tells.")
+    ] = "INFO"
     pipes: Annotated[int, Meta(ge=0, description="Kernel pipes for splicing; beyond them bytes are copied.")] = 1024
