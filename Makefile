@@ -7,7 +7,7 @@ DJANGO := DJANGO_SETTINGS_MODULE=portineria.control.settings.base $(BIN)/python 
 
 .DEFAULT_GOAL := verbs
 .DELETE_ON_ERROR:
-.PHONY: verbs setup demo demo-clean run test test-sqlite test-postgresql check bench deep format messages assets clean debian-demo debian-test debian-bench
+.PHONY: verbs setup demo demo-clean run test test-sqlite test-postgresql check dist bench deep format messages assets clean debian-demo debian-test debian-bench
 
 verbs:
 	@echo "Portineria. Start with \`make demo\`."
@@ -43,13 +43,15 @@ test-postgresql: .venv/ready debian-test
 	PORTINERIA_TEST_DATABASE=postgresql $(BIN)/python -m pytest $(SPREAD) --reuse-db \
 		-o cache_dir=.pytest_cache/postgresql $(or $(PYTEST),tests/unit/control tests/integration/control) || [ $$? -eq 5 ]
 
-check: .venv/ready ## style, types, import contracts, translations, migrations
+check: .venv/ready ## style, types, import contracts, translations, migrations, licences, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src tests hatch_build.py scripts/translations.py scripts/protocols_reference.py
+	$(BIN)/mypy src tests hatch_build.py scripts/translations.py scripts/protocols_reference.py scripts/supply_chain.py
 	PYTHONPATH=src .venv/linter/bin/lint-imports
 	$(BIN)/python scripts/translations.py check
 	$(DJANGO) makemigrations --check --dry-run
+	$(BIN)/python scripts/supply_chain.py licences
+	$(BIN)/python scripts/supply_chain.py audit
 
 format: .venv/ready ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
@@ -61,6 +63,13 @@ messages: .venv/ready ## collect new texts into the translation files, then comp
 
 assets: .venv/ready ## browser libraries, icons and compiled translations, after a change to them
 	$(BIN)/python hatch_build.py
+
+dist: .venv/ready ## the wheel, its bill of materials (CycloneDX) and their hashes, into dist/
+	rm -rf dist
+	$(BIN)/python -m hatchling build -t wheel
+	$(BIN)/python scripts/supply_chain.py licences >dist/licences.txt
+	$(BIN)/python scripts/supply_chain.py sbom dist/portineria.cdx.json
+	cd dist && sha256sum * >SHA256SUMS
 
 bench: .venv/ready debian-bench ## our figures beside our peers', into docs/performance.*; BENCH="wan" runs one group
 	$(BIN)/python -m tests.bench $(BENCH)
