@@ -7,7 +7,7 @@ DJANGO := DJANGO_SETTINGS_MODULE=portineria.control.settings.base $(BIN)/python 
 
 .DEFAULT_GOAL := verbs
 .DELETE_ON_ERROR:
-.PHONY: verbs setup demo demo-clean run test test-sqlite test-postgresql check dist bench deep format messages assets clean debian-demo debian-test debian-bench
+.PHONY: verbs setup demo demo-clean run test test-sqlite test-postgresql check dist bundle bench deep format messages assets clean debian-demo debian-test debian-bench
 
 verbs:
 	@echo "Portineria. Start with \`make demo\`."
@@ -46,12 +46,13 @@ test-postgresql: .venv/ready debian-test
 check: .venv/ready ## style, types, import contracts, translations, migrations, licences, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src tests hatch_build.py scripts/translations.py scripts/protocols_reference.py scripts/supply_chain.py
+	$(BIN)/mypy src tests hatch_build.py scripts/translations.py scripts/protocols_reference.py scripts/supply_chain.py scripts/deployment.py scripts/offline_bundle.py
 	PYTHONPATH=src .venv/linter/bin/lint-imports
 	$(BIN)/python scripts/translations.py check
 	$(DJANGO) makemigrations --check --dry-run
 	$(BIN)/python scripts/supply_chain.py licences
 	$(BIN)/python scripts/supply_chain.py audit
+	$(BIN)/python scripts/deployment.py check
 
 format: .venv/ready ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
@@ -70,6 +71,10 @@ dist: .venv/ready ## the wheel, its bill of materials (CycloneDX) and their hash
 	$(BIN)/python scripts/supply_chain.py licences >dist/licences.txt
 	$(BIN)/python scripts/supply_chain.py sbom dist/portineria.cdx.json
 	cd dist && sha256sum * >SHA256SUMS
+
+bundle: .venv/ready ## dist/bundle: what installs Portineria without a network, with every hash, and the proof that it does
+	$(BIN)/python scripts/offline_bundle.py make dist/bundle
+	$(BIN)/python scripts/offline_bundle.py check dist/bundle
 
 bench: .venv/ready debian-bench ## our figures beside our peers', into docs/performance.*; BENCH="wan" runs one group
 	$(BIN)/python -m tests.bench $(BENCH)
