@@ -100,7 +100,7 @@ debian-demo debian-test debian-bench: debian-%:
 		{ echo "Python's venv is missing: sudo apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.13,<0.14"
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[server,nats,metrics,timestamp,demo,test]"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[server,nats,metrics,otel,timestamp,demo,test]"
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/linter
 	$(BIN)/uv pip install --quiet --python .venv/linter/bin/python --group linter
 	@touch $@

@@ -19,7 +19,7 @@ from pathlib import Path
 from packaging.utils import parse_wheel_filename
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = "server,postgresql,nats,metrics,s3,timestamp"
+EXTRAS = "server,postgresql,nats,metrics,otel,s3,timestamp"
 FILES = (
     "LICENSE", "docs/howto/install.md", "deploy/systemd", "deploy/container", "docs/howto/haproxy.cfg",
     "docs/howto/prometheus-alerts.yml",

@@ -41,8 +41,8 @@ ALLOWED = {
 APART = dict.fromkeys(("psycopg", "psycopg-binary", "psycopg-pool"), "LGPL-3.0-only")
 # What their metadata leaves open ("BSD", nothing at all), read in the licence files that they ship.
 READ = {
-    "django-csp": "BSD-3-Clause", "fido2": "BSD-2-Clause", "pyrage": "MIT", "qrcode": "BSD-3-Clause",
-    "reportlab": "BSD-3-Clause", "sqlparse": "BSD-3-Clause",
+    "django-csp": "BSD-3-Clause", "fido2": "BSD-2-Clause", "protobuf": "BSD-3-Clause", "pyrage": "MIT",
+    "qrcode": "BSD-3-Clause",    "reportlab": "BSD-3-Clause", "sqlparse": "BSD-3-Clause",
 }  # fmt: skip
 CLASSIFIERS = {
     "MIT License": "MIT", "Apache Software License": "Apache-2.0", "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",

@@ -78,6 +78,7 @@ async def serve_until_signal(
     """``part``: serve, web or worker. Raise NoMetricsPort, BadSettings, and what ``serve`` raises."""
     from portineria.control import figures, readiness
     from portineria.control.own_connection import given_back
+    from portineria.control.tracing import tracing
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in stop_signals():
@@ -86,7 +87,8 @@ async def serve_until_signal(
     read = figures.of_process if part == "web" else figures.of_house
     listener = metrics.listen(settings.metrics, metrics.Telling(part, read, given_back(readiness.causes)))
     try:
-        await serve(settings, stop)
+        with tracing(settings):
+            await serve(settings, stop)
     finally:
         readiness.detach()
         if listener is not None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writing the ledger. Always inside the transaction of the change that it records."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -22,6 +22,7 @@ _TOLD = ("session", "machine", "gateway", "person")  # to open pages
 INDEXED = ("session", "machine", "gateway", "person", "supplier")
 HOUR_S = 3600
 _TOGETHER = 500
+_following: list[Callable[[str, Mapping[str, Value]], None]] = []
 WRITTEN = Figure(
     "portineria_register_events_total", "Events that this process wrote into registers, by their code.", ("code",)
 )
@@ -71,13 +72,23 @@ def _append_to(head: Head, drafts: Sequence[Draft]) -> list[Event]:
     head.save(update_fields=["seq", "leaf_sha256", "hour"])
     for event, one in zip(events, drafts, strict=True):
         ids = {name: one.id_of(name) for name in _TOLD}
-        transaction.on_commit(partial(_written, News(one.organisation, event.seq, one.code, one.actor, **ids)))
+        news = News(one.organisation, event.seq, one.code, one.actor, **ids)
+        transaction.on_commit(partial(_written, news, one.public))
     return events
 
 
-def _written(news: News) -> None:
+def _written(news: News, public: Mapping[str, Value]) -> None:
     counts.add(WRITTEN, news.code)
     tell(news)
+    for heard in _following:
+        heard(news.code, public)
+
+
+def follow(heard: Callable[[str, Mapping[str, Value]], None] | None) -> None:
+    """``heard`` takes the code and the public fields of every event that this process wrote, once it is committed; from
+    any thread, and at once. None: nobody does any more.
+    """
+    _following[:] = [heard] if heard is not None else []
 
 
 def _locked_heads(organisations: set[str]) -> dict[str, Head]:

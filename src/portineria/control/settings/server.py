@@ -119,6 +119,14 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relay_metrics: Annotated[
         list[str], Meta(description="The same for each relay of `relays`, in their order; nowhere where none is left.")
     ] = []
+    traces: Annotated[
+        str,
+        Meta(
+            max_length=512,
+            description="OTLP/HTTP address of an OpenTelemetry collector, like http://127.0.0.1:4318/v1/traces; https "
+            "where it is not loopback; nothing is traced when empty.",
+        ),
+    ] = ""
     log_form: Annotated[
         Literal["auto", "json", "text"], Meta(description="Of the operators' log; auto: text on a terminal, else JSON.")
     ] = "auto"
@@ -269,6 +277,13 @@ def _check(settings: ServerSettings) -> None:
         if _address(balancer) is None:
             raise BadSettings(f"balancers: {balancer!r} is no address")
     settings.witness_places()
+    traces = urlsplit(settings.traces)
+    if (
+        settings.traces
+        and traces.scheme != "https"
+        and not (traces.scheme == "http" and is_loopback(traces.hostname or ""))
+    ):
+        raise BadSettings("traces: write https://HOST/v1/traces; plain http is for loopback only")
 
 
 def _check_plain(settings: ServerSettings) -> None:
