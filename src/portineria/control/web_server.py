@@ -83,6 +83,8 @@ async def serve_until_signal(
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in stop_signals():
         loop.add_signal_handler(number, stop.set)
+    if part != "worker":  # one that waits for its turn needs none
+        readiness.attach("bus", lambda: False)  # until it has one
     # A web process says nothing of the house: there are several, and a worker does.
     read = figures.of_process if part == "web" else figures.of_house
     listener = metrics.listen(settings.metrics, metrics.Telling(part, read, given_back(readiness.causes)))

@@ -134,7 +134,8 @@ class _Server(WSGIServer):
 
     def server_bind(self) -> None:
         """Without asking DNS for our own name, as http.server does."""
-        socket.socket.bind(self.socket, self.server_address)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of readers linger behind a stop
+        self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
