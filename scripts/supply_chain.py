@@ -236,17 +236,20 @@ def audit(*more: str) -> int:
     """0 also when the service cannot be asked, unless ``--strict``: then it says so, and nothing is known."""
     strict, parts = "--strict" in more, [part for part in python_parts() if part.name != NAME]
     text, why = asked(parts, *(word for word in more if word != "--strict"))
-    answer = read_answer(text) if text else Answer(0, ())
-    for line in answer.found:
-        print(line)
-    if answer.found:
-        return 1
-    if answer.known == len(parts):
-        print(f"None of {len(parts)} packages that ship has a known vulnerability.")
-        return 0
-    lacking = f"knew only {answer.known} of {len(parts)} packages" if text else f"could not be asked: {why[-200:]}"
-    print(f"NOT AUDITED: the vulnerability service {lacking}. Nothing is known of the rest; ask again with a network.")
-    return 1 if strict else 0
+    status, said = verdict(read_answer(text) if text else None, len(parts), strict=strict, why=why)
+    print(said)
+    return status
+
+
+def verdict(answer: Answer | None, parts: int, *, strict: bool, why: str = "") -> tuple[int, str]:
+    """Exit status, and what is said of so many parts. None: nobody answered."""
+    if answer is not None and answer.found:
+        return 1, "\n".join(answer.found)
+    if answer is not None and answer.known == parts:
+        return 0, f"None of {parts} packages that ship has a known vulnerability."
+    lacking = f"could not be asked: {why[-200:]}" if answer is None else f"knew only {answer.known} of {parts} packages"
+    said = f"NOT AUDITED: the vulnerability service {lacking}. Nothing is known of the rest; ask again with a network."
+    return int(strict), said
 
 
 def main(verb: str, *more: str) -> int:

@@ -71,16 +71,18 @@ def test_a_part_that_the_service_does_not_know_was_not_found_harmless(chain: Mod
     assert read.found == ("weak 2.0: PYSEC-2026-1, repaired in 2.1",)
 
 
-@pytest.mark.parametrize(("words", "status"), [([], 0), (["--strict"], 1)])
-def test_without_a_network_nothing_is_known_and_that_is_said(words: list[str], status: int) -> None:
-    nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
-    command = [sys.executable, str(SCRIPT), "audit", *words, "--vulnerability-service", "osv"]
-    done = subprocess.run(
-        command, env={**os.environ, **nowhere, "NO_PROXY": "", "no_proxy": ""}, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.stdout.startswith("NOT AUDITED: the vulnerability service could not be asked: ")
-    assert done.returncode == status
+def test_without_a_network_nothing_is_known_and_that_is_said(
+    chain: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert chain.audit("--strict", "--vulnerability-service", "osv") == 1
+    assert capsys.readouterr().out.startswith("NOT AUDITED: the vulnerability service could not be asked: ")
+    assert chain.verdict(chain.Answer(3, ()), 3, strict=True)[0] == 0
+    assert [chain.verdict(chain.Answer(2, ()), 3, strict=strict)[0] for strict in (False, True)] == [0, 1]
+    assert chain.verdict(chain.Answer(1, ("weak 2.0: PYSEC-2026-1",)), 3, strict=False)[0] == 1
 
 
 def build(folder: Path, umask: int) -> bytes:
