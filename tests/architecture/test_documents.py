@@ -108,7 +108,14 @@ def test_a_broken_link_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["settings_reference.py", "protocols_reference.py", "events_reference.py", "metrics_reference.py"]
+    "script",
+    [
+        "settings_reference.py",
+        "protocols_reference.py",
+        "events_reference.py",
+        "metrics_reference.py",
+        "cli_reference.py",
+    ],
 )
 def test_a_generated_reference_is_what_the_source_says(script: str) -> None:
     done = subprocess.run(
