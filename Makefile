@@ -7,7 +7,7 @@ DJANGO := DJANGO_SETTINGS_MODULE=portineria.control.settings.base $(BIN)/python 
 
 .DEFAULT_GOAL := verbs
 .DELETE_ON_ERROR:
-.PHONY: verbs setup demo demo-clean run test test-sqlite test-postgresql check dist bundle bench deep format messages assets clean debian-demo debian-test debian-bench
+.PHONY: verbs setup demo demo-clean run test test-sqlite test-postgresql check dist bundle bench deep docs pictures format messages assets clean debian-demo debian-test debian-bench
 
 verbs:
 	@echo "Portineria. Start with \`make demo\`."
@@ -46,17 +46,25 @@ test-postgresql: .venv/ready debian-test
 check: .venv/ready ## style, types, import contracts, translations, migrations, licences, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src tests hatch_build.py scripts/translations.py scripts/protocols_reference.py scripts/supply_chain.py scripts/deployment.py scripts/offline_bundle.py
+	$(BIN)/mypy src tests hatch_build.py scripts/translations.py scripts/protocols_reference.py scripts/supply_chain.py scripts/deployment.py scripts/offline_bundle.py \
+		scripts/cli_reference.py scripts/documents_site.py
 	PYTHONPATH=src .venv/linter/bin/lint-imports
 	$(BIN)/python scripts/translations.py check
 	$(DJANGO) makemigrations --check --dry-run
 	$(BIN)/python scripts/supply_chain.py licences
 	$(BIN)/python scripts/supply_chain.py audit
 	$(BIN)/python scripts/deployment.py check
+	$(BIN)/python scripts/documents_site.py build/site
 
 format: .venv/ready ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/ready ## the documents as a site, into build/site; read it: python3 -m http.server -d build/site
+	$(BIN)/python scripts/documents_site.py build/site
+
+pictures: .venv/ready debian-test ## take the documents' pictures of the real console anew, into docs/pictures
+	$(BIN)/python -m pytest tests/browser/pictures.py -n 0 -q
 
 messages: .venv/ready ## collect new texts into the translation files, then compile these
 	$(BIN)/python scripts/translations.py update
@@ -100,7 +108,7 @@ debian-demo debian-test debian-bench: debian-%:
 		{ echo "Python's venv is missing: sudo apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.13,<0.14"
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[server,nats,metrics,otel,timestamp,demo,test]"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[server,nats,metrics,otel,timestamp,demo,docs,test]"
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/linter
 	$(BIN)/uv pip install --quiet --python .venv/linter/bin/python --group linter
 	@touch $@

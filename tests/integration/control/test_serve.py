@@ -24,8 +24,9 @@ from typing import Any, TypeVar
 import pytest
 
 from portineria import __version__
+from tests.integration.control import tutorial
 from tests.integration.process import as_a_child_of_a_test
-from tests.integration.scrape import ask, scrape
+from tests.integration.scrape import read
 
 pytestmark = pytest.mark.sqlite  # its servers have a database of their own
 
@@ -59,13 +60,13 @@ def until(found: Callable[[], T | None], log: Path) -> T:
 
 
 class Server:
-    def __init__(self, state: Path, scheme: str, port: int | None = None, more: str = "") -> None:
+    def __init__(self, state: Path, scheme: str, port: int | None = None) -> None:
         self.state = state
         self.port = port or free_port()
         self.url = f"{scheme}://localhost:{self.port}"
         self.log = state / "log"
         state.mkdir(mode=0o700, exist_ok=True)
-        (state / "portineria.toml").write_text(f'public_url = "{self.url}"\nrelays = ["127.0.0.1:{self.port}"]\n{more}')
+        (state / "portineria.toml").write_text(f'public_url = "{self.url}"\nrelays = ["127.0.0.1:{self.port}"]\n')
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PORTINERIA_")}
         environment.pop("DJANGO_SETTINGS_MODULE", None)
         self.secret = "PORTINERIA_SERVER_LEASE_S"
@@ -116,8 +117,8 @@ def state(prepared: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def served(state: Path, scheme: str = "http", port: int | None = None, more: str = "") -> Iterator[Server]:
-    server = Server(state, scheme, port, more)
+def served(state: Path, scheme: str = "http", port: int | None = None) -> Iterator[Server]:
+    server = Server(state, scheme, port)
     try:
         server.up()
         yield server
@@ -260,18 +261,15 @@ def bound(sock: socket.socket, port: int) -> bool:
     return True
 
 
-def test_server_and_relay_tell_their_figures_where_they_are_told_to(state: Path) -> None:
-    of_server, of_relay = free_port(), free_port()
-    more = f'metrics = "127.0.0.1:{of_server}"\nrelay_metrics = ["127.0.0.1:{of_relay}"]\nlog_form = "json"\n'
-    with served(state, more=more) as server:
-        assert server.get("/health/") == (200, {})
-        assert server.get("/health/live/") == (200, {})
-        until(lambda: True if ask(of_server, "/readyz") == (200, "ok\n") else None, server.log)
-        figures, relay = scrape(of_server), scrape(of_relay)
-        assert figures["portineria_build_info", ("serve", __version__)] == figures["portineria_ready", ()] == 1
-        assert {what for (name, what) in figures if name == "portineria_condition"} == {
-            ("database",), ("disk",), ("sealer",), ("bus",),
-        }  # fmt: skip
-        assert figures["portineria_http_responses_total", ("GET", "200")] >= 2
-        assert relay["portineria_relay_bus_connected", ()] == 1
-        assert [json.loads(line)["level"] for line in server.log.read_text().splitlines()]
+def test_what_the_tutorial_says_can_be_typed(state: Path) -> None:
+    folder = state.parent
+    state.rename(folder / "my-server")
+    said = tutorial.follow(folder)
+    for expected in ("\nok\n", 'portineria_gateways{state="admitted"} 0.0', '"event": "serving"'):
+        assert expected in said, said
+    server, relay = read((folder / "server.txt").read_text()), read((folder / "relay.txt").read_text())
+    assert server["portineria_build_info", ("serve", __version__)] == server["portineria_ready", ()] == 1
+    conditions = {labels for name, labels in server if name == "portineria_condition"}
+    assert conditions == {("database",), ("disk",), ("sealer",), ("bus",)}
+    assert server["portineria_http_responses_total", ("GET", "200")] >= 1
+    assert relay["portineria_relay_bus_connected", ()] == 1
