@@ -76,7 +76,7 @@ assets: .venv/ready ## browser libraries, icons and compiled translations, after
 dist: .venv/ready ## the wheel, its bill of materials (CycloneDX) and their hashes, into dist/
 	rm -rf dist
 	$(BIN)/python -m hatchling build -t wheel
-	$(BIN)/python scripts/supply_chain.py licences >dist/licences.txt
+	$(BIN)/python scripts/supply_chain.py licences --list >dist/licences.txt
 	$(BIN)/python scripts/supply_chain.py sbom dist/portineria.cdx.json
 	cd dist && sha256sum * >SHA256SUMS
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ships, from where and under which licence: `licences`, `sbom FILE`, `audit [--strict]`.
+"""What ships, from where and under which licence: `licences [--list]`, `sbom FILE`, `audit [--strict]`.
 
 What ships is Portineria, what its extras for running it bring (not `demo`, `docs`, `test`), as installed here, and the
 browser libraries of package-lock.json.
@@ -145,13 +145,16 @@ def _may(expression: object) -> bool:
     return isinstance(expression, AND) and all(_may(each) for each in expression.args)
 
 
-def licences() -> int:
-    wrong = 0
-    for part in [*python_parts(), *browser_parts()]:
+def licences(listed: str = "") -> int:
+    """``listed`` --list: all of them, not only those that must not ship."""
+    parts, wrong = [*python_parts(), *browser_parts()], 0
+    for part in parts:
         why = refused(part)
         wrong += bool(why)
-        print(f"{part.name} {part.version}: {part.licence or '?'}{f'  REFUSED: {why}' if why else ''}")
-    print(f"{wrong} parts must not ship." if wrong else "All of them may ship.")
+        if why or listed:
+            print(f"{part.name} {part.version}: {part.licence or '?'}{f'  REFUSED: {why}' if why else ''}")
+    if wrong or not listed:
+        print(f"{wrong} parts must not ship." if wrong else f"All {len(parts)} parts may ship by their licences.")
     return 1 if wrong else 0
 
 
@@ -256,7 +259,7 @@ def main(verb: str, *more: str) -> int:
     if verb == "sbom":
         Path(more[0]).write_text(sbom() + "\n", "utf-8")
         return 0
-    return licences() if verb == "licences" else audit(*more)
+    return licences(*more) if verb == "licences" else audit(*more)
 
 
 if __name__ == "__main__":
