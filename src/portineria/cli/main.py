@@ -15,6 +15,7 @@ import structlog
 
 from portineria.cli import (
     apply,
+    backup,
     connect,
     cut,
     demo,
@@ -32,6 +33,7 @@ from portineria.cli import (
     relay,
     relay_kit,
     request,
+    restore,
     rule,
     serve,
     sessions,
@@ -59,6 +61,7 @@ GROUPS = {
     "On the server": {
         "setup": setup, "serve": serve, "apply": apply, "invite": invite, "person": person, "supplier": supplier,
         "rule": rule, "lock": lock, "unlock": unlock, "signers": signers, "ledger": ledger,
+        "backup": backup, "restore": restore,
     },
     "On one of several servers": {
         "web": web, "worker": worker, "relay": relay, "relay-kit": relay_kit, "nats": nats,

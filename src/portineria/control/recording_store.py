@@ -42,11 +42,11 @@ class RecordingStore(Protocol):
 def store() -> RecordingStore:
     """As the settings say. Raise BadSettings."""
     settings = current()
-    return _store(settings.recordings, settings.state / "recordings")
+    return store_at(settings.recordings, settings.state / "recordings")
 
 
 @lru_cache(maxsize=4)
-def _store(text: str, folder: Path) -> RecordingStore:
+def store_at(text: str, folder: Path) -> RecordingStore:
     if not text:
         return DirectoryStore(folder)
     if text.startswith("/"):

@@ -56,10 +56,15 @@ def check_tables() -> None:
         )
 
 
+def pending() -> list[str]:
+    """The changes of this version that the database does not have yet, in their order."""
+    executor = MigrationExecutor(connection)
+    return [f"{one.app_label} {one.name}" for one, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+
+
 def check_up_to_date() -> None:
     """Raise DatabaseOlder when this version knows tables that the database does not have yet."""
-    executor = MigrationExecutor(connection)
-    if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if missing := pending():
         raise DatabaseOlder(
             f"the database lacks {len(missing)} changes of this version; nothing was started and nothing changed. Run "
             "`portineria setup --bare` of this version once, on any of the machines: what runs of the version before "

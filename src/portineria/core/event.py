@@ -57,6 +57,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "audit.export.checked": _fields("first last faults"),
     # identity
     "identity.installation.created": _fields("installation version"),
+    "identity.installation.backed-up": _fields("version recipients"),
+    "identity.installation.restored": _fields("version made_at"),
     "identity.key.created": _fields("role key sha256"),
     "identity.key.retired": _fields("role key"),
     "identity.key.destroyed": _fields("role key"),

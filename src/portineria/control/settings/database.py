@@ -17,7 +17,7 @@ _CONNECT_S = 5
 # A server whose machine vanished without a word is noticed within this time, in milliseconds for TCP_USER_TIMEOUT.
 _SILENT_MS = 15_000
 # What may stand behind the ? of the address: libpq's own names. ``options`` is ours.
-_PARAMETERS = frozenset(
+PARAMETERS = frozenset(
     {
         "application_name", "channel_binding", "connect_timeout", "gssencmode", "host", "hostaddr", "keepalives",
         "keepalives_count", "keepalives_idle", "keepalives_interval", "krbsrvname", "passfile", "port",
@@ -90,7 +90,7 @@ def _address(text: str) -> tuple[Any, dict[str, str]]:
     asked = dict(parse_qsl(url.query, keep_blank_values=True))
     if url.scheme not in ("postgresql", "postgres"):
         raise BadSettings(f"database: write {_FORM}, or nothing for SQLite in the state folder")
-    if unknown := sorted(asked.keys() - _PARAMETERS):
+    if unknown := sorted(asked.keys() - PARAMETERS):
         raise BadSettings(f"database: {', '.join(unknown)} cannot stand behind the ?; libpq's own parameters can")
     try:
         _ = url.port

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backup while others write, and restore: into an empty place, proven, and with nothing open that was shut since."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import transaction
+from pyrage.x25519 import Identity
+
+from portineria.control.administration import newest_note
+from portineria.control.audit.models import Event
+from portineria.control.audit.services import record
+from portineria.control.backing_up import WORKPLACE, back_up
+from portineria.control.estate.introduction import root_fingerprint
+from portineria.control.own_connection import given_back
+from portineria.control.remote_sessions import recordings
+from portineria.control.restoring import PlaceTaken, check_empty
+from portineria.control.settings.start import current
+from portineria.recording.chunk import parse_identities
+from portineria.recording.seal import About
+from portineria.recording.upload import Upload
+from portineria.wire.statement import sha256
+from tests.integration import postgresql_server
+from tests.integration.control.browsing import signed_in
+from tests.integration.control.commands import surroundings
+from tests.integration.control.engine import on_postgresql
+from tests.integration.control.sessions import accepted, started
+from tests.integration.control.world import World
+from tests.unit.recording.recorded import ABOUT, conversation
+
+MASTER_KEY = "PORTINERIA_MASTER_KEY"
+
+
+@dataclass
+class Elsewhere:
+    """Another computer, on which nothing is yet."""
+
+    folder: Path
+    database: str = ""
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    def portineria(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return self._run("portineria.cli.main", words, self.folder, more)
+
+    def _run(
+        self, module: str, words: Sequence[str], at: Path | None, more: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        given = {"PORTINERIA_SERVER_DATABASE": self.database} if self.database else {}
+        return subprocess.run(
+            [sys.executable, "-m", module, *words], env=surroundings() | given | more, cwd=at,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    def count(self, organisation: str) -> int:
+        rows = self.ask("SELECT organisation FROM audit_event")
+        return rows.count((organisation,))
+
+    def ask(self, question: str) -> list[tuple[Any, ...]]:
+        if self.database:
+            with psycopg.connect(self.database) as client:
+                return client.execute(question.encode()).fetchall()
+        with sqlite3.connect(self.state / "portineria.sqlite3") as tables:
+            return tables.execute(question).fetchall()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Elsewhere:
+    url = postgresql_server.server().new_database() if on_postgresql() else ""
+    return Elsewhere(tmp_path, url)
+
+
+@contextmanager
+def writers(world: World) -> Iterator[None]:
+    """People who go on working: each transaction is of two registers."""
+    stop = threading.Event()
+
+    @given_back
+    def write(number: int) -> None:
+        turn = 0
+        while not stop.wait(0.005):  # SQLite lets nobody in turn: whoever never pauses locks the others out
+            turn += 1
+            with transaction.atomic():
+                for organisation in sorted([world.organisation, "org_elsewhere"]):
+                    fields = {"actor": "per_a", "person": "per_a", "why": f"{number}/{turn}", "what": "GET"}
+                    record("identity.attempt.denied", organisation=organisation, **fields)
+
+    with ThreadPoolExecutor(2) as threads:
+        working = [threads.submit(write, number) for number in range(2)]
+        try:
+            yield
+        finally:
+            stop.set()
+            for one in working:
+                one.result()
+
+
+def recorded(world: World) -> bytes:
+    """One chunk of a recording that the gateway brought; return its bytes."""
+    world.link()
+    session = accepted(world, started(world))
+    about = About(ABOUT.recording, session.public_id, world.organisation, world.gateway.id, bytes(32))
+    [data, *_] = conversation(about=about, key=world.gateway.event).chunks
+    recordings.keep(Upload(world.gateway.id, ABOUT.recording, 1, len(data), sha256(data)), data)
+    return data
+
+
+def events_of(world: World) -> int:
+    return Event.objects.filter(organisation=world.organisation).count()
+
+
+def progress(_what: str, _done: int, _every: int) -> None:
+    """Nobody watches."""
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> Identity:
+    made = Identity.generate()
+    (tmp_path / "identity.txt").write_text(f"# kept apart\n{made}\n")
+    return made
+
+
+def when(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_backup_of_a_working_server_is_restored_whole_and_locked(
+    committed_world: World, elsewhere: Elsewhere, identity: Identity
+) -> None:
+    world, file = committed_world, elsewhere.folder / "backup.age"
+    chunk = recorded(world)
+    assert signed_in(world.owner).get("/").status_code == 200
+    sealed = newest_note(world.organisation)
+    with writers(world):
+        before = events_of(world)
+        when(lambda: events_of(world) > before + 5)
+        made = back_up(file, [str(identity.to_public())], recordings=None, progress=progress)
+        at_the_end = events_of(world)
+    assert (made.manifest.recordings.inside, made.manifest.recordings.chunks) == (True, 1)
+    assert sealed in [one.note for one in made.manifest.checkpoints]
+    assert not (current().state / WORKPLACE).exists()
+    (elsewhere.folder / "safe.note").write_text(sealed)
+    (elsewhere.folder / "newer.note").write_text(newest_note(world.organisation))
+
+    words = ("restore", "backup.age", "-i", "identity.txt", "--root", root_fingerprint())
+    done = elsewhere.portineria(*words, "--state", "state", "--known", "safe.note", "--known", "newer.note")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    restored, end = elsewhere.count(world.organisation), elsewhere.count("org_elsewhere")
+    assert before <= restored - 1 <= at_the_end  # one more: everything was locked
+    assert f"Owner's plant: {restored - 1} events fit" in done.stdout
+    assert f"org_elsewhere: {end} events fit" in done.stdout
+    lost = f"events {restored} to {events_of(world)}"
+    assert (lost in done.stdout) == (restored <= events_of(world))
+    [[name]] = elsewhere.ask("SELECT public_id FROM remote_sessions_session")
+    kept = elsewhere.state / "recordings" / world.organisation / name / ABOUT.recording / "00000001.chunk"
+    assert kept.read_bytes() == chunk
+    assert (elsewhere.state / "master.key").read_bytes() == (current().state / "master.key").read_bytes()
+    assert (elsewhere.state / "master.key").stat().st_mode & 0o777 == 0o600
+
+    # Nothing that was shut since the backup is open again.
+    assert elsewhere.ask("SELECT count(*) FROM django_session") == [(0,)]
+    assert elsewhere.ask("SELECT count(*) FROM identity_connectortoken WHERE revoked_at IS NULL") == [(0,)]
+    locks = elsewhere.ask("SELECT public_id FROM access_lock WHERE lifted_at IS NULL")
+    assert len(locks) == len(elsewhere.ask("SELECT public_id FROM identity_organisation"))
+    assert all(lock in done.stdout for [lock] in locks)
+    codes = [code for [code] in elsewhere.ask("SELECT code FROM audit_event ORDER BY id")]
+    assert ("identity.installation.backed-up" in codes, codes.count("identity.installation.restored")) == (True, 1)
+
+    taken = elsewhere.portineria(*words, "--state", "another" if on_postgresql() else "state")
+    assert taken.returncode == 1
+    assert ("has tables already" if on_postgresql() else "is not empty, and nothing was changed") in taken.stderr
+
+
+@pytest.mark.sqlite  # what differs by database is in the first test
+def test_what_does_not_fit_is_not_put_into_its_place(
+    committed_world: World, elsewhere: Elsewhere, identity: Identity
+) -> None:
+    """Whole as a file, and yet not what it should be: a changed register, another installation, another master key."""
+    world, file = committed_world, elsewhere.folder / "backup.age"
+    newest_note(world.organisation)
+    Event.objects.filter(organisation=world.organisation, code="estate.plant.created").update(actor="per_mallory")
+    made = back_up(file, [str(identity.to_public())], recordings=False, progress=progress)
+    assert made.manifest.recordings.inside is False
+    words = ("restore", "backup.age", "-i", "identity.txt", "--state", "state")
+    bad = elsewhere.portineria(*words)
+    assert bad.returncode == 1
+    assert "not what was hashed: actor" in bad.stderr
+    assert not elsewhere.state.exists()
+    assert (elsewhere.folder / "state.restoring" / "master.key").exists()
+    with pytest.raises(PlaceTaken, match="left from a restore"):
+        check_empty(elsewhere.state)
+    (elsewhere.folder / "state.restoring").rename(elsewhere.folder / "looked-into")
+    for more, surrounding, why in (
+        (("--root", "0" * 64), {}, "another one was expected"),
+        ((), {MASTER_KEY: "A" * 43 + "="}, "the master key is not the one of this backup"),
+    ):
+        refused = elsewhere.portineria(*words, *more, **surrounding)
+        assert (refused.returncode, why in refused.stderr) == (1, True), refused.stderr
+        assert not elsewhere.state.exists()
+        (elsewhere.folder / "state.restoring").rename(elsewhere.folder / f"refused-{len(surrounding)}")
+
+
+def test_identities_are_read_from_the_file_that_backup_makes(tmp_path: Path) -> None:
+    from portineria.cli.backup import recipients_of
+    from portineria.cli.main import parser
+
+    given = parser().parse_args(["backup", "x", "--new-identity", str(tmp_path / "key")])
+    [recipient] = recipients_of(given)
+    [found] = parse_identities((tmp_path / "key").read_text())
+    assert str(found.to_public()) == recipient
+    assert os.stat(tmp_path / "key").st_mode & 0o777 == 0o600
