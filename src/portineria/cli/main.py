@@ -41,6 +41,7 @@ from portineria.cli import (
     signers,
     supplier,
     unlock,
+    upgrade,
     version,
     web,
     witness,
@@ -61,7 +62,7 @@ GROUPS = {
     "On the server": {
         "setup": setup, "serve": serve, "apply": apply, "invite": invite, "person": person, "supplier": supplier,
         "rule": rule, "lock": lock, "unlock": unlock, "signers": signers, "ledger": ledger,
-        "backup": backup, "restore": restore,
+        "backup": backup, "restore": restore, "upgrade": upgrade,
     },
     "On one of several servers": {
         "web": web, "worker": worker, "relay": relay, "relay-kit": relay_kit, "nats": nats,

@@ -59,6 +59,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.installation.created": _fields("installation version"),
     "identity.installation.backed-up": _fields("version recipients"),
     "identity.installation.restored": _fields("version made_at"),
+    "identity.installation.upgraded": _fields("version changes"),
     "identity.key.created": _fields("role key sha256"),
     "identity.key.retired": _fields("role key"),
     "identity.key.destroyed": _fields("role key"),

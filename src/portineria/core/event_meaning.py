@@ -106,7 +106,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         ),
         *_all(_N, _DONE, "audit.register.exported audit.watched.added remote_sessions.recording.read"),
         *_all(_W, _DONE, "identity.installation.restored"),
-        *_all(_N, _DONE, "identity.installation.backed-up"),
+        *_all(_N, _DONE, "identity.installation.backed-up identity.installation.upgraded"),
         *_all(_N, _DONE, "identity.installation.created identity.organisation.created identity.supplier.created"),
         *_all(_N, _DONE, "identity.key.created identity.key.retired identity.key.destroyed identity.supplier.enabled"),
         *_all(_N, _DONE, "identity.person.created identity.person.enabled identity.person.erased"),

@@ -21,6 +21,7 @@ import pytest
 from django.db import transaction
 from pyrage.x25519 import Identity
 
+from portineria.backup.archive import walk
 from portineria.control.administration import newest_note
 from portineria.control.audit.models import Event
 from portineria.control.audit.services import record
@@ -58,6 +59,11 @@ class Elsewhere:
 
     def portineria(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         return self._run("portineria.cli.main", words, self.folder, more)
+
+    def go_back(self, *changes: str) -> None:
+        """As an older version left the tables."""
+        done = self._run("tests.integration.database.act", (str(self.state), "go_back", *changes), None, {})
+        assert done.returncode == 0, done.stderr
 
     def _run(
         self, module: str, words: Sequence[str], at: Path | None, more: dict[str, str]
@@ -129,6 +135,11 @@ def progress(_what: str, _done: int, _every: int) -> None:
     """Nobody watches."""
 
 
+def passed_over(_name: str, _size: int, pieces: Iterator[bytes]) -> None:
+    for _ in pieces:
+        pass
+
+
 @pytest.fixture
 def identity(tmp_path: Path) -> Identity:
     made = Identity.generate()
@@ -189,6 +200,30 @@ def test_a_backup_of_a_working_server_is_restored_whole_and_locked(
     taken = elsewhere.portineria(*words, "--state", "another" if on_postgresql() else "state")
     assert taken.returncode == 1
     assert ("has tables already" if on_postgresql() else "is not empty, and nothing was changed") in taken.stderr
+
+
+@pytest.mark.sqlite  # migrations are run on both in tests/integration/database
+def test_an_upgrade_keeps_the_way_back_before_it_changes_anything(
+    committed_world: World, elsewhere: Elsewhere, identity: Identity
+) -> None:
+    recipient = str(identity.to_public())
+    back_up(elsewhere.folder / "now.age", [recipient], recordings=None, progress=progress)
+    done = elsewhere.portineria("restore", "now.age", "-i", "identity.txt", "--state", "state")
+    assert done.returncode == 0, done.stderr
+    elsewhere.go_back("audit.0005_search_filled", "access.0004_function_profiles")
+    words = ("upgrade", "--state", "state", "--backup", "before.age", "--recipient", recipient)
+    (elsewhere.folder / "before.age").write_bytes(b"mine")
+    there = elsewhere.portineria(*words)
+    assert (there.returncode, "was not touched" in there.stderr) == (1, True)
+    (elsewhere.folder / "before.age").unlink()
+    upgraded = elsewhere.portineria(*words)
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert "2 changes of tables" in upgraded.stdout  # the attempt before changed nothing
+    assert "To go back: stop it" in upgraded.stdout
+    assert f"Owner's plant: {elsewhere.count(committed_world.organisation)} events fit" in upgraded.stdout
+    assert elsewhere.ask("SELECT count(*) FROM audit_timestamp") == [(0,)]  # a table that only this version has
+    way_back = walk(elsewhere.folder / "before.age", [identity], passed_over)
+    assert way_back.recordings.inside is False
 
 
 @pytest.mark.sqlite  # what differs by database is in the first test

@@ -26,7 +26,7 @@ from portineria.policy.ending import Reason  # noqa: E402
 COMMAND_LINE_ONLY = (
     "portineria.control.administration", "portineria.control.console_listener", "portineria.control.declaration",
     "portineria.control.database_copy", "portineria.control.restored_register", "portineria.control.restoring",
-    "portineria.control.settings", "portineria.control.tables",
+    "portineria.control.settings", "portineria.control.tables", "portineria.control.upgrading",
     "portineria.control.witness_client",
 )  # fmt: skip
 # A mistake in our own source, found before anything is written.

@@ -18,6 +18,7 @@ EVENTS: dict[str, str | Promise] = {
     "identity.installation.created": _("Installation set up"),
     "identity.installation.backed-up": _("Backup taken"),
     "identity.installation.restored": _("Installation restored from a backup"),
+    "identity.installation.upgraded": _("Installation upgraded"),
     "identity.key.created": _("Key of the installation made"),
     "identity.key.retired": _("Key of the installation replaced"),
     "identity.key.destroyed": _("Replaced key of the installation destroyed"),
