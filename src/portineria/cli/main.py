@@ -19,6 +19,7 @@ from portineria.cli import (
     connect,
     cut,
     demo,
+    doctor,
     evidence,
     gateway,
     invite,
@@ -67,7 +68,8 @@ GROUPS = {
     "On one of several servers": {
         "web": web, "worker": worker, "relay": relay, "relay-kit": relay_kit, "nats": nats,
     },
-    "Anywhere": {"recording": recording, "evidence": evidence, "witness": witness, "demo": demo, "version": version},
+    "Anywhere": {"recording": recording, "evidence": evidence, "witness": witness, "doctor": doctor, "demo": demo,
+        "version": version},
 }  # fmt: skip
 VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}
 REFUSED, USAGE, AWAY, INTERRUPTED = 1, 2, 3, 130

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-import os
+import json
+import re
+import shlex
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +25,7 @@ from django.db import transaction
 from pyrage.x25519 import Identity
 
 from portineria.backup.archive import walk
+from portineria.cli.main import VERBS, parser
 from portineria.control.administration import newest_note
 from portineria.control.audit.models import Event
 from portineria.control.audit.services import record
@@ -206,24 +210,52 @@ def test_a_backup_of_a_working_server_is_restored_whole_and_locked(
 def test_an_upgrade_keeps_the_way_back_before_it_changes_anything(
     committed_world: World, elsewhere: Elsewhere, identity: Identity
 ) -> None:
+    """The commands are those of the how-tos, in their order."""
     recipient = str(identity.to_public())
-    back_up(elsewhere.folder / "now.age", [recipient], recordings=None, progress=progress)
-    done = elsewhere.portineria("restore", "now.age", "-i", "identity.txt", "--state", "state")
+    back_up(elsewhere.folder / "today.age", [recipient], recordings=None, progress=progress)
+    whole, restore = commands("backup.md", "restore", recipient)
+    assert "Whole: " in elsewhere.portineria(*whole).stdout
+    done = elsewhere.portineria(*restore)
     assert done.returncode == 0, done.stderr
+    (elsewhere.folder / "again").rename(elsewhere.state)
     elsewhere.go_back("audit.0005_search_filled", "access.0004_function_profiles")
-    words = ("upgrade", "--state", "state", "--backup", "before.age", "--recipient", recipient)
-    (elsewhere.folder / "before.age").write_bytes(b"mine")
-    there = elsewhere.portineria(*words)
-    assert (there.returncode, "was not touched" in there.stderr) == (1, True)
-    (elsewhere.folder / "before.age").unlink()
-    upgraded = elsewhere.portineria(*words)
+    (elsewhere.folder / "portineria.log").write_text('{"event": "session.opened", "machine": "Press 3"}\n')
+    [look] = [words for words in commands("doctor.md", "doctor", recipient) if "--bundle" in words]
+    looked = elsewhere.portineria(*look)
+    assert looked.returncode == 1
+    assert "2 changes wait: access 0005" in looked.stdout
+    _holds_nothing_of_the_plant(elsewhere)
+    _check, upgrade = commands("backup.md", "upgrade", recipient)
+    upgraded = elsewhere.portineria(*upgrade)
     assert upgraded.returncode == 0, upgraded.stderr
-    assert "2 changes of tables" in upgraded.stdout  # the attempt before changed nothing
+    assert "2 changes of tables" in upgraded.stdout
     assert "To go back: stop it" in upgraded.stdout
     assert f"Owner's plant: {elsewhere.count(committed_world.organisation)} events fit" in upgraded.stdout
     assert elsewhere.ask("SELECT count(*) FROM audit_timestamp") == [(0,)]  # a table that only this version has
     way_back = walk(elsewhere.folder / "before.age", [identity], passed_over)
     assert way_back.recordings.inside is False
+    (elsewhere.folder / "identity.txt").unlink()
+    first, _next = commands("backup.md", "backup", recipient)
+    made = elsewhere.portineria(*first)
+    assert made.returncode == 0, made.stderr
+    own = parse_identities((elsewhere.folder / "identity.txt").read_text())
+    assert walk(elsewhere.folder / "first.age", own, passed_over).recordings.inside is True
+
+
+def _holds_nothing_of_the_plant(elsewhere: Elsewhere) -> None:
+    """Of what people typed into any table, nothing is in the bundle; how many rows there are is."""
+    typed = [
+        *elsewhere.ask("SELECT name FROM identity_organisation UNION SELECT name FROM estate_machine"),
+        *elsewhere.ask("SELECT name FROM identity_person UNION SELECT email FROM identity_person"),
+        *elsewhere.ask("SELECT address FROM estate_device UNION SELECT name FROM estate_plant"),
+    ]
+    with zipfile.ZipFile(elsewhere.folder / "support.zip") as archive:
+        members = {name: archive.read(name).decode() for name in archive.namelist()}
+    counts = json.loads(members["counts.json"])
+    assert counts["identity_person"] >= 4
+    del members["counts.json"]  # names of tables, of our own making, and numbers
+    assert len(typed) > 8
+    assert [one for (one,) in typed for text in members.values() if len(one) > 3 and one in text] == []
 
 
 @pytest.mark.sqlite  # what differs by database is in the first test
@@ -255,12 +287,18 @@ def test_what_does_not_fit_is_not_put_into_its_place(
         (elsewhere.folder / "state.restoring").rename(elsewhere.folder / f"refused-{len(surrounding)}")
 
 
-def test_identities_are_read_from_the_file_that_backup_makes(tmp_path: Path) -> None:
-    from portineria.cli.backup import recipients_of
-    from portineria.cli.main import parser
+def commands(page: str, verb: str, recipient: str) -> list[list[str]]:
+    """What a how-to says to type after ``portineria``, in blocks of its own, for places that a test has."""
+    text = (Path(__file__).resolve().parents[3] / "docs/howto" / page).read_text()
+    places = {"/var/lib/portineria-again": "again", "/var/lib/portineria": "state", "RECIPIENT": recipient}
+    lines = [line for block in text.split("```")[1::2] for line in block.splitlines()]
+    found = [shlex.split(line)[1:] for line in lines if line.startswith(f"portineria {verb} ")]
+    return [[places.get(word, re.sub("^/(backup|media/key|tmp)/", "", word)) for word in words] for words in found]
 
-    given = parser().parse_args(["backup", "x", "--new-identity", str(tmp_path / "key")])
-    [recipient] = recipients_of(given)
-    [found] = parse_identities((tmp_path / "key").read_text())
-    assert str(found.to_public()) == recipient
-    assert os.stat(tmp_path / "key").st_mode & 0o777 == 0o600
+
+@pytest.mark.sqlite  # no database
+def test_every_command_of_the_how_tos_is_one() -> None:
+    found = [words for page in ("backup.md", "doctor.md") for verb in VERBS for words in commands(page, verb, "age1")]
+    assert len(found) == 10
+    for words in found:
+        assert parser().parse_args(words).verb == words[0]
