@@ -129,12 +129,13 @@ def _proven(unpacked: "Unpacked", root: bytes | None, known: "list[Checkpoint]")
 
 def _settled(unpacked: "Unpacked", proof: "Proof") -> int:
     from portineria.control.restored_register import make_safe
+    from portineria.wire.certificate import fingerprint
 
     made = make_safe(unpacked.manifest)
     unpacked.settle()
     for found in proof.registers:
         print(f"{found.name}: {found.events} events fit.")
-    print(f"Root of this installation: {proof.root.hex()}. Compare it with a gateway's.")
+    print(f"Root of this installation: {fingerprint(proof.root)}. Compare it with a gateway's.")
     for lost in proof.lost:
         print(f"LOST since the backup: {lost}")
     for path in unpacked.manifest.outside:

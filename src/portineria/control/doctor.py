@@ -77,6 +77,12 @@ def _console(settings: ServerSettings) -> Iterator[Finding]:
     elif own:
         yield from path.lifetime("console_certificate", own)
         yield from _named(settings.host, own)
+    if not settings.bus and not relays_run(settings.state):
+        yield fault(
+            "process", "the server does not run", "Nobody comes in, and gateways hear nothing.",
+            "portineria serve; as a service see systemctl status and journalctl.",
+        )  # fmt: skip
+        return
     if not settings.secure:
         return
     way = path.Way(settings.host, settings.port)
