@@ -20,10 +20,10 @@ _MARKS = {Level.OK: "ok      ", Level.WARNING: "WARNING ", Level.FAULT: "FAULT  
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "what", nargs="?", choices=("server", "gateway", "connector"), default="server",
+        "what", nargs="?", choices=("server", "gateway", "relay", "connector"), default="server",
         help="which part of Portineria on this computer; server",
     )  # fmt: skip
-    parser.add_argument("--state", type=Path, metavar="DIR", help="its folder, where it is not the usual one")
+    parser.add_argument("--state", type=Path, metavar="DIR", help="its folder (a relay's: or file)")
     parser.add_argument("--server", metavar="URL", help="of the connector: which server")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--bundle", type=Path, metavar="FILE.zip", help="a file for support, without data of the plant")
@@ -51,6 +51,10 @@ def _examined(args: argparse.Namespace) -> Iterator[Finding]:
         from portineria.dataplane.gateway.state import State
 
         return gateway.examine(State(_gateway_state(args)), os.environ)
+    if args.what == "relay":
+        from portineria.dataplane.relay import doctor as relay
+
+        return relay.examine(args.state or Path("relay.toml"))
     if args.what == "connector":
         from portineria.cli.account import store_of
         from portineria.dataplane.connector import doctor as connector
@@ -97,6 +101,10 @@ def _shapes(args: argparse.Namespace, found: list[Finding]) -> dict[str, object]
         from portineria.dataplane.gateway.state import State
 
         return {"settings": settings_shape(load_settings(State(_gateway_state(args))))}
+    if args.what == "relay":
+        from portineria.dataplane.relay.doctor import load
+
+        return {"settings": settings_shape(load(args.state or Path("relay.toml")))}
     if args.what == "connector":
         return {}
     from portineria.control.settings import server

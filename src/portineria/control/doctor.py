@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What keeps a server from working. Changes nothing. Settings first: without them Django does not start."""
 
-import fcntl
-import os
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +14,7 @@ from portineria.control.settings.server import ServerSettings, is_loopback, load
 from portineria.core.errors import PortineriaError
 from portineria.doctor import machine, path
 from portineria.doctor.finding import Finding, fault, ok, warning
+from portineria.process.lock import held
 from portineria.process.settings import BadSettings
 
 _FAULT_MIB, _WARNING_MIB = 512, 4096
@@ -56,16 +54,7 @@ def _ports(settings: ServerSettings) -> Iterator[Finding]:
 
 def relays_run(state: Path) -> bool:
     """Each relay of this installation holds its lock while it runs."""
-    for lock in (state / "relays").glob("*/lock"):
-        with suppress(OSError):
-            descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-            finally:
-                os.close(descriptor)
-    return False
+    return any(held(lock) for lock in (state / "relays").glob("*/lock"))
 
 
 def _console(settings: ServerSettings) -> Iterator[Finding]:

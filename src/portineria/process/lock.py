@@ -3,6 +3,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -25,3 +26,16 @@ def holder(lock: Path) -> int | None:
         return int(lock.read_text())
     except (OSError, ValueError):
         return None
+
+
+def held(lock: Path) -> bool:
+    """Whether a running process holds it. Lets go at once, and makes no file where there is none."""
+    with suppress(OSError):
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+    return False

@@ -299,6 +299,6 @@ def commands(page: str, verb: str, recipient: str) -> list[list[str]]:
 @pytest.mark.sqlite  # no database
 def test_every_command_of_the_how_tos_is_one() -> None:
     found = [words for page in ("backup.md", "doctor.md") for verb in VERBS for words in commands(page, verb, "age1")]
-    assert len(found) == 10
+    assert len(found) == 11
     for words in found:
         assert parser().parse_args(words).verb == words[0]

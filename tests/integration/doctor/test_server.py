@@ -34,7 +34,7 @@ def test_a_server_where_much_is_wrong_is_told_all_of_it_and_the_bundle_holds_not
         '{"event": "session.opened", "level": "info", "timestamp": "2030-01-01T10:00:00.000001Z", "port": 502, '
         '"machine": "Canary Press 7", "session": "ses_abcdefghijklmnop", "why": "198.51.100.77 refused"}\n'
         '{"event": "Canary Press 7 started", "code": "ada.canary@example.com", "level": "canary_table"}\n'
-        '{"event": "cli.broken", "exception": "Traceback:\\n  File \\"/home/CanaryPath/src/portineria/cli/main.py\\", '
+        '{"event": "cli.broken", "exception": "Traceback:\\n  File \\"/opt/CanaryPath/src/portineria/cli/main.py\\", '
         'line 115, in main\\nValueError: CANARY-SECRET"}\n'
         "a line of Canary Press 7 that is not ours\n"
     )

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,15 +20,19 @@ from portineria.dataplane.connector.state import Server, Store
 from portineria.dataplane.gateway import doctor as gateway
 from portineria.dataplane.gateway.settings import GatewaySettings
 from portineria.dataplane.gateway.state import State
+from portineria.dataplane.relay import doctor as relay
 from portineria.doctor import machine, path
 from portineria.doctor.finding import Finding, Level, status_of
+from portineria.process.lock import take
 from portineria.process.settings import write_settings
 from portineria.wire.leg import LINK_ALPN
 from portineria.wire.statement import RelayAddress
 from tests.integration.authority import Authority
+from tests.integration.credentials import Credentials
 from tests.integration.doctor.answering import answering, certificate, written
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.process import free_port
+from tests.integration.relay_process import furnish
 
 
 def wrong(findings: Iterable[Finding]) -> dict[str, Level]:
@@ -113,16 +119,16 @@ def enrolled(tmp_path: Path, authority: Authority, relay: RelayAddress, url: str
 
 async def test_a_gateway_finds_the_path_opened_the_clock_apart_and_itself_not_running(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "authority")
-    relay = "rel_aaaaaaaaaaaaaaaa"
+    name = "rel_aaaaaaaaaaaaaaaa"
     key = ec.generate_private_key(ec.SECP256R1())
-    own = written(tmp_path, authority.issue("relay", relay, key.public_key(), hosts=("localhost",)), key, "relay")
+    own = written(tmp_path, authority.issue("relay", name, key.public_key(), hosts=("localhost",)), key, "relay")
     with answering(own, alpn=LINK_ALPN) as port, answering(behind_s=300) as server:
-        state = enrolled(tmp_path, authority, RelayAddress(relay, "localhost", port), f"http://127.0.0.1:{server}")
+        state = enrolled(tmp_path, authority, RelayAddress(name, "localhost", port), f"http://127.0.0.1:{server}")
         assert wrong(gateway.examine(state, {})) == {"process": Level.FAULT, "clock": Level.FAULT}
     middlebox = certificate(tmp_path, "localhost")
     with answering(middlebox, alpn=LINK_ALPN) as port, answering() as server:
         pinned = state.load_pinned()
-        trust = authority.trust("gwy_aaaaaaaaaaaaaaaa", relays=[RelayAddress(relay, "localhost", port)],
+        trust = authority.trust("gwy_aaaaaaaaaaaaaaaa", relays=[RelayAddress(name, "localhost", port)],
                                 url=f"http://127.0.0.1:{server}")  # fmt: skip
         state.save_pinned(pinned.__class__(pinned.root_spki_sha256, trust, pinned.enrolled_at))
         opened = [one for one in gateway.examine(state, {}) if one.check == "path"]
@@ -151,3 +157,26 @@ def test_a_connector_finds_what_is_between_it_and_its_server(tmp_path: Path) -> 
         found = wrong(connector.examine(store, None, {}, now))
         assert found == {"sign-in": Level.WARNING, "clock": Level.FAULT}
     assert "reach" in wrong(connector.examine(store, None, {}, now))
+
+
+def test_a_relay_finds_its_port_taken_its_key_open_and_no_server(tmp_path: Path) -> None:
+    credentials = Credentials()
+    made = furnish("rel_aaaaaaaaaaaaaaaa", tmp_path / "relay", credentials, bus=str(tmp_path / "bus.sock"), settings={})
+    made.key.chmod(0o600)
+    assert wrong(relay.examine(tmp_path / "relay")) == {"bus": Level.FAULT}
+    with socket.socket(socket.AF_UNIX) as server, socket.create_server(("127.0.0.1", made.address.port)):
+        server.bind(str(tmp_path / "bus.sock"))
+        server.listen()
+        assert wrong(relay.examine(tmp_path / "relay" / "relay.toml")) == {"port": Level.FAULT}
+        write_settings(
+            tmp_path / "relay" / "relay.toml", msgspec.structs.replace(made.settings, lock=tmp_path / "lock")
+        )
+        held = take(tmp_path / "lock")
+        assert held is not None
+        assert wrong(relay.examine(tmp_path / "relay")) == {}  # the port is its own
+        os.close(held)
+        made.key.chmod(0o644)
+        made.certificate.write_text("none")
+        found = wrong(relay.examine(tmp_path / "relay"))
+        assert found == {"permissions": Level.FAULT, "certificate": Level.FAULT, "port": Level.FAULT}
+    assert wrong(relay.examine(tmp_path / "gone")) == {"settings": Level.FAULT}
