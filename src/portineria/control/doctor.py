@@ -133,7 +133,10 @@ def _outside(settings: ServerSettings) -> Iterator[Finding]:
         parts = urlsplit(url)
         if parts.hostname:
             port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 4222)
-            yield from path.tcp(path.Way(parts.hostname, port))
+            way = path.Way(parts.hostname, port)
+            yield from path.tcp(way)
+            if parts.scheme in ("http", "https"):
+                yield from path.clock(way, secure=parts.scheme == "https")
     if settings.bus and is_loopback(urlsplit(settings.bus).hostname or ""):
         yield warning(
             "bus", "the NATS server is this machine's own", "Relays elsewhere do not reach a loopback address.",

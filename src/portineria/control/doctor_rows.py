@@ -14,7 +14,7 @@ from portineria.control.recording_store import NoChunk, store
 from portineria.control.sinks.models import Sink
 from portineria.core.errors import PortineriaError
 from portineria.doctor.finding import Finding, fault, ok, warning
-from portineria.doctor.path import apart
+from portineria.doctor.path import Way, apart, tcp
 
 
 def examine(now: datetime) -> Iterator[Finding]:
@@ -62,7 +62,26 @@ def _rows(now: datetime) -> Iterator[Finding]:
             "master-key", f"it does not open the keys in the database: {error}", "It is the key of another database.",
             "Put back the master.key that belongs to this database: both are in one backup.",
         )  # fmt: skip
-    for sink in Sink.objects.filter(failures__gte=1, paused_at=None).order_by("pk"):
+    yield from _clock(now)
+    yield from _sinks()
+
+
+def _clock(now: datetime) -> Iterator[Finding]:
+    """PostgreSQL's, which may be another machine's, beside ours."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        yield apart(cursor.fetchone()[0], now, "that of the database")
+
+
+def _sinks() -> Iterator[Finding]:
+    for sink in Sink.objects.filter(paused_at=None).order_by("pk"):
+        host, port = str(sink.settings.get("host", "")), str(sink.settings.get("port", ""))
+        if host and port.isdecimal():
+            yield from tcp(Way(host, int(port)))
+        if not sink.failures:
+            continue
         yield warning(
             "sink", f"{sink.name} ({sink.kind}): {sink.failures} failures in a row",
             "Events wait for this receiver (mail server, SIEM); none is lost.",

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from portineria import __version__
-from portineria.control import operations, tables
+from portineria.control import tables
 from portineria.control.administration import Verified, verify_ledger
 from portineria.control.audit.services import record
 from portineria.control.backing_up import Made, Progress, back_up
@@ -52,8 +52,11 @@ def keep(path: Path, recipients: Sequence[str], progress: Progress) -> Made:
 
 
 def bring(changes: Sequence[str]) -> list[Verified]:
-    """Raise MigrationWaited: each change is whole or not done, and the next attempt goes on."""
-    operations.prepare()
+    """Raise MigrationWaited: each change is whole or not done, and the next attempt goes on.
+
+    Only the tables: files for browsers, new kinds of keys and relays are made by the next start, as always.
+    """
+    tables.bring_up_to_date()
     with transaction.atomic():
         record(
             "identity.installation.upgraded", organisation=Installation.objects.get(pk=1).public_id,

@@ -31,10 +31,12 @@ from portineria.control.audit.models import Event
 from portineria.control.audit.services import record
 from portineria.control.backing_up import WORKPLACE, back_up
 from portineria.control.estate.introduction import root_fingerprint
+from portineria.control.identity.models import Organisation
 from portineria.control.own_connection import given_back
 from portineria.control.remote_sessions import recordings
 from portineria.control.restoring import PlaceTaken, check_empty
 from portineria.control.settings.start import current
+from portineria.control.sinks.models import Sink
 from portineria.recording.chunk import parse_identities
 from portineria.recording.seal import About
 from portineria.recording.upload import Upload
@@ -45,6 +47,7 @@ from tests.integration.control.commands import surroundings
 from tests.integration.control.engine import on_postgresql
 from tests.integration.control.sessions import accepted, started
 from tests.integration.control.world import World
+from tests.integration.process import free_port
 from tests.unit.recording.recorded import ABOUT, conversation
 
 MASTER_KEY = "PORTINERIA_MASTER_KEY"
@@ -165,6 +168,9 @@ def test_a_backup_of_a_working_server_is_restored_whole_and_locked(
     chunk = recorded(world)
     assert signed_in(world.owner).get("/").status_code == 200
     sealed = newest_note(world.organisation)
+    organisation = Organisation.objects.get(public_id=world.organisation)
+    mail = {"host": "127.0.0.1", "port": str(free_port())}
+    Sink.objects.create(organisation=organisation, name="mail", kind="mail", settings=mail, wrapped=b"", failures=3)
     with writers(world):
         before = events_of(world)
         when(lambda: events_of(world) > before + 5)
@@ -200,6 +206,13 @@ def test_a_backup_of_a_working_server_is_restored_whole_and_locked(
     assert all(lock in done.stdout for [lock] in locks)
     codes = [code for [code] in elsewhere.ask("SELECT code FROM audit_event ORDER BY id")]
     assert ("identity.installation.backed-up" in codes, codes.count("identity.installation.restored")) == (True, 1)
+
+    looked = elsewhere.portineria("doctor", "--state", "state", "--json")
+    assert (looked.returncode, "Traceback" in looked.stderr) == (1, False)
+    found = json.loads(looked.stdout)
+    assert {one["check"] for one in found if one["level"] != "ok"} == {"process", "reach", "sink"}
+    clocks = [one["seen"] for one in found if one["check"] == "clock"]
+    assert ["of the database" in seen for seen in clocks] == ([True] if on_postgresql() else [])
 
     taken = elsewhere.portineria(*words, "--state", "another" if on_postgresql() else "state")
     assert taken.returncode == 1
