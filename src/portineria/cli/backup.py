@@ -12,6 +12,7 @@ from pathlib import Path
 from portineria.cli import server_state
 from portineria.cli.progress import Progress, mib
 from portineria.core.errors import Conflict, Invalid
+from portineria.process.stop import stopping
 
 GAPS = 4
 
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     from portineria.control.backing_up import back_up
 
     sealed_to = recipients_of(args)
-    with Progress() as progress:
+    with stopping(), Progress() as progress:
         made = back_up(args.file, sealed_to, recordings=args.recordings, progress=progress)
     said = made.manifest.recordings
     print(f"{args.file}: {mib(made.size)} MiB, {made.manifest.members} members, encrypted to {len(sealed_to)}.")

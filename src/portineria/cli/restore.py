@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from portineria.cli import server_state
 from portineria.cli.progress import Progress, mib
 from portineria.core.errors import Invalid, PortineriaError
+from portineria.process.stop import stopping
 
 if TYPE_CHECKING:
     from pyrage.x25519 import Identity
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     root = read_fingerprint(args.root) if args.root else None
     from portineria.control.restoring import unpack
 
-    with Progress() as progress:
+    with stopping(), Progress() as progress:
         unpacked = unpack(args.file, identities, args.state, progress)
     print(_about(unpacked.manifest))
     proof = _proven(unpacked, root, known)

@@ -11,6 +11,7 @@ from pathlib import Path
 from portineria.cli import backup, server_state
 from portineria.cli.progress import Progress, mib
 from portineria.core.errors import Invalid
+from portineria.process.stop import stopping
 
 BROKEN, WAITING = 1, 4
 
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         raise NoWayBack("nothing was changed: say --backup FILE with --recipient, or --no-backup")
     if args.backup:
         sealed_to = backup.recipients_of(args)
-        with Progress() as progress:
+        with stopping(), Progress() as progress:
             made = upgrading.keep(args.backup, sealed_to, progress)
         print(f"The way back: {args.backup}, {mib(made.size)} MiB. Recordings are not touched, and not in it.")
     found = upgrading.bring(changes)

@@ -43,7 +43,10 @@ def copied(folder: Path, said: Said) -> Iterator[Copy]:
         with make(folder, said) as copy:
             yield copy
     except (DatabaseError, sqlite3.Error) as error:
-        raise BackupFailed(f"the database could not be read: {' '.join(str(error).split())[:300]}") from error
+        raise BackupFailed(
+            f"the database could not be copied: {' '.join(str(error).split())[:300]}; nothing was left behind. The "
+            f"copy lies in {folder} and needs as much room as the database itself"
+        ) from error
 
 
 @contextmanager

@@ -4,7 +4,8 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -50,6 +51,24 @@ async def stoppable(work: Coroutine[Any, Any, T]) -> T:
         if came:
             raise Stopped(came[0]) from None
         raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """For work without a loop that has to clean up: a signal raises Stopped in it, once; the next one ends at once."""
+    before: dict[signal.Signals, Any] = {}
+
+    def stop(number: int, _frame: object) -> None:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        raise Stopped(number)
+
+    before |= {number: signal.signal(number, stop) for number in stop_signals()}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import resource
+import signal
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from pyrage.x25519 import Identity
 
 from portineria.backup.archive import BackupFailed, BackupThere, WrongIdentity, walk, written
 from portineria.backup.manifest import BadBackup, Manifest, Recordings
+from portineria.process.stop import Stopped, stopping
 
 KEY = Identity.generate()
 MEMBERS = {"database.sqlite3": b"rows " * 40_000, "state/master.key": b"secret\n", "state/nats/seed": b"s" * 513}
@@ -165,3 +168,20 @@ def test_a_file_that_changes_while_it_is_read_fails_the_backup(tmp_path: Path) -
     ):
         writer.add("state/a", 10, iter([b"only 6"]))
     assert list(tmp_path.iterdir()) == []
+
+
+def cut_in_the_middle(path: Path) -> None:
+    with stopping(), written(path, [KEY.to_public()], io.BytesIO()) as writer:
+        writer.add("state/a", 1, iter([b"x"]))
+        assert path.with_name(f"{path.name}.part").exists()
+        os.kill(os.getpid(), signal.SIGTERM)
+        writer.finish(manifest)
+
+
+def test_a_signal_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Stopped) as stopped:
+        cut_in_the_middle(tmp_path / "cut.age")
+    assert stopped.value.status == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) == before
