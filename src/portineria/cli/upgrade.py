@@ -33,6 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from portineria import __version__
 
+    if not (args.check or args.backup or args.no_backup):
+        raise NoWayBack("nothing was changed: say --backup FILE with --recipient, or --no-backup, or --check")
     server_state.require("django", "server")
     from portineria.control.operations import open_state
 
@@ -47,8 +49,6 @@ def run(args: argparse.Namespace) -> int:
     print(f"{len(changes)} changes of tables lead to {__version__}: {', '.join(changes)}.")
     if args.check:
         return WAITING
-    if not args.backup and not args.no_backup:
-        raise NoWayBack("nothing was changed: say --backup FILE with --recipient, or --no-backup")
     if args.backup:
         sealed_to = backup.recipients_of(args)
         with stopping(), Progress() as progress:

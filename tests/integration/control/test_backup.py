@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,8 +24,9 @@ import pytest
 from django.db import transaction
 from pyrage.x25519 import Identity
 
-from portineria.backup.archive import walk
+from portineria.cli.backup import NoRecipient, recipients_of
 from portineria.cli.main import VERBS, parser
+from portineria.cli.upgrade import NoWayBack
 from portineria.control.administration import newest_note
 from portineria.control.audit.models import Event
 from portineria.control.audit.services import record
@@ -37,7 +38,7 @@ from portineria.control.remote_sessions import recordings
 from portineria.control.restoring import PlaceTaken, check_empty
 from portineria.control.settings.start import current
 from portineria.control.sinks.models import Sink
-from portineria.recording.chunk import parse_identities
+from portineria.recording.chunk import BadRecipient
 from portineria.recording.seal import About
 from portineria.recording.upload import Upload
 from portineria.wire.statement import sha256
@@ -65,19 +66,9 @@ class Elsewhere:
         return self.folder / "state"
 
     def portineria(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return self._run("portineria.cli.main", words, self.folder, more)
-
-    def go_back(self, *changes: str) -> None:
-        """As an older version left the tables."""
-        done = self._run("tests.integration.database.act", (str(self.state), "go_back", *changes), None, {})
-        assert done.returncode == 0, done.stderr
-
-    def _run(
-        self, module: str, words: Sequence[str], at: Path | None, more: dict[str, str]
-    ) -> subprocess.CompletedProcess[str]:
         given = {"PORTINERIA_SERVER_DATABASE": self.database} if self.database else {}
         return subprocess.run(
-            [sys.executable, "-m", module, *words], env=surroundings() | given | more, cwd=at,
+            [sys.executable, "-m", "portineria.cli.main", *words], env=surroundings() | given | more, cwd=self.folder,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
 
@@ -142,11 +133,6 @@ def progress(_what: str, _done: int, _every: int) -> None:
     """Nobody watches."""
 
 
-def passed_over(_name: str, _size: int, pieces: Iterator[bytes]) -> None:
-    for _ in pieces:
-        pass
-
-
 @pytest.fixture
 def identity(tmp_path: Path) -> Identity:
     made = Identity.generate()
@@ -207,52 +193,37 @@ def test_a_backup_of_a_working_server_is_restored_whole_and_locked(
     codes = [code for [code] in elsewhere.ask("SELECT code FROM audit_event ORDER BY id")]
     assert ("identity.installation.backed-up" in codes, codes.count("identity.installation.restored")) == (True, 1)
 
-    looked = elsewhere.portineria("doctor", "--state", "state", "--json")
-    assert (looked.returncode, "Traceback" in looked.stderr) == (1, False)
-    found = json.loads(looked.stdout)
-    assert {one["check"] for one in found if one["level"] != "ok"} == {"process", "reach", "sink"}
-    clocks = [one["seen"] for one in found if one["check"] == "clock"]
-    assert ["of the database" in seen for seen in clocks] == ([True] if on_postgresql() else [])
-
+    if on_postgresql():
+        _the_doctor_asks_what_the_rows_name(elsewhere)
     taken = elsewhere.portineria(*words, "--state", "another" if on_postgresql() else "state")
     assert taken.returncode == 1
     assert ("has tables already" if on_postgresql() else "is not empty, and nothing was changed") in taken.stderr
 
 
-@pytest.mark.sqlite  # migrations are run on both in tests/integration/database
-def test_an_upgrade_keeps_the_way_back_before_it_changes_anything(
+def _the_doctor_asks_what_the_rows_name(elsewhere: Elsewhere) -> None:
+    """Once, here, where it has another clock to look at too."""
+    looked = elsewhere.portineria("doctor", "--state", "state", "--json")
+    assert (looked.returncode, "Traceback" in looked.stderr) == (1, False)
+    found = json.loads(looked.stdout)
+    assert {one["check"] for one in found if one["level"] != "ok"} == {"process", "reach", "sink"}
+    clocks = [one["seen"] for one in found if one["check"] == "clock"]
+    assert ["of the database" in seen for seen in clocks] == [True]
+
+
+@pytest.mark.sqlite  # what differs by database is in the first test
+def test_the_commands_of_the_how_tos_restore_and_write_a_bundle_without_the_plant(
     committed_world: World, elsewhere: Elsewhere, identity: Identity
 ) -> None:
-    """The commands are those of the how-tos, in their order."""
-    recipient = str(identity.to_public())
-    back_up(elsewhere.folder / "today.age", [recipient], recordings=None, progress=progress)
-    whole, restore = commands("backup.md", "restore", recipient)
+    back_up(elsewhere.folder / "today.age", [str(identity.to_public())], recordings=None, progress=progress)
+    whole, restore = commands("backup.md", "restore", "")
     assert "Whole: " in elsewhere.portineria(*whole).stdout
     done = elsewhere.portineria(*restore)
     assert done.returncode == 0, done.stderr
     (elsewhere.folder / "again").rename(elsewhere.state)
-    elsewhere.go_back("audit.0005_search_filled")
     (elsewhere.folder / "portineria.log").write_text('{"event": "session.opened", "machine": "Press 3"}\n')
-    [look] = [words for words in commands("doctor.md", "doctor", recipient) if "--bundle" in words]
-    looked = elsewhere.portineria(*look)
-    assert looked.returncode == 1
-    assert "1 changes wait: audit 0006" in looked.stdout
+    [look] = [words for words in commands("doctor.md", "doctor", "") if "--bundle" in words]
+    assert elsewhere.portineria(*look).returncode == 1  # it does not run
     _holds_nothing_of_the_plant(elsewhere)
-    _check, upgrade = commands("backup.md", "upgrade", recipient)
-    upgraded = elsewhere.portineria(*upgrade)
-    assert upgraded.returncode == 0, upgraded.stderr
-    assert "1 changes of tables" in upgraded.stdout
-    assert "To go back: stop it" in upgraded.stdout
-    assert f"Owner's plant: {elsewhere.count(committed_world.organisation)} events fit" in upgraded.stdout
-    assert elsewhere.ask("SELECT count(*) FROM audit_timestamp") == [(0,)]  # a table that only this version has
-    way_back = walk(elsewhere.folder / "before.age", [identity], passed_over)
-    assert way_back.recordings.inside is False
-    (elsewhere.folder / "identity.txt").unlink()
-    first, _next = commands("backup.md", "backup", recipient)
-    made = elsewhere.portineria(*first)
-    assert made.returncode == 0, made.stderr
-    own = parse_identities((elsewhere.folder / "identity.txt").read_text())
-    assert walk(elsewhere.folder / "first.age", own, passed_over).recordings.inside is True
 
 
 def _holds_nothing_of_the_plant(elsewhere: Elsewhere) -> None:
@@ -315,3 +286,14 @@ def test_every_command_of_the_how_tos_is_one() -> None:
     assert len(found) == 11
     for words in found:
         assert parser().parse_args(words).verb == words[0]
+
+
+@pytest.mark.sqlite  # no database
+def test_nobody_upgrades_or_backs_up_without_saying_who_opens_the_way_back() -> None:
+    bare = parser().parse_args(["upgrade"])
+    with pytest.raises(NoWayBack, match="nothing was changed"):
+        bare.run(bare)
+    with pytest.raises(NoRecipient):
+        recipients_of(parser().parse_args(["upgrade", "--backup", "before.age"]))
+    with pytest.raises(BadRecipient):
+        recipients_of(parser().parse_args(["backup", "x.age", "--recipient", "age1notme"]))

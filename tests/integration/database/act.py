@@ -94,17 +94,6 @@ def rows() -> Any:
     }
 
 
-def go_back(*changes: str) -> Any:
-    """As an older version left the tables: without what came after each ``app.migration``."""
-    from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
-
-    for change in changes:
-        app, _, name = change.partition(".")
-        MigrationExecutor(connection).migrate([(app, name)])
-    return len(changes)
-
-
 def write(organisations: str, count: str) -> None:
     """Record events in several ledgers from several threads; print each as it is committed."""
     wanted = organisations.split(",")
@@ -149,7 +138,7 @@ def main(state: str, what: str, *words: str) -> None:
     from portineria.control.operations import open_state
 
     open_state(Path(state))
-    chosen = (first_tables, go_back, steps, rows, write, chains)
+    chosen = (first_tables, steps, rows, write, chains)
     acts: dict[str, Callable[..., Any]] = {act.__name__: act for act in chosen}
     if (answer := acts[what](*words)) is not None:
         sys.stdout.write(json.dumps(answer) + "\n")
