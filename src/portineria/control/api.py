@@ -14,7 +14,7 @@ from portineria.control.estate.api import router as estate
 from portineria.control.identity.api import router as identity
 from portineria.control.identity.connector import BadToken
 from portineria.control.identity.middleware import note
-from portineria.control.identity.models import ConnectorToken, Person
+from portineria.control.identity.models import Person
 from portineria.control.problem import of_database, problem_of
 from portineria.control.remote_sessions.api import router as remote_sessions
 from portineria.control.remote_sessions.recording_api import router as recordings
@@ -34,29 +34,31 @@ class Unreadable(Invalid):
 
 
 def _actor(request: HttpRequest) -> Person | None:
-    token = getattr(request, "auth", None)
-    return token.person if isinstance(token, ConnectorToken) else None
+    """Of a connector's token, or of a caller of the REST API."""
+    person = getattr(getattr(request, "auth", None), "person", None)
+    return person if isinstance(person, Person) else None
 
 
 def refused(request: HttpRequest, error: PortineriaError) -> HttpResponse:
     note(request, error, _actor(request))
     problem = problem_of(error)
-    body = {"code": problem.code, "title": problem.title, "detail": problem.detail}
+    body = {
+        "type": f"urn:portineria:problem:{problem.code}", "status": problem.status,
+        "code": problem.code, "title": problem.title, "detail": problem.detail,
+    }  # fmt: skip
     response = JsonResponse(body, status=problem.status, content_type="application/problem+json")
     response["Cache-Control"] = "no-store"
     if problem.status == 401:
         response["WWW-Authenticate"] = "Portineria"
-    if problem.status == 503:
-        response["Retry-After"] = "2"
+    if problem.status in (429, 503):
+        response["Retry-After"] = str(error.values.get("seconds", 2))
     return response
 
 
-@api.exception_handler(PortineriaError)
 def _refused(request: HttpRequest, error: PortineriaError) -> HttpResponse:
     return refused(request, error)
 
 
-@api.exception_handler(DatabaseError)
 def _busy(request: HttpRequest, error: DatabaseError) -> HttpResponse:
     known = of_database(error)
     if known is None:
@@ -64,17 +66,25 @@ def _busy(request: HttpRequest, error: DatabaseError) -> HttpResponse:
     return refused(request, known)
 
 
-@api.exception_handler(Http404)
 def _absent(request: HttpRequest, error: Http404) -> HttpResponse:
     return refused(request, NotFound(str(error)))
 
 
-@api.exception_handler(ValidationError)
 def _unreadable(request: HttpRequest, error: ValidationError) -> HttpResponse:
     places: list[Any] = [".".join(str(step) for step in fault["loc"]) for fault in error.errors]
     return refused(request, Unreadable(f"unreadable: {places}"[:500]))
 
 
-@api.exception_handler(AuthenticationError)
 def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     return refused(request, BadToken("no token"))
+
+
+def handle_errors(of: NinjaAPI) -> None:
+    of.exception_handler(PortineriaError)(_refused)
+    of.exception_handler(DatabaseError)(_busy)
+    of.exception_handler(Http404)(_absent)
+    of.exception_handler(ValidationError)(_unreadable)
+    of.exception_handler(AuthenticationError)(_unknown)
+
+
+handle_errors(api)

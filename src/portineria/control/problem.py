@@ -19,7 +19,7 @@ _TITLES: dict[type[PortineriaError], tuple[int, "str | Promise"]] = {
 }
 _UNIQUE_VIOLATION = "23505"  # SQLSTATE, ISO/IEC 9075
 # Where HTTP has a status of its own for one code.
-_STATUSES = {"body.too-large": 413, "body.too-slow": 408}
+_STATUSES = {"body.too-large": 413, "body.too-slow": 408, "api.too-many": 429}
 TEXTS: "dict[str, str | Promise]" = {
     "not-found": _("There is nothing here, or nothing that you may see."),
     "body.too-large": _("What was sent is larger than this server takes. Nothing of it was kept; send less."),
@@ -215,6 +215,23 @@ TEXTS: "dict[str, str | Promise]" = {
         "Nothing was changed: nobody invites themselves again. Another administrator can, or the operator of the "
         "server."
     ),
+    "identity.person.service": _("Nothing was changed: this is a service account, which never signs in."),
+    "identity.service-account.too-many": _("Nothing was added: an organisation has at most 50 service accounts."),
+    "identity.service-account.locked": _("Nothing was made: this service account is locked. Unlock it first."),
+    "identity.api-token.too-many": _(
+        "Nothing was made: this service account has 10 tokens already. End one that is used no more."
+    ),
+    "api.scope": _(
+        "Nothing was done: this token or connector may not do this. Another token may, or somebody signed in."
+    ),
+    "api.forged": _("Nothing was done: a browser has to send its token against forgery. Load the page again."),
+    "api.too-many": _("Nothing was done: too many requests of this account. Try again in %(seconds)s seconds."),
+    "api.key-of-another": _("Nothing was done: this idempotency key came with another request before. Take a new one."),
+    "api.key-in-use": _("Nothing was done: a request with this idempotency key is just being answered. Try again."),
+    "field.cursor": _("This cursor belongs to another list. Begin again without one."),
+    "field.idempotency_key": _("An idempotency key has 8 to 64 letters, digits or the signs _ . : -"),
+    "field.days": _("From 1 to %(most)s days."),
+    "field.public_key": _("This is not the public half of an Ed25519 key: 32 bytes, as base64url."),
     "identity.person.locked": _("Nothing was changed: this person is locked. Unlock first, then invite again."),
     "identity.person.nobody": _("Nobody who is entered here and not locked has this e-mail address."),
     "identity.master-key": _("The server cannot open its own keys. Nothing was changed; tell whoever runs the server."),

@@ -4,6 +4,8 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from portineria.control.api import api
 from portineria.control.health import health, live
+from portineria.control.rest.api import api as rest
+from portineria.control.rest.api import nowhere
 from portineria.control.witness_door import add_checkpoint
 
 
@@ -17,6 +19,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/", health, name="health"),
     path("health/live/", live),
     path("api/v1/", api.urls),
+    path("api/rest/v1/", rest.urls),
+    path("api/rest/<path:rest>", nowhere),
     path("witness/add-checkpoint", add_checkpoint),
     path("connect/", include("portineria.control.identity.urls")),
     re_path(r"^accounts/(?:signup|email|confirm-email(?:/[^/]+)?|password/reset|inactive)/(?:done/)?$", absent),

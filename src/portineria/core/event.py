@@ -90,6 +90,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.membership.removed": _fields("person role supplier", "reason"),
     "identity.token.issued": _fields("person token expires_at", "name address"),
     "identity.token.revoked": _fields("person token"),
+    "identity.service-account.created": _fields("person", "name"),
+    "identity.api-token.issued": _fields("person token scopes expires_at bound", "name"),
+    "identity.api-token.revoked": _fields("person token"),
+    "identity.api-token.used": _fields("person token", "address"),
+    "identity.api-token.acted": _fields("person token operation", "address"),
     "identity.attempt.denied": _fields("person why what", "address"),
     # estate
     "estate.plant.created": _fields("plant name time_zone"),

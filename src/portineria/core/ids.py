@@ -32,6 +32,7 @@ class Kind(StrEnum):
     RELAY = "rel"
     SIGNER = "sig"
     CONNECTOR = "con"
+    API_TOKEN = "tok"  # noqa: S105  # a prefix
     INSTALLATION = "ins"
     SINK = "snk"
     LOCK = "lck"

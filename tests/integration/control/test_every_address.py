@@ -23,6 +23,7 @@ from portineria.control.api import api
 from portineria.control.identity.models import Person
 from portineria.control.sinks.services import add_sink
 from portineria.policy.ending import Locked
+from tests.integration.control.calling import Program
 from tests.integration.control.test_held import held_in
 from tests.integration.control.test_recordings import brought, recorded
 from tests.integration.control.test_sight import session_key
@@ -54,6 +55,8 @@ class Things:
     held: str = f"hld_{ABSENT}"
     number: str = "1"
     recording: str = ABOUT.recording
+    account: str = f"per_{ABSENT}"
+    token: str = f"tok_{ABSENT}"
 
 
 @pytest.fixture
@@ -69,10 +72,11 @@ def things(world: World) -> Things:
         settings={"host": "192.0.2.1", "port": "514", "transport": "tcp"},
     ).public_id  # fmt: skip
     brought(world, recorded(world, row), 1)
+    program = Program(world)
     return Things(
         world.machine.public_id, request, grant, row.public_id, world.gateway.id,
         world.organisation, world.technician.public_id, world.supplier, world.rule, lifted_lock(world),
-        sink=sink, held=held_in(world, row).public_id,
+        sink=sink, held=held_in(world, row).public_id, account=program.account.public_id, token=program.row.public_id,
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ class MemberRow:
             return "locked"
         if supplier is not None and not supplier.enabled:
             return "supplier-locked"
-        return "active" if self.person.has_usable_password() else "invited"
+        return "active" if self.person.is_service or self.person.has_usable_password() else "invited"
 
     @property
     def mine(self) -> bool:

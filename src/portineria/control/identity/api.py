@@ -26,6 +26,10 @@ class Asked(Schema):
 
 
 class Problem(Schema):
+    """RFC 9457; ``code`` is ours, and stays the same whatever the language."""
+
+    type: str
+    status: int
     code: str
     title: str
     detail: str
@@ -38,13 +42,13 @@ def connector(request: HttpRequest) -> ConnectorToken:
     """Authentication of every operation for people: the token, and the proof of the key it is bound to."""
     proof = read_proof(request.headers.get("Authorization", ""), request.headers.get("Portineria-Proof", ""))
     method = request.method or ""
-    path = _path_as_sent(request)
+    path = path_as_sent(request)
     row = authenticate(proof, method=method, path=path, body=request.body, at=timezone.now())
     keep_place(request, row.person)
     return row
 
 
-def _path_as_sent(request: HttpRequest) -> str:
+def path_as_sent(request: HttpRequest) -> str:
     """What was signed is what was sent; decoding and encoding again may write the same path otherwise."""
     scope = getattr(request, "scope", None)
     if scope is None or not scope.get("raw_path"):

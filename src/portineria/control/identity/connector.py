@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.audit import services as audit
-from portineria.control.identity.models import AuthorisationCode, ConnectorToken, Person
+from portineria.control.identity.models import ApiToken, AuthorisationCode, ConnectorToken, Person
 from portineria.control.identity.one_use import first_use
 from portineria.control.identity.queries import has_second_factor, organisations_of_person
 from portineria.control.identity.services import BadField, clean_name, record_for_person
@@ -193,13 +193,20 @@ def authenticate(proof: Proof, *, method: str, path: str, body: bytes, at: datet
         raise BadToken("unknown, expired or revoked token")
     if not secrets.compare_digest(row.password_mark, row.person.get_session_auth_hash()):
         raise BadToken("the password was changed after the token was issued")
+    check_proof(row, proof, method=method, path=path, body=body, at=at)
+    return row
+
+
+def check_proof(
+    row: ConnectorToken | ApiToken, proof: Proof, *, method: str, path: str, body: bytes, at: datetime
+) -> None:
+    """That whoever sent this request holds the key of the token, now and for the first time."""
     if not _signed(bytes(row.key), proof.signature, proof.covered(method, path, body)):
         raise BadToken("the token is bound to another key")
     if abs(at.timestamp() * 1000 - proof.at_ms) > SKEW.total_seconds() * 1000:
         raise BadClock("the connector's clock is off")
     if not first_use(row, proof.nonce, method=method, at=at, life=2 * SKEW):
         raise UsedAgain("this request was sent before")
-    return row
 
 
 @transaction.atomic

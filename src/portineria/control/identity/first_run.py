@@ -22,6 +22,10 @@ class HasPassword(Conflict):
     code = "identity.person.has-password"
 
 
+class NotAPerson(Conflict):
+    code = "identity.person.service"
+
+
 class NobodyThere(NotFound):
     code = "identity.person.nobody"
 
@@ -63,10 +67,12 @@ def invite(*, actor: Actor, person: str) -> str:
 
 
 def new_link(person: Person) -> str:
-    """The path where a locked row's person sets a password: once, within PASSWORD_RESET_TIMEOUT.
+    """The path where a locked row's person sets a password: once, within PASSWORD_RESET_TIMEOUT. Raise NotAPerson.
 
     The password there was, its sessions and its tokens count no more, nor does any link that was made before.
     """
+    if person.is_service:
+        raise NotAPerson(f"{person.public_id} is a service account, which never signs in")
     person.set_unusable_password()  # another random one each time: a link is made for one password
     person.save(update_fields=["password"])
     uidb36, key = user_pk_to_url_str(person), default_token_generator.make_token(person)

@@ -92,6 +92,7 @@ class Person(AbstractBaseUser):
     created_at = models.DateTimeField(default=timezone.now)
     disabled_at = models.DateTimeField(null=True, blank=True)
     erased_at = models.DateTimeField(null=True, blank=True)
+    is_service = models.BooleanField(default=False)  # a program of one organisation; never signs in
 
     objects: ClassVar[PersonManager] = PersonManager()
 
@@ -104,6 +105,11 @@ class Person(AbstractBaseUser):
             models.CheckConstraint(name="identity_person_email_lower", condition=Q(email=Lower("email"))),
             models.CheckConstraint(
                 name="identity_erased_is_disabled", condition=Q(erased_at__isnull=True) | Q(disabled_at__isnull=False)
+            ),
+            # "!" begins what no password fits: Django's UNUSABLE_PASSWORD_PREFIX.
+            models.CheckConstraint(
+                name="identity_service_has_no_password",
+                condition=Q(is_service=False) | Q(password__startswith="!"),  # noqa: S106  # that is its point
             ),
         ]
 
@@ -120,7 +126,7 @@ class Person(AbstractBaseUser):
     @property
     def is_active(self) -> bool:  # type: ignore[override]
         """What sign-in asks."""
-        return self.enabled
+        return self.enabled and not self.is_service
 
     @cached_property
     def _memberships(self) -> list["Membership"]:
@@ -188,6 +194,7 @@ class Role(models.TextChoices):
     APPROVER = "approver"
     OPERATOR = "operator"
     TECHNICIAN = "technician"
+    SERVICE = "service"  # of a service account: sees and cuts as an operator does, as far as its tokens go
 
     @property
     def staff(self) -> bool:
@@ -342,3 +349,32 @@ class UsedProof(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(name="identity_proof_once", fields=["token", "nonce"])]
+
+
+class ApiToken(_Expiring):
+    """By which programs act as a service account. There is no column for approving: no row can say that one may."""
+
+    public_id = _id_field(Kind.API_TOKEN)
+    token_sha256 = models.BinaryField(max_length=32, unique=True)
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="api_tokens")
+    asks = models.BooleanField(default=False)
+    operates = models.BooleanField(default=False)
+    key = models.BinaryField(max_length=32, default=b"")  # Ed25519; empty: whoever has the token has everything
+    used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="identity_api_token_ends", condition=Q(expires_at__gt=models.F("created_at")))
+        ]
+
+
+class UsedApiProof(models.Model):
+    """As ``UsedProof``, of a service account's token that is bound to a key."""
+
+    token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="used_proofs")
+    nonce = models.BinaryField(max_length=16)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="identity_api_proof_once", fields=["token", "nonce"])]

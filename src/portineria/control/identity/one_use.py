@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
-from portineria.control.identity.models import ConnectorToken, UsedProof
+from portineria.control.identity.models import ApiToken, ConnectorToken
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _MOST = 100_000  # 400 reads a second for the 240 s a proof can be valid; about 20 MB. Beyond, the oldest are forgotten
@@ -19,10 +19,10 @@ _MOST = 100_000  # 400 reads a second for the 240 s a proof can be valid; about 
 
 class _Memory:
     def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[int, bytes], datetime] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, bytes], datetime] = OrderedDict()
         self._lock = threading.Lock()
 
-    def first(self, token: int, nonce: bytes, at: datetime, life: timedelta) -> bool:
+    def first(self, token: str, nonce: bytes, at: datetime, life: timedelta) -> bool:
         with self._lock:
             while self._seen and (len(self._seen) >= _MOST or next(iter(self._seen.values())) < at - life):
                 self._seen.popitem(last=False)
@@ -35,14 +35,14 @@ class _Memory:
 _reads = _Memory()
 
 
-def first_use(token: ConnectorToken, nonce: bytes, *, method: str, at: datetime, life: timedelta) -> bool:
+def first_use(token: ConnectorToken | ApiToken, nonce: bytes, *, method: str, at: datetime, life: timedelta) -> bool:
     """False when this token was used with this nonce before. ``life``: for so long a proof can be valid."""
     if method in READS:
-        return _reads.first(token.pk, nonce, at, life)
-    UsedProof.objects.filter(token=token, at__lt=at - life).delete()
+        return _reads.first(token.public_id, nonce, at, life)
+    token.used_proofs.filter(at__lt=at - life).delete()
     try:
         with transaction.atomic():
-            UsedProof.objects.create(token=token, nonce=nonce, at=at)
+            token.used_proofs.create(nonce=nonce, at=at)
     except IntegrityError:
         return False
     return True

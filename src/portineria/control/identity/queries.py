@@ -6,9 +6,11 @@ from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from portineria.control.identity.models import (
     SECOND_FACTORS,
+    ApiToken,
     ConnectorToken,
     Membership,
     Organisation,
@@ -158,3 +160,24 @@ def second_factors(actor: Person) -> dict[str, int]:
     for kind in Authenticator.objects.filter(user=actor).values_list("type", flat=True):
         found[str(kind)] = found.get(str(kind), 0) + 1
     return found
+
+
+def service_accounts(actor: Person) -> QuerySet[Membership]:
+    """Of the organisations whose staff the actor is; ``tokens``: how many of each work still."""
+    found = Membership.objects.filter(organisation__in=actor.staff_of, role=Role.SERVICE)
+    working = Q(person__api_tokens__revoked_at__isnull=True, person__api_tokens__expires_at__gt=timezone.now())
+    counted = found.annotate(tokens=Count("person__api_tokens", filter=working))
+    return counted.select_related("person", "organisation").order_by("person__name", "pk")
+
+
+def service_account(actor: Person, public_id: str) -> Membership:
+    found = service_accounts(actor).filter(person__public_id=public_id).first()
+    if found is None:
+        raise NotFound(f"service account {public_id}")
+    return found
+
+
+def api_tokens(actor: Person, account: str) -> QuerySet[ApiToken]:
+    """Of one account, the newest first; also those that work no more."""
+    seen = service_accounts(actor).filter(person__public_id=account).order_by().values("person")
+    return ApiToken.objects.filter(person__in=seen).order_by("-created_at", "-pk")

@@ -14,6 +14,7 @@ from django.utils import timezone
 from portineria.control.audit import services as audit
 from portineria.control.identity.authority import Actor, Operator, administers, organisation_of, require
 from portineria.control.identity.models import (
+    ApiToken,
     AuthorisationCode,
     ConnectorToken,
     Installation,
@@ -123,10 +124,12 @@ def create_person(
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
     firm = _supplier(owner, supplier)
-    if firm is not None and role is not Role.TECHNICIAN:
-        raise BadField("role", "people of a supplier are technicians")
+    if (firm is not None and role is not Role.TECHNICIAN) or role is Role.SERVICE:
+        raise BadField("role", "people of a supplier are technicians, and people are no service accounts")
     email = _clean_email(email)
     person = Person.objects.filter(email=email).first()
+    if person is not None and person.is_service:
+        raise BadField("email", "that of a service account")
     if person is None:
         person = _new_person(clean_name(name), email, language, time_zone)
         audit.record(
@@ -274,9 +277,12 @@ def end_sign_ins(person: Person) -> None:
 
 
 def revoke_tokens(person: Person) -> None:
-    """Every connector of this person has to sign in again; one that is just signing in as well."""
+    """Every connector of this person has to sign in again; one that is just signing in as well. A service account's
+    tokens end for good.
+    """
     AuthorisationCode.objects.filter(person=person).delete()
-    ConnectorToken.objects.filter(person=person, revoked_at__isnull=True).update(revoked_at=timezone.now())
+    for tokens in (ConnectorToken.objects, ApiToken.objects):
+        tokens.filter(person=person, revoked_at__isnull=True).update(revoked_at=timezone.now())
 
 
 @transaction.atomic

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "portineria.control.access",
     "portineria.control.remote_sessions",
     "portineria.control.console",
+    "portineria.control.rest",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

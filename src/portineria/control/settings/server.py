@@ -101,6 +101,14 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int,
         Meta(ge=1, le=4096, description="Largest file, in MiB, that the console's page for checking exports takes."),
     ] = 256
+    api_per_minute: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Requests to the REST API that one account may send to one web process.",
+        ),
+    ] = 600
     recordings: Annotated[
         str,
         Meta(

@@ -49,6 +49,11 @@ EVENTS: dict[str, str | Promise] = {
     "identity.membership.removed": _("Membership ended"),
     "identity.token.issued": _("Connector signed in"),
     "identity.token.revoked": _("Connector signed out"),
+    "identity.service-account.created": _("Service account added"),
+    "identity.api-token.issued": _("Token of a service account made"),
+    "identity.api-token.revoked": _("Token of a service account ended"),
+    "identity.api-token.used": _("Token of a service account used from a new place"),
+    "identity.api-token.acted": _("Something done by the API"),
     "identity.attempt.denied": _("Attempt denied"),
     "estate.plant.created": _("Plant created"),
     "estate.plant.changed": _("Plant changed"),
@@ -217,6 +222,8 @@ def _all_of(label: str | Promise) -> str:
 _all_text = _("All: %(group)s")
 
 FIELD_NAMES: dict[str, str | Promise] = {
+    "bound": _("bound to a key"),
+    "scopes": _("may"),
     "lock": pgettext_lazy("event field", "lock"),
     "approvals": _("approvals"),
     "missing": _("approvals missing"),

@@ -84,6 +84,7 @@ _STATES: dict[str, dict[str, Shown]] = {
         "approver": Shown(_("approver"), "accent", "circle-check"),
         "operator": Shown(_("looks and cuts"), "rest", "eye"),
         "technician": Shown(_("technician"), "rest", "user"),
+        "service": Shown(_("service account"), "rest", "server-2"),
     },
     "person": {
         "active": Shown(pgettext_lazy("person", "active"), "rest", "circle-check"),

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The REST API as a whole, and its description in OpenAPI 3.1."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+
+from portineria.control.api import handle_errors, refused
+from portineria.control.rest.account import router as account
+from portineria.core.errors import NotFound
+
+PREFIX = "/api/rest/v1/"
+_PROBLEM = "application/problem+json"
+_SCHEMES = {
+    "token": {
+        "type": "http", "scheme": "bearer",
+        "description": "Of a service account. One that is bound to a key is sent as `Authorization: Portineria TOKEN` "
+        "with `Portineria-Proof`, as connectors do.",
+    },
+    "browser": {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "Whoever is signed in."},
+}  # fmt: skip
+
+
+class RestApi(NinjaAPI):
+    def get_openapi_schema(self, **more: Any) -> Any:
+        """Refusals are problems (RFC 9457), and say so."""
+        schema = super().get_openapi_schema(**more)
+        schema["components"]["securitySchemes"] = _SCHEMES
+        schema["security"] = [{"token": []}, {"browser": []}]
+        for path in schema["paths"].values():
+            for operation in path.values():
+                for status, response in operation["responses"].items():
+                    if int(status) >= 400:
+                        response["content"] = {_PROBLEM: response["content"].pop("application/json")}
+        return schema
+
+
+api = RestApi(
+    title="Portineria", version="1", urls_namespace="rest", docs_url=None,
+    description="What the console does, over the same services: docs/howto/api.md.",
+)  # fmt: skip
+handle_errors(api)
+for router in (account,):
+    api.add_router("", router)
+
+
+def nowhere(request: HttpRequest, rest: str) -> HttpResponse:
+    """No operation has this address: said as everything else is said here."""
+    return refused(request, NotFound("no such operation"))

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How operations are declared: what they need, what they answer, and how they may be refused."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ninja import Router, Schema
+from pydantic import ConfigDict
+
+from portineria.control.identity.api import Asked, Problem
+from portineria.control.rest.caller import Needs, Scope
+from portineria.control.rest.once import PARAMETER, once
+
+ERRORS = dict.fromkeys((401, 403, 404, 409, 413, 422, 429, 503), Problem)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Given(Asked):
+    """A body. What is not known is refused: a misspelt field would be left out otherwise."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def reads(router: Router, path: str, answer: type[Schema]) -> Callable[[F], F]:
+    return router.get(path, auth=Needs(Scope.READ), response={200: answer, **ERRORS})
+
+
+def acts(router: Router, path: str, answer: type[Schema], scope: Scope) -> Callable[[F], F]:
+    """A POST, done once for each idempotency key."""
+
+    def declared(act: F) -> F:
+        extra = {"parameters": [PARAMETER]}
+        post = router.post(path, auth=Needs(scope), response={200: answer, **ERRORS}, openapi_extra=extra)
+        post(once(act))
+        return act
+
+    return declared
