@@ -19,7 +19,7 @@ _TITLES: dict[type[PortineriaError], tuple[int, "str | Promise"]] = {
 }
 _UNIQUE_VIOLATION = "23505"  # SQLSTATE, ISO/IEC 9075
 # Where HTTP has a status of its own for one code.
-_STATUSES = {"body.too-large": 413, "body.too-slow": 408, "api.too-many": 429}
+_STATUSES = {"body.too-large": 413, "body.too-slow": 408, "api.too-many": 429, "api.method": 405}
 TEXTS: "dict[str, str | Promise]" = {
     "not-found": _("There is nothing here, or nothing that you may see."),
     "body.too-large": _("What was sent is larger than this server takes. Nothing of it was kept; send less."),
@@ -226,8 +226,10 @@ TEXTS: "dict[str, str | Promise]" = {
     ),
     "api.forged": _("Nothing was done: a browser has to send its token against forgery. Load the page again."),
     "api.too-many": _("Nothing was done: too many requests of this account. Try again in %(seconds)s seconds."),
+    "api.method": _("Nothing was done: this address takes other methods."),
     "api.key-of-another": _("Nothing was done: this idempotency key came with another request before. Take a new one."),
     "api.key-in-use": _("Nothing was done: a request with this idempotency key is just being answered. Try again."),
+    "field.sought": _("This search makes no sense. Nothing was looked for; correct it."),
     "field.cursor": _("This cursor belongs to another list. Begin again without one."),
     "field.idempotency_key": _("An idempotency key has 8 to 64 letters, digits or the signs _ . : -"),
     "field.days": _("From 1 to %(most)s days."),

@@ -56,6 +56,7 @@ class Things:
     number: str = "1"
     recording: str = ABOUT.recording
     account: str = f"per_{ABSENT}"
+    plant: str = f"pla_{ABSENT}"
     token: str = f"tok_{ABSENT}"
 
 
@@ -76,7 +77,8 @@ def things(world: World) -> Things:
     return Things(
         world.machine.public_id, request, grant, row.public_id, world.gateway.id,
         world.organisation, world.technician.public_id, world.supplier, world.rule, lifted_lock(world),
-        sink=sink, held=held_in(world, row).public_id, account=program.account.public_id, token=program.row.public_id,
+        sink=sink, held=held_in(world, row).public_id, account=program.account.public_id,
+        token=program.row.public_id, plant=world.plant,
     )  # fmt: skip
 
 

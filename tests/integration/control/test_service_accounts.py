@@ -115,8 +115,10 @@ def test_a_service_account_never_approves_whoever_asks_in_its_name(world: World)
     with pytest.raises(Denied):
         access.approve(actor=fresh(account), request=request)
     with pytest.raises(Denied):
-        access.create_rule(actor=fresh(account), organisation=world.organisation,
-                           machines=[world.machine.public_id], supplier=world.supplier, needs_approval=False)  # fmt: skip
+        access.create_rule(
+            actor=fresh(account), organisation=world.organisation, machines=[world.machine.public_id],
+            supplier=world.supplier, needs_approval=False,
+        )  # fmt: skip
 
 
 def test_accounts_and_tokens_are_bounded_and_made_on_the_server_too(world: World) -> None:

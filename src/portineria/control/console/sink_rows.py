@@ -50,15 +50,16 @@ class SinkRow:
 
 
 def rows(actor: Person) -> list[SinkRow]:
-    return [_row(actor, sink) for sink in queries.sinks(actor)]
+    return [shown(actor, sink) for sink in queries.sinks(actor)]
 
 
 def row(actor: Person, public_id: str) -> SinkRow:
     """Raise NotFound."""
-    return _row(actor, queries.sink(actor, public_id))
+    return shown(actor, queries.sink(actor, public_id))
 
 
-def _row(actor: Person, sink: Sink) -> SinkRow:
+def shown(actor: Person, sink: Sink) -> SinkRow:
+    """Of one of ``queries.sinks``."""
     role = actor.role_in(sink.organisation_id)
     annotated = sink.__dict__  # by ``queries.sinks``
     return SinkRow(sink, annotated["written"], annotated["dead"], role is not None and administers(role))

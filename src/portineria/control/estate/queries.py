@@ -10,12 +10,14 @@ from portineria.control.estate.models import (
     Gateway,
     GatewayQuerySet,
     GatewayState,
+    Line,
     Machine,
     MachineQuerySet,
     Plant,
     PlantQuerySet,
     Relay,
     Service,
+    Zone,
 )
 from portineria.control.identity.models import Person
 from portineria.core.errors import NotFound
@@ -30,6 +32,15 @@ def plant(actor: Person, public_id: str) -> Plant:
     if found is None:
         raise NotFound(f"plant {public_id}")
     return found
+
+
+def zones(actor: Person) -> "QuerySet[Zone]":
+    return Zone.objects.filter(plant__in=Plant.objects.visible_to(actor)).select_related("plant").order_by("pk")
+
+
+def lines(actor: Person) -> "QuerySet[Line]":
+    found = Line.objects.filter(plant__in=Plant.objects.visible_to(actor)).select_related("plant", "zone")
+    return found.order_by("pk")
 
 
 def gateways(actor: Person) -> GatewayQuerySet:

@@ -8,6 +8,14 @@ from ninja import NinjaAPI
 
 from portineria.control.api import handle_errors, refused
 from portineria.control.rest.account import router as account
+from portineria.control.rest.estate import router as estate
+from portineria.control.rest.locks import router as locks
+from portineria.control.rest.people import router as people
+from portineria.control.rest.register import router as register
+from portineria.control.rest.requests import router as requests
+from portineria.control.rest.rules import router as rules
+from portineria.control.rest.sessions import router as sessions
+from portineria.control.rest.sinks import router as sinks
 from portineria.core.errors import NotFound
 
 PREFIX = "/api/rest/v1/"
@@ -41,7 +49,7 @@ api = RestApi(
     description="What the console does, over the same services: docs/howto/api.md.",
 )  # fmt: skip
 handle_errors(api)
-for router in (account,):
+for router in (account, estate, people, rules, requests, sessions, locks, register, sinks):
     api.add_router("", router)
 
 

@@ -5,6 +5,7 @@ The key's row, what is done, and the kept answer commit together or not at all: 
 the same key, and neither a crash nor a second request at the same time does it twice.
 """
 
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,6 +17,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Schema
+from ninja.responses import NinjaJSONEncoder
 
 from portineria.control.identity.api_tokens import note_act
 from portineria.control.identity.models import Person
@@ -58,11 +60,16 @@ def once(act: Act) -> Act:
             answer = act(request, *args, **kwargs)
             _note(request, act)
             if kept is not None:
-                kept.answer = cast(Schema, answer).model_dump_json().encode()
+                kept.answer = _written(answer)
                 kept.save(update_fields=["answer"])
         return answer
 
     return cast(Act, done)
+
+
+def _written(answer: Schema) -> bytes:
+    """As ninja writes it, so that the second answer is the first one, byte for byte."""
+    return json.dumps(answer.model_dump(), cls=NinjaJSONEncoder).encode()
 
 
 def _note(request: HttpRequest, act: Callable[..., Any]) -> None:

@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "portineria.control.identity.middleware.ProblemMiddleware",
     "portineria.control.body_limit.BodyLimitMiddleware",
     "portineria.control.plain_address.PlainAddressMiddleware",
+    "portineria.control.rest.methods.MethodMiddleware",
 ]
 TEMPLATES = [
     {

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""People, suppliers and service accounts of the organisations whose staff the caller is."""
+
+from datetime import datetime
+from typing import Literal
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from portineria.control.console import rule_queries
+from portineria.control.console.people_queries import MemberRow, SupplierRow
+from portineria.control.identity import lock_out, queries, services
+from portineria.control.identity.api_tokens import powers_of
+from portineria.control.identity.models import ApiToken, Membership, Person, Role, Supplier
+from portineria.control.rest.caller import Scope, person_of
+from portineria.control.rest.estate import Search
+from portineria.control.rest.leaves import Leaf, Where, leaf
+from portineria.control.rest.operation import Given, Id, Reason, acts, reads
+from portineria.control.rest.reach import ReachView, reach_views
+
+router = Router(tags=["people"])
+
+
+class PersonView(Schema):
+    person: str
+    organisation: str
+    name: str
+    email: str | None
+    role: str
+    supplier: str | None
+    state: str
+
+
+class SupplierView(Schema):
+    supplier: str
+    organisation: str
+    name: str
+    people: int
+    state: str
+
+
+class AccountView(Schema):
+    account: str
+    organisation: str
+    name: str
+    enabled: bool
+    working_tokens: int
+
+
+class TokenView(Schema):
+    token: str
+    name: str
+    scopes: list[str]
+    bound: bool
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    used_from: str
+    revoked_at: datetime | None
+
+
+def _person_view(row: Membership, actor: Person) -> PersonView:
+    return PersonView(
+        person=row.person.public_id, organisation=row.organisation.public_id, name=row.person.name,
+        email=None if row.person.is_service else row.person.email, role=row.role,
+        supplier=row.supplier.public_id if row.supplier else None, state=MemberRow(row, actor).shown_state,
+    )  # fmt: skip
+
+
+@reads(router, "/people", Leaf[PersonView])
+def people(request: HttpRequest, place: Where, search: Query[Search]) -> Leaf[PersonView]:
+    actor = person_of(request)
+    found = queries.members(actor, search.q)
+    return leaf(
+        actor, f"people {search.q}", found, place, lambda rows: [_person_view(row, actor) for row in rows]
+    )  # fmt: skip
+
+
+@reads(router, "/people/{organisation}/{person}", PersonView)
+def person(request: HttpRequest, organisation: Id, person: Id) -> PersonView:
+    actor = person_of(request)
+    return _person_view(queries.member(actor, organisation, person), actor)
+
+
+@reads(router, "/people/{organisation}/{person}/reach", Leaf[ReachView])
+def reach(request: HttpRequest, organisation: Id, person: Id, place: Where) -> Leaf[ReachView]:
+    """Every machine that a rule lets them ask for, what they hold now, and what each rule would give."""
+    actor = person_of(request)
+    row = queries.member(actor, organisation, person)
+    return leaf(
+        actor, f"reach {row.pk}", rule_queries.in_reach(actor, row), place,
+        lambda machines: reach_views([(row, row.person, machine) for machine in machines], timezone.now()),
+    )  # fmt: skip
+
+
+class NewPerson(Given):
+    organisation: str = Field(max_length=24)
+    name: str = Field(max_length=200)
+    email: str = Field(max_length=254)
+    role: Literal["administrator", "approver", "operator", "technician"]
+    supplier: str = Field(default="", max_length=24)
+    language: Literal["", "en", "it", "ja"] = ""
+    time_zone: str = Field(default="UTC", max_length=64)
+
+
+class Entered(Schema):
+    """``member``: false for somebody known here already, who is asked first and may decline."""
+
+    person: str
+    member: bool
+
+
+@acts(router, "/people", Entered, Scope.ADMINISTER)
+def person_add(request: HttpRequest, given: NewPerson) -> Entered:
+    """They sign in once somebody handed them an invitation, which is made on the server or in the console."""
+    actor = person_of(request)
+    asked = given.model_dump(exclude={"role"})
+    made = services.create_person(actor=actor, role=Role(given.role), **asked)
+    member = queries.members(actor).filter(person=made, organisation__public_id=given.organisation).exists()
+    return Entered(person=made.public_id, member=member)
+
+
+class Locking(Schema):
+    """``entirely``: whether the account is locked, or, of somebody who works for others too, the membership ended."""
+
+    person: str
+    entirely: bool
+
+
+@acts(router, "/people/{organisation}/{person}/lock", Locking, Scope.ADMINISTER)
+def person_lock(request: HttpRequest, organisation: Id, person: Id, given: Reason) -> Locking:
+    """Out of this organisation, at once: what they have open is cut."""
+    actor = person_of(request)
+    queries.member(actor, organisation, person)
+    done = lock_out.lock_out(actor=actor, person=person, organisation=organisation, reason=given.reason)
+    return Locking(person=person, entirely=done)
+
+
+@acts(router, "/people/{organisation}/{person}/unlock", PersonView, Scope.ADMINISTER)
+def person_unlock(request: HttpRequest, organisation: Id, person: Id, given: Reason) -> PersonView:
+    actor = person_of(request)
+    queries.member(actor, organisation, person)
+    services.set_person_enabled(actor=actor, person=person, enabled=True, reason=given.reason)
+    return _person_view(queries.member(actor, organisation, person), actor)
+
+
+def _supplier_view(row: Supplier, actor: Person) -> SupplierView:
+    count: int = row.__dict__["people"]  # by ``queries.own_suppliers``
+    return SupplierView(
+        supplier=row.public_id, organisation=row.organisation.public_id, name=row.name, people=count,
+        state=SupplierRow(row, count, actor).shown_state,
+    )  # fmt: skip
+
+
+@reads(router, "/suppliers", Leaf[SupplierView])
+def suppliers(request: HttpRequest, place: Where, search: Query[Search]) -> Leaf[SupplierView]:
+    actor = person_of(request)
+    found = queries.own_suppliers(actor, search.q)
+    return leaf(
+        actor, f"suppliers {search.q}", found, place, lambda rows: [_supplier_view(row, actor) for row in rows]
+    )  # fmt: skip
+
+
+def _supplier(actor: Person, supplier: str) -> SupplierView:
+    return _supplier_view(queries.own_supplier(actor, supplier), actor)
+
+
+@reads(router, "/suppliers/{supplier}", SupplierView)
+def supplier(request: HttpRequest, supplier: Id) -> SupplierView:
+    return _supplier(person_of(request), supplier)
+
+
+class NewSupplier(Given):
+    organisation: str = Field(max_length=24)
+    name: str = Field(max_length=200)
+
+
+@acts(router, "/suppliers", SupplierView, Scope.ADMINISTER)
+def supplier_add(request: HttpRequest, given: NewSupplier) -> SupplierView:
+    actor = person_of(request)
+    made = services.create_supplier(actor=actor, organisation=given.organisation, name=given.name)
+    return _supplier(actor, made.public_id)
+
+
+@acts(router, "/suppliers/{supplier}/lock", SupplierView, Scope.ADMINISTER)
+def supplier_lock(request: HttpRequest, supplier: Id, given: Reason) -> SupplierView:
+    """Every session of its people is cut."""
+    actor = person_of(request)
+    queries.own_supplier(actor, supplier)
+    services.set_supplier_enabled(actor=actor, supplier=supplier, enabled=False, reason=given.reason)
+    return _supplier(actor, supplier)
+
+
+@acts(router, "/suppliers/{supplier}/unlock", SupplierView, Scope.ADMINISTER)
+def supplier_unlock(request: HttpRequest, supplier: Id, given: Reason) -> SupplierView:
+    actor = person_of(request)
+    queries.own_supplier(actor, supplier)
+    services.set_supplier_enabled(actor=actor, supplier=supplier, enabled=True, reason=given.reason)
+    return _supplier(actor, supplier)
+
+
+def _account_view(row: Membership) -> AccountView:
+    return AccountView(
+        account=row.person.public_id, organisation=row.organisation.public_id, name=row.person.name,
+        enabled=row.person.enabled, working_tokens=row.__dict__["tokens"],  # by ``queries.service_accounts``
+    )  # fmt: skip
+
+
+@reads(router, "/service-accounts", Leaf[AccountView])
+def accounts(request: HttpRequest, place: Where) -> Leaf[AccountView]:
+    """They and their tokens are made in the console, or on the server."""
+    actor = person_of(request)
+    found = queries.service_accounts(actor)
+    return leaf(actor, "service-accounts", found, place, lambda rows: [_account_view(row) for row in rows])
+
+
+def _token_view(row: ApiToken) -> TokenView:
+    return TokenView(
+        token=row.public_id, name=row.name, scopes=powers_of(row).scopes, bound=bool(row.key),
+        created_at=row.created_at, expires_at=row.expires_at, used_at=row.used_at, used_from=row.address,
+        revoked_at=row.revoked_at,
+    )  # fmt: skip
+
+
+@reads(router, "/service-accounts/{account}/tokens", Leaf[TokenView])
+def tokens(request: HttpRequest, account: Id, place: Where) -> Leaf[TokenView]:
+    """Newest first; what a token is, never the token."""
+    actor = person_of(request)
+    row = queries.service_account(actor, account)
+    return leaf(
+        actor, f"tokens {row.pk}", queries.api_tokens(actor, account), place,
+        lambda found: [_token_view(token) for token in found], newest_first=True,
+    )  # fmt: skip

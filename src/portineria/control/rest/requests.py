@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asked, decided, permitted: access requests and grants."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Query, Router, Schema
+from pydantic import AwareDatetime, Field
+
+from portineria.control.access import queries, services
+from portineria.control.access.models import AccessRequest, Grant
+from portineria.control.access.rules import RULE_MINUTES
+from portineria.control.identity.models import Person
+from portineria.control.rest.caller import Scope, person_of
+from portineria.control.rest.leaves import Leaf, Where, leaf
+from portineria.control.rest.operation import Given, Id, MaybeReason, Reason, acts, reads
+from portineria.policy.ending import Ending
+
+router = Router(tags=["requests"])
+Minutes = Annotated[int, Field(ge=1, le=RULE_MINUTES)]
+
+
+class DecisionView(Schema):
+    by: str
+    name: str
+    approved: bool
+    minutes: int | None
+    reason: str
+    at: datetime
+
+
+class RequestView(Schema):
+    """``profile``: id of the function profile that a yes would be to, which ``approve`` wants back."""
+
+    request: str
+    organisation: str
+    machine: str
+    machine_name: str
+    person: str
+    person_name: str
+    state: str
+    reason: str
+    reference: str
+    minutes: int
+    starts_at: datetime | None
+    made_at: datetime
+    profile: str
+    decisions: list[DecisionView]
+    lapsed_why: list[str]
+    grant: str | None
+
+
+class GrantView(Schema):
+    grant: str
+    request: str
+    machine: str
+    person: str
+    rule: str | None
+    starts_at: datetime
+    ends_at: datetime
+    revoked_at: datetime | None
+    ending: str
+    minutes_left: int
+
+
+def _request_view(row: AccessRequest) -> RequestView:
+    grant = getattr(row, "grant", None)
+    decisions = [
+        DecisionView(
+            by=one.decided_by.public_id, name=one.decided_by.name, approved=one.approved, minutes=one.minutes,
+            reason=one.reason, at=one.decided_at,
+        )
+        for one in row.approvals.all()
+    ]  # fmt: skip
+    return RequestView(
+        request=row.public_id, organisation=row.organisation.public_id, machine=row.machine.public_id,
+        machine_name=row.machine.name, person=row.person.public_id, person_name=row.person.name, state=row.state,
+        reason=row.reason, reference=row.reference, minutes=row.minutes, starts_at=row.starts_at, made_at=row.made_at,
+        profile=row.rule.profile.public_id if row.rule.profile else "", decisions=decisions,
+        lapsed_why=row.lapsed_why.split(), grant=grant.public_id if grant else None,
+    )  # fmt: skip
+
+
+class Which(Schema):
+    state: Literal["", "pending", "approved", "refused", "cancelled", "expired", "lapsed"] = ""
+    machine: str = Field(default="", max_length=24)
+
+
+@reads(router, "/requests", Leaf[RequestView])
+def requests(request: HttpRequest, place: Where, which: Query[Which]) -> Leaf[RequestView]:
+    """Newest first: of the organisations whose staff the caller is, and their own."""
+    actor, found = person_of(request), queries.requests(person_of(request))
+    wanted = {"state": which.state, "machine__public_id": which.machine}
+    found = found.filter(**{name: value for name, value in wanted.items() if value})
+    return leaf(
+        actor, f"requests {which.state} {which.machine}", found, place,
+        lambda rows: [_request_view(row) for row in rows], newest_first=True,
+    )  # fmt: skip
+
+
+def _request(actor: Person, request: str) -> RequestView:
+    return _request_view(queries.request(actor, request))
+
+
+@reads(router, "/requests/{request_id}", RequestView)
+def one_request(request: HttpRequest, request_id: Id) -> RequestView:
+    return _request(person_of(request), request_id)
+
+
+class NewRequest(Given):
+    machine: str = Field(max_length=200)
+    reason: str = Field(max_length=1000)
+    minutes: Minutes
+    starts_at: AwareDatetime | None = None
+    reference: str = Field(default="", max_length=200)
+
+
+@acts(router, "/requests", RequestView, Scope.ASK)
+def request_add(request: HttpRequest, given: NewRequest) -> RequestView:
+    """Where the rule needs no approval the grant is there at once."""
+    actor = person_of(request)
+    made = services.make_request(actor=actor, **dict(given))
+    return _request(actor, made.public_id)
+
+
+class Approval(MaybeReason):
+    minutes: Minutes | None = None
+    profile: str = Field(max_length=24, description="As the request said; a yes to another one counts for nothing.")
+
+
+@acts(router, "/requests/{request_id}/approve", RequestView, Scope.APPROVE)
+def request_approve(request: HttpRequest, request_id: Id, given: Approval) -> RequestView:
+    """One yes, also to fewer minutes. ``grant`` is null while others are missing."""
+    actor = person_of(request)
+    services.agree(actor=actor, request=request_id, **dict(given))
+    return _request(actor, request_id)
+
+
+@acts(router, "/requests/{request_id}/refuse", RequestView, Scope.APPROVE)
+def request_refuse(request: HttpRequest, request_id: Id, given: Reason) -> RequestView:
+    actor = person_of(request)
+    services.refuse(actor=actor, request=request_id, reason=given.reason)
+    return _request(actor, request_id)
+
+
+@acts(router, "/requests/{request_id}/cancel", RequestView, Scope.ASK)
+def request_cancel(request: HttpRequest, request_id: Id) -> RequestView:
+    """By whoever asked, while it waits."""
+    actor = person_of(request)
+    services.cancel(actor=actor, request=request_id)
+    return _request(actor, request_id)
+
+
+def _grant_view(row: Grant, actor: Person) -> GrantView:
+    """``rule`` is for the owner's people."""
+    return GrantView(
+        grant=row.public_id, request=row.request.public_id, machine=row.machine.public_id,
+        person=row.person.public_id, rule=row.rule.public_id if row.organisation_id in actor.staff_of else None,
+        starts_at=row.starts_at, ends_at=row.ends_at, revoked_at=row.revoked_at, ending=row.ended_class,
+        minutes_left=row.minutes_left(timezone.now()),
+    )  # fmt: skip
+
+
+@reads(router, "/grants", Leaf[GrantView])
+def grants(request: HttpRequest, place: Where) -> Leaf[GrantView]:
+    """Newest first."""
+    actor = person_of(request)
+    return leaf(
+        actor, "grants", queries.grants(actor), place, lambda rows: [_grant_view(row, actor) for row in rows],
+        newest_first=True,
+    )  # fmt: skip
+
+
+def _grant(actor: Person, grant: str) -> GrantView:
+    return _grant_view(queries.grant(actor, grant), actor)
+
+
+@reads(router, "/grants/{grant}", GrantView)
+def grant(request: HttpRequest, grant: Id) -> GrantView:
+    return _grant(person_of(request), grant)
+
+
+class Extension(Given):
+    minutes: Minutes
+
+
+@acts(router, "/grants/{grant}/extend", GrantView, Scope.APPROVE)
+def grant_extend(request: HttpRequest, grant: Id, given: Extension) -> GrantView:
+    """By whoever may approve, and never by whoever works; also while its sessions drain."""
+    actor = person_of(request)
+    services.extend(actor=actor, grant=grant, minutes=given.minutes)
+    return _grant(actor, grant)
+
+
+class Revocation(Reason):
+    ending: Literal["administrative", "security"] = "administrative"
+
+
+@acts(router, "/grants/{grant}/revoke", GrantView, Scope.OPERATE)
+def grant_revoke(request: HttpRequest, grant: Id, given: Revocation) -> GrantView:
+    """``security`` cuts what runs under it; ``administrative`` lets it finish."""
+    actor = person_of(request)
+    services.revoke(actor=actor, grant=grant, reason=given.reason, ending=Ending(given.ending))
+    return _grant(actor, grant)

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every operation of the REST API, for everybody: what one may not see is answered like what does not exist.
+
+The operations are those of its description; one that is new is tried without anybody thinking of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from portineria.control.rest.api import api
+from tests.integration.control.calling import BASE, Browser, Program
+from tests.integration.control.test_every_address import NOWHERE, PLACE, Things, filled, things, told
+from tests.integration.control.world import ConnectorEnd, World
+
+__all__ = ["things"]  # the fixture
+pytestmark = pytest.mark.sqlite  # three thousand requests; what they ask the database is asked of both elsewhere
+
+DESCRIBED: dict[str, Any] = api.get_openapi_schema()
+OPERATIONS = sorted((method, path) for path, item in DESCRIBED["paths"].items() for method in item)
+OF_THINGS = [(method, path) for method, path in OPERATIONS if PLACE.search(path)]
+LISTS = [(method, path) for method, path in OPERATIONS if method == "get" and not PLACE.search(path)]
+# What a supplier's technician sees of their own; everything else of things is not there for them.
+OF_THE_TECHNICIAN = {
+    "/machines/{machine}", "/requests/{request_id}", "/requests/{request_id}/cancel", "/grants/{grant}",
+    "/grants/{grant}/revoke", "/sessions/{session}", "/sessions/{session}/streams", "/sessions/{session}/recordings",
+    "/sessions/{session}/cut", "/sessions/{session}/end", "/held/{held}",
+}  # fmt: skip
+NOT_OF_TOKENS = {"administer", "approve"}
+
+
+def sample(schema: dict[str, Any], name: str, ids: Things) -> Any:
+    """The smallest body that is read: ids where a field has the name of a thing."""
+    if "$ref" in schema:
+        return sample(DESCRIBED["components"]["schemas"][schema["$ref"].rpartition("/")[2]], name, ids)
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema["type"] == "object":
+        needed = schema.get("required", [])
+        return {key: sample(one, key, ids) for key, one in schema["properties"].items() if key in needed}
+    if schema["type"] == "array":
+        return [sample(schema["items"], name.removesuffix("s"), ids)]
+    known = "machine" if name == "thing" else name
+    return {"string": str(asdict(ids).get(known, "x@example.com")), "boolean": True}.get(
+        schema["type"], schema.get("minimum", 1)
+    )
+
+
+def body(method: str, path: str, ids: Things) -> dict[str, Any]:
+    given = DESCRIBED["paths"][path][method].get("requestBody")
+    found: dict[str, Any] = sample(given["content"]["application/json"]["schema"], "", ids) if given else {}
+    return found
+
+
+def called(end: Browser | Program, method: str, path: str, ids: Things) -> Any:
+    address = filled(path.removeprefix(BASE), ids)
+    return end.get(address) if method == "get" else end.post(address, body(method, path, ids))
+
+
+def test_there_are_operations() -> None:
+    assert len(OPERATIONS) >= 60
+    assert len({item["operationId"] for path in DESCRIBED["paths"].values() for item in path.values()}) == len(
+        OPERATIONS
+    )
+
+
+@pytest.mark.parametrize("who", ["stranger", "rival"])
+def test_what_others_have_is_answered_like_what_does_not_exist(world: World, things: Things, who: str) -> None:
+    end = Browser(getattr(world, who))
+    for method, path in OPERATIONS:
+        if (method, path) in LISTS:
+            continue
+        answers = []
+        for ids in (things, NOWHERE):
+            with CaptureQueriesContext(connection) as queries:
+                answer = called(end, method, path, ids)
+            answers.append((*told(answer, ids), len(queries)))
+        assert answers[0] == answers[1], (method, path)
+        assert answers[0][0] == 404, (method, path, answers[0])
+
+
+@pytest.mark.parametrize("who", ["stranger", "rival", "technician"])
+def test_lists_hold_nothing_of_others(world: World, things: Things, who: str) -> None:
+    person = getattr(world, who)
+    end = Browser(person)
+    theirs = (
+        {things.machine, things.request, things.grant, things.session, things.supplier, things.held}
+        if who == "technician"
+        else ()
+    )
+    kept = {*asdict(things).values()} - {*theirs, things.seq, things.number, person.public_id}
+    if who != "stranger":
+        kept -= {things.organisation}
+    for _, path in LISTS:
+        asked = f"?organisation={things.organisation}&person={things.person}&machine={things.machine}"
+        answer = end.get(path.removeprefix(BASE) + (asked if path.endswith("/simulation") else ""))
+        assert answer.status_code == (404 if path.endswith("/simulation") else 200), path
+        if path.endswith("/simulation"):
+            continue
+        assert [one for one in kept if one.encode() in answer.content] == [], path
+
+
+def test_a_technician_finds_their_own_and_nothing_of_the_owner_s(world: World, things: Things) -> None:
+    end, found = Browser(world.technician), set()
+    for method, path in OF_THINGS:
+        status = called(end, method, path, things).status_code
+        assert status in (200, 403, 404, 409), (method, path, status)
+        if status in (200, 409):
+            found.add(path.removeprefix(BASE))
+    assert found == OF_THE_TECHNICIAN
+
+
+def test_the_owner_reads_everything(world: World, things: Things) -> None:
+    end = Browser(world.owner)
+    for method, path in OPERATIONS:
+        if method == "get" and not path.endswith("/simulation"):
+            assert called(end, "get", path, things).status_code == 200, path
+
+
+def test_no_operation_answers_anybody_unknown_and_no_token_approves_or_administers(
+    world: World, things: Things
+) -> None:
+    client, program, answers = Client(), Program(world), set()
+    connector = ConnectorEnd(world.owner)
+    for method, path in OPERATIONS:
+        address = filled(path, things)
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.generic(method.upper(), address, b"{}", content_type="application/json")
+        assert (answer.status_code, len(queries)) == (401, 0), (method, path)
+        answers.add(answer.content)
+        if DESCRIBED["paths"][path][method]["x-scope"] in NOT_OF_TOKENS:
+            refused = [called(program, method, path, ids) for ids in (things, NOWHERE)]
+            refused.append(
+                Client().generic(
+                    "POST", address, b"{}", content_type="application/json",
+                    headers=connector.headers("POST", address, b"{}"),
+                )
+            )  # fmt: skip
+            assert {(one.status_code, one.json()["code"]) for one in refused} == {(403, "api.scope")}, path
+    assert len(answers) == 1
+    assert world.owner.public_id.encode() not in b"".join(answers)
