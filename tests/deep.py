@@ -20,6 +20,7 @@ RUNS = {
     "power": ["tests/integration/database/test_power_loss.py", "--timeout", "7200"],
     "frozen": ["tests/integration/gateway/test_frozen.py", "--timeout", "1200"],
     "protocols": ["tests/unit/protocols", "tests/integration/protocols", "--timeout", "7200"],
+    "api": ["tests/integration/control/test_rest_schema.py", "--timeout", "7200"],
     "fuzz": ["tests/fuzz", "-n", "2", "--dist", "loadfile", "--timeout", "7200"],
 }
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, ValidationError
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from portineria.control.access.api import router as access
 from portineria.control.console.evidence_api import router as evidence
@@ -75,6 +75,11 @@ def _unreadable(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return refused(request, Unreadable(f"unreadable: {places}"[:500]))
 
 
+def _garbled(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """A body that is no JSON at all."""
+    return refused(request, Unreadable(str(error)))
+
+
 def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     return refused(request, BadToken("no token"))
 
@@ -84,6 +89,7 @@ def handle_errors(of: NinjaAPI) -> None:
     of.exception_handler(DatabaseError)(_busy)
     of.exception_handler(Http404)(_absent)
     of.exception_handler(ValidationError)(_unreadable)
+    of.exception_handler(HttpError)(_garbled)
     of.exception_handler(AuthenticationError)(_unknown)
 
 

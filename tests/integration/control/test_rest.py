@@ -148,11 +148,16 @@ def test_a_rule_is_made_changed_simulated_and_ended(world: World) -> None:
     assert (misspelt.status_code, misspelt.headers["Content-Type"]) == (422, "application/problem+json")
 
 
+def use_up(account: str) -> None:
+    for _ in range(settings.PORTINERIA.api_per_minute):
+        limits.take(account)
+
+
 def hurried(program: Program) -> Any:
     """What is answered to an account that has used up its measure, however slow this machine is."""
     for _ in range(20):
         with pytest.raises(limits.TooMany):
-            [limits.take(program.account.public_id) for _ in range(settings.PORTINERIA.api_per_minute)]
+            use_up(program.account.public_id)
         answer = program.get("/me")
         if answer.status_code != 200:
             break

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import Actor, Operator, administers, organisation_of, require
 from portineria.control.identity.models import ApiToken, Membership, Organisation, Person, Role
-from portineria.control.identity.services import BadField, clean_name
+from portineria.control.identity.services import SERVICE_DOMAIN, BadField, clean_name
 from portineria.core.errors import Conflict, NotFound
 from portineria.core.ids import Kind, new_id
 
@@ -55,8 +56,7 @@ def create_service_account(*, actor: Actor, organisation: str, name: str) -> Per
     if Membership.objects.filter(organisation=owner, role=Role.SERVICE).count() >= MOST_ACCOUNTS:
         raise TooManyAccounts(f"{organisation} has {MOST_ACCOUNTS} already")
     public_id = new_id(Kind.PERSON)
-    # Nobody has this address: .invalid is nobody's (RFC 2606, 2).
-    made = Person(public_id=public_id, name=clean_name(name), email=f"{public_id}@service.invalid", is_service=True)
+    made = Person(public_id=public_id, name=clean_name(name), email=public_id + SERVICE_DOMAIN, is_service=True)
     made.set_unusable_password()
     made.save()
     Membership.objects.create(person=made, organisation=owner, role=Role.SERVICE)
@@ -122,9 +122,10 @@ def revoke_api_token(*, actor: Actor, account: str, token: str) -> None:
 
 
 def account_called(*, actor: Operator, name: str, organisation: str = "") -> Person:
-    """For the server's own command line. Raise NotFound where none or several are called so."""
+    """For the server's own command line; ``organisation``: name or id. Raise NotFound where none or several fit."""
     found = Membership.objects.filter(role=Role.SERVICE, person__name=" ".join(name.split())).select_related("person")
-    rows = list(found.filter(organisation__name=organisation) if organisation else found)
+    owner = Q(organisation__name=organisation) | Q(organisation__public_id=organisation)
+    rows = list(found.filter(owner) if organisation else found)
     if len(rows) != 1:
         raise NotFound(f"{len(rows)} service accounts are called {name!r}, for {actor.public_id}")
     return rows[0].person

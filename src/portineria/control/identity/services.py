@@ -31,6 +31,7 @@ from portineria.core.errors import Conflict, Invalid, NotFound
 from portineria.core.time_zones import time_zones
 
 NAME_CHARACTERS = 120
+SERVICE_DOMAIN = "@service.invalid"  # nobody has such an address (RFC 2606, 2)
 
 
 class BadField(Invalid):
@@ -128,8 +129,6 @@ def create_person(
         raise BadField("role", "people of a supplier are technicians, and people are no service accounts")
     email = _clean_email(email)
     person = Person.objects.filter(email=email).first()
-    if person is not None and person.is_service:
-        raise BadField("email", "that of a service account")
     if person is None:
         person = _new_person(clean_name(name), email, language, time_zone)
         audit.record(
@@ -175,6 +174,8 @@ def _clean_email(email: str) -> str:
         validate_email(email)
     except ValidationError as error:
         raise BadField("email", "not an e-mail address") from error
+    if email.endswith(SERVICE_DOMAIN):
+        raise BadField("email", "that of a service account")
     return email
 
 

@@ -51,7 +51,7 @@ def once(act: Act) -> Act:
     @wraps(act)
     def done(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         key = request.headers.get(HEADER, "")
-        if key and not _FORM.fullmatch(key):
+        if HEADER in request.headers and not _FORM.fullmatch(key):
             raise BadField("idempotency_key", "8 to 64 letters, digits, _ . : -")
         with transaction.atomic():
             kept = _claimed(caller_of(request).person, key, request) if key else None
