@@ -62,6 +62,7 @@ PAGES = {
         "/people/{organisation}/{technician}/lock/",
         "/people/{organisation}/{technician}/unlock/",
         "/people/{organisation}/{technician}/invite/",
+        "/service-accounts/{account}/",
         "/suppliers/{presses}/lock/",
         "/suppliers/{presses}/unlock/",
         "/rules/{rule}/change/",

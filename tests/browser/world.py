@@ -26,11 +26,12 @@ from portineria.control.audit.services import record
 from portineria.control.estate import enrolment
 from portineria.control.estate import services as estate
 from portineria.control.estate.models import Gateway, Link, Relay
-from portineria.control.identity import keys
+from portineria.control.identity import keys, service_accounts
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.first_run import create_owner, set_password, set_totp
 from portineria.control.identity.models import Person, Role
+from portineria.control.identity.service_accounts import Powers
 from portineria.control.remote_sessions import glances, recordings
 from portineria.control.remote_sessions import services as remote_sessions
 from portineria.control.remote_sessions.models import HeldOperation, Session, SessionState, Stream
@@ -148,6 +149,15 @@ class Maker:
         self.person("passkey", Role.TECHNICIAN, suppliers["presses"])
         self.person("head", Role.ADMINISTRATOR)
         self.person("forgetful", Role.TECHNICIAN, suppliers["drives"])
+
+    def program(self) -> None:
+        """With two tokens."""
+        row = service_accounts.create_service_account(
+            actor=self.owner, organisation=self.organisation, name="Maintenance planner"
+        )
+        self.world.ids["account"] = row.public_id
+        for name, powers in (("server 1", Powers(operates=True)), ("vault of the night shift", Powers(asks=True))):
+            service_accounts.issue_token(actor=self.owner, account=row.public_id, name=name, days=90, powers=powers)
 
     def estate(self) -> None:
         ids, owner = self.world.ids, self.owner
@@ -408,4 +418,5 @@ def make() -> World:
     maker.rules()
     maker.history()
     maker.inspected()
+    maker.program()
     return maker.world

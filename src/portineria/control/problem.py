@@ -224,6 +224,10 @@ TEXTS: "dict[str, str | Promise]" = {
     "api.scope": _(
         "Nothing was done: this token or connector may not do this. Another token may, or somebody signed in."
     ),
+    "api.prove-again": _(
+        "Nothing was done: give your password or second factor once more in the console first: "
+        "/accounts/reauthenticate/."
+    ),
     "api.forged": _("Nothing was done: a browser has to send its token against forgery. Load the page again."),
     "api.too-many": _("Nothing was done: too many requests of this account. Try again in %(seconds)s seconds."),
     "api.method": _("Nothing was done: this address takes other methods."),

@@ -18,6 +18,7 @@ from portineria.control.own_connection import given_back
 from portineria.control.rest import limits
 from portineria.control.rest.models import ANSWER_BYTES, KeptAnswer
 from portineria.control.rest.once import MOST
+from tests.integration.control.browsing import signed_in
 from tests.integration.control.calling import BASE, Browser, Program, items
 from tests.integration.control.world import ConnectorEnd, World
 
@@ -146,6 +147,18 @@ def test_a_rule_is_made_changed_simulated_and_ended(world: World) -> None:
     assert owner.get(f"/rules/{rule}").status_code == 404
     misspelt = owner.post("/rules", {**terms, "organisation": world.organisation, "windowz": ""})
     assert (misspelt.status_code, misspelt.headers["Content-Type"]) == (422, "application/problem+json")
+
+
+def test_an_invitation_asks_for_the_second_factor_once_more_and_is_kept_nowhere(world: World) -> None:
+    owner = Browser(world.owner)
+    path = f"/people/{world.organisation}/{world.technician.public_id}/invite"
+    refused = owner.post(path, {"reason": "lost everything"}, key="invite-technician")
+    assert (refused.status_code, refused.json()["code"]) == (403, "api.prove-again")
+    owner.client.cookies["sessionid"] = signed_in(world.owner, proved=True).cookies["sessionid"].value
+    answer = owner.post(path, {"reason": "lost everything"}, key="invite-technician")
+    assert "/accounts/password/reset/key/" in answer.json()["address"]
+    assert not KeptAnswer.objects.exists()
+    assert Browser(world.operator).post(path, {"reason": "x"}).json()["code"] == "denied"
 
 
 def use_up(account: str) -> None:

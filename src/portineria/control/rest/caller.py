@@ -7,6 +7,7 @@ Only a browser approves and administers: behind it sits somebody who has just sh
 from dataclasses import dataclass
 from enum import StrEnum
 
+from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja.utils import check_csrf
@@ -46,6 +47,10 @@ class ScopeMissing(Denied):
 
 class Forged(Denied):
     code = "api.forged"
+
+
+class ProveAgain(Denied):
+    code = "api.prove-again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +113,9 @@ def caller_of(request: HttpRequest) -> Caller:
 
 def person_of(request: HttpRequest) -> Person:
     return caller_of(request).person
+
+
+def require_recent_proof(request: HttpRequest) -> None:
+    """As the console asks where whoever finds a browser open could take something out of it. Raise ProveAgain."""
+    if not did_recently_reauthenticate(request):
+        raise ProveAgain("no password or second factor was given a moment ago")

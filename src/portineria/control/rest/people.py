@@ -13,12 +13,15 @@ from portineria.control.console import rule_queries
 from portineria.control.console.people_queries import MemberRow, SupplierRow
 from portineria.control.identity import lock_out, queries, services
 from portineria.control.identity.api_tokens import powers_of
+from portineria.control.identity.authority import administers, require
 from portineria.control.identity.models import ApiToken, Membership, Person, Role, Supplier
-from portineria.control.rest.caller import Scope, person_of
+from portineria.control.identity.way_back import invite_again
+from portineria.control.rest.caller import Scope, person_of, require_recent_proof
 from portineria.control.rest.estate import Search
 from portineria.control.rest.leaves import Leaf, Where, leaf
-from portineria.control.rest.operation import Given, Id, Reason, acts, reads
+from portineria.control.rest.operation import Given, Id, Reason, acts, reads, tries
 from portineria.control.rest.reach import ReachView, reach_views
+from portineria.control.settings.start import current
 
 router = Router(tags=["people"])
 
@@ -114,12 +117,32 @@ class Entered(Schema):
 
 @acts(router, "/people", Entered, Scope.ADMINISTER)
 def person_add(request: HttpRequest, given: NewPerson) -> Entered:
-    """They sign in once somebody handed them an invitation, which is made on the server or in the console."""
+    """They sign in once somebody invited them and handed them the address."""
     actor = person_of(request)
     asked = given.model_dump(exclude={"role"})
     made = services.create_person(actor=actor, role=Role(given.role), **asked)
     member = queries.members(actor).filter(person=made, organisation__public_id=given.organisation).exists()
     return Entered(person=made.public_id, member=member)
+
+
+class Invitation(Schema):
+    """``address``: where a password is set, once, within three days. It is in this answer and nowhere else."""
+
+    person: str
+    address: str
+
+
+@tries(router, "/people/{organisation}/{person}/invite", Invitation, Scope.ADMINISTER)
+def person_invite(request: HttpRequest, organisation: Id, person: Id, given: Reason) -> Invitation:
+    """Whatever they had to sign in with ends, and every session is cut; nobody invites themselves. Wants the password
+    or second factor to have been given a moment ago in this browser. No key keeps its answer.
+    """
+    actor = person_of(request)
+    row = queries.member(actor, organisation, person)
+    require(actor, row.organisation_id, administers)
+    require_recent_proof(request)
+    path = invite_again(actor=actor, person=person, reason=given.reason)
+    return Invitation(person=person, address=current().public_url.rstrip("/") + path)
 
 
 class Locking(Schema):

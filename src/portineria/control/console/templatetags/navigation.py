@@ -41,6 +41,7 @@ _SECTION_OF = {
     "rule-simulate": "rules",
     "machine-who": "machines",
     "person-reach": "people",
+    **dict.fromkeys(("service-accounts", "service-account", "service-account-add", "service-token-add"), "people"),
     "machine-lock": "locks",
     "gateway-lock": "locks",
     "lock-add": "locks",
