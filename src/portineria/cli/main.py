@@ -30,6 +30,7 @@ from portineria.cli import (
     machines,
     nats,
     person,
+    provider,
     recording,
     relay,
     relay_kit,
@@ -63,8 +64,8 @@ GROUPS = {
     "On the gateway, in the plant": {"gateway": gateway},
     "On the server": {
         "setup": setup, "serve": serve, "apply": apply, "invite": invite, "person": person, "supplier": supplier,
-        "service-account": service_account, "rule": rule, "lock": lock, "unlock": unlock, "signers": signers,
-        "ledger": ledger, "backup": backup, "restore": restore, "upgrade": upgrade,
+        "service-account": service_account, "rule": rule, "lock": lock, "unlock": unlock, "provider": provider,
+        "signers": signers, "ledger": ledger, "backup": backup, "restore": restore, "upgrade": upgrade,
     },
     "On one of several servers": {
         "web": web, "worker": worker, "relay": relay, "relay-kit": relay_kit, "nats": nats,

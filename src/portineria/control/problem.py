@@ -240,6 +240,26 @@ TEXTS: "dict[str, str | Promise]" = {
     "field.public_key": _("This is not the public half of an Ed25519 key: 32 bytes, as base64url."),
     "identity.person.locked": _("Nothing was changed: this person is locked. Unlock first, then invite again."),
     "identity.person.nobody": _("Nobody who is entered here and not locked has this e-mail address."),
+    "identity.provider.too-many": _("Nothing was added: that is more than the server keeps of them. Remove one first."),
+    "identity.provider.not-reached": _("Nothing was added: the provider was not reached as one. It said: %(why)s"),
+    "identity.provider.many-tenants": _(
+        "Nothing was added: this address is for several directories, and anybody's. Use the one with the id of your "
+        "directory."
+    ),
+    "identity.domain.taken": _("Nothing was added: this domain leads to a provider already."),
+    "identity.account.only-way-in": _(
+        "Nothing was changed: you have no password, so you could not sign in any more. Ask to be invited first."
+    ),
+    "identity.offer.vouched": _(
+        "Nothing was changed: your account is connected with an identity provider of another organisation, which would "
+        "speak for you here as well. Disconnect it first, or have this organisation invite another address of yours."
+    ),
+    "field.client_id": _("Please give the application (client) id, as the provider shows it."),
+    "field.client_secret": _("Please give the client secret; at most 200 characters."),
+    "field.scopes": _("Scopes are words with blanks between; at most 200 characters."),
+    "field.groups_claim": _("The name of a claim has at most 120 characters."),
+    "field.group": _("At most 200 characters; and without a group, operators and technicians only."),
+    "field.domain": _("Write a domain as it stands after the @: example.com."),
     "identity.master-key": _("The server cannot open its own keys. Nothing was changed; tell whoever runs the server."),
     "identity.no-installation": _("The set-up of this server is not finished."),
     "name.taken": _("There is one with this name already."),

@@ -25,6 +25,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("connect/", include("portineria.control.identity.urls")),
     re_path(r"^accounts/(?:signup|email|confirm-email(?:/[^/]+)?|password/reset|inactive)/(?:done/)?$", absent),
     re_path(r"^accounts/reauthenticate/code/(?:confirm/)?$", absent),  # a code by mail proves nobody anew
+    path("accounts/company/", include("portineria.control.identity.company")),
+    re_path(r"^accounts/(?:3rdparty|social)/", absent),  # no open sign-up by these either; ours are above
     path("accounts/2fa/", include("portineria.control.identity.own_factors")),
     path("accounts/", include("allauth.urls")),
     path("", include("portineria.control.console.urls")),

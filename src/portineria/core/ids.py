@@ -36,6 +36,7 @@ class Kind(StrEnum):
     INSTALLATION = "ins"
     SINK = "snk"
     LOCK = "lck"
+    PROVIDER = "idp"
 
 
 def new_id(kind: Kind) -> str:

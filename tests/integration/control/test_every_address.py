@@ -20,7 +20,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from portineria.control.access import locks
 from portineria.control.access import services as access
 from portineria.control.api import api
-from portineria.control.identity.models import Person
+from portineria.control.identity.models import Organisation, Person
+from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.sinks.services import add_sink
 from portineria.policy.ending import Locked
 from tests.integration.control.calling import Program
@@ -35,7 +36,16 @@ ABSENT = "aaaaaaaaaaaaaaaa"
 FORM = {"reason": "x", "minutes": "30", "ending": "security", "compared": "on", "name": "x"}
 PLACE = re.compile(r"<(?:str:|int:)?(\w+)>|\{(\w+)\}")
 # For people themselves, or for programs that prove themselves otherwise.
-NO_THING_OF_OTHERS = ("accounts/", "^accounts/", "connect/", "api/", "account/offers", "account/connectors", "witness/")
+NO_THING_OF_OTHERS = (
+    "accounts/",
+    "^accounts/",
+    "connect/",
+    "api/",
+    "account/offers",
+    "account/connectors",
+    "account/providers",
+    "witness/",
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,8 @@ class Things:
     account: str = f"per_{ABSENT}"
     plant: str = f"pla_{ABSENT}"
     token: str = f"tok_{ABSENT}"
+    provider: str = f"idp_{ABSENT}"
+    domain: str = "plant.example"
 
 
 @pytest.fixture
@@ -78,8 +90,17 @@ def things(world: World) -> Things:
         world.machine.public_id, request, grant, row.public_id, world.gateway.id,
         world.organisation, world.technician.public_id, world.supplier, world.rule, lifted_lock(world),
         sink=sink, held=held_in(world, row).public_id, account=program.account.public_id,
-        token=program.row.public_id, plant=world.plant,
+        token=program.row.public_id, plant=world.plant, provider=provider_of(world),
     )  # fmt: skip
+
+
+def provider_of(world: World) -> str:
+    owner = Organisation.objects.get(public_id=world.organisation)
+    made = IdentityProvider.objects.create(
+        organisation=owner, kind="openid", name="SSO", issuer="https://login.example",
+        settings={"address": "https://login.example", "client_id": "x", "scopes": "openid"},
+    )  # fmt: skip
+    return made.public_id
 
 
 def lifted_lock(world: World) -> str:

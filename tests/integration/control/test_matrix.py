@@ -20,10 +20,11 @@ from portineria.control.audit.queries import events, views
 from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
 from portineria.control.estate.models import Gateway, Plant
+from portineria.control.identity import providers, way_back
 from portineria.control.identity import services as identity
-from portineria.control.identity import way_back
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.models import Membership, Role
+from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.services import BadField
 from portineria.control.remote_sessions import refusals, services
 from portineria.core.errors import Conflict, Denied, NotFound
@@ -106,10 +107,25 @@ def no_zone(w: World, grant: str) -> None:
     Plant.objects.filter(public_id=w.plant).update(time_zone="Europe/Atlantis")
 
 
+def provider_disabled(w: World, grant: str) -> None:
+    """The technician's membership is one that a provider gave: as if they had always come by it."""
+    made = IdentityProvider.objects.create(
+        organisation_id=Membership.objects.get(person=w.technician).organisation_id, kind="openid", name="SSO",
+        issuer="https://login.example",
+    )  # fmt: skip
+    given = providers.map_group(
+        actor=w.owner, provider=made.public_id, group="x", role=Role.TECHNICIAN, supplier=w.supplier
+    )
+    Membership.objects.filter(person=w.technician).update(given_by=given)
+    assert services.enforce(timezone.now()) == 0
+    assert providers.disable(actor=w.owner, provider=made.public_id, reason="x") == 1
+
+
 LONG_AGO = f"{timezone.now() - timedelta(days=3):%Y-%m-%d} 08:00-09:00"
 MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "person disabled": (disable, CUT, "person-disabled"),
     "membership ended": (end_membership, CUT, "no-membership no-rule"),
+    "identity provider disabled": (provider_disabled, CUT, "no-membership no-rule"),
     "supplier disabled": (disable_supplier, CUT, "supplier-disabled"),
     "another supplier's person": (other_supplier, DRAIN, "no-rule"),
     "second factor taken": (

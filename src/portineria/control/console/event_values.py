@@ -17,6 +17,7 @@ from portineria.control.estate.models import Service
 from portineria.control.identity import queries as identity
 from portineria.control.identity.authority import SYSTEM
 from portineria.control.identity.models import Person
+from portineria.control.identity.provider_queries import named_providers
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.core.event import REPORTED_BY_GATEWAYS
 from portineria.core.event import Value as Field
@@ -60,6 +61,7 @@ class Names:
             (Kind.SERVICE, estate.services(actor), ""),
             (Kind.DEVICE, estate.devices(actor), ""),
             (Kind.SUPPLIER, identity.suppliers(actor), ""),
+            (Kind.PROVIDER, named_providers(actor), ""),
         ]
         named = [
             rows.filter(public_id__in=of[kind])
@@ -101,7 +103,7 @@ _NOT_SHOWN_OF = {("gateway.trust.changed", "what"), *((f"identity.key.{act}", "r
 ))}  # fmt: skip
 _REASONS = {"why", "reasons", "on_silence"}
 _BYTES = {"to_device", "from_device", "limit_bytes", "lost", "bytes"}
-_IDS = {"machines", "device", "service", "supplier", "plant", "organisation", "relay"}
+_IDS = {"machines", "device", "service", "supplier", "plant", "organisation", "relay", "provider"}
 _IDS |= {"of_person", "of_machine", "of_supplier", "of_gateway", "of_session"}
 
 

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from portineria.control.identity.provider_models import GroupRole
 from portineria.core.ids import Kind, new_id
 
 ID = 24
@@ -217,6 +218,8 @@ class Membership(models.Model):
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices)
     supplier = models.ForeignKey(Supplier, on_delete=models.PROTECT, null=True, blank=True, related_name="memberships")
+    # Why an identity provider gives it; empty: somebody here did, and no provider takes it away.
+    given_by = models.ForeignKey(GroupRole, on_delete=models.PROTECT, null=True, blank=True, related_name="memberships")
 
     class Meta:
         constraints = [

@@ -4,11 +4,18 @@
 Until they say yes it learns nothing of them: not their name, not when they sign in, not from where.
 """
 
+from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
 
 from portineria.control.audit import services as audit
 from portineria.control.identity.models import Membership, MembershipOffer, Organisation, Person, Role, Supplier
-from portineria.core.errors import NotFound
+from portineria.core.errors import Conflict, NotFound
+
+
+class VouchedElsewhere(Conflict):
+    """Whoever runs the provider of one organisation could be this person in the other one too."""
+
+    code = "identity.offer.vouched"
 
 
 def offer(*, actor: str, person: Person, owner: Organisation, role: Role, supplier: Supplier | None) -> None:
@@ -34,6 +41,8 @@ def pending(organisation: Organisation, email: str) -> MembershipOffer | None:
 
 @transaction.atomic
 def accept(*, actor: Person, organisation: str) -> Membership:
+    if SocialAccount.objects.filter(user=actor).exists():
+        raise VouchedElsewhere(f"{actor.public_id} comes by a provider of another organisation")
     row = _taken(actor, organisation)
     made = Membership.objects.create(person=actor, organisation=row.organisation, role=row.role, supplier=row.supplier)
     _record("added", actor.public_id, actor, row.organisation, Role(row.role), row.supplier)

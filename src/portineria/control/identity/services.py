@@ -5,6 +5,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.sessions.models import Session as BrowserSession
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -130,7 +131,7 @@ def create_person(
     email = _clean_email(email)
     person = Person.objects.filter(email=email).first()
     if person is None:
-        person = _new_person(clean_name(name), email, language, time_zone)
+        person = new_person(clean_name(name), email, language, time_zone)
         audit.record(
             "identity.person.created",
             organisation=owner.public_id,
@@ -179,7 +180,7 @@ def _clean_email(email: str) -> str:
     return email
 
 
-def _new_person(name: str, email: str, language: str, time_zone: str) -> Person:
+def new_person(name: str, email: str, language: str, time_zone: str) -> Person:
     if language not in ("", *Language.values):
         raise BadField("language", "en, it or ja")
     if time_zone not in time_zones():
@@ -254,14 +255,16 @@ def set_person_enabled(*, actor: Actor, person: str, enabled: bool, reason: str)
 
 
 def _keep_an_administrator(person: Person, organisation: int | None = None) -> None:
-    led = person.memberships.filter(role=Role.ADMINISTRATOR).order_by("organisation_id")
+    # Those that a provider gave are its to take: with none of somebody's own right, nobody could get in without it.
+    own = {"role": Role.ADMINISTRATOR, "given_by__isnull": True}
+    led = person.memberships.filter(**own).order_by("organisation_id")
     led = led.filter(organisation=organisation) if organisation else led
     # One after the other: the last two who remove each other would both find that somebody remains.
     mine = Organisation.objects.filter(pk__in=led.values("organisation_id")).order_by("pk")
     list(mine.select_for_update(no_key=True))
     for membership in led:
         others = Membership.objects.filter(
-            organisation=membership.organisation_id, role=Role.ADMINISTRATOR, person__disabled_at__isnull=True
+            organisation=membership.organisation_id, person__disabled_at__isnull=True, **own
         ).exclude(person=person)
         if not others.exists():
             raise LastAdministrator("nobody else could let anybody in again")
@@ -313,6 +316,7 @@ def erase_person(*, actor: Actor, person: str) -> int:
     if row.enabled or row.erased_at is not None:
         raise Conflict("disable first; and erasing is done once")
     Authenticator.objects.filter(user=row).delete()
+    SocialAccount.objects.filter(user=row).delete()
     EmailAddress.objects.filter(user=row).delete()
     row.email, row.name, row.erased_at = f"{row.public_id}@erased.invalid", "—", timezone.now()
     row.set_unusable_password()

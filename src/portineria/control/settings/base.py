@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "allauth.usersessions",
     "csp",
     "django_htmx",
@@ -138,6 +139,10 @@ MFA_TOTP_ISSUER = "Portineria"
 MFA_TOTP_TOLERANCE = 1
 MFA_RATE_LIMITS = {"authenticate": "20/m/ip"}
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PORTINERIA.secure
+SOCIALACCOUNT_ADAPTER = "portineria.control.identity.outside_adapter.OutsideAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False  # what a provider hands out is used once, for the sign-in
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # an address in a claim proves nobody
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 USERSESSIONS_ADAPTER = "portineria.control.identity.adapter.BrowsersAdapter"
 USERSESSIONS_TRACK_ACTIVITY = True  # by BrowserSeenMiddleware
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # links are handed over by the administrator

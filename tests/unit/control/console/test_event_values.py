@@ -17,6 +17,7 @@ from portineria.control.console.event_values import Names, details
 from portineria.control.console.texts.events import FIELD_NAMES
 from portineria.control.console.texts.reasons import HOW_CLOSED, REASONS
 from portineria.control.estate.models import OnSilence
+from portineria.control.identity.claims import Refusal
 from portineria.control.identity.models import Language, Role
 from portineria.core.event import CATALOGUE, REPORTED_BY_GATEWAYS
 from portineria.policy.ending import Ending, Reason
@@ -27,15 +28,20 @@ WHY = [
     "gateway-revoked", "never-accepted", "gateway-silent", "forked", "cloned", "finished",
 ]  # fmt: skip
 DENIED = ["denied", "access.no-rule", "access.denied", "access.request.own", "access.request-waits", "access.revoked"]
+LAPSED = ["provider-disabled", "provider-withdrawn", "group-unmapped", "disconnected"]
 ID = "aaaaaaaaaaaaaaaa"
 # Every closed set of values, and ids; what is missing here is free text, a number or a name.
 VALUES: dict[str, list[str | int | bool]] = {
     "role": [*Role.values],
-    "kind": ["totp", "webauthn", "recovery-codes", "all"],
-    "method": ["password", "password totp", "password webauthn", "mfa webauthn", "password recovery_codes"],
+    "kind": ["totp", "webauthn", "recovery-codes", "all", "saml", "openid"],
+    "provider": [f"idp_{ID}"],
+    "method": [
+        "password", "password totp", "password webauthn", "mfa webauthn", "password recovery_codes",
+        "socialaccount totp",
+    ],
     "language": [*Language.values],
     "needs_approval": [True, False],
-    "why": [*WHY, *DENIED],
+    "why": [*WHY, *DENIED, *Refusal, *LAPSED],
     "what": ["GET", "POST", f"POST /machines/mac_{ID}/ask/"],
     "ending": [*Ending, "cut", "drained", "finished", "expired", "silence"],
     "on_silence": [*OnSilence.values],

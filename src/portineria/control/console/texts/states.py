@@ -92,6 +92,14 @@ _STATES: dict[str, dict[str, Shown]] = {
         "locked": Shown(pgettext_lazy("person", "locked"), "stop", "lock"),
         "supplier-locked": Shown(pgettext_lazy("person", "supplier locked"), "stop", "ban"),
     },
+    "provider": {
+        "enabled": Shown(pgettext_lazy("identity provider", "enabled"), "rest", "circle-check"),
+        "disabled": Shown(pgettext_lazy("identity provider", "disabled"), "stop", "ban"),
+    },
+    "domain": {
+        "confirmed": Shown(pgettext_lazy("domain", "confirmed"), "rest", "circle-check"),
+        "claimed": Shown(pgettext_lazy("domain", "not confirmed yet"), "wait", "hourglass"),
+    },
     "supplier": {
         "active": Shown(pgettext_lazy("supplier", "active"), "rest", "circle-check"),
         "locked": Shown(pgettext_lazy("supplier", "locked"), "stop", "lock"),

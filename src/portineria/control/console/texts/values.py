@@ -24,6 +24,7 @@ _METHODS: Words = {  # as the sign-in library calls them
     "webauthn": _FACTORS["webauthn"],
     "recovery_codes": _("recovery code"),
     "mfa": _("second factor"),
+    "socialaccount": _("identity provider"),
 }
 _LANGUAGES: Words = {"en": "English", "it": "Italiano", "ja": "日本語"}
 _OF_A_MACHINE: Words = {
@@ -65,9 +66,11 @@ _ATTEMPTS: Words = {
     "DELETE": pgettext_lazy("an attempt, before an address", "to remove"),
 }
 
+PROVIDER_KINDS: Words = {"openid": "OpenID Connect", "saml": "SAML 2.0"}
+
 # By the field's name; a value may be several words.
 WORDS: Mapping[str, Words] = {
-    "kind": _FACTORS,
+    "kind": {**_FACTORS, **PROVIDER_KINDS},
     "method": _METHODS,
     "language": _LANGUAGES,
     "changed": _OF_A_MACHINE,

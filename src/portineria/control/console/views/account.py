@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from portineria.control.console.forms import AccountForm, LanguageForm
 from portineria.control.console.page import attempt, page
-from portineria.control.identity import connector, offers, services
+from portineria.control.identity import connector, offers, provider_queries, services
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
 
@@ -29,6 +29,8 @@ def account(request: HttpRequest, actor: Person) -> HttpResponse:
         "roles": identity.own_memberships(actor),
         "factors": identity.second_factors(actor),
         "offers": offers.offers(actor),
+        "connected": provider_queries.connected(actor),
+        "connectable": provider_queries.connectable(actor),
     }
     return render(request, "console/account.html", context)
 

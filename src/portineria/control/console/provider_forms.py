@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Setting up an identity provider, its groups and its domains."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from portineria.control.console import texts
+from portineria.control.identity.models import Organisation, Role, Supplier
+from portineria.control.identity.openid import STANDARD_SCOPES
+from portineria.control.identity.provider_models import GROUP_CHARACTERS
+from portineria.control.identity.providers import NAME_CHARACTERS, OpenIdSettings
+
+_CHARACTERS = 200
+
+
+class OpenIdForm(forms.Form):
+    name = forms.CharField(max_length=NAME_CHARACTERS, strip=True)
+    organisation = forms.ChoiceField()
+    address = forms.CharField(max_length=_CHARACTERS, strip=True, widget=forms.TextInput(attrs={"inputmode": "url"}))
+    client_id = forms.CharField(max_length=_CHARACTERS, strip=True)
+    client_secret = forms.CharField(
+        max_length=_CHARACTERS, strip=True, required=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
+    )
+    domain = forms.CharField(max_length=1000, strip=True, required=False)
+    groups_claim = forms.CharField(max_length=120, strip=True, required=False, initial="groups")
+    scopes = forms.CharField(max_length=_CHARACTERS, strip=True, required=False, initial=STANDARD_SCOPES)
+
+    def __init__(self, *args: Any, organisations: list[Organisation], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["organisation"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
+        field.choices = [(row.public_id, row.name) for row in organisations]
+
+    def settings(self) -> OpenIdSettings:
+        given = self.cleaned_data
+        return OpenIdSettings(
+            given["address"], given["client_id"], given["client_secret"], given["scopes"] or STANDARD_SCOPES,
+            given["groups_claim"],
+        )  # fmt: skip
+
+    def domains(self) -> list[str]:
+        return str(self.cleaned_data["domain"]).replace(",", " ").split()
+
+
+class GroupForm(forms.Form):
+    """``role``: a role of the house, or a supplier, whose people are technicians."""
+
+    group = forms.CharField(max_length=GROUP_CHARACTERS, strip=True, required=False)
+    role = forms.ChoiceField()
+
+    def __init__(self, *args: Any, suppliers: list[Supplier], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["role"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
+        own = [(role.value, texts.state(role.value, "role").text) for role in Role]
+        firms = [(row.public_id, _("technician of %(supplier)s") % {"supplier": row.name}) for row in suppliers]
+        field.choices = own + firms
+        field.initial = Role.TECHNICIAN.value
+
+    def given(self) -> tuple[Role, str]:
+        """Role and supplier."""
+        chosen = str(self.cleaned_data["role"])
+        return (Role(chosen), "") if chosen in Role.values else (Role.TECHNICIAN, chosen)
+
+
+class DomainForm(forms.Form):
+    domain = forms.CharField(max_length=253, strip=True)
+
+
+class SecretForm(forms.Form):
+    client_secret = forms.CharField(
+        max_length=_CHARACTERS, strip=True, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
+    )

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+from allauth.socialaccount.models import SocialAccount
+from django.db.models import Count
+
+from portineria.control.identity.models import Person
+from portineria.control.identity.provider_models import IdentityProvider, ProviderQuerySet
+from portineria.core.errors import NotFound
+
+
+def providers(actor: Person) -> ProviderQuerySet:
+    """Each with ``people``: how many memberships rest on it."""
+    rows = IdentityProvider.objects.visible_to(actor).select_related("organisation")
+    return rows.annotate(people=Count("group_roles__memberships", distinct=True)).order_by("name", "pk")
+
+
+def named_providers(actor: Person) -> ProviderQuerySet:
+    """For their names alone."""
+    return IdentityProvider.objects.visible_to(actor)
+
+
+def provider(actor: Person, public_id: str) -> IdentityProvider:
+    """Raise NotFound."""
+    found = providers(actor).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound(f"provider {public_id}")
+    return found
+
+
+def provider_for(email: str) -> IdentityProvider | None:
+    """By whom people with such an address sign in. Asked by anybody; says the same for addresses that nobody has."""
+    domain = email.strip().lower().rpartition("@")[2]
+    rows = IdentityProvider.objects.filter(domains__domain=domain, domains__confirmed_at__isnull=False)
+    return rows.filter(disabled_at__isnull=True).first()
+
+
+def enabled_provider(public_id: str) -> IdentityProvider | None:
+    """For the sign-in itself, before anybody is known."""
+    return IdentityProvider.objects.filter(public_id=public_id, disabled_at__isnull=True).first()
+
+
+def any_provider() -> bool:
+    """Whether the sign-in page offers it at all."""
+    return IdentityProvider.objects.filter(disabled_at__isnull=True).exists()
+
+
+def connected(actor: Person) -> list[IdentityProvider]:
+    """The actor's own identities elsewhere."""
+    mine = SocialAccount.objects.filter(user=actor).values("provider")
+    return list(IdentityProvider.objects.filter(public_id__in=mine).order_by("name"))
+
+
+def connectable(actor: Person) -> list[IdentityProvider]:
+    """To what somebody may connect their account who belongs to one organisation."""
+    if len(actor.member_of) != 1:
+        return []
+    mine = SocialAccount.objects.filter(user=actor).values("provider")
+    rows = IdentityProvider.objects.filter(organisation__in=actor.member_of, disabled_at__isnull=True)
+    return list(rows.exclude(public_id__in=mine).order_by("name"))
