@@ -63,6 +63,8 @@ PAGES = {
         "/people/{organisation}/{technician}/unlock/",
         "/people/{organisation}/{technician}/invite/",
         "/service-accounts/{account}/",
+        "/providers/add/",
+        "/providers/{provider}/",
         "/suppliers/{presses}/lock/",
         "/suppliers/{presses}/unlock/",
         "/rules/{rule}/change/",

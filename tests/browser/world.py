@@ -26,11 +26,12 @@ from portineria.control.audit.services import record
 from portineria.control.estate import enrolment
 from portineria.control.estate import services as estate
 from portineria.control.estate.models import Gateway, Link, Relay
-from portineria.control.identity import keys, service_accounts
+from portineria.control.identity import keys, providers, service_accounts
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.first_run import create_owner, set_password, set_totp
 from portineria.control.identity.models import Person, Role
+from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.service_accounts import Powers
 from portineria.control.remote_sessions import glances, recordings
 from portineria.control.remote_sessions import services as remote_sessions
@@ -149,6 +150,18 @@ class Maker:
         self.person("passkey", Role.TECHNICIAN, suppliers["presses"])
         self.person("head", Role.ADMINISTRATOR)
         self.person("forgetful", Role.TECHNICIAN, suppliers["drives"])
+        self.provider(suppliers["presses"])
+
+    def provider(self, supplier: str) -> None:
+        made = IdentityProvider.objects.create(
+            organisation=self.owner.memberships.get().organisation, kind="openid", name="Northern Works sign-in",
+            issuer="https://sso.example.test/realms/works", groups_claim="groups",
+            settings={"address": "https://sso.example.test/realms/works", "client_id": "portineria", "scopes": "openid"},
+        ).public_id  # fmt: skip
+        for group, role, firm in (("/leads", Role.APPROVER, ""), ("", Role.TECHNICIAN, supplier)):
+            providers.map_group(actor=self.owner, provider=made, group=group, role=role, supplier=firm)
+        providers.claim_domain(actor=self.owner, provider=made, domain="works.example.test")
+        self.world.ids["provider"] = made
 
     def program(self) -> None:
         """With two tokens."""
