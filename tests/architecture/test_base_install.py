@@ -13,7 +13,8 @@ NOT_IN_THE_BASE = [
     *("django", "allauth", "ninja", "pydantic", "csp", "django_htmx", "whitenoise", "uvicorn", "fido2", "qrcode"),
     *("httpx", "httpcore"),
     *("reportlab", "PIL"),
-    *("nats", "prometheus_client", "opentelemetry", "google.protobuf"),
+    *("requests", "oauthlib", "jwt", "onelogin", "xmlsec", "lxml"),
+    *("nats", "prometheus_client", "opentelemetry", "google.protobuf", "pyarrow"),
     *("rfc3161_client", "asyncssh", "asyncua", "pymodbus", "snap7", "c104"),
     *("pytest", "hypothesis", "playwright", "babel", "hatchling"),
 ]

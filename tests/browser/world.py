@@ -156,7 +156,7 @@ class Maker:
         made = IdentityProvider.objects.create(
             organisation=self.owner.memberships.get().organisation, kind="openid", name="Northern Works sign-in",
             issuer="https://sso.example.test/realms/works", groups_claim="groups",
-            settings={"address": "https://sso.example.test/realms/works", "client_id": "portineria", "scopes": "openid"},
+            settings={"address": "https://sso.example.test", "client_id": "portineria", "scopes": "openid"},
         ).public_id  # fmt: skip
         for group, role, firm in (("/leads", Role.APPROVER, ""), ("", Role.TECHNICIAN, supplier)):
             providers.map_group(actor=self.owner, provider=made, group=group, role=role, supplier=firm)

@@ -242,6 +242,9 @@ TEXTS: "dict[str, str | Promise]" = {
     "identity.person.nobody": _("Nobody who is entered here and not locked has this e-mail address."),
     "identity.provider.too-many": _("Nothing was added: that is more than the server keeps of them. Remove one first."),
     "identity.provider.not-reached": _("Nothing was added: the provider was not reached as one. It said: %(why)s"),
+    "identity.provider.no-saml": _(
+        "Nothing was changed: this server speaks no SAML yet. Whoever runs it installs portineria[saml]."
+    ),
     "identity.provider.many-tenants": _(
         "Nothing was added: this address is for several directories, and anybody's. Use the one with the id of your "
         "directory."

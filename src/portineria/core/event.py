@@ -95,6 +95,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.sign-in.refused": _fields("provider why", "email address"),
     "identity.provider.added": _fields("provider kind name issuer"),
     "identity.provider.tried": _fields("provider role why"),
+    "identity.provider.refreshed": _fields("provider"),
     "identity.provider.secret-replaced": _fields("provider"),
     "identity.provider.disabled": _fields("provider", "reason"),
     "identity.provider.enabled": _fields("provider", "reason"),

@@ -121,6 +121,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "identity.domain.claimed identity.domain.confirmed identity.domain.released"),
         *_all(_N, _DONE, "identity.group.mapped identity.group.unmapped identity.membership.vouched"),
         *_all(_N, _DONE, "identity.membership.lapsed identity.account.connected identity.account.disconnected"),
+        *_all(_N, _DONE, "identity.provider.refreshed"),
         *_all(_I, _DONE, "identity.provider.tried"),
         *_all(_N, _DONE, "identity.token.issued estate.enrolment.offered estate.gateway.enrolled"),
         *_all(_N, _DONE, "estate.gateway.introduced estate.gateway.admitted estate.gateway.refused"),

@@ -5,6 +5,7 @@ test wants; and the browser that goes there and back.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import socket
@@ -139,8 +140,13 @@ def lying_provider() -> Iterator[Liar]:
         server.shutdown()
 
 
+_addresses = itertools.count(1)
+
+
 def browser() -> Client:
-    return Client(HTTP_HOST="localhost")
+    """Each from an address of its own: how often one address may try is limited."""
+    number = next(_addresses)
+    return Client(HTTP_HOST="localhost", REMOTE_ADDR=f"198.18.{number // 250}.{number % 250 + 1}")
 
 
 def onward(page: Any) -> str:

@@ -13,25 +13,32 @@ from portineria.control.identity.provider_models import GROUP_CHARACTERS
 from portineria.control.identity.providers import NAME_CHARACTERS, OpenIdSettings
 
 _CHARACTERS = 200
+ENTRA_GROUPS = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"
 
 
-class OpenIdForm(forms.Form):
+class _ProviderForm(forms.Form):
     name = forms.CharField(max_length=NAME_CHARACTERS, strip=True)
     organisation = forms.ChoiceField()
-    address = forms.CharField(max_length=_CHARACTERS, strip=True, widget=forms.TextInput(attrs={"inputmode": "url"}))
-    client_id = forms.CharField(max_length=_CHARACTERS, strip=True)
-    client_secret = forms.CharField(
-        max_length=_CHARACTERS, strip=True, required=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
-    )
     domain = forms.CharField(max_length=1000, strip=True, required=False)
-    groups_claim = forms.CharField(max_length=120, strip=True, required=False, initial="groups")
-    scopes = forms.CharField(max_length=_CHARACTERS, strip=True, required=False, initial=STANDARD_SCOPES)
 
     def __init__(self, *args: Any, organisations: list[Organisation], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["organisation"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
         field.choices = [(row.public_id, row.name) for row in organisations]
+
+    def domains(self) -> list[str]:
+        return str(self.cleaned_data["domain"]).replace(",", " ").split()
+
+
+class OpenIdForm(_ProviderForm):
+    address = forms.CharField(max_length=_CHARACTERS, strip=True, widget=forms.TextInput(attrs={"inputmode": "url"}))
+    client_id = forms.CharField(max_length=_CHARACTERS, strip=True)
+    client_secret = forms.CharField(
+        max_length=_CHARACTERS, strip=True, required=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
+    )
+    groups_claim = forms.CharField(max_length=120, strip=True, required=False, initial="groups")
+    scopes = forms.CharField(max_length=_CHARACTERS, strip=True, required=False, initial=STANDARD_SCOPES)
 
     def settings(self) -> OpenIdSettings:
         given = self.cleaned_data
@@ -40,8 +47,10 @@ class OpenIdForm(forms.Form):
             given["groups_claim"],
         )  # fmt: skip
 
-    def domains(self) -> list[str]:
-        return str(self.cleaned_data["domain"]).replace(",", " ").split()
+
+class SamlForm(_ProviderForm):
+    address = forms.CharField(max_length=_CHARACTERS, strip=True, widget=forms.TextInput(attrs={"inputmode": "url"}))
+    groups_claim = forms.CharField(max_length=120, strip=True, required=False, initial=ENTRA_GROUPS)
 
 
 class GroupForm(forms.Form):

@@ -85,6 +85,7 @@ urlpatterns = [
     path("providers/add/", providers.add, name="provider-add"),
     path("providers/<str:provider>/", providers.provider, name="provider"),
     path("providers/<str:provider>/try/", providers.attempt_sign_in, name="provider-try"),
+    path("providers/<str:provider>/refresh/", providers.refresh, name="provider-refresh"),
     path("providers/<str:provider>/secret/", providers.secret, name="provider-secret"),
     path("providers/<str:provider>/switch/", providers.switch, name="provider-switch"),
     path("providers/<str:provider>/withdraw/", providers.withdraw, name="provider-withdraw"),

@@ -17,7 +17,7 @@ _EMAIL_CHARACTERS, _NAME_CHARACTERS, _MOST_GROUPS = 254, 120, 2000
 # Azure AD B2C has a list; Entra's own accounts may have an address in none but the others. It is where to reach
 # somebody, and never who they are.
 _ADDRESSES = ("email", "emails", "preferred_username", "upn")
-_GROUPS_LINK = "http://schemas.microsoft.com/claims/groups.link"
+GROUPS_LINK = "http://schemas.microsoft.com/claims/groups.link"
 _ORDER = ("administrator", "approver", "operator", "technician")
 
 
@@ -82,7 +82,7 @@ def _groups(claims: Mapping[str, Any], groups_claim: str) -> frozenset[str] | Re
     if given is None:
         elsewhere = claims.get("_claim_names")
         linked = isinstance(elsewhere, Mapping) and groups_claim in elsewhere
-        if linked or claims.get("hasgroups") or claims.get(_GROUPS_LINK):
+        if linked or claims.get("hasgroups") or claims.get(GROUPS_LINK):
             return Refusal.GROUPS_ELSEWHERE
         return Refusal.GROUPS_MISSING
     found = _texts(given)

@@ -11,17 +11,14 @@ from typing import Any
 import jwt
 import requests
 from allauth.socialaccount.models import SocialApp, SocialToken
-from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 
-from portineria.control.identity.claims import Vouched, read_claims
+from portineria.control.identity.outside_provider import Unproven, Vouching, callback_address
 from portineria.control.identity.provider_http import BoundedSession, NoAnswer, check_address
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.provider_secret import secret_of
-from portineria.control.settings.start import current
 
 LEEWAY_S = 60  # what clocks may differ by: OpenID Connect Core, 3.1.3.7 leaves "a few minutes"
 WELL_KNOWN = "/.well-known/openid-configuration"
@@ -30,10 +27,6 @@ STANDARD_SCOPES = "openid profile email"
 _ALGORITHMS = frozenset(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"])
 _NEEDED = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
 _CLAIMS = ["iss", "sub", "aud", "exp", "iat"]  # OpenID Connect Core, 2: REQUIRED
-
-
-class Unproven(OAuth2Error):  # type: ignore[misc]
-    """An answer that does not prove what it says."""
 
 
 def document_address(address: str) -> str:
@@ -138,12 +131,7 @@ class OpenIdAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
         return callback_address(self.provider_id)
 
 
-def callback_address(provider: str) -> str:
-    """What is entered at the provider; of the address that people use, whatever a request says it came by."""
-    return current().public_url.rstrip("/") + reverse("company_callback", args=[provider])
-
-
-class OpenIdProvider(OpenIDConnectProvider):  # type: ignore[misc]
+class OpenIdProvider(Vouching, OpenIDConnectProvider):  # type: ignore[misc]
     oauth2_adapter_class = OpenIdAdapter
 
     def redirect(self, request: HttpRequest, process: str, next_url: str | None = None, data: Any = None,
@@ -153,30 +141,6 @@ class OpenIdProvider(OpenIDConnectProvider):  # type: ignore[misc]
             request, process, next_url, data, auth_params={"nonce": nonce}, nonce=nonce
         )
         return answer
-
-    def extract_uid(self, data: dict[str, Any]) -> str:
-        return self.vouched(data).subject
-
-    def extract_extra_data(self, data: dict[str, Any]) -> dict[str, Any]:
-        return {}  # the library would keep it: name, address, groups
-
-    def extract_common_fields(self, data: dict[str, Any]) -> dict[str, Any]:
-        return {}
-
-    def extract_email_addresses(self, data: dict[str, Any]) -> list[Any]:
-        return []
-
-    def sociallogin_from_response(self, request: HttpRequest, response: dict[str, Any]) -> Any:
-        """With ``vouched``, and the ``nonce`` that is compared with the one of the browser's own sign-in."""
-        login = super().sociallogin_from_response(request, response)
-        login.vouched, login.nonce = self.vouched(response), response.get("nonce")
-        return login
-
-    def vouched(self, claims: dict[str, Any]) -> Vouched:
-        try:
-            return read_claims(claims, self.app.settings["groups_claim"])
-        except ValueError as error:
-            raise Unproven(str(error)) from error
 
 
 def provider_of(request: HttpRequest, row: IdentityProvider) -> OpenIdProvider:

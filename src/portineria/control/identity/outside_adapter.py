@@ -16,8 +16,9 @@ from django.shortcuts import redirect, render
 from portineria.control.identity import providers, vouching
 from portineria.control.identity.claims import Refusal
 from portineria.control.identity.models import Person
-from portineria.control.identity.openid import OpenIdProvider, Unproven, provider_of
+from portineria.control.identity.outside_provider import Unproven
 from portineria.control.identity.provider_http import BoundedSession
+from portineria.control.identity.provider_kinds import provider_of
 from portineria.control.identity.provider_queries import enabled_provider
 from portineria.control.identity.provider_queries import provider as provider_seen
 
@@ -26,7 +27,7 @@ LOGIN, CONNECT, TRY = "login", "connect", "try"
 
 
 class OutsideAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    def get_provider(self, request: HttpRequest, provider: str, client_id: str | None = None) -> OpenIdProvider:
+    def get_provider(self, request: HttpRequest, provider: str, client_id: str | None = None) -> Any:
         row = enabled_provider(provider)
         if row is None:
             raise SocialApp.DoesNotExist

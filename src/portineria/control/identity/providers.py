@@ -15,6 +15,7 @@ from portineria.control.identity.authority import Actor, Operator, administers, 
 from portineria.control.identity.claims import Refusal
 from portineria.control.identity.models import Membership, Organisation, Role, Supplier
 from portineria.control.identity.provider_http import NoAnswer
+from portineria.control.identity.provider_kinds import saml_room
 from portineria.control.identity.provider_models import (
     GROUP_CHARACTERS,
     GroupRole,
@@ -92,14 +93,58 @@ def add_openid(
         "client_id": clean_name(settings.client_id, "client_id", characters=_FIELD),
         "scopes": _scopes(settings.scopes),
     }  # fmt: skip
-    claim = clean_name(settings.groups_claim, "groups_claim") if settings.groups_claim.strip() else ""
     made = IdentityProvider(
         organisation=owner, kind=ProviderKind.OPENID, name=clean_name(name, characters=NAME_CHARACTERS),
-        issuer=reach(kept["address"]), settings=kept, groups_claim=claim,
+        issuer=reach(kept["address"]), settings=kept, groups_claim=_claim(settings.groups_claim),
     )  # fmt: skip
     if settings.client_secret.strip():
         made.wrapped = _wrapped(made, settings.client_secret)
     return _keep(actor, made, domains)
+
+
+def add_saml(
+    *, actor: Actor, organisation: str, name: str, address: str, groups_claim: str, domains: Iterable[str] = ()
+) -> IdentityProvider:
+    """By the provider's metadata, read now: issuer, address and certificates. Raise as ``add_openid``, and NoSaml."""
+    owner = organisation_of(actor, organisation)
+    require(actor, owner.pk, administers)
+    made = IdentityProvider(
+        organisation=owner, kind=ProviderKind.SAML, name=clean_name(name, characters=NAME_CHARACTERS),
+        groups_claim=_claim(groups_claim),
+    )  # fmt: skip
+    _take_metadata(made, clean_name(address, "address", characters=_FIELD))
+    return _keep(actor, made, domains)
+
+
+def _take_metadata(row: IdentityProvider, address: str) -> None:
+    try:
+        found = saml_room().read_metadata(address)
+    except NoAnswer as error:
+        raise NotReached(str(error)) from error
+    if row.issuer and row.issuer != found["entity"]:
+        raise NotReached(f"it calls itself {found['entity']} now")
+    if len(found["entity"]) > _FIELD:
+        raise BadField("address", "its name is too long")
+    row.issuer = found["entity"]
+    row.settings = {"address": address, "sso_url": found["sso_url"], "certificates": found["certificates"]}
+
+
+def refresh_saml(*, actor: Actor, provider: str) -> None:
+    """Read the metadata anew: another certificate, or another address; never another name. Raise NotReached."""
+    seen = IdentityProvider.objects.filter(public_id=provider, kind=ProviderKind.SAML).first()
+    if seen is None:
+        raise NotFound(f"SAML provider {provider}")
+    require(actor, seen.organisation_id, administers)
+    _take_metadata(seen, str(seen.settings["address"]))
+    with transaction.atomic():
+        row = _changeable(actor, provider)
+        row.settings = seen.settings
+        row.save(update_fields=["settings"])
+        _record("identity.provider.refreshed", actor, row)
+
+
+def _claim(text: str) -> str:
+    return clean_name(text, "groups_claim") if text.strip() else ""
 
 
 def _wrapped(row: IdentityProvider, secret: str) -> bytes:

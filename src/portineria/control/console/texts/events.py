@@ -54,6 +54,7 @@ EVENTS: dict[str, str | Promise] = {
     "identity.sign-in.refused": _("Sign-in through an identity provider refused"),
     "identity.provider.added": _("Identity provider added"),
     "identity.provider.tried": _("Identity provider tried"),
+    "identity.provider.refreshed": _("Certificates of an identity provider read anew"),
     "identity.provider.secret-replaced": _("Secret of an identity provider replaced"),
     "identity.provider.disabled": _("Identity provider disabled"),
     "identity.provider.enabled": _("Identity provider enabled"),

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.page import attempt, page
-from portineria.control.console.provider_forms import DomainForm, GroupForm, OpenIdForm, SecretForm
+from portineria.control.console.provider_forms import DomainForm, GroupForm, OpenIdForm, SamlForm, SecretForm
 from portineria.control.identity import provider_queries as queries
 from portineria.control.identity import providers as services
 from portineria.control.identity import queries as identity
@@ -22,9 +22,9 @@ from portineria.control.identity import vouching
 from portineria.control.identity.authority import administers, require
 from portineria.control.identity.company import leave
 from portineria.control.identity.models import Organisation, Person
-from portineria.control.identity.openid import callback_address
 from portineria.control.identity.outside_adapter import CONNECT, TRY
-from portineria.control.identity.provider_models import IdentityProvider
+from portineria.control.identity.outside_provider import callback_address
+from portineria.control.identity.provider_models import IdentityProvider, ProviderKind
 from portineria.core.errors import Denied, NotFound
 
 
@@ -57,17 +57,23 @@ def add(request: HttpRequest, actor: Person) -> HttpResponse:
     organisations = _administered(actor)
     if not organisations:
         raise Denied("administers no organisation")
-    form, made = OpenIdForm(request.POST or None, organisations=organisations), list[IdentityProvider]()
+    saml, made = request.GET.get("kind") == ProviderKind.SAML, list[IdentityProvider]()
+    form = (SamlForm if saml else OpenIdForm)(request.POST or None, organisations=organisations)
     if form.is_valid() and attempt(form, lambda: made.append(_add(actor, form))):
         messages.success(
             request, _("Added. Enter its return address at the provider, give groups a role, then try it.")
         )
         return redirect("console:provider", made[0].public_id)
-    return render(request, "console/provider_add.html", {"form": form, "several": len(organisations) > 1})
+    return render(request, "console/provider_add.html", {"form": form, "several": len(organisations) > 1, "saml": saml})
 
 
-def _add(actor: Person, form: OpenIdForm) -> IdentityProvider:
+def _add(actor: Person, form: OpenIdForm | SamlForm) -> IdentityProvider:
     given = form.cleaned_data
+    if isinstance(form, SamlForm):
+        return services.add_saml(
+            actor=actor, organisation=given["organisation"], name=given["name"], address=given["address"],
+            groups_claim=given["groups_claim"], domains=form.domains(),
+        )  # fmt: skip
     return services.add_openid(
         actor=actor, organisation=given["organisation"], name=given["name"], settings=form.settings(),
         domains=form.domains(),
@@ -186,6 +192,15 @@ def secret(request: HttpRequest, actor: Person, provider: str) -> HttpResponse:
         messages.success(request, _("Saved."))
         return redirect("console:provider", provider)
     return render(request, "console/provider_secret.html", {"form": form, "provider": row})
+
+
+@require_POST
+@page
+def refresh(request: HttpRequest, actor: Person, provider: str) -> HttpResponse:
+    _changeable(actor, provider)
+    services.refresh_saml(actor=actor, provider=provider)
+    messages.success(request, _("Read anew."))
+    return redirect("console:provider", provider)
 
 
 @never_cache
