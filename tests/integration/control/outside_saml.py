@@ -49,7 +49,7 @@ class Says:
     shift_s: int = 0
     audience: str | None = None
     issuer: str | None = None
-    answers: str | None = None  # another request than the one that was made
+    answers: str | None = None  # another request than the one that was made; "-": none
     around: str | None = None  # the same, in the unsigned response around it alone
     destination: str | None = None
 
@@ -104,11 +104,12 @@ class SamlEnd:
             for name, values in says.attributes.items()
         )
         until = self._at(says, 300)
+        answers = f'InResponseTo="{says.answers}"' if says.answers != "-" else ""
         return (
             f'<saml:Assertion {_SPACES} ID="_{uuid.uuid4().hex}" Version="2.0" IssueInstant="{self._at(says, 0)}">'
             f'<saml:Issuer>{says.issuer}</saml:Issuer><saml:Subject><saml:NameID Format="{says.form}">{says.subject}'
             f'</saml:NameID><saml:SubjectConfirmation Method="{_PROTOCOL}:cm:bearer"><saml:SubjectConfirmationData '
-            f'NotOnOrAfter="{until}" Recipient="{door}" InResponseTo="{says.answers}"/></saml:SubjectConfirmation>'
+            f'NotOnOrAfter="{until}" Recipient="{door}" {answers}/></saml:SubjectConfirmation>'
             f'</saml:Subject><saml:Conditions NotBefore="{self._at(says, -5)}" NotOnOrAfter="{until}">'
             f"<saml:AudienceRestriction><saml:Audience>{says.audience}</saml:Audience></saml:AudienceRestriction>"
             f'</saml:Conditions><saml:AuthnStatement AuthnInstant="{self._at(says, 0)}"><saml:AuthnContext>'

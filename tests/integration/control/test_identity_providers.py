@@ -146,6 +146,7 @@ def test_disabling_ends_what_rests_on_a_provider_and_a_local_account_still_works
     assert [one.code.rpartition(".")[2] for one in codes] == ["added", "disabled", "enabled", "withdrawn"]
 
 
+@pytest.mark.sqlite
 def test_the_way_to_a_company_is_the_same_for_strangers(world: World, liar: Liar) -> None:
     w = world
     provider, client = added(w, liar.issuer), browser()
@@ -187,6 +188,7 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.sqlite
 def test_an_answer_that_does_not_prove_itself_lets_nobody_in(world: World, liar: Liar) -> None:
     w, truth = world, dict(liar.claims)
     provider = added(w, liar.issuer)
@@ -278,6 +280,7 @@ def offer(w: World) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.sqlite
 def test_an_owner_sets_a_provider_up_tries_it_and_others_look_or_see_nothing(world: World, liar: Liar) -> None:
     w, owner = world, signed_in(world.owner)
     form = {"name": "SSO", "organisation": w.organisation, "address": liar.issuer, "client_id": CLIENT,
