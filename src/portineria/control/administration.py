@@ -81,7 +81,12 @@ def set_supplier_enabled(name: str, *, organisation: str = "", enabled: bool, re
 
 def rules() -> list[Rule]:
     """All that hold, of all organisations."""
-    rows = Rule.objects.holding().select_related("organisation", "supplier", "person").prefetch_related("machines")
+    rows = (
+        Rule.objects.ordinary()
+        .holding()
+        .select_related("organisation", "supplier", "person")
+        .prefetch_related("machines")
+    )
     return list(rows.order_by("organisation__name", "pk"))
 
 

@@ -165,6 +165,18 @@ TEXTS: "dict[str, str | Promise]" = {
     "recording.forked": _("Another part of this recording has the same number already; that one was kept."),
     "recording.gap": _("This part of the recording does not follow what is here."),
     "access.no-rule": _("No rule lets you ask for this machine. Ask its owner."),
+    "access.no-emergency-role": _("You hold no emergency role at this plant. Request access, or call its owner."),
+    "access.emergency.held": _("Nothing was changed: this person holds the emergency role there already."),
+    "access.emergency.of-supplier": _(
+        "Nothing was changed: this person is of a supplier, %(supplier)s. Tick the box that says so if they are to "
+        "hold it all the same."
+    ),
+    "access.emergency.open": _("You have opened this machine already: %(request)s. Connect to it."),
+    "access.emergency.locked": _(
+        "Nothing was opened: it is locked, and a lock comes before an emergency. Whoever locked it wrote: %(reasons)s. "
+        "An administrator of the plant lifts it."
+    ),
+    "access.emergency.signed": _("This emergency is signed already. Nothing was changed."),
     "access.no-grant": _("You have no permission for this machine now. Request access first."),
     "access.denied": _("You have no permission for this machine now. Request access first."),
     "access.person-disabled": _("Your account is locked. Ask whoever administers your organisation."),

@@ -167,6 +167,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.grant.given": _fields("grant request machine person starts_at ends_at profile"),
     "access.grant.extended": _fields("grant machine person ends_at previous_ends_at"),
     "access.grant.revoked": _fields("grant machine person ending", "reason"),
+    "access.emergency.given": _fields("role person plant minutes guest"),
+    "access.emergency.taken": _fields("role person plant", "reason"),
+    "access.emergency.limited": _fields("minutes"),
+    "access.emergency.opened": _fields("review grant request machine person starts_at ends_at", "reason"),
+    "access.emergency.reviewed": _fields("review machine person", "reason"),
     # remote sessions
     "remote_sessions.session.requested": _fields(f"{_SESSION} order_seq order_sha256 ends_at", "address"),
     "remote_sessions.session.extended": _fields(f"{_SESSION} order_seq order_sha256 ends_at"),

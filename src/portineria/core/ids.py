@@ -37,6 +37,7 @@ class Kind(StrEnum):
     SINK = "snk"
     LOCK = "lck"
     PROVIDER = "idp"
+    REVIEW = "rvw"
 
 
 def new_id(kind: Kind) -> str:

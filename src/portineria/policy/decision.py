@@ -34,7 +34,8 @@ class GrantFacts:
     """A permission given to this person. ``rule_holds``: the rule it came from still admits person and machine;
     ``schedule``: when that rule is open there; ``approved``: as many as the rule asks for said yes, and still may;
     ``recorded``: the machine is recorded, or the rule does not ask for it; ``ticket_holds``: so says the system that
-    keeps tickets, or the rule does not ask for one, or nobody keeps them where we could ask.
+    keeps tickets, or the rule does not ask for one, or nobody keeps them where we could ask. ``emergency``: the rule is
+    an emergency role, behind which nobody's yes stands: to lose it is a matter of security.
     """
 
     id: str
@@ -47,15 +48,19 @@ class GrantFacts:
     approved: bool = True
     recorded: bool = True
     ticket_holds: bool = True
+    emergency: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``ends``: of the grant; of what is permitted, when the rule's window closes before that."""
+    """``ends``: of the grant; of what is permitted, when the rule's window closes before that. ``emergency``: on the
+    strength of an emergency role alone.
+    """
 
     denials: tuple[Reason, ...]
     grant: str | None = None
     ends: datetime | None = None
+    emergency: bool = False
 
     @property
     def permitted(self) -> bool:
@@ -68,7 +73,10 @@ class Decision:
 
 
 def decide(attempt: Attempt, grants: Sequence[GrantFacts]) -> Decision:
-    """Permit by the grant that lasts longest; otherwise report every reason of the grant that came closest."""
+    """Permit by the grant that lasts longest; otherwise report every reason of the grant that came closest.
+
+    What was opened in an emergency comes before what somebody approved: it was opened because that did not do.
+    """
     about_the_person = _standing_denials(attempt.standing)
     about_the_machine = _machine_denials(attempt)
     outside = about_the_person + about_the_machine
@@ -76,13 +84,18 @@ def decide(attempt: Attempt, grants: Sequence[GrantFacts]) -> Decision:
         return Decision((*outside, Reason.NO_GRANT))
     judged = [_judged(attempt, outside, grant) for grant in grants]
     # Ids break ties, so that the order of the rows never decides.
-    return min(judged, key=lambda one: (len(one.denials), -(one.ends or attempt.at).timestamp(), one.grant or ""))
+    return min(judged, key=lambda one: _rank(one, attempt.at))
+
+
+def _rank(one: Decision, at: datetime) -> tuple[int, bool, float, str]:
+    """The smallest comes first."""
+    return len(one.denials), not one.emergency, -(one.ends or at).timestamp(), one.grant or ""
 
 
 def _judged(attempt: Attempt, outside: tuple[Reason, ...], grant: GrantFacts) -> Decision:
     denials = outside + _grant_denials(attempt, grant)
     open_until = None if denials else grant.schedule.open_until(attempt.at, grant.ends)
-    return Decision(denials, grant=grant.id, ends=open_until or grant.ends)
+    return Decision(denials, grant=grant.id, ends=open_until or grant.ends, emergency=grant.emergency)
 
 
 def _standing_denials(standing: Standing) -> tuple[Reason, ...]:
@@ -110,7 +123,8 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.OTHER_MACHINE: grant.machine != attempt.machine,
         Reason.REVOKED_FOR_SECURITY: grant.revoked is Ending.SECURITY,
         Reason.REVOKED: grant.revoked is Ending.ADMINISTRATIVE,
-        Reason.NO_RULE: not grant.rule_holds,
+        Reason.NO_RULE: not grant.rule_holds and not grant.emergency,
+        Reason.NO_EMERGENCY_ROLE: not grant.rule_holds and grant.emergency,
         Reason.NOT_RECORDED: not grant.recorded,
         Reason.NO_APPROVAL: not grant.approved,
         Reason.TICKET: not grant.ticket_holds,

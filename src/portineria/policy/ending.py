@@ -33,6 +33,7 @@ class Reason(StrEnum):
     GATEWAY_NOT_ADMITTED = "gateway-not-admitted"
     REVOKED_FOR_SECURITY = "revoked-for-security"
     NO_RULE = "no-rule"
+    NO_EMERGENCY_ROLE = "no-emergency-role"
     NO_GRANT = "no-grant"
     OTHER_MACHINE = "other-machine"
     REVOKED = "revoked"
@@ -66,6 +67,7 @@ _SECURITY = frozenset(
         Reason.GATEWAY_NOT_ADMITTED,
         Reason.REVOKED_FOR_SECURITY,
         Reason.OTHER_MACHINE,
+        Reason.NO_EMERGENCY_ROLE,
     }
 )
 

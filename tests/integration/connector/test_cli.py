@@ -234,6 +234,18 @@ async def test_request_without_waiting_says_what_comes_next(terminal: SignedIn) 
     )
 
 
+async def test_an_emergency_asks_nobody_and_says_what_follows(terminal: SignedIn) -> None:
+    answers = terminal.plane.responder.answers
+    answers["POST /api/v1/emergency"] = 200, {"request": "req_1", "state": "approved"}
+    status, out, _ = await terminal.run("request", "--emergency", "Press 3", "--reason", "runs away")
+    assert (status, out) == (
+        0,
+        "Open, for you alone, recorded. Somebody else has to sign for it. Now: portineria connect 'Press 3'\n",
+    )
+    [made] = [asked.json for asked in terminal.plane.responder.asked if asked.path == "/api/v1/emergency"]
+    assert made == {"machine": "Press 3", "reason": "runs away"}
+
+
 async def test_who_connects_while_a_request_waits_reads_that_it_waits(terminal: SignedIn) -> None:
     detail = "You have no permission for this machine now: your request req_1 waits for its owner's decision."
     refused = 403, {"code": "access.request-waits", "title": "Not allowed", "detail": detail}

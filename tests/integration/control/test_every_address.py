@@ -17,8 +17,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from portineria.control.access import locks
+from portineria.control.access import emergency, locks
 from portineria.control.access import services as access
+from portineria.control.access.models import EmergencyReview
 from portineria.control.api import api
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.provider_models import IdentityProvider
@@ -70,6 +71,8 @@ class Things:
     token: str = f"tok_{ABSENT}"
     provider: str = f"idp_{ABSENT}"
     domain: str = "plant.example"
+    review: str = f"rvw_{ABSENT}"
+    role: str = f"rul_{ABSENT}"
 
 
 @pytest.fixture
@@ -91,6 +94,7 @@ def things(world: World) -> Things:
         world.organisation, world.technician.public_id, world.supplier, world.rule, lifted_lock(world),
         sink=sink, held=held_in(world, row).public_id, account=program.account.public_id,
         token=program.row.public_id, plant=world.plant, provider=provider_of(world),
+        **opened_in_an_emergency(world),
     )  # fmt: skip
 
 
@@ -101,6 +105,14 @@ def provider_of(world: World) -> str:
         settings={"address": "https://login.example", "client_id": "x", "scopes": "openid"},
     )  # fmt: skip
     return made.public_id
+
+
+def opened_in_an_emergency(world: World) -> dict[str, str]:
+    role = emergency.give_role(
+        actor=world.owner, organisation=world.organisation, person=world.operator.public_id, plant=world.plant
+    )
+    emergency.break_glass(actor=world.operator, machine=world.rivals_machine.public_id, reason="x")
+    return {"role": role.public_id, "review": EmergencyReview.objects.get().public_id}
 
 
 def lifted_lock(world: World) -> str:
@@ -231,8 +243,10 @@ def test_the_owner_sees_every_page_and_the_supplier_s_technician_their_own(world
     for route in PAGES:
         address = filled(route, things) if PLACE.search(route) else f"/{route}"
         if address not in ("/live/", "/language/"):
-            # 403: who owns a machine sees it and has no rule to ask for it.
-            assert owner.get(address).status_code in ((403,) if route.endswith("/ask/") else (200, 302, 405)), route
+            # 403: who owns a machine sees it and has no rule to ask for it, nor a role for emergencies.
+            assert owner.get(address).status_code in (
+                (403,) if route.endswith(("/ask/", "/emergency/")) else (200, 302, 405)
+            ), route
     for address in (f"/machines/{things.machine}/", f"/requests/{things.request}/", f"/sessions/{things.session}/"):
         assert technician.get(address).status_code == 200, address
     assert technician.get(f"/gateways/{things.gateway}/").status_code == 404

@@ -11,6 +11,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from portineria.control.access import emergency
 from portineria.control.access import services as access
 from portineria.control.access.closing import LockedNow
 from portineria.control.access.locks import LiftedAlready, LockedAlready, lift, lock
@@ -30,7 +31,7 @@ from portineria.control.remote_sessions import refusals, services
 from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import BY_LOCK, Ending, Locked, Reason
 from portineria.wire.statement import Order, Withdrawal
-from tests.integration.control.sessions import accepted, again, said_to, started
+from tests.integration.control.sessions import accepted, again, said_to, session_key, started
 from tests.integration.control.world import World, admitted_gateway
 
 CUT, DRAIN = ("cutting", "security"), ("draining", "administrative")
@@ -196,8 +197,49 @@ def test_what_a_permission_rests_on_ends_its_session_by_its_class(linked: World,
             started(linked)
 
 
+def to_a_supplier(w: World, role: str) -> None:
+    firm = Membership.objects.get(person=w.rival).supplier
+    Membership.objects.filter(person=w.operator).update(role=Role.TECHNICIAN, supplier=firm)
+
+
+# What an emergency role opened rests on less, and on this besides: nobody's yes stands behind it.
+EMERGENCY: dict[str, tuple[Act, tuple[str, str], str]] = {
+    "emergency role taken back": (
+        lambda w, role: emergency.take_role(actor=w.owner, role=role, reason="x"), CUT, "no-emergency-role",
+    ),
+    "holder of the role goes to a supplier": (to_a_supplier, CUT, "no-emergency-role"),
+    "machine no longer recorded": (
+        lambda w, _: estate.change_machine(actor=w.owner, machine=w.machine.public_id, recording="none"),
+        ("live", ""), "",
+    ),
+    "longest time is shorter": (
+        lambda w, _: emergency.set_longest(actor=w.owner, organisation=w.organisation, minutes=5), DRAIN, "expired",
+    ),
+    "machine locked": (locked(Locked.MACHINE), CUT, "locked-machine"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", EMERGENCY)
+def test_what_an_emergency_rests_on_ends_its_session_by_its_class(linked: World, row: str) -> None:
+    act, class_, why = EMERGENCY[row]
+    w = linked
+    estate.change_machine(actor=w.owner, machine=w.machine.public_id, recording="full")
+    named: Any = {"person": w.operator.public_id, "plant": w.plant}
+    role = emergency.give_role(actor=w.owner, organisation=w.organisation, **named).public_id
+    grant = emergency.break_glass(actor=w.operator, machine="Press 3", reason="x")
+    Grant.objects.filter(pk=grant.pk).update(starts_at=timezone.now() - timedelta(minutes=6))
+    session = accepted(w, services.start_session(
+        actor=w.operator, machine="Press 3", key=session_key(), address="192.0.2.7").session)  # fmt: skip
+    services.enforce(timezone.now())  # it ends earlier now than the order says
+    session = accepted(w, session)
+    act(w, role)
+    services.enforce(timezone.now())
+    after = again(session)
+    assert ((after.state, after.ending_class), after.end_why) == (class_, why)
+
+
 def test_the_matrix_has_a_row_for_every_reason_that_may_end_a_session() -> None:
-    named = {word for _, _, why in MATRIX.values() for word in why.split()}
+    named = {word for _, _, why in (*MATRIX.values(), *EMERGENCY.values()) for word in why.split()}
     # Of these there is no session: nothing was given, or not for this machine or not yet.
     assert {reason.value for reason in Reason} - named == {"no-grant", "other-machine", "not-yet"}
 

@@ -46,6 +46,21 @@ def test_whoever_does_not_stand_is_refused_and_their_session_is_cut(standing: St
     assert decision.ending is Ending.SECURITY
 
 
+def test_an_emergency_role_is_lost_for_security_a_rule_for_administration() -> None:
+    emergency = replace(GRANT, id="grt_e", rule_holds=False, emergency=True)
+    lost = decide(attempt(), [emergency])
+    assert (lost.denials, lost.ending, lost.emergency) == ((Reason.NO_EMERGENCY_ROLE,), Ending.SECURITY, True)
+    assert decide(attempt(), [replace(GRANT, rule_holds=False)]).ending is Ending.ADMINISTRATIVE
+
+
+def test_what_an_emergency_opened_comes_first_where_it_opens_at_all() -> None:
+    emergency = replace(GRANT, id="grt_e", ends=NINE + timedelta(hours=1), emergency=True)
+    assert decide(attempt(), [GRANT, emergency]).grant == "grt_e"
+    assert decide(attempt(90), [GRANT, emergency]).grant == "grt_a"
+    locked = replace(attempt(), locks=frozenset({Locked.LINE}))
+    assert decide(locked, [emergency]).denials == (Reason.LOCKED_LINE,)
+
+
 def test_a_gateway_that_is_not_admitted_cuts_and_a_machine_without_services_drains() -> None:
     assert decide(attempt(admitted=False), [GRANT]).ending is Ending.SECURITY
     bare = decide(attempt(serving=False), [GRANT])

@@ -5,7 +5,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import AwareDatetime, Field
 
-from portineria.control.access import queries, services
+from portineria.control.access import emergency, queries, services
 from portineria.control.access.models import AccessRequest
 from portineria.control.access.queries import MachineSight
 from portineria.control.estate.models import Service
@@ -136,6 +136,19 @@ def ask(request: HttpRequest, asked: AskRequest) -> RequestView:
         reference=asked.reference,
     )
     return _request_view(queries.request(person, made.public_id))
+
+
+class AskEmergency(Asked):
+    machine: str = Field(max_length=200)
+    reason: str = Field(max_length=1000)
+
+
+@router.post("/emergency", response={200: RequestView, **ERRORS})
+def break_glass(request: HttpRequest, asked: AskEmergency) -> RequestView:
+    """For whoever holds an emergency role there: open at once, without a decision, and be asked about it afterwards."""
+    person = person_of(request)
+    grant = emergency.break_glass(actor=person, machine=asked.machine, reason=asked.reason)
+    return _request_view(queries.request(person, grant.request.public_id))
 
 
 @router.get("/requests", response={200: list[RequestView], **ERRORS})

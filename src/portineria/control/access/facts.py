@@ -24,8 +24,17 @@ from portineria.sinks.ticket import Standing
 _RECENT = timedelta(days=1)
 
 # Of a grant or a request: its rule is still there, still names the machine, and still names the person or their firm.
+# An emergency role names a plant, and somebody of the owner's own people unless it was given to a supplier's knowingly.
 _HOLDS = Q(
-    Exists(Rule.machines.through._default_manager.filter(rule=OuterRef("rule"), machine=OuterRef("machine"))),
+    Q(Exists(Rule.machines.through._default_manager.filter(rule=OuterRef("rule"), machine=OuterRef("machine"))))
+    | Q(rule__emergency_plant=F("machine__plant")),
+    Q(rule__emergency_plant__isnull=True)
+    | Q(rule__emergency_guest=True)
+    | Exists(
+        Membership.objects.filter(
+            person=OuterRef("person"), organisation=OuterRef("organisation"), supplier__isnull=True
+        )
+    ),
     Q(rule__person=F("person"))
     | Exists(Membership.objects.filter(person=OuterRef("person"), supplier=OuterRef("rule__supplier"))),
     rule__ended_at__isnull=True,
@@ -129,6 +138,7 @@ def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Deci
                     rule_holds=row.pk in holding and row.minutes <= row.rule.max_minutes,
                     recorded=recorded_there(row.rule, row.machine),
                     ticket_holds=not row.rule.needs_reference or row.ticket_standing in ("", Standing.HOLDS),
+                    emergency=row.rule.emergency,
                 )
             ],
         )
@@ -226,12 +236,14 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked) -> GrantFacts:
         approved=asked.approved,
         ticket_holds=asked.ticket,
         recorded=recorded_there(grant.rule, machine),
+        emergency=grant.rule.emergency,
         schedule=grant.rule.schedule_at(machine.plant.time_zone),
     )
 
 
 def recorded_there(rule: Rule, machine: Machine) -> bool:
-    return not rule.needs_recording or machine.recording != RecordingMode.NONE
+    """What an emergency role opens is recorded whatever the machine says."""
+    return rule.emergency or not rule.needs_recording or machine.recording != RecordingMode.NONE
 
 
 def _holding(rows: QuerySet[Any]) -> set[int]:

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from portineria.control.access.reviews import EmergencyReview as EmergencyReview
 from portineria.control.estate.models import Gateway, Line, Machine, Plant, Zone
 from portineria.control.identity.models import ID, Organisation, Person, Supplier
 from portineria.core.errors import Conflict
@@ -63,7 +64,14 @@ class FunctionProfile(models.Model):
 
 class RuleQuerySet(models.QuerySet["Rule"]):
     def visible_to(self, actor: Person) -> "RuleQuerySet":
-        return self.filter(organisation__in=actor.staff_of)
+        return self.ordinary().filter(organisation__in=actor.staff_of)
+
+    def ordinary(self) -> "RuleQuerySet":
+        """Those under which access is asked for; emergency roles are given and used otherwise (``emergency``)."""
+        return self.filter(emergency_plant__isnull=True)
+
+    def emergency(self) -> "RuleQuerySet":
+        return self.filter(emergency_plant__isnull=False)
 
     def holding(self) -> "RuleQuerySet":
         return self.filter(ended_at__isnull=True)
@@ -71,7 +79,7 @@ class RuleQuerySet(models.QuerySet["Rule"]):
     def admitting(self, person: Person) -> "RuleQuerySet":
         """Rules that name this person, or the supplier they come from, in an organisation they still belong to."""
         named = Q(person=person) | Q(supplier__in=person.supplier_ids)
-        return self.holding().filter(named, organisation__in=person.member_of)
+        return self.ordinary().holding().filter(named, organisation__in=person.member_of)
 
 
 class Rule(models.Model):
@@ -94,6 +102,11 @@ class Rule(models.Model):
     needs_reference = models.BooleanField(default=False)  # of a ticket or work permit
     needs_recording = models.BooleanField(default=False)
     watcher = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="watches")
+    # An emergency role: it opens every machine of this plant, at once and to its person alone, and names none itself.
+    emergency_plant = models.ForeignKey(
+        Plant, on_delete=models.PROTECT, null=True, blank=True, related_name="emergency_roles"
+    )
+    emergency_guest = models.BooleanField(default=False)  # given although its person is of a supplier
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -111,6 +124,23 @@ class Rule(models.Model):
             models.CheckConstraint(
                 name="access_rule_approvals", condition=Q(approvals__gte=1, approvals__lte=MOST_APPROVALS)
             ),
+            models.CheckConstraint(
+                name="access_rule_emergency",
+                condition=Q(emergency_plant__isnull=True, emergency_guest=False)
+                | Q(
+                    emergency_plant__isnull=False,
+                    person__isnull=False,
+                    profile__isnull=True,
+                    needs_approval=False,
+                    needs_recording=True,
+                    windows="",
+                ),
+            ),
+            models.UniqueConstraint(
+                name="access_rule_emergency_once",
+                fields=["person", "emergency_plant"],
+                condition=Q(emergency_plant__isnull=False, ended_at__isnull=True),
+            ),
         ]
         # Whom a rule names and where, together: an organisation has thousands of rules, a supplier a handful. Without
         # those that name nobody: they would make SQLite believe that a person has as many.
@@ -127,6 +157,11 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+    @property
+    def emergency(self) -> bool:
+        """Whether it is an emergency role."""
+        return self.emergency_plant_id is not None
 
     def schedule_at(self, time_zone: str) -> Schedule:
         """``time_zone``: of the plant where the machine stands."""

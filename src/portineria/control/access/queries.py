@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from portineria.control.access.emergency_queries import roles_of
 from portineria.control.access.facts import decisions, opened
 from portineria.control.access.models import (
     LOCKABLE,
@@ -68,6 +69,8 @@ def _in_sight(actor: Person) -> MachineQuerySet:
     owned = Q(plant__organisation__in=actor.staff_of)
     # A rule names machines of its own organisation: to its staff it shows nothing more.
     by_rule = Q(pk__in=Rule.objects.admitting(actor).filter(organisation__in=actor.guest_of).values("machines"))
+    by_role = Q(plant__in=roles_of(actor).filter(organisation__in=actor.guest_of).values("emergency_plant"))
+    by_rule |= by_role
     seen = owned if not actor.guest_of else owned | by_rule if actor.staff_of else by_rule
     return Machine.objects.filter(seen).select_related("plant__organisation", "line__zone", "gateway", "answering")
 
@@ -82,13 +85,14 @@ def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -
     standing_of = own_standings(actor, (machine.plant.organisation_id for machine in machines))
     judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of)
     owned = set(actor.staff_of)
+    plants = set(roles_of(actor).values_list("emergency_plant", flat=True)) if actor.guest_of else set()
     found = []
     for machine in machines:
         admitting, decision = rules.get(machine.pk, []), judged[actor.pk, machine.pk]
         organisation = machine.plant.organisation_id
         sight = sight_of(
             standing=standing_of[actor.pk, organisation],
-            admitted_by_rule=bool(admitting) or organisation in owned,
+            admitted_by_rule=bool(admitting) or organisation in owned or machine.plant_id in plants,
             decision=decision,
         )
         best = max(admitting, key=lambda rule: (not rule.needs_approval, rule.max_minutes), default=None)

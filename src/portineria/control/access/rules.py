@@ -157,7 +157,7 @@ def _member(owner: Organisation, person: str) -> Person | None:
 
 
 def _rule_to_change(actor: Actor, rule: str) -> Rule:
-    seen = Rule.objects.all() if isinstance(actor, Operator) else Rule.objects.visible_to(actor)
+    seen = Rule.objects.ordinary() if isinstance(actor, Operator) else Rule.objects.visible_to(actor)
     rows = seen.holding().select_for_update(of=("self",), no_key=True).select_related("organisation")
     row = rows.filter(public_id=rule).first()
     if row is None:

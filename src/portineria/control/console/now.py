@@ -11,7 +11,8 @@ from django.utils import timezone
 from portineria.control.access import queries as access
 from portineria.control.access.models import RequestQuerySet
 from portineria.control.access.queries import MachineSight
-from portineria.control.console import queries, whereabouts
+from portineria.control.console import emergency_rows, queries, whereabouts
+from portineria.control.console.emergency_rows import ReviewRow
 from portineria.control.console.held import HeldRow, waiting_for
 from portineria.control.console.queries import Seen
 from portineria.control.console.whereabouts import Asked, Place
@@ -30,6 +31,7 @@ class Now:
     """The first page."""
 
     held: list[HeldRow]  # what waits for this person's yes, seconds long
+    emergencies: list[ReviewRow]  # that nobody has signed yet
     inside: Page[Seen]
     decidable: Page[Asked]
     mine: list[Asked]
@@ -59,6 +61,7 @@ def now(actor: Person, leaf: Leaf) -> Now:
     reachable = access.reachable_machines(actor) if asks else []
     return Now(
         held=waiting_for(actor, timezone.now()) if staff else [],
+        emergencies=emergency_rows.unsigned(actor),
         inside=inside,
         decidable=waiting,
         mine=[Asked(row, known[row.machine_id]) for row in mine],

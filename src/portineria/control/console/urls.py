@@ -3,6 +3,7 @@ from django.urls import path
 
 from portineria.control.console.views import (
     account,
+    emergency,
     events,
     gateways,
     held,
@@ -32,6 +33,12 @@ urlpatterns = [
     path("machines/<str:machine>/", machines.machine, name="machine"),
     path("machines/<str:machine>/ask/", machines.ask, name="ask"),
     path("machines/<str:machine>/lock/", locked.lock_machine, name="machine-lock"),
+    path("machines/<str:machine>/emergency/", emergency.break_glass, name="break-glass"),
+    path("emergencies/", emergency.emergencies, name="emergencies"),
+    path("emergencies/give/", emergency.give, name="emergency-give"),
+    path("emergencies/roles/<str:role>/take/", emergency.take, name="emergency-take"),
+    path("emergencies/longest/<str:organisation>/", emergency.longest, name="emergency-longest"),
+    path("emergencies/<str:review>/sign/", emergency.sign, name="emergency-sign"),
     path("locks/", locked.locks, name="locks"),
     path("locks/add/", locked.add, name="lock-add"),
     path("locks/everything/", locked.everything, name="lock-everything"),

@@ -25,6 +25,14 @@ class Organisation(models.Model):
     public_id = _id_field(Kind.ORGANISATION)
     name = models.CharField(max_length=120, unique=True)
     created_at = models.DateTimeField(default=timezone.now)
+    emergency_minutes = models.PositiveSmallIntegerField(default=60)  # the longest that an emergency role opens
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="identity_emergency_minutes", condition=Q(emergency_minutes__gte=5, emergency_minutes__lte=240)
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

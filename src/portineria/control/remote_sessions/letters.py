@@ -63,14 +63,14 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
         not_before_ms=_ms(starts),
         expires_ms=_ms(session.expires_at),
         max_legs=MAX_LEGS,
-        recording=_recording(machine),
+        recording=(recording := _recording(session)),
         consent="none",
         on_silence=_on_silence(machine),
         lease_s=current().lease_s,
         drain_s=machine.drain_s,
         hold_s=machine.hold_s,
         signer_id=signer.id,
-        recording_recipients=recipients_for(session.organisation) if machine.recording != RecordingMode.NONE else [],
+        recording_recipients=recipients_for(session.organisation) if recording != "none" else [],
         profiles=[bytes(row.content) for row in profiles],
     )
     session.order = keys.signed(order, signer)
@@ -104,10 +104,12 @@ def _on_silence(machine: Machine) -> WireOnSilence:
     return "until_expiry" if machine.on_silence == OnSilence.UNTIL_EXPIRY else "drain"
 
 
-def _recording(machine: Machine) -> WireRecording:
-    if machine.recording == RecordingMode.STRICT:
+def _recording(session: Session) -> WireRecording:
+    """What is opened in an emergency is recorded, or does not run."""
+    mode = session.machine.recording
+    if mode == RecordingMode.STRICT or session.grant.rule.emergency:
         return "strict"
-    return "full" if machine.recording == RecordingMode.FULL else "none"
+    return "full" if mode == RecordingMode.FULL else "none"
 
 
 def write_withdrawal(session: Session, ending: Ending, reason: str) -> None:

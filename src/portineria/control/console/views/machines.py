@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from portineria.control.access import queries as access
 from portineria.control.access import services
+from portineria.control.access.emergency_queries import open_grant, role_for
 from portineria.control.console import queries, sorting, whereabouts
 from portineria.control.console.forms import AskForm
 from portineria.control.console.page import attempt, leaf, page
@@ -40,7 +41,9 @@ def machine(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
         "connect": f"portineria connect {shlex.quote(shown.row.machine.name)}",
         "login": f"portineria login {current().public_url.rstrip('/')}",
     }
-    return render(request, "console/machine.html", {"page": shown, "commands": commands})
+    row = shown.row.machine
+    held = role_for(actor, row) is not None and open_grant(actor, row) is None
+    return render(request, "console/machine.html", {"page": shown, "commands": commands, "emergency": held})
 
 
 @page

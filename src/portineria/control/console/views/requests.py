@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 
 from portineria.control.access import queries as access
 from portineria.control.access import services
-from portineria.control.console import held, queries, whereabouts
+from portineria.control.console import emergency_rows, held, queries, whereabouts
 from portineria.control.console.forms import ApprovalForm, DecisionForm, ExtendForm, ReasonForm, RevokeForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.identity.models import Person
@@ -30,6 +30,7 @@ def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
     others = own.filter(state="pending").exclude(pk__in=decidable.values("pk"))
     context = {
         "held": held.waiting_for(actor, timezone.now()),
+        "emergencies": emergency_rows.unsigned(actor),
         "waiting": whereabouts.asked_leaf(actor, leaf(request, decidable, _WAITING, named="waiting")),
         "others": whereabouts.asked_leaf(actor, leaf(request, others, _WAITING, named="others")),
         "rows": whereabouts.asked_leaf(actor, leaf(request, own.exclude(state="pending"))),
