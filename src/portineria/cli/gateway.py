@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from portineria.cli import gateway_recipients
+from portineria.cli import gateway_local, gateway_recipients
 from portineria.cli.screen import failure, fault, list_choices
 from portineria.core.errors import Invalid, NotFound, Unavailable
 
@@ -70,6 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     reach.add_argument("entries", nargs="*", metavar="NETWORK:PORTS", help="192.168.10.0/24:502,102,20000-20010")
     recipients = _act(acts, "recipients", "whom recordings are encrypted to", gateway_recipients.run)
     gateway_recipients.arguments(recipients)
+    gateway_local.cut_arguments(_act(acts, "cut", "end every session here now, and begin none", gateway_local.cut))
 
 
 def _act(

@@ -209,6 +209,8 @@ CATALOGUE: Mapping[str, Fields] = {
     # reported by a gateway
     "gateway.started": _reported("version reason"),
     "gateway.stopped": _reported("reason"),
+    "gateway.cut": _reported("sessions", "reason"),
+    "gateway.cut-lifted": _reported("", "reason"),
     "gateway.time.set": _reported("unix_ms step_ms source"),
     "gateway.clock.jumped": _reported("step_ms"),
     "gateway.trust.changed": _reported("added what"),

@@ -164,6 +164,8 @@ WHYS = {
     "time-zone-unknown": "nobody knows the plant's time zone",
     # of the server, about its own acts
     "cut-by-person": "somebody cut it",
+    "cut-locally": "somebody at the plant cut it at the gateway",
+    "gateway.cut": "somebody at the plant lets nothing begin at the gateway",
     "drained-by-person": "somebody ended it and let it finish",
     "drain-overdue": "the time to finish was over",
     "machine-changed": "what it reaches was changed: a device's address, a service or the gateway",

@@ -15,7 +15,7 @@ from portineria.dataplane.aio.dial import proxy_for
 from portineria.dataplane.aio.leg import Way
 from portineria.dataplane.aio.task import Tasks
 from portineria.dataplane.aio.thread import in_thread
-from portineria.dataplane.gateway import freezes, register, seen, spool
+from portineria.dataplane.gateway import freezes, local, register, seen, spool
 from portineria.dataplane.gateway.attention import attend
 from portineria.dataplane.gateway.clock import TrustedClock, boot_s
 from portineria.dataplane.gateway.enrol import ask_certificate, renewal_due
@@ -24,6 +24,7 @@ from portineria.dataplane.gateway.keeper import Keeper
 from portineria.dataplane.gateway.legs import Legs
 from portineria.dataplane.gateway.letter import Postbox
 from portineria.dataplane.gateway.link import Link, Links
+from portineria.dataplane.gateway.local import Local
 from portineria.dataplane.gateway.orders import Orders, obey
 from portineria.dataplane.gateway.pins import Pins
 from portineria.dataplane.gateway.reach import ReachList
@@ -61,6 +62,9 @@ _RENEW_AGAIN_S = 3600.0
 class Gateway:
     """``run`` once, on a state that is locked and enrolled."""
 
+    _certificate, _ends_ms, _admission, _said_full = b"", 0, "waiting", False
+    _context: ssl.SSLContext | None = None
+
     def __init__(self, settings: GatewaySettings, state: State) -> None:
         self._settings, self._state = settings, state
         self._pins, self._keys = Pins(state), state.load_keys()
@@ -80,9 +84,10 @@ class Gateway:
         around = Surroundings(
             settings, self._spool, self._reach, self._recordings, room=lambda: self._orders.streams < settings.streams,
             glances=Means(self._spool.boot, self._clock, lambda glance: self._reporter.show(glance)),
-            linked=lambda: bool(self._links.up), freezes=self._freezes,
+            linked=lambda: bool(self._links.up), freezes=self._freezes, closed=lambda: self._local.cut.closed(),
         )  # fmt: skip
-        self._orders = Orders(self._store, self._clock, around, on_change=lambda: self._reporter.ask())
+        self._orders = Orders(self._store, self._clock, around, on_change=self._sessions_changed)
+        self._local = Local(state, self._store, self._spool, self._orders.sessions.values)
         way = partial(_way, lambda: self._pins.trust, settings, self._clock)
         self._links = Links(
             settings, way, lambda: self._pins.trust.relays, self._prove, receive=self._receive,
@@ -96,9 +101,6 @@ class Gateway:
         )  # fmt: skip
         session_issuer = x509.load_der_x509_certificate(self._pins.trust.issuers["session"])
         self._legs = Legs(settings, self._orders.admissions, way, self._inner, session_issuer)
-        self._certificate, self._ends_ms = b"", 0
-        self._context: ssl.SSLContext | None = None
-        self._admission, self._said_full = "waiting", False
         how = settings, self._recordings.folder, self._keys.event, self._pins, self._postbox
         self._uploader = Uploader(*how, lambda: _traffic(self._orders))
 
@@ -110,6 +112,10 @@ class Gateway:
     def _inner(self) -> ssl.SSLContext:
         assert self._context is not None  # noqa: S101 - legs come after admission
         return self._context
+
+    def _sessions_changed(self) -> None:
+        self._local.cut.settle()
+        self._reporter.ask()
 
     def _links_changed(self) -> None:
         self._keeper.ask_again()
@@ -172,7 +178,7 @@ class Gateway:
     async def run(self) -> None:
         """Until cancelled; then streams are ended, recorded and the spool closed."""
         tasks = Tasks()
-        self._store.open(spool.SCHEMA + seen.SCHEMA + register.SCHEMA + freezes.SCHEMA)
+        self._store.open(spool.SCHEMA + seen.SCHEMA + register.SCHEMA + freezes.SCHEMA + local.SCHEMA)
         try:
             await self._spool.open()
             self._spool.record("gateway.started", version=portineria.__version__, reason="start")
@@ -180,6 +186,7 @@ class Gateway:
             await self._freezes.open()
             await self._orders.open()
             await self._keeper.open()
+            await self._local.open()
             tasks.spawn(write_statuses(self._state.status, self.status, every_s=self._settings.status_s), "status")
             await self._admitted()
             tasks.spawn(self._reporter.report(), "events")
@@ -189,6 +196,7 @@ class Gateway:
             tasks.spawn(self._renew(), "renewal")
             await self._links.run()
         finally:
+            await self._local.close()
             await self._legs.close()
             self._orders.stop()
             await self._recordings.close()
@@ -214,12 +222,8 @@ class Gateway:
         """Whether a certificate came."""
         settings = self._settings
         try:
-            answer = await in_thread(
-                lambda: ask_certificate(
-                    self._state, self._pins.pinned, self._keys, name=settings.name, at_ms=self._clock.unix_ms,
-                    proxy=settings.proxy,
-                )
-            )  # fmt: skip
+            asked = partial(ask_certificate, self._state, self._pins.pinned, self._keys, name=settings.name)
+            answer = await in_thread(partial(asked, at_ms=self._clock.unix_ms, proxy=settings.proxy))
         except PortineriaError as error:
             self._admission = f"{error.code}: {error}"
             log.warning("certificate.failed", code=error.code, why=str(error))

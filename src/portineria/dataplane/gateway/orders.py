@@ -88,7 +88,8 @@ class Orders:
             return "order.key-used"
         if self._around.spool.full:
             return "spool.full"
-        if (why := uninspectable(order) or self._around.recordings.refuses(order)) is not None:
+        here = self._around
+        if (why := here.closed() or uninspectable(order) or here.recordings.refuses(order)) is not None:
             return why
         return seen.refuses(order, order_sha256) if seen is not None else None
 

@@ -40,7 +40,7 @@ class Totals:
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What every session of this gateway shares. ``room`` says whether one more stream fits in all, ``linked`` whether
-    the control plane can be reached now.
+    the control plane can be reached now, ``closed`` why nothing may begin here.
     """
 
     settings: GatewaySettings
@@ -51,6 +51,7 @@ class Surroundings:
     glances: GlanceMeans
     linked: Callable[[], bool]
     freezes: Freezes
+    closed: Callable[[], str | None]
 
 
 class Session:

@@ -96,6 +96,7 @@ class State:
         self.reach = directory / "reach.toml"
         self.spool = directory / "spool.sqlite3"
         self.status = directory / "status.json"
+        self.door = directory / "local.sock"
         self.keys = directory / "keys"
         self.recordings = directory / "recordings"
         self._lock: int | None = None

@@ -42,6 +42,8 @@ REASONS: dict[str, str | Promise] = {
     "security": _("for security: at once"),
     "administrative": _("administrative: what runs may finish"),
     "cut-by-person": _("somebody cut it"),
+    "cut-locally": _("somebody cut it at the gateway's own console"),
+    "gateway.cut": _("somebody at the gateway's own console lets nothing begin"),
     "drained-by-person": _("somebody let it finish"),
     "drain-overdue": _("the time to finish was over"),
     "machine-changed": _("what the session reaches was changed: a device's address, a service or the gateway"),
