@@ -69,6 +69,7 @@ PAGES = {
         "/suppliers/{presses}/unlock/",
         "/rules/{rule}/change/",
         "/locks/",
+        "/emergencies/",
         "/events/",
         "/events/?code=access.",
         "/events/?text=wrong+machine&person=technician",

@@ -70,6 +70,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     reach.add_argument("entries", nargs="*", metavar="NETWORK:PORTS", help="192.168.10.0/24:502,102,20000-20010")
     recipients = _act(acts, "recipients", "whom recordings are encrypted to", gateway_recipients.run)
     gateway_recipients.arguments(recipients)
+    local = _act(acts, "emergency", "open one machine here when no line leads to the server", gateway_local.emergency)
+    gateway_local.emergency_arguments(local)
     gateway_local.cut_arguments(_act(acts, "cut", "end every session here now, and begin none", gateway_local.cut))
 
 
@@ -285,6 +287,8 @@ def _print_status(status: "Status") -> None:
     print(f"Admission    {fault(status.admission)}")
     print(f"Time         {_moment(status.time)}")
     print(f"Certificate  until {_moment(status.certificate_ends_ms)}")
+    if status.cut:
+        print("CUT          nothing begins here until: portineria gateway cut --lift")
     for link in status.links:
         opened = f", opened by {link.opened_by}" if link.opened_by else ""
         print(f"Link         {link.relay}, up for {link.since_s} s{opened}")

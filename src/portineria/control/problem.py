@@ -177,6 +177,9 @@ TEXTS: "dict[str, str | Promise]" = {
         "An administrator of the plant lifts it."
     ),
     "access.emergency.signed": _("This emergency is signed already. Nothing was changed."),
+    "gateway.no-emergencies": _(
+        "Nothing was changed: this gateway never said that it knows of emergencies. Update it, and let it connect once."
+    ),
     "access.no-grant": _("You have no permission for this machine now. Request access first."),
     "access.denied": _("You have no permission for this machine now. Request access first."),
     "access.person-disabled": _("Your account is locked. Ask whoever administers your organisation."),

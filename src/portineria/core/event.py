@@ -135,6 +135,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "estate.gateway.epoch-changed": _fields("gateway epoch previous_epoch previous_seq"),
     "estate.gateway.events-lost": _fields("gateway epoch first last"),
     "estate.gateway.register-ahead": _fields("gateway size sealed_size"),
+    "estate.gateway.emergency-allowed": _fields("gateway"),
+    "estate.gateway.emergency-ended": _fields("gateway"),
     "estate.machine.created": _fields("machine plant line name tag gateway"),
     "estate.machine.changed": _fields("machine changed"),
     "estate.device.created": _fields("machine device name", secret="address"),
@@ -248,6 +250,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "recording.finished": _reported("recording number head to_device from_device lost end streams"),
     "recording.held": _reported("recording reason"),
     "recording.gap": _reported("recording reason"),
+    "emergency.pin-set": _reported("", "holder"),
+    "emergency.pin-removed": _reported("", "holder"),
+    "emergency.refused": _reported("machine service why failures", "holder second client"),
+    "emergency.opened": _reported("machine service address port seconds linked", "holder second client reason"),
+    "emergency.ended": _reported("how to_device from_device"),
     "lease.lost": _reported("on_silence since_ms"),
 }
 REPORTED_BY_GATEWAYS = frozenset(code for code, fields in CATALOGUE.items() if "gateway_at_ms" in fields)

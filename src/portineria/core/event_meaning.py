@@ -129,9 +129,12 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "estate.machine.created estate.machine.changed estate.service.removed access.profile.set"),
         *_all(_N, _DONE, "access.rule.created access.rule.changed access.rule.ended"),
         *_all(_W, _DONE, "access.lock.set access.emergency.taken gateway.cut"),
-        *_all(_E, _DONE, "access.emergency.opened"),  # nobody approved it: somebody has to look
+        *_all(_E, _DONE, "access.emergency.opened emergency.opened"),  # nobody approved it: somebody has to look
         *_all(_N, _DONE, "access.emergency.given access.emergency.limited access.emergency.reviewed"),
-        *_all(_N, _DONE, "gateway.cut-lifted"),
+        *_all(_N, _DONE, "gateway.cut-lifted emergency.pin-set emergency.pin-removed"),
+        *_all(_N, _DONE, "estate.gateway.emergency-allowed estate.gateway.emergency-ended"),
+        *_all(_W, _FAILED, "emergency.refused"),
+        *_all(_I, _DONE, "emergency.ended"),
         *_all(_N, _DONE, "access.lock.lifted remote_sessions.evidence.taken"),
         *_all(_N, _DONE, "access.request.approved access.request.agreed access.grant.given access.grant.extended"),
         *_all(_N, _FAILED, "access.request.refused"),

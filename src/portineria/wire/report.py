@@ -71,7 +71,8 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
     what is believed here. ``register_size``: of the newest checkpoint kept here, 0 without one; None asks for none.
     ``acknowledged``: number of the last event of this epoch that the control plane acknowledged and this spool forgot.
     ``inspects``: the protocols that this gateway decodes. ``holds``: whether it can hold a request until somebody said
-    yes to it.
+    yes to it. ``emergency``: mark of the terms for emergencies that are kept here, empty without any; None: this
+    gateway knows of no such thing.
     """
 
     boot: Nonce
@@ -86,6 +87,7 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
     acknowledged: Annotated[int, Meta(ge=0, le=REGISTER_EVENTS)] = 0
     inspects: Annotated[list[PlainId], Meta(max_length=INSPECTED)] = []
     holds: bool = False
+    emergency: Annotated[bytes, Meta(max_length=32)] | None = None
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -20,6 +20,7 @@ REGISTER_EVENTS = (1 << 62) - 1  # of one organisation: then no proof has more h
 PROFILE_BYTES = 16384  # 64 ordinary clauses of 200 bytes
 MOST_FREEZES = (1 << 31) - 1  # of one session
 PROFILES = 4  # of one order: that of the approval, and the rule's of now; 64 KiB of a frame of 1 MiB
+EMERGENCY_MACHINES, EMERGENCY_SERVICES = 128, 32  # 128 x 32 x 200 bytes are 0.8 MiB of a frame of 1 MiB
 Id = Annotated[str, Meta(max_length=24)]  # four letters, "_" and 16 base32 characters fit
 PRINTABLE = r"\A[ -~]*\Z"
 # Of what the control plane itself named, in what comes back to it: searched for in a database that may refuse U+0000.
@@ -194,6 +195,36 @@ class Watch(_Statement, frozen=True, tag="watch"):
     until_ms: int
 
 
+class EmergencyService(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    service: Id
+    name: Annotated[str, Meta(max_length=120)]
+    address: Annotated[str, Meta(max_length=45)]
+    port: Annotated[int, Meta(ge=1, le=65535)]
+
+
+class EmergencyMachine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``locked``: somebody keeps everybody from it, itself or something that it stands in or behind."""
+
+    machine: Id
+    name: Annotated[str, Meta(max_length=120)]
+    locked: bool
+    services: Annotated[list[EmergencyService], Meta(max_length=EMERGENCY_SERVICES)]
+
+
+class EmergencyTerms(_Statement, frozen=True, tag="emergency-terms"):
+    """What may be opened at the gateway's own machine when no line leads here. It holds until one with a higher number
+    comes: the gateway goes by the last that it heard. ``minutes``: the longest that one opening lasts.
+    """
+
+    gateway: Id
+    organisation: Id
+    number: Annotated[int, Meta(ge=1, le=REGISTER_EVENTS)]
+    allowed: bool
+    minutes: Annotated[int, Meta(ge=1, le=240)]
+    machines: Annotated[list[EmergencyMachine], Meta(max_length=EMERGENCY_MACHINES)]
+    recording_recipients: Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(max_length=16)]
+
+
 class RelayAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relay: Id
     host: Annotated[str, Meta(max_length=253)]
@@ -209,7 +240,8 @@ class OpeningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 Letter = (
     Order | Withdrawal | Leases | Time | Acknowledgement | Additions | RegisterCheckpoint | HoldAnswer | Watch | Freeze
-)
+    | EmergencyTerms
+)  # fmt: skip
 
 
 class Ticket(_Statement, frozen=True, tag="ticket"):
@@ -256,6 +288,7 @@ ROLE_OF = {
     "introduction": "order",
     "watch": "order",
     "freeze": "order",
+    "emergency-terms": "order",
     "acknowledgement": "acknowledgement",
     "recording-kept": "acknowledgement",
     "ticket": "ticket",
@@ -276,6 +309,11 @@ def tag_of(statement: msgspec.Struct) -> str:
 
 
 Statement = Letter | Ticket | Admitted | Introduction | RecordingKept
+
+
+def mark_of(terms: EmergencyTerms) -> bytes:
+    """Alike for terms that say the same, whatever their number: so both sides see whether the newest was heard."""
+    return sha256(msgspec.msgpack.encode(msgspec.structs.replace(terms, number=1)))
 
 
 def sign_statement(statement: Statement, key: Ed25519PrivateKey, signer: str) -> bytes:

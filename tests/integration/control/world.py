@@ -156,7 +156,7 @@ class GatewayEnd:
     def ask(
         self, *sessions: str, nonce: bytes | None = None, traffic: Sequence[StreamTraffic] = (),
         signers: list[str] | None = None, register_size: int | None = None, acknowledged: int = 0,
-        inspects: Sequence[str] = (), holds: bool = False,
+        inspects: Sequence[str] = (), holds: bool = False, emergency: bytes | None = None,
     ) -> bytes:  # fmt: skip
         """``signers``: whom it says it believes; what it pinned at enrolment when left out."""
         assert self.trust is not None
@@ -165,6 +165,7 @@ class GatewayEnd:
             self.boot, nonce or secrets.token_bytes(32), list(sessions), "0.1", heard_ms=self.heard_ms,
             traffic=list(traffic), signers=believed, register_size=register_size,
             acknowledged=acknowledged, inspects=list(inspects), holds=holds,
+            emergency=emergency,
         )  # fmt: skip
         return self.write(question, self.context(0, bytes(32)))[0]
 

@@ -48,12 +48,14 @@ def listening(pid: int) -> list[str]:
     return found
 
 
-async def test_a_gateway_listens_on_nothing(plant: Plant) -> None:
+async def test_a_gateway_listens_on_no_network_and_to_its_own_machine_alone(plant: Plant) -> None:
     plant.end.permit([plant.asset])
     stream = await plant.end.open()
     await stream.say(b"busy")
     await stream.heard(4)
-    assert listening(plant.process.pid) == []
+    [door] = listening(plant.process.pid)
+    assert (door.split()[0], Path(door.split()[-1]).name) == ("unix", plant.process.state.door.name)
+    assert plant.process.state.door.stat().st_mode & 0o777 == 0o600
     assert listening(plant.authority.relay.process.pid) != [], "the same look finds the relay's door"
 
 

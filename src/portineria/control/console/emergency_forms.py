@@ -56,6 +56,10 @@ class LongestForm(forms.Form):
         field.choices = [(one, named.get(one, f"{one} min")) for one in _LENGTHS if SHORTEST <= one <= LONGEST]
 
 
+class SwitchForm(forms.Form):
+    allowed = forms.TypedChoiceField(choices=[("yes", "yes"), ("no", "no")], coerce=lambda said: said == "yes")
+
+
 class SignForm(forms.Form):
     note = forms.CharField(
         max_length=REASON_CHARACTERS,

@@ -82,6 +82,7 @@ urlpatterns = [
     path("gateways/add/", gateways.add, name="gateway-add"),
     path("gateways/<str:public_id>/", gateways.gateway, name="gateway"),
     path("gateways/<str:public_id>/lock/", locked.lock_gateway, name="gateway-lock"),
+    path("gateways/<str:public_id>/emergency/", emergency.at_gateway, name="gateway-emergency"),
     path("gateways/<str:public_id>/refuse/", gateways.refuse, name="gateway-refuse"),
     path("gateways/<str:public_id>/revoke/", gateways.revoke, name="gateway-revoke"),
     path("people/", people.people, name="people"),

@@ -8,6 +8,7 @@ import structlog
 
 from portineria.control.audit.models import Event as LedgerEvent
 from portineria.control.estate.models import Gateway, Service
+from portineria.control.remote_sessions.emergency_reports import note_opened
 from portineria.control.remote_sessions.first_work import note_first_work
 from portineria.control.remote_sessions.held_reports import OUTCOMES, note_held, note_outcome
 from portineria.control.remote_sessions.models import Session, SessionState, Stream
@@ -25,6 +26,9 @@ Effect = Callable[[Session, Event, LedgerEvent, datetime], None]
 
 
 def apply(gateway: Gateway, event: Event, ledger: LedgerEvent, at: datetime) -> None:
+    if event.code == "emergency.opened":
+        note_opened(gateway, event, at)
+        return
     effect = _EFFECTS.get(event.code)
     if effect is None or not is_id(event.session, Kind.SESSION):
         return

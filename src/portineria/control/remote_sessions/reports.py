@@ -24,6 +24,7 @@ from portineria.control.identity import keys
 from portineria.control.identity.authority import SYSTEM
 from portineria.control.remote_sessions import restored
 from portineria.control.remote_sessions.checkpoints import checkpoints_for
+from portineria.control.remote_sessions.emergency_terms import answer_terms
 from portineria.control.remote_sessions.late_chain import newest_of, took_turns
 from portineria.control.remote_sessions.models import AskedQuestion, GatewayReport, Session, SessionState
 from portineria.control.remote_sessions.queries import happened_at
@@ -202,6 +203,8 @@ def _recorded(gateway: Gateway, context: Context, event: Event, digest: bytes) -
     code = event.code if event.code in REPORTED_BY_GATEWAYS else "gateway.other"
     known = CATALOGUE[code].keys() - _OWN_FIELDS
     said: dict[str, Any] = {name: value for name, value in event.fields.items() if name in known}
+    if "machine" in said and not is_id(str(said["machine"]), Kind.MACHINE):
+        del said["machine"]  # the register is searched by it
     if code != event.code:
         said = {"code": event.code}
     return record(
@@ -259,7 +262,7 @@ def _answer_question(gateway: Gateway, epoch: bytes, question: Question) -> list
     ]
     if signers.lacks_one(gateway):  # before the checkpoint: it may be signed by one of them
         letters.append(additions_for(gateway))
-    return [*letters, *checkpoints]
+    return [*letters, *checkpoints, *answer_terms(gateway, question)]
 
 
 def _boot(gateway: Gateway, question: Question) -> Boot | None:

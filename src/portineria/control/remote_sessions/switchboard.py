@@ -39,6 +39,7 @@ from portineria.control.estate.models import Gateway
 from portineria.control.identity.lead import Lead
 from portineria.control.own_connection import given_back
 from portineria.control.remote_sessions import glances, letters, outgoing, presence, reports, services
+from portineria.control.remote_sessions.emergency_terms import Spread
 from portineria.control.remote_sessions.inbox import Inbox
 from portineria.control.remote_sessions.reminder import Reminder
 from portineria.control.statistics import refresh_statistics
@@ -89,7 +90,7 @@ class Switchboard:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="switchboard")
         self._queues: dict[str, Inbox] = {}
         self._workers: dict[str, asyncio.Task[None]] = {}
-        self._reminder = Reminder()
+        self._reminder, self._terms = Reminder(), Spread()
         self._enforce, self._trust_grew = asyncio.Event(), asyncio.Event()
         self._list_at = 0.0
 
@@ -264,6 +265,7 @@ class Switchboard:
             await asyncio.sleep(_TICK_S)
             self._enforce.set()
             await self._guarded(self._say_again())
+            await self._guarded(self._say_terms())
             await self._guarded(self._in_thread(expire_requests, timezone.now()))
             await self._guarded(self._in_thread(lapse_requests, timezone.now()))
             await self._guarded(self._admitted())
@@ -275,6 +277,10 @@ class Switchboard:
         message: SetAdmitted = await self._in_thread(presence.admitted)
         self._publish_all(message)
         await self._in_thread(_settle, timezone.now())
+
+    async def _say_terms(self) -> None:
+        for message in await self._in_thread(self._terms.due):
+            self._publish_all(message)
 
     async def _say_again(self) -> None:
         due = self._reminder.due(await self._in_thread(_unanswered), time.monotonic())

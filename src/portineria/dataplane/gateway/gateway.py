@@ -43,6 +43,7 @@ from portineria.wire.report import StreamTraffic
 from portineria.wire.statement import (
     Acknowledgement,
     Additions,
+    EmergencyTerms,
     Freeze,
     HoldAnswer,
     Leases,
@@ -86,8 +87,10 @@ class Gateway:
             glances=Means(self._spool.boot, self._clock, lambda glance: self._reporter.show(glance)),
             linked=lambda: bool(self._links.up), freezes=self._freezes, closed=lambda: self._local.cut.closed(),
         )  # fmt: skip
-        self._orders = Orders(self._store, self._clock, around, on_change=self._sessions_changed)
-        self._local = Local(state, self._store, self._spool, self._orders.sessions.values)
+        self._orders = Orders(
+            self._store, self._clock, around, on_change=lambda: self._local.sessions_changed(self._reporter.ask)
+        )
+        self._local = Local(state, self._store, around, self._orders.sessions.values)
         way = partial(_way, lambda: self._pins.trust, settings, self._clock)
         self._links = Links(
             settings, way, lambda: self._pins.trust.relays, self._prove, receive=self._receive,
@@ -97,7 +100,7 @@ class Gateway:
             settings, self._spool, self._clock, gateway=self._pins.trust.gateway, key=self._keys.event,
             opening_key=self._pins.opening_key, links=lambda: self._links.up, leased=lambda: _leased(self._orders),
             traffic=lambda: _traffic(self._orders), signers=lambda: sorted(self._pins.trust.signers),
-            register=self._keeper.asked,
+            register=self._keeper.asked, emergency=lambda: self._local.emergency.terms.mark,
         )  # fmt: skip
         session_issuer = x509.load_der_x509_certificate(self._pins.trust.issuers["session"])
         self._legs = Legs(settings, self._orders.admissions, way, self._inner, session_issuer)
@@ -112,10 +115,6 @@ class Gateway:
     def _inner(self) -> ssl.SSLContext:
         assert self._context is not None  # noqa: S101 - legs come after admission
         return self._context
-
-    def _sessions_changed(self) -> None:
-        self._local.cut.settle()
-        self._reporter.ask()
 
     def _links_changed(self) -> None:
         self._keeper.ask_again()
@@ -150,6 +149,8 @@ class Gateway:
             self._keeper.take(letter)
         elif isinstance(letter, Freeze | Watch):
             attend(letter, self._orders.sessions, self._freezes, self._clock.known_ms, arrived)
+        elif isinstance(letter, EmergencyTerms):
+            self._local.take(letter, then=self._reporter.ask)  # the question says what is kept by now
         else:
             self._add(letter)
 
@@ -251,12 +252,13 @@ class Gateway:
             if self._spool.full and not self._said_full:
                 self._spool.record("spool.full", dropped=0, limit_bytes=self._settings.spool_limit_bytes)
             self._said_full = self._spool.full
-            self._orders.review()
-            self._keeper.review()
+            for part in (self._orders, self._local.emergency, self._keeper):
+                part.review()
             await asyncio.sleep(self._settings.review_s)
 
     def status(self) -> Status:
-        about = Self(self._pins.trust.gateway, self._admission, self._clock.unix_ms, self._ends_ms, self._reach.fault)
+        known = self._admission, self._clock.unix_ms, self._ends_ms, self._reach.fault, self._local.cut.holds
+        about = Self(self._pins.trust.gateway, *known)
         return status_of(about, self._links, list(self._orders.sessions.values()), self._spool, self._keeper.status())
 
 

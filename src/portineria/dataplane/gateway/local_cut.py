@@ -30,22 +30,22 @@ class LocalCut:
         self, store: Store, spool: Spool, sessions: Callable[[], Collection[Session]], also_end: Callable[[], int]
     ) -> None:  # fmt: skip
         self._store, self._spool, self._sessions, self._also_end = store, spool, sessions, also_end
-        self._holds = False
+        self.holds = False
 
     async def open(self) -> None:
         """What holds since before; what was done while nothing ran here is told now."""
         holds, reason, told = await self._store.submit(_load, must=True)
-        self._holds = holds
+        self.holds = holds
         if not told:
             await self._tell(0, reason)
 
     def closed(self) -> str | None:
         """The code of why nothing may begin; None when it may."""
-        return "gateway.cut" if self._holds else None
+        return "gateway.cut" if self.holds else None
 
     async def cut(self, reason: str) -> int:
         """How many sessions and openings it ended. The devices hear nothing more before anything is written."""
-        self._holds = True
+        self.holds = True
         ended = self.settle() + self._also_end()
         await self._tell(ended, reason)
         log.warning("gateway.cut", ended=ended)
@@ -53,23 +53,23 @@ class LocalCut:
 
     async def lift(self, reason: str) -> bool:
         """False when nothing held."""
-        if not self._holds:
+        if not self.holds:
             return False
-        self._holds = False
+        self.holds = False
         await self._tell(0, reason)
         return True
 
     def settle(self) -> int:
         """While it holds: end what runs, also what an order begins whose acceptance was being written meanwhile."""
-        sessions = list(self._sessions()) if self._holds else []
+        sessions = list(self._sessions()) if self.holds else []
         arrived = boot_s()
         for session in sessions:
             session.cut(WHY, arrived)
         return len(sessions)
 
     def _tell(self, ended: int, reason: str) -> "asyncio.Future[int]":
-        also = _remember(self._holds, reason, told=True)
-        if self._holds:
+        also = _remember(self.holds, reason, told=True)
+        if self.holds:
             return self._spool.record("gateway.cut", also=also, sessions=ended, reason=reason)
         return self._spool.record("gateway.cut-lifted", also=also, reason=reason)
 

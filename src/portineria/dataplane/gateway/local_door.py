@@ -44,6 +44,44 @@ class LiftCut(msgspec.Struct, frozen=True, tag="lift"):
     reason: Reason
 
 
+class Proof(msgspec.Struct, frozen=True):
+    """``holder``: who it is, as their PIN was set: the e-mail address of their account."""
+
+    holder: Word
+    pin: Word
+
+    def __repr__(self) -> str:
+        return f"Proof({self.holder!r})"
+
+
+class OpenNow(msgspec.Struct, frozen=True, tag="open"):
+    """One service of one machine, to one client of the plant's network. ``machine``, ``service``: by name or id."""
+
+    machine: Word
+    service: Word
+    client: Word
+    reason: Reason
+    seconds: Annotated[int, Meta(ge=5, le=14400)]
+    first: Proof
+    second: Proof
+
+
+class CloseOpenings(msgspec.Struct, frozen=True, tag="close"):
+    """End all that is open."""
+
+
+class SetPin(msgspec.Struct, frozen=True, tag="pin"):
+    proof: Proof
+
+
+class RemovePin(msgspec.Struct, frozen=True, tag="unpin"):
+    holder: Word
+
+
+class Show(msgspec.Struct, frozen=True, tag="show"):
+    """What may be opened, who may, what is open."""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """``code`` is empty when it was done."""
 
@@ -51,7 +89,7 @@ class Answer(msgspec.Struct, frozen=True):
     said: dict[str, str | int | list[str]] = {}
 
 
-Question = CutNow | LiftCut
+Question = CutNow | LiftCut | OpenNow | CloseOpenings | SetPin | RemovePin | Show
 Act = Callable[[Question], Awaitable[Answer]]
 _QUESTION: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
 _ANSWER: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)

@@ -42,10 +42,11 @@ class Reporter:
         opening_key: Callable[[], OpeningKey], links: Callable[[], list[Link]],
         leased: Callable[[], dict[str, float]], traffic: Callable[[], list[StreamTraffic]],
         signers: Callable[[], list[str]], register: Callable[[bytes], int | None],
+        emergency: Callable[[], bytes],
     ) -> None:  # fmt: skip
         self._settings, self._spool, self._clock, self._gateway, self._key = settings, spool, clock, gateway, key
         self._opening_key, self._links, self._leased, self._traffic = opening_key, links, leased, traffic
-        self._signers, self._register = signers, register
+        self._signers, self._register, self._emergency = signers, register, emergency
         self._events, self._question = asyncio.Event(), asyncio.Event()
         self._link: Link | None = None
         self._sent = 0
@@ -155,6 +156,7 @@ class Reporter:
             traffic=self._counted(), signers=self._signers()[-KNOWN_SIGNERS:],
             register_size=self._register(nonce), acknowledged=self._spool.acknowledged,
             inspects=sorted(INSPECTED_HERE), holds=True,
+            emergency=self._emergency(),
         )  # fmt: skip
         report = self._outside_the_chain(question, 0, recipient)
         self._clock.asked(nonce)

@@ -68,4 +68,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_form: Annotated[
         Literal["auto", "json", "text"], Meta(description="Of the operators' log; auto: text on a terminal, else JSON.")
     ] = "auto"
+    emergency_pause_s: Annotated[
+        float,
+        Meta(ge=0, description="After each wrong PIN of an emergency so much longer until the next is looked at."),
+    ] = 3
     log_level: Annotated[str, Meta(description="DEBUG, INFO, WARNING or ERROR.")] = "INFO"

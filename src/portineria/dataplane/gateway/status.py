@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``status.json``: what `portineria gateway status` shows of the running process, which listens on nothing."""
+"""``status.json``: what `portineria gateway status` shows of the running process, which listens on no network."""
 
 import asyncio
 import os
@@ -57,6 +57,7 @@ class Status(msgspec.Struct, frozen=True):
     time: int
     certificate_ends_ms: int
     reach_fault: str
+    cut: bool
     links: list[LinkStatus]
     link_faults: dict[str, str]
     sessions: list[SessionStatus]
@@ -72,6 +73,7 @@ class Self(NamedTuple):
     time: int
     certificate_ends_ms: int
     reach_fault: str
+    cut: bool
 
 
 def status_of(about: Self, links: Links, sessions: list[Session], spool: Spool, register: RegisterStatus) -> Status:

@@ -62,6 +62,7 @@ _SECTION_OF = {
     "gateway-add": "gateways",
     "gateway-offered": "gateways",
     "gateway-refuse": "gateways",
+    "gateway-emergency": "gateways",
     "gateway-revoke": "gateways",
     "grant-revoke": "requests",
     "lock-person": "sessions",

@@ -93,6 +93,13 @@ EVENTS: dict[str, str | Promise] = {
     "estate.gateway.epoch-changed": _("Gateway began a new history"),
     "estate.gateway.events-lost": _("Events that a gateway had reported are gone here"),
     "estate.gateway.register-ahead": _("Gateway keeps more events of the register than are here"),
+    "estate.gateway.emergency-allowed": _("Emergencies at the gateway's console permitted"),
+    "estate.gateway.emergency-ended": _("Emergencies at the gateway's console permitted no more"),
+    "emergency.pin-set": _("PIN for emergencies set at the gateway"),
+    "emergency.pin-removed": _("PIN for emergencies taken away at the gateway"),
+    "emergency.refused": _("Emergency at the gateway's console refused"),
+    "emergency.opened": _("Opened at the gateway's console, without the server"),
+    "emergency.ended": _("What was opened at the gateway's console is over"),
     "estate.machine.created": _("Machine created"),
     "estate.machine.changed": _("Machine changed"),
     "estate.device.created": _("Device added"),
@@ -210,7 +217,12 @@ GROUPS: tuple[tuple[str, str | Promise], ...] = (
     ("audit.", _("The register itself")),
     ("sinks.", _("Sinks: where events go besides")),
 )
-_ALSO = {"operation.": ("work.",), "session.": ("order.", "recording."), "gateway.": ("spool.", "lease.", "register.")}
+_ALSO = {
+    "access.": ("emergency.",),
+    "operation.": ("work.",),
+    "session.": ("order.", "recording."),
+    "gateway.": ("spool.", "lease.", "register."),
+}
 
 
 def codes_of(kind: str) -> list[str]:
@@ -252,6 +264,10 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "review": _("review of the emergency"),
     "guest": _("to a supplier's person"),
     "sessions": _("sessions"),
+    "holder": _("first PIN"),
+    "second": _("second PIN"),
+    "client": _("for whom on the plant's network"),
+    "linked": _("a line led to the server"),
     "approvals": _("approvals"),
     "missing": _("approvals missing"),
     "needs_recording": _("recording required"),

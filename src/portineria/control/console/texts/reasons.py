@@ -128,6 +128,22 @@ REASONS: dict[str, str | Promise] = {
     "cloned": _("its identity was used in two places"),
     # admission
     "not-admitted-in-time": _("nobody admitted it within a day"),
+    # why a gateway opened nothing in an emergency, or ended it
+    "emergency.not-permitted": _("it was not permitted for this gateway"),
+    "emergency.unknown": _("the gateway knows no such machine or service"),
+    "emergency.locked": _("the machine was locked, by the last word of the server"),
+    "emergency.too-long": _("longer than one opening may last"),
+    "emergency.too-many": _("too many were open"),
+    "emergency.one-person": _("the same person, or the same PIN, twice"),
+    "emergency.pins": _("a PIN was wrong"),
+    "emergency.pins-locked": _("too many PINs had been wrong"),
+    "emergency.withdrawn": _("a lock or the server's word ended it"),
+    "emergency.closed": _("somebody at the gateway's console closed it"),
+    "client.refused": _("somebody else tried to connect"),
+    "client.form": _("no address that a client may have"),
+    "client.unreachable": _("the gateway has no way to that client"),
+    "gateway.restarted": _("the gateway was restarted"),
+    "gateway.stopped": _("the gateway's program was stopped"),
     # classes of behaviour
     "until_expiry": _("goes on until the grant ends"),
     "low": _("low"),

@@ -10,10 +10,11 @@ from portineria.control.access import emergency as services
 from portineria.control.access import emergency_queries
 from portineria.control.access import queries as access
 from portineria.control.console import emergency_rows, queries, whereabouts
-from portineria.control.console.emergency_forms import GiveForm, LongestForm, OpenForm, SignForm
+from portineria.control.console.emergency_forms import GiveForm, LongestForm, OpenForm, SignForm, SwitchForm
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.page import attempt, page
 from portineria.control.estate import queries as estate
+from portineria.control.estate.emergency import set_emergency
 from portineria.control.identity import queries as identity
 from portineria.control.identity.authority import administers, require
 from portineria.control.identity.models import Person
@@ -111,6 +112,23 @@ def longest(request: HttpRequest, actor: Person, organisation: str) -> HttpRespo
         messages.success(request, _("Set. What is open longer ends earlier now."))
         return redirect("console:emergencies")
     return render(request, "console/emergency_longest.html", {"form": form, "owner": row})
+
+
+@page
+def at_gateway(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    """Whether two PINs open machines at this gateway's own console while no line leads there."""
+    row = estate.gateway(actor, public_id)
+    require(actor, row.plant.organisation_id, administers)
+    form, allowed = SwitchForm(request.POST or None), not row.emergency
+    if request.method == "POST" and form.is_valid() and attempt(
+        form, lambda: set_emergency(actor=actor, gateway=public_id, allowed=form.cleaned_data["allowed"])
+    ):  # fmt: skip
+        text = _("Switched on. The gateway knows of it within seconds while it is connected.")
+        off = _("Switched off. The gateway knows of it within seconds while it is connected.")
+        messages.success(request, text if form.cleaned_data["allowed"] else off)
+        return redirect("console:gateway", public_id)
+    context = {"form": form, "gateway": row, "allowed": allowed}
+    return render(request, "console/gateway_emergency.html", context)
 
 
 def _administered(actor: Person, organisation_id: int) -> bool:
