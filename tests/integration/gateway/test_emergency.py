@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -113,6 +114,30 @@ async def cabinet(device: Device, floor: Floor, tmp_path: Path) -> AsyncIterator
     await authority.close()
 
 
+async def by_command(c: Cabinet) -> Answer:
+    """As the two do it at the machine."""
+    command = [
+        "emergency",
+        "open",
+        "Press 3",
+        "502",
+        "--from",
+        c.floor.address(12),
+        "--reason",
+        "runs away",
+        "--holders",
+    ]
+    asked = [*command, ONE.holder.upper(), TWO.holder, "--state", str(c.process.state.directory)]
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "portineria.cli.main", "gateway", *asked,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, _ = await running.communicate(f"{ONE.pin}\n{TWO.pin}\n".encode())
+    assert running.returncode == 0, said
+    address, _, port = said.decode().strip().rpartition(": ")[2].partition(" port ")
+    return Answer(said={"address": address, "port": int(port)})
+
+
 async def echoed(client: socket.socket, data: bytes) -> bytes:
     def talk() -> bytes:
         client.sendall(data)
@@ -157,8 +182,7 @@ async def test_without_a_line_two_people_open_one_connection_that_is_recorded_an
     for code, more in refused.items():
         assert (await c.open(**more)).code == code  # type: ignore[arg-type]
 
-    opened = await c.open()
-    assert opened.code == ""
+    opened = await by_command(c)
     with contextlib.suppress(ConnectionResetError):  # so soon that the call itself hears of it
         stranger = c.connect(opened, 13)
         await eventually(lambda: closed(stranger), "another address is not listened to")
@@ -221,14 +245,13 @@ async def test_locks_deadlines_cuts_and_kills_end_it_and_bring_nothing_back(cabi
     await c.say(c.terms())
     await c.pins(ONE, TWO)
 
-    opened = await c.open(seconds=5)
     began = time.monotonic()
+    opened = await c.open(seconds=5)
     client = c.connect(opened)
     assert await echoed(client, b"a") == b"a"
     c.authority.time_shift_ms = -86_400_000  # a day back, then the server says the time again
-    with contextlib.suppress(TimeoutError):
-        await eventually(lambda: closed(client), "its time is over")
-    assert 4.5 < time.monotonic() - began < 9
+    await eventually(lambda: closed(client), "its time is over")
+    assert time.monotonic() - began >= 5
     await c.told("emergency.ended", how="expired")
 
     opened = await c.open()

@@ -6,7 +6,7 @@ only then are PINs looked at, so that a mistyped name costs no try.
 """
 
 import ipaddress
-import sqlite3
+from dataclasses import replace
 from functools import partial
 
 from portineria.core.ids import Kind, new_id
@@ -51,7 +51,11 @@ class Emergency:
         for opening in await self._store.submit(emergency_opening.left_open, reads=True):
             self._around.spool.record("emergency.ended", opening, how="gateway.restarted", to_device=0, from_device=0,
                                       also=emergency_opening.forget(opening))  # fmt: skip
-        self._pause((await self._store.submit(emergency_pins.tried, reads=True)).failures)
+        tries = await self._store.submit(emergency_pins.tried, reads=True)
+        self._pause(tries.failures)
+        if tries.untold:
+            self._around.spool.record("emergency.refused", why="emergency.pins", failures=tries.failures,
+                                      also=emergency_pins.wrong(tries.failures))  # fmt: skip
 
     async def close(self) -> None:
         self.end_all("gateway.stopped")
@@ -99,6 +103,7 @@ class Emergency:
         if (why := self._around.recordings.refuses(recording)) is not None:
             raise Refused(why)
         await self._check_pins(asked)
+        what = replace(what, ends=boot_s() + asked.seconds)  # typing PINs takes nothing from it
         recorder = self._around.recordings.begin(recording)
         assert recorder is not None  # noqa: S101 - the order records
         try:
@@ -151,12 +156,9 @@ class Emergency:
         )  # fmt: skip
 
     async def _tell_opened(self, asked: OpenNow, what: What) -> None:
-        def also(db: sqlite3.Connection) -> None:
-            emergency_pins.over(db)
-            emergency_opening.remember(what.opening)(db)
-
         await self._around.spool.record(
-            "emergency.opened", what.opening, must=False, also=also, machine=what.machine,
+            "emergency.opened", what.opening, must=False, also=emergency_opening.remember(what.opening),
+            machine=what.machine,
             service=what.service.service, address=what.service.address, port=what.service.port,
             seconds=asked.seconds, linked=self._around.linked(), holder=asked.first.holder,
             second=asked.second.holder, client=str(what.client), reason=asked.reason,
@@ -198,6 +200,7 @@ class Emergency:
             )  # fmt: skip
             raise Refused("emergency.pins")
         self._next_try = 0.0
+        await self._store.submit(emergency_pins.over, must=True)
 
 
 def _network(text: str) -> Network:

@@ -96,11 +96,14 @@ class Opening:
                 abort_socket(client)
                 self._stranger(str(name[0]))
                 continue
-            client.setblocking(False)
-            keep_alive(client, LEG_IDLE_S)
-            reset_on_close(client)
             try:
+                client.setblocking(False)
+                keep_alive(client, LEG_IDLE_S)
+                reset_on_close(client)
                 why = await self._connect(client)
+            except OSError:  # gone already
+                abort_socket(client)
+                continue
             except BaseException:
                 abort_socket(client)
                 raise

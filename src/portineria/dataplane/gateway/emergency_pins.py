@@ -47,10 +47,13 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """``failures``: in a row, the one of now included. ``locked``: none is looked at."""
+    """``failures``: in a row, the one of now included. ``locked``: none is looked at; ``untold``: and the server was
+    never told, as the process was stopped before it could say so.
+    """
 
     failures: int
     locked: bool
+    untold: bool = False
 
 
 def check_form(pin: str) -> None:
@@ -134,8 +137,8 @@ def _tries(db: sqlite3.Connection, *, counts: bool) -> Tries:
         return Tries(failures, locked=True)
     if locked_seq:
         failures = 0
-    elif failures >= MOST_TRIES:  # stopped between the last try and the word about it
-        return Tries(failures, locked=True)
+    elif failures >= MOST_TRIES:
+        return Tries(failures, locked=True, untold=True)
     if counts:
         failures += 1
         db.execute("INSERT OR REPLACE INTO emergency_tries VALUES (1, ?, 0)", (failures,))
