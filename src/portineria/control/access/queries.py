@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from portineria.control.access.emergency_queries import roles_of
@@ -72,7 +72,19 @@ def _in_sight(actor: Person) -> MachineQuerySet:
     by_role = Q(plant__in=roles_of(actor).filter(organisation__in=actor.guest_of).values("emergency_plant"))
     by_rule |= by_role
     seen = owned if not actor.guest_of else owned | by_rule if actor.staff_of else by_rule
-    return Machine.objects.filter(seen).select_related("plant__organisation", "line__zone", "gateway", "answering")
+    found = Machine.objects.filter(seen).select_related("plant__organisation", "line__zone", "gateway", "answering")
+    return _marked(actor, found)
+
+
+def _marked(actor: Person, machines: MachineQuerySet) -> MachineQuerySet:
+    """With whether an emergency role of the actor's opens them: asked with the rows, as pages count their queries."""
+    if not actor.guest_of:  # staff see them by role anyway
+        return machines
+    return machines.annotate(by_role=Exists(roles_of(actor).filter(emergency_plant=OuterRef("plant"))))
+
+
+def _by_role(machine: Machine) -> bool:
+    return bool(getattr(machine, "by_role", False))
 
 
 def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -> list[MachineSight]:
@@ -85,14 +97,13 @@ def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -
     standing_of = own_standings(actor, (machine.plant.organisation_id for machine in machines))
     judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of)
     owned = set(actor.staff_of)
-    plants = set(roles_of(actor).values_list("emergency_plant", flat=True)) if actor.guest_of else set()
     found = []
     for machine in machines:
         admitting, decision = rules.get(machine.pk, []), judged[actor.pk, machine.pk]
         organisation = machine.plant.organisation_id
         sight = sight_of(
             standing=standing_of[actor.pk, organisation],
-            admitted_by_rule=bool(admitting) or organisation in owned or machine.plant_id in plants,
+            admitted_by_rule=bool(admitting) or organisation in owned or _by_role(machine),
             decision=decision,
         )
         best = max(admitting, key=lambda rule: (not rule.needs_approval, rule.max_minutes), default=None)
@@ -151,7 +162,7 @@ def visible_machine(actor: Person, name_or_id: str, at: datetime | None = None) 
 
 def sight_by_machine(actor: Person, machines: Iterable[int], at: datetime | None = None) -> dict[int, Sight]:
     """Key → sight, for what may be named in this person's records; what is absent for them is left out."""
-    rows = Machine.objects.filter(pk__in=set(machines)).select_related("plant", "gateway")
+    rows = _marked(actor, Machine.objects.filter(pk__in=set(machines)).select_related("plant", "gateway"))
     return {seen.machine.pk: seen.sight for seen in sights(actor, list(rows), at)}
 
 

@@ -61,7 +61,7 @@ def now(actor: Person, leaf: Leaf) -> Now:
     reachable = access.reachable_machines(actor) if asks else []
     return Now(
         held=waiting_for(actor, timezone.now()) if staff else [],
-        emergencies=emergency_rows.unsigned(actor),
+        emergencies=emergency_rows.unsigned(actor) if staff else [],
         inside=inside,
         decidable=waiting,
         mine=[Asked(row, known[row.machine_id]) for row in mine],
