@@ -290,6 +290,9 @@ TEXTS: "dict[str, str | Promise]" = {
     "audit.register.shrunk": _(
         "Nothing was handed out: the register has fewer events than were signed. Tell whoever runs the server."
     ),
+    "notification.webhook.host": _(
+        "Notifications may only go to receivers that the operator of this server has named. Nothing was changed."
+    ),
     "sinks.setting": _("A setting of this sink does not fit, or its key is that of another certificate."),
     "sinks.filter": _("No event is called so: nothing would ever be sent."),
     "sinks.too-many": _("An organisation has at most 32 sinks. Nothing was added; remove one first."),
@@ -334,6 +337,7 @@ TEXTS: "dict[str, str | Promise]" = {
     "field.starts_at": _("The start has to be between now and 90 days ahead."),
     "field.supplier": _("Choose either a supplier or a person."),
     "field.tag": _("Write a tag of up to 60 characters."),
+    "field.webhook": _("Write an address that begins with https:// and holds no name or password."),
     "field.time_zone": _("This time zone is not known."),
 }
 

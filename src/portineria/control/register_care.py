@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes on around registers: sealing, witnesses, time stamps, sinks, tickets. In one of several processes."""
+"""What goes on around registers all the time, in one of several processes.
+
+Sealing, witnesses, time stamps, sinks, tickets, and what people are told.
+"""
 
 import asyncio
 
 from portineria.control import readiness
 from portineria.control.delivering import Delivering
+from portineria.control.notifying import Notifying
 from portineria.control.sealer import Sealer
 from portineria.control.settings.server import ServerSettings
 from portineria.control.stamping import keep_stamped
@@ -22,4 +26,5 @@ def care_for_registers(settings: ServerSettings) -> list[asyncio.Task[None]]:
         loop.create_task(keep_stamped(settings), name="time stamps"),
         loop.create_task(Delivering(settings.host).run(), name="sinks"),
         loop.create_task(Ticketing(settings.public_url).run(), name="tickets"),
+        loop.create_task(Notifying(settings).run(), name="notifications"),
     ]

@@ -208,6 +208,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "sinks.ticket.refused": _fields("sink session reference why"),
     "sinks.event.dead": _fields("sink seq why"),
     "sinks.register.gap": _fields("sink first last"),
+    # notifications: what people are told
+    "notification.choices.changed": _fields("person console mail webhook"),
+    "notification.webhook.set": _fields("person", "host"),
+    "notification.webhook.removed": _fields("person"),
+    "notification.delivery.given-up": _fields("person notification channel answer"),
     # reported by a gateway
     "gateway.started": _reported("version reason"),
     "gateway.stopped": _reported("reason"),

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     LOCK = "lck"
     PROVIDER = "idp"
     REVIEW = "rvw"
+    NOTIFICATION = "ntf"
+    SUBSTITUTION = "sbs"
 
 
 def new_id(kind: Kind) -> str:

@@ -16,6 +16,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from portineria.control.access import emergency, locks
 from portineria.control.access import services as access
@@ -23,6 +24,8 @@ from portineria.control.access.models import EmergencyReview
 from portineria.control.api import api
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.provider_models import IdentityProvider
+from portineria.control.notification.collecting import collect
+from portineria.control.notification.queries import notifications
 from portineria.control.sinks.services import add_sink
 from portineria.policy.ending import Locked
 from tests.integration.control.calling import Program
@@ -73,6 +76,7 @@ class Things:
     domain: str = "plant.example"
     review: str = f"rvw_{ABSENT}"
     role: str = f"rul_{ABSENT}"
+    notification: str = f"ntf_{ABSENT}"
 
 
 @pytest.fixture
@@ -94,6 +98,7 @@ def things(world: World) -> Things:
         world.organisation, world.technician.public_id, world.supplier, world.rule, lifted_lock(world),
         sink=sink, held=held_in(world, row).public_id, account=program.account.public_id,
         token=program.row.public_id, plant=world.plant, provider=provider_of(world),
+        notification=told_to_the_owner(world),
         **opened_in_an_emergency(world),
     )  # fmt: skip
 
@@ -113,6 +118,11 @@ def opened_in_an_emergency(world: World) -> dict[str, str]:
     )
     emergency.break_glass(actor=world.operator, machine=world.rivals_machine.public_id, reason="x")
     return {"role": role.public_id, "review": EmergencyReview.objects.get().public_id}
+
+
+def told_to_the_owner(world: World) -> str:
+    collect(world.organisation, timezone.now(), mail=False)
+    return notifications(world.owner)[0].public_id
 
 
 def lifted_lock(world: World) -> str:

@@ -27,7 +27,8 @@ class PostOffice:
         self.clear: list[str] = []  # said before TLS stood
 
     @contextmanager
-    def open(self) -> Iterator[int]:
+    def open(self, port: int = 0) -> Iterator[int]:
+        """``port``: that of before, for one that comes back."""
         office = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -35,7 +36,10 @@ class PostOffice:
                 with suppress(OSError):  # whoever gives up closes in the middle
                     office._serve(self.request)
 
-        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+
+        with Server(("127.0.0.1", port), Handler) as server:
             server.daemon_threads = True
             thread = threading.Thread(target=server.serve_forever, args=(0.05,))
             thread.start()

@@ -95,7 +95,7 @@ _NOT_SHOWN = {
     "report_sha256", "stored_sha256", "boot", "previous_boot", "gateway_at_ms", "order_sha256", "order_seq", "request",
     "grant", "rule", "lookup", "stream", "key", "sha256", "expires_ms", "installation", "token", "unix_ms", "source",
     "dead", "recording", "number", "head", "end", "mode", "recipients",
-    "question", "request_sha256", "held", "hold_ms", "answer_s",
+    "question", "request_sha256", "held", "hold_ms", "answer_s", "notification",
 }  # fmt: skip
 # Names of keys that nobody has read anywhere else, and what an event of the installation alone tells.
 _NOT_SHOWN_OF = {("gateway.trust.changed", "what"), *((f"identity.key.{act}", "role") for act in (

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "portineria.control.estate",
     "portineria.control.access",
     "portineria.control.remote_sessions",
+    "portineria.control.notification",
     "portineria.control.console",
     "portineria.control.rest",
     "django.contrib.auth",

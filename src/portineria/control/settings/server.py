@@ -141,6 +141,26 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="The least that the operators' log tells.")
     ] = "INFO"
+    mail_server: Annotated[
+        str, Meta(max_length=300, description="HOST:PORT of the mail server that brings people their notifications.")
+    ] = ""
+    mail_encryption: Annotated[
+        Literal["starttls", "tls"], Meta(description="How it is spoken to: tls from the first byte, or starttls.")
+    ] = "starttls"
+    mail_sender: Annotated[str, Meta(max_length=254, description="Whom these mails are from.")] = ""
+    mail_user: Annotated[str, Meta(max_length=254, description="Name at the mail server, where it asks for one.")] = ""
+    mail_password_file: Annotated[Path | None, Meta(description="Holds the password that belongs to it.")] = None
+    mail_authorities: Annotated[
+        Path | None, Meta(description="PEM of authorities instead of the system's, for the mail server's certificate.")
+    ] = None
+    webhook_hosts: Annotated[
+        list[str],
+        Meta(
+            max_length=64,
+            description="HOST or HOST:PORT of each receiver to which people may have their notifications sent, as it "
+            "stands in the address; nobody may where this is empty.",
+        ),
+    ] = []
     nested_only: Annotated[bool, Meta(description="Relays never take the outer TLS off (for middleboxes).")] = False
 
     @property

@@ -89,6 +89,8 @@ _SECTION_OF = {
     "sink-remove": "sinks",
     "supplier-lock": "people",
     "supplier-unlock": "people",
+    "notification-choices": "notifications",
+    "notification-webhook": "notifications",
 }
 
 

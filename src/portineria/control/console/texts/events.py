@@ -155,6 +155,10 @@ EVENTS: dict[str, str | Promise] = {
     "sinks.ticket.refused": _("A ticket took no comment about a session"),
     "sinks.event.dead": _("A sink refused an event for good"),
     "sinks.register.gap": _("Events are missing on the way to a sink"),
+    "notification.choices.changed": _("Own notifications chosen"),
+    "notification.webhook.set": _("Own notifications go to a webhook too"),
+    "notification.webhook.removed": _("Own notifications go to no webhook any more"),
+    "notification.delivery.given-up": _("A notification could not be brought to somebody"),
     "remote_sessions.work.new": _("Done here for the first time by this supplier"),
     "remote_sessions.report.changed": _("Remarks of a service report changed"),
     "remote_sessions.report.signed": _("Service report signed"),
@@ -216,6 +220,7 @@ GROUPS: tuple[tuple[str, str | Promise], ...] = (
     ("gateway.", _("What gateways say about themselves")),
     ("audit.", _("The register itself")),
     ("sinks.", _("Sinks: where events go besides")),
+    ("notification.", _("Notifications")),
 )
 _ALSO = {
     "access.": ("emergency.",),
@@ -407,4 +412,10 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "domain": _("domain"),
     "group": _("group"),
     "personal": _("personal fields"),
+    "console": _("told in the console"),
+    "mail": _("told by e-mail"),
+    "webhook": _("told by webhook"),
+    "host": _("host"),
+    "channel": _("way"),
+    "answer": _("last answer"),
 }

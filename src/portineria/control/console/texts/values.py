@@ -7,6 +7,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from portineria.control.console.texts import notices
+
 Words = Mapping[str, "str | Promise"]
 
 YES_NO: Mapping[bool, "str | Promise"] = {True: _("yes"), False: _("no")}
@@ -77,6 +79,8 @@ WORDS: Mapping[str, Words] = {
     "transport": _TRANSPORTS,
     "operation": KINDS,
     "side": SIDES,
+    **dict.fromkeys(("console", "mail", "webhook"), notices.KINDS),
+    "channel": notices.CHANNELS,
 }
 
 

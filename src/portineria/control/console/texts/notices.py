@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people are told, in one sentence each. A test keeps the list complete."""
+
+from collections.abc import Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+Words = Mapping[str, "str | Promise"]
+
+# Of a kind, where somebody chooses about it.
+KINDS: Words = {
+    "waits": _("A request waits for my decision"),
+    "decided": _("My request or grant was decided"),
+    "ends": _("My session ends soon, or somebody ends it"),
+    "held": _("A gateway holds an operation until somebody answers"),
+    "locked": _("A lock concerns me"),
+    "role": _("What I may do somewhere changed"),
+}
+CHANNELS: Words = {
+    "console": pgettext_lazy("way of a notification", "here"),
+    "mail": _("E-mail"),
+    "webhook": _("Webhook"),
+}
+# By what happened.
+SENTENCES: Words = {
+    "access.request.made": _("A request waits for your decision"),
+    "access.request.reminded": _("A request still waits and will expire"),
+    "access.request.approved": _("Your request was approved"),
+    "access.request.refused": _("Your request was refused"),
+    "access.request.expired": _("Nobody decided your request in time"),
+    "access.request.lapsed": _("Your request ended: a yes would open nothing any more"),
+    "access.grant.revoked": _("Your grant was revoked"),
+    "remote_sessions.session.draining": _("Your session is being ended; what runs may finish"),
+    "remote_sessions.session.cutting": _("Your session was cut"),
+    "session.ends-soon": _("Your session ends soon"),
+    "operation.held": _("A gateway holds an operation: answer yes or no"),
+    "access.lock.set": _("Locked: nobody gets in there for now"),
+    "access.lock.lifted": _("A lock was lifted"),
+    "identity.membership.added": _("You belong to an organisation now"),
+    "access.substitution.named": _("You stand in for an approver"),
+    "access.substitution.ended": _("You stand in for an approver no longer"),
+}
+# An icon and a colour, as a state has them.
+SHOWN: Mapping[str, tuple[str, str]] = {
+    "waits": ("hourglass", "wait"),
+    "decided": ("circle-check", "accent"),
+    "ends": ("clock", "wait"),
+    "held": ("alert-triangle", "stop"),
+    "locked": ("lock", "stop"),
+    "role": ("user", "accent"),
+}

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whom an event of the register concerns, and what it is about for them. Reads for the system; it tells ids only."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from portineria.control.access.deciding import deciders
+from portineria.control.access.models import AccessRequest, Grant, Lock, RequestState
+from portineria.control.audit.models import Event
+from portineria.control.identity.models import Membership, Person, Role
+from portineria.control.notification.models import Kind
+from portineria.control.remote_sessions.models import Session
+from portineria.ledger import leaf as leaves
+from portineria.policy.ending import Locked
+
+MOST = 200  # people that one event is told to
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    person: int
+    kind: Kind
+    thing: str
+
+
+Fields = Mapping[str, Any]
+_Rule = Callable[[Event, Fields], Iterator[Meant]]
+
+
+def meant_by(event: Event) -> list[Meant]:
+    """Nobody is told of what they did themselves."""
+    rule = _BY_CODE.get(event.code)
+    if rule is None:
+        return []
+    fields: Fields = leaves.decode(bytes(event.leaf))["fields"]
+    own = Person.objects.get_queryset().filter(public_id=event.actor).values_list("pk", flat=True).first()
+    found = {one.person: one for one in rule(event, fields) if one.person != own}
+    return list(found.values())[:MOST]
+
+
+def _waits(event: Event, fields: Fields) -> Iterator[Meant]:
+    row = AccessRequest.objects.filter(public_id=fields["request"], state=RequestState.PENDING).first()
+    if row is not None:
+        yield from (Meant(person, Kind.WAITS, row.public_id) for person in deciders(row, event.at))
+
+
+def _decided(event: Event, fields: Fields) -> Iterator[Meant]:
+    """Whoever asked. A person's event names the request, or the grant that it led to."""
+    named = {"public_id": fields["request"]} if "request" in fields else {"grant__public_id": fields["grant"]}
+    row = AccessRequest.objects.filter(**named).first()
+    if row is not None:
+        yield Meant(row.person_id, Kind.DECIDED, row.public_id)
+
+
+def _ends(event: Event, fields: Fields) -> Iterator[Meant]:
+    row = Session.objects.filter(public_id=fields["session"]).first()
+    if row is not None:
+        yield Meant(row.person_id, Kind.ENDS, row.public_id)
+
+
+def _held(event: Event, fields: Fields) -> Iterator[Meant]:
+    """Whoever may answer: those who approve there, and not whose session it is."""
+    row = Session.objects.filter(public_id=event.session).first()
+    if row is None:
+        return
+    for person in _in_roles(row.organisation_id, [role for role in Role if role.approves]):
+        if person != row.person_id:
+            yield Meant(person, Kind.HELD, row.public_id)
+
+
+def _locked(event: Event, fields: Fields) -> Iterator[Meant]:
+    """Who works there; and whoever has a permission there that it meets, who is told of the machine only."""
+    row = Lock.objects.filter(public_id=fields["lock"]).first()
+    if row is None:
+        return
+    for person, machine in _met(row, event.at).values_list("person", "machine__public_id").order_by("pk"):
+        yield Meant(person, Kind.LOCKED, machine)
+    for person in _in_roles(row.organisation_id, [role for role in Role if role.staff]):
+        yield Meant(person, Kind.LOCKED, row.public_id)
+
+
+def _met(row: Lock, at: datetime) -> QuerySet[Grant]:
+    grants = Grant.objects.filter(organisation=row.organisation_id, revoked_at__isnull=True, ends_at__gt=at)
+    by_kind: dict[Locked, Q] = {
+        Locked.PERSON: Q(person=row.person_id),
+        Locked.SUPPLIER: Q(rule__supplier=row.supplier_id),
+        Locked.MACHINE: Q(machine=row.machine_id),
+        Locked.LINE: Q(machine__line=row.line_id),
+        Locked.ZONE: Q(machine__line__zone=row.zone_id),
+        Locked.PLANT: Q(machine__plant=row.plant_id),
+        Locked.GATEWAY: Q(machine__gateway=row.gateway_id),
+        Locked.EVERYTHING: Q(),
+    }
+    return grants.filter(by_kind[row.kind])
+
+
+def _role(event: Event, fields: Fields) -> Iterator[Meant]:
+    rows = Person.objects.get_queryset().filter(public_id=fields["person"])
+    yield from (Meant(person, Kind.ROLE, event.organisation) for person in rows.values_list("pk", flat=True))
+
+
+def _in_roles(organisation: int, roles: Iterable[Role]) -> list[int]:
+    rows = Membership.objects.filter(organisation=organisation, role__in=list(roles), person__disabled_at__isnull=True)
+    return list(rows.order_by("pk").values_list("person", flat=True))
+
+
+_BY_CODE: Mapping[str, _Rule] = {
+    "access.request.made": _waits,
+    "access.request.approved": _decided,
+    "access.request.refused": _decided,
+    "access.request.expired": _decided,
+    "access.request.lapsed": _decided,
+    "access.grant.revoked": _decided,
+    "remote_sessions.session.draining": _ends,
+    "remote_sessions.session.cutting": _ends,
+    "operation.held": _held,
+    "access.lock.set": _locked,
+    "access.lock.lifted": _locked,
+    "identity.membership.added": _role,
+}
+CODES = frozenset(_BY_CODE)

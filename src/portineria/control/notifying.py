@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells people what concerns them: reads on in every register, and brings what they chose by mail and webhook.
+
+In one process of an installation at a time, by a lead of its own. Nothing of access waits for it.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
+
+import structlog
+from django.db import DatabaseError
+from django.utils import timezone
+
+from portineria.control.console import notice_letter
+from portineria.control.identity.lead import Lead, LeadLost
+from portineria.control.notification import collecting, sending, services
+from portineria.control.notification.models import Channel, Delivery, DeliveryState
+from portineria.control.own_connection import given_back
+from portineria.control.settings.mail import mail_server
+from portineria.control.settings.server import ServerSettings
+from portineria.core.errors import PortineriaError
+from portineria.sinks.http import Http
+from portineria.sinks.kind import Away, Refused
+from portineria.sinks.mail.post import post
+from portineria.sinks.setting import BadSetting, Setting, Shape
+from portineria.sinks.trust import client_tls
+from portineria.sinks.webhook.message import headers, secret_of
+
+log = structlog.get_logger()
+T = TypeVar("T")
+LOOK_S = 1.0
+CLOCK_S = 15.0  # between two looks at what ends soon
+AT_ONCE = 8  # mails and webhooks
+_NEVER = (400, 410, 413, 422)  # these bytes, or this receiver, however often they come
+_RECIPIENT = Setting("recipient", Shape.MAIL)
+
+
+class Notifying:
+    """Raise BadSettings for a mail server that is none."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._lead = Lead("notifications", f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}")
+        self._sender = _Sender(settings.public_url.rstrip("/"), mail_server(settings))
+        self._looked_s = 0.0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                with contextlib.suppress(DatabaseError, LeadLost):
+                    await self._round()
+                await asyncio.sleep(LOOK_S)
+        finally:
+            if self._lead.held:
+                with contextlib.suppress(DatabaseError):
+                    await _asked(self._lead.give_up)
+
+    async def _round(self) -> None:
+        """Raise DatabaseError, LeadLost: the next one goes on from where this one was."""
+        if not await _asked(self._lead.prolong if self._lead.held else self._lead.take):
+            return
+        for organisation in await _asked(collecting.behind):
+            await self._led(partial(collecting.collect, organisation, timezone.now(), mail=self._sender.mails))
+        if time.monotonic() - self._looked_s > CLOCK_S:
+            self._looked_s = time.monotonic()
+            await self._led(partial(collecting.collect_ends, timezone.now(), mail=self._sender.mails))
+        for delivery in await _asked(partial(sending.due, timezone.now(), AT_ONCE)):
+            if not self._lead.held:
+                return
+            await self._sender.bring(delivery)
+
+    async def _led(self, work: Callable[[], object]) -> None:
+        await _asked(self._lead.leading(work))
+
+
+class _Sender:
+    def __init__(self, public_url: str, mail: Mapping[str, str] | None) -> None:
+        self._public_url, self._mail = public_url, mail
+        self._tls = client_tls(mail) if mail is not None else None
+
+    @property
+    def mails(self) -> bool:
+        return self._mail is not None
+
+    async def bring(self, delivery: int) -> None:
+        """Raise DatabaseError."""
+        row = await _asked(partial(sending.waiting, delivery))
+        if row is None:
+            return
+        if await _asked(partial(sending.moot, row, timezone.now())):
+            await self._note(row, DeliveryState.MOOT)
+            return
+        try:
+            await (self._by_mail(row) if row.channel == Channel.MAIL else self._by_webhook(row))
+        except Away as away:
+            pause = max(away.retry_after_s, sending.pause_s(row.attempts, secrets.SystemRandom().random()))
+            await _asked(partial(sending.note_away, row, timezone.now(), str(away), pause))
+        except Refused as refused:
+            await self._note(row, DeliveryState.GIVEN_UP, str(refused))
+        except PortineriaError as error:  # another master key, a request that they may not see any more
+            await self._note(row, DeliveryState.GIVEN_UP, error.code)
+        else:
+            await self._note(row, DeliveryState.SENT)
+
+    async def _note(self, row: Delivery, state: DeliveryState, why: str = "") -> None:
+        await _asked(partial(sending.note, row.pk, state, timezone.now(), why))
+
+    async def _by_mail(self, row: Delivery) -> None:
+        if self._mail is None or self._tls is None:
+            raise Away("there is no mail server")
+        try:
+            _RECIPIENT.check(row.person.email)
+        except BadSetting as error:
+            raise Refused("an address that no mail server takes") from error
+        text = await _asked(partial(notice_letter.mail, row.notification, self._mail["sender"], self._public_url))
+        await post(self._mail, self._tls, row.person.email, text)
+
+    async def _by_webhook(self, row: Delivery) -> None:
+        address, secret = services.opened(row.person.notification_webhook)
+        services.require_allowed(address)
+        body = await _asked(partial(notice_letter.body, row.notification, self._public_url))
+        http = Http({})
+        try:
+            signed = headers(secret_of(secret), row.notification.public_id, int(time.time()), body)
+            answer = await http.post(address, body, signed)
+        finally:
+            await http.close()
+        if answer.status in _NEVER:
+            raise Refused(f"HTTP {answer.status}")
+        if not answer.good:
+            raise answer.away()
+
+
+async def _asked(work: Callable[[], T]) -> T:
+    return await asyncio.to_thread(given_back(work))
