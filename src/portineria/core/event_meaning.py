@@ -150,6 +150,8 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_I, _DONE, "estate.zone.created estate.line.created estate.line.changed estate.gateway.renewed"),
         *_all(_I, _DONE, "estate.gateway.connected estate.gateway.disconnected"),
         *_all(_I, _DONE, "access.request.made access.request.cancelled access.request.ticket"),
+        *_all(_I, _DONE, "access.request.made access.request.cancelled access.request.reminded"),
+        *_all(_N, _DONE, "access.substitution.named access.substitution.ended"),
         *_all(_I, _FAILED, "access.request.expired access.request.lapsed"),
         *_all(_I, _DONE, "remote_sessions.session.requested remote_sessions.session.extended"),
         *_all(_I, _DONE, "remote_sessions.session.draining remote_sessions.recording.completed"),

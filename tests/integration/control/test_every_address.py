@@ -32,6 +32,7 @@ from tests.integration.control.calling import Program
 from tests.integration.control.test_held import held_in
 from tests.integration.control.test_recordings import brought, recorded
 from tests.integration.control.test_sight import session_key
+from tests.integration.control.test_substitutes import stand_in
 from tests.integration.control.world import ConnectorEnd, World
 from tests.unit.recording.recorded import ABOUT
 
@@ -77,6 +78,7 @@ class Things:
     review: str = f"rvw_{ABSENT}"
     role: str = f"rul_{ABSENT}"
     notification: str = f"ntf_{ABSENT}"
+    substitution: str = f"sbs_{ABSENT}"
 
 
 @pytest.fixture
@@ -99,6 +101,7 @@ def things(world: World) -> Things:
         sink=sink, held=held_in(world, row).public_id, account=program.account.public_id,
         token=program.row.public_id, plant=world.plant, provider=provider_of(world),
         notification=told_to_the_owner(world),
+        substitution=stand_in(world, world.owner, world.operator).public_id,
         **opened_in_an_emergency(world),
     )  # fmt: skip
 

@@ -100,6 +100,31 @@ def _close_expired(waiting: RequestQuerySet) -> int:
     return len(closing)
 
 
+def remind_of_requests(at: datetime) -> int:
+    """Say once of what will expire undecided; each second, as above."""
+    waiting = AccessRequest.objects.filter(state=RequestState.PENDING, reminded_at__isnull=True)
+    late = [row.pk for row in waiting.only("made_at", "starts_at", "minutes") if _reminder(row) <= at < _over(row)]
+    return _remind(waiting.filter(pk__in=late), at) if late else 0
+
+
+@transaction.atomic
+def _remind(waiting: RequestQuerySet, at: datetime) -> int:
+    rows = list(_locked(waiting))
+    for row in rows:
+        row.reminded_at = at
+        row.save(update_fields=["reminded_at"])
+        record_request("reminded", row, SYSTEM, ends_at=_over(row).isoformat(timespec="seconds"))
+    return len(rows)
+
+
+def _reminder(row: AccessRequest) -> datetime:
+    """When the last quarter of its time begins, a day before its end at the earliest: before it should start, where it
+    says when.
+    """
+    limit = row.starts_at if row.starts_at and row.starts_at > row.made_at else _over(row)
+    return limit - min((limit - row.made_at) / 4, timedelta(days=1))
+
+
 def _over(row: AccessRequest) -> datetime:
     return row.starts_at + timedelta(minutes=row.minutes) if row.starts_at else row.made_at + PENDING
 

@@ -1,19 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may say yes or no to a request: the roles of its organisation that approve, and never whoever asked."""
+"""Who may say yes or no: whose role approves, and who stands in for such a person. Never to what is their own.
 
+A substitute has the yes of the one they stand in for, and that one only once: of one request and one approver there is
+one answer, whoever of the two gives it. What the approver asked for themselves their substitute does not decide.
+"""
+
+from collections.abc import Iterable
 from datetime import datetime
 
 from portineria.control.access.models import AccessRequest, Approval
-from portineria.control.identity.models import Membership, Role
+from portineria.control.access.substitution import APPROVING, Substitution
+from portineria.control.identity.authority import approves, require
+from portineria.control.identity.models import Membership, Person
 
-APPROVING = [role.value for role in Role if role.approves]
+
+def same_person(one: Person, other: Person) -> bool:
+    """One account, or two of one mailbox: what stands behind a plus is no other person (RFC 5233)."""
+    return one.pk == other.pk or _mailbox(one) == _mailbox(other)
+
+
+def _mailbox(person: Person) -> tuple[str, str]:
+    local, _, domain = person.email.lower().rpartition("@")
+    return local.partition("+")[0] or local, domain
+
+
+def authority(
+    actor: Person, organisation_id: int, at: datetime, *, asked_by: Person | None = None, used: Iterable[int] = ()
+) -> Substitution | None:
+    """The substitution by which the actor may approve there; None where their own role does.
+
+    ``asked_by``: for whom it would be; ``used``: approvers who have answered. Raise NotFound, DeniedHere.
+    """
+    role, taken = actor.role_in(organisation_id), set(used)
+    if role is not None and role.staff and not role.approves:
+        rows = Substitution.objects.holding(at).filter(substitute=actor, organisation=organisation_id)
+        for row in rows.select_related("approver").order_by("starts_at", "pk"):
+            if row.approver_id not in taken and (asked_by is None or not same_person(row.approver, asked_by)):
+                return row
+    require(actor, organisation_id, approves)
+    return None
+
+
+def decides_here(actor: Person, organisation_id: int, at: datetime) -> bool:
+    role = actor.role_in(organisation_id)
+    if role is None or not role.staff:
+        return False
+    standing_in = Substitution.objects.holding(at).filter(substitute=actor, organisation=organisation_id)
+    return role.approves or standing_in.exists()
+
+
+def answered_for(request: AccessRequest) -> set[int]:
+    """Approvers whose answer is there, by whomever it was given."""
+    rows = Approval.objects.filter(request=request).select_related("substitution")
+    return {row.substitution.approver_id if row.substitution else row.decided_by_id for row in rows}
 
 
 def deciders(request: AccessRequest, at: datetime) -> list[int]:
-    """People who have not answered yet, in the order in which they came to the organisation."""
-    rows = Membership.objects.filter(
-        organisation=request.organisation_id, role__in=APPROVING, person__disabled_at__isnull=True
-    )
-    answered = Approval.objects.filter(request=request).values("decided_by")
-    found = rows.exclude(person=request.person_id).exclude(person__in=answered)
-    return list(found.order_by("pk").values_list("person", flat=True))
+    """People who may still answer, each once."""
+    organisation, asker, used = request.organisation_id, request.person, answered_for(request)
+    own = Membership.objects.filter(organisation=organisation, role__in=APPROVING, person__disabled_at__isnull=True)
+    found = [row.person for row in own.select_related("person").order_by("pk") if row.person_id not in used]
+    lent = Substitution.objects.holding(at).filter(organisation=organisation).exclude(approver__in=used)
+    standing_in = lent.select_related("approver", "substitute").order_by("pk")
+    found += [row.substitute for row in standing_in if not same_person(row.approver, asker)]
+    answered = set(Approval.objects.filter(request=request).values_list("decided_by", flat=True))
+    fit = (person.pk for person in found if not same_person(person, asker) and person.pk not in answered)
+    return list(dict.fromkeys(fit))

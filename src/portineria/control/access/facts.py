@@ -14,8 +14,9 @@ from django.db.models.lookups import GreaterThanOrEqual
 
 from portineria.control.access.around import Around, around
 from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
+from portineria.control.access.substitution import APPROVING, STAFF
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
-from portineria.control.identity.models import Membership, Person, Role
+from portineria.control.identity.models import Membership, Person
 from portineria.control.identity.queries import own_standings, standings
 from portineria.policy.decision import Attempt, Decision, GrantFacts, decide
 from portineria.policy.decision import Standing as PersonStanding
@@ -40,11 +41,25 @@ _HOLDS = Q(
     rule__ended_at__isnull=True,
 )
 
+
+def _at(person: str, roles: list[str]) -> Exists:
+    there = Membership.objects.filter(
+        person=OuterRef(person), organisation=OuterRef("request__organisation"), role__in=roles
+    )
+    return Exists(there)
+
+
+# A yes of somebody who may still give it: by their own role, or for an approver who may and whom nobody took it from.
 _YES = Approval.objects.filter(
+    Q(_at("decided_by", APPROVING))
+    | Q(
+        _at("substitution__approver", APPROVING),
+        _at("decided_by", STAFF),
+        substitution__ended_at__isnull=True,
+        substitution__approver__disabled_at__isnull=True,
+    ),
     approved=True,
     decided_by__disabled_at__isnull=True,
-    decided_by__memberships__organisation=OuterRef("organisation"),
-    decided_by__memberships__role__in=[role.value for role in Role if role.approves],
 )
 
 

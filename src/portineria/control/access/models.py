@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from portineria.control.access.reviews import EmergencyReview as EmergencyReview
+from portineria.control.access.substitution import Substitution
 from portineria.control.estate.models import Gateway, Line, Machine, Plant, Zone
 from portineria.control.identity.models import ID, Organisation, Person, Supplier
 from portineria.core.errors import Conflict
@@ -222,6 +223,7 @@ class AccessRequest(models.Model):
     ticket_standing = models.CharField(max_length=12, blank=True, default="")
     ticket_state = models.CharField(max_length=TICKET_STATE, blank=True, default="")  # in that system's words
     ticket_asked_at = models.DateTimeField(null=True, blank=True)
+    reminded_at = models.DateTimeField(null=True, blank=True)  # whoever may decide was told once more
     lapsed_why = models.CharField(max_length=120, blank=True, default="")  # policy's reasons, as words apart
 
     objects = RequestQuerySet.as_manager()
@@ -268,6 +270,10 @@ class Approval(models.Model):
     request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="approvals")
     asked_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     decided_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="approvals")
+    # By which they stood in for somebody; null: by their own role.
+    substitution = models.ForeignKey(
+        Substitution, on_delete=models.PROTECT, null=True, blank=True, related_name="approvals"
+    )
     approved = models.BooleanField()
     reason = models.CharField(max_length=500, blank=True)
     minutes = models.PositiveIntegerField(null=True, blank=True)  # a yes to less than was asked; null: to all of it

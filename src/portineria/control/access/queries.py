@@ -26,6 +26,7 @@ from portineria.control.access.models import (
     RuleQuerySet,
     RuleVersion,
 )
+from portineria.control.access.substitution import Substitution
 from portineria.control.estate.models import Machine, MachineQuerySet
 from portineria.control.estate.queries import BY_LINE
 from portineria.control.identity.models import Organisation, Person
@@ -171,9 +172,9 @@ def requests(actor: Person) -> RequestQuerySet:
         "machine__plant__organisation", "machine__line", "machine__gateway", "machine__answering", "person",
         "rule__supplier", "rule__profile", "rule__watcher", "organisation", "grant__profile", "grant__rule__profile",
     )  # fmt: skip
-    return found.prefetch_related(Prefetch("approvals", Approval.objects.select_related("decided_by"))).order_by(
-        "-made_at", "-pk"
-    )
+    return found.prefetch_related(
+        Prefetch("approvals", Approval.objects.select_related("decided_by", "substitution__approver"))
+    ).order_by("-made_at", "-pk")
 
 
 def request(actor: Person, public_id: str) -> AccessRequest:
@@ -194,13 +195,15 @@ def waiting_request(actor: Person, machine: Machine) -> AccessRequest | None:
 
 
 def decidable_requests(actor: Person) -> RequestQuerySet:
-    """Waiting for this very person: of an organisation where they approve, and not their own."""
-    from portineria.control.identity.models import Membership, Role
-
-    approving = Membership.objects.filter(
-        person=actor, organisation__in=actor.staff_of, role__in=[role for role in Role if role.approves]
+    """Waiting for this very person: of an organisation where they approve or stand in, and not their own."""
+    approving = [pk for pk in actor.staff_of if (role := actor.role_in(pk)) is not None and role.approves]
+    lent = Substitution.objects.holding(timezone.now()).filter(
+        substitute=actor, organisation__in=actor.staff_of, organisation=OuterRef("organisation")
     )
-    found = pending_requests(actor).filter(organisation__in=approving.values("organisation")).exclude(person=actor)
+    may = Q(organisation__in=approving)
+    if set(actor.staff_of) - set(approving):
+        may |= Q(Exists(lent.exclude(approver=OuterRef("person"))))
+    found = pending_requests(actor).filter(may).exclude(person=actor)
     return found.exclude(pk__in=Approval.objects.filter(decided_by=actor).values("request"))
 
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.access.closing import record_request, require_prospect
+from portineria.control.access.deciding import answered_for, authority, same_person
 from portineria.control.access.facts import approvals_missing
 from portineria.control.access.models import (
     TICKET_UNASKED,
@@ -26,7 +27,6 @@ from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine
 from portineria.control.identity.authority import (
     SYSTEM,
-    approves,
     require,
     works_here,
 )
@@ -171,10 +171,11 @@ def _locked_request(actor: Person, request: str) -> AccessRequest:
 
 def _decide(actor: Person, request: str, reason: str, *, approved: bool, minutes: int | None = None) -> AccessRequest:
     row = _locked_request(actor, request)
-    if row.person_id == actor.pk:
+    if same_person(row.person, actor):
         raise OwnRequest("whoever asks may not decide")
-    require(actor, row.organisation_id, approves)
-    if row.state != RequestState.PENDING or row.approvals.filter(decided_by=actor).exists():
+    used = answered_for(row)
+    standing_in = authority(actor, row.organisation_id, timezone.now(), asked_by=row.person, used=used)
+    if row.state != RequestState.PENDING or actor.pk in used or row.approvals.filter(decided_by=actor).exists():
         raise AlreadyDecided(f"request {request} is {row.state}")
     if minutes is not None:
         check_minutes(minutes, row.minutes)
@@ -182,17 +183,20 @@ def _decide(actor: Person, request: str, reason: str, *, approved: bool, minutes
         request=row,
         asked_by_id=row.person_id,
         decided_by=actor,
+        substitution=standing_in,
         approved=approved,
         reason=reason[:500],
         minutes=minutes,
     )
     missing = approvals_missing(row) if approved else 0
     if missing:
-        record_request("agreed", row, actor.public_id, reason=reason[:500], missing=missing)
+        record_request("agreed", row, actor.public_id, reason=reason[:500], missing=missing,
+                       substitution=standing_in.public_id if standing_in else "")  # fmt: skip
         return row
     row.close(RequestState.APPROVED if approved else RequestState.REFUSED)
     row.save(update_fields=["state"])
-    record_request("approved" if approved else "refused", row, actor.public_id, reason=reason[:500])
+    record_request("approved" if approved else "refused", row, actor.public_id, reason=reason[:500],
+                   substitution=standing_in.public_id if standing_in else "")  # fmt: skip
     return row
 
 
@@ -298,9 +302,9 @@ def extend(*, actor: Person, grant: str, minutes: int) -> Grant:
     at again. Raise NoLonger.
     """
     row = _grant_to_change(actor, grant, while_draining=True)
-    if row.person_id == actor.pk:
+    if same_person(row.person, actor):
         raise OwnRequest("whoever works may not extend")
-    require(actor, row.organisation_id, approves)
+    authority(actor, row.organisation_id, timezone.now(), asked_by=row.person)
     check_minutes(minutes, row.rule.max_minutes)
     before = row.ends_at
     row.lengthen(minutes, now := timezone.now())

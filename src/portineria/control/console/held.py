@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
+
+from portineria.control.access.deciding import decides_here
 from portineria.control.console import texts, whereabouts
 from portineria.control.console.texts.values import words
 from portineria.control.console.whereabouts import Place
@@ -56,5 +59,5 @@ def _rows(actor: Person, rows: Iterable[HeldOperation], at: datetime) -> list[He
 
 
 def _answers(actor: Person, row: HeldOperation) -> bool:
-    role = actor.role_in(row.session.organisation_id)
-    return row.allowed is None and row.person_id != actor.pk and role is not None and role.approves
+    open_question = row.allowed is None and row.person_id != actor.pk
+    return open_question and decides_here(actor, row.session.organisation_id, timezone.now())

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 
 from portineria.control.access import queries as access
+from portineria.control.access.deciding import deciders, decides_here
 from portineria.control.access.facts import approvals_missing, decisions_by_grant
 from portineria.control.access.models import AccessRequest, Grant, Lock, Rule
 from portineria.control.access.profiles import profiles_of
@@ -351,8 +352,9 @@ class RequestPage:
 
 def request_page(actor: Person, public_id: str) -> RequestPage:
     row = access.request(actor, public_id)
-    staff, role = row.organisation_id in actor.staff_of, actor.role_in(row.organisation_id)
-    mine, approver = row.person_id == actor.pk, role is not None and role.approves
+    staff, at = row.organisation_id in actor.staff_of, timezone.now()
+    mine, approver = row.person_id == actor.pk, decides_here(actor, row.organisation_id, at)
+    pending = row.state == AccessRequest.State.PENDING
     before = remote_sessions.sessions(actor).filter(machine=row.machine, person=row.person)
     starts = max(row.starts_at, timezone.now()) if row.starts_at else timezone.now()
     standing = identity.standing(row.person, row.organisation_id)
@@ -360,8 +362,8 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         request=row,
         place=whereabouts.place(actor, row.machine),
         judged=_judged(row, standing),
-        decidable=row.state == AccessRequest.State.PENDING and approver and not mine and not _answered(actor, row),
-        missing=approvals_missing(row) if row.state == AccessRequest.State.PENDING and staff else 0,
+        decidable=pending and approver and actor.pk in deciders(row, at),
+        missing=approvals_missing(row) if pending and staff else 0,
         mine=mine,
         staff=staff,
         services=functions.offered(estate.services_of(row.machine), row.rule) if staff else [],
@@ -375,10 +377,6 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         ends=(row.starts_at or timezone.now()) + timedelta(minutes=row.minutes),
         approver=approver,
     )
-
-
-def _answered(actor: Person, row: AccessRequest) -> bool:
-    return any(approval.decided_by_id == actor.pk for approval in row.approvals.all())
 
 
 def _judged(row: AccessRequest, standing: Standing) -> Decision | None:

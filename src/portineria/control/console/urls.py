@@ -23,6 +23,7 @@ from portineria.control.console.views import (
     service_accounts,
     sessions,
     sinks,
+    substitutes,
 )
 
 app_name = "console"
@@ -59,6 +60,8 @@ urlpatterns = [
     path("requests/<str:public_id>/refuse/", requests.refuse, name="request-refuse"),
     path("requests/<str:public_id>/withdraw/", requests.withdraw, name="request-withdraw"),
     path("approvals/", requests.approvals, name="approvals"),
+    path("approvals/substitutes/", substitutes.substitutes, name="substitutes"),
+    path("approvals/substitutes/<str:substitution>/end/", substitutes.end, name="substitute-end"),
     path("grants/<str:grant>/extend/", requests.extend, name="grant-extend"),
     path("grants/<str:grant>/revoke/", requests.revoke, name="grant-revoke"),
     path("held/<str:held>/answer/", held.answer, name="held-answer"),

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from portineria.control.access.deciding import deciders
 from portineria.control.access.models import AccessRequest, Grant, Lock, RequestState
+from portineria.control.access.substitution import Substitution
 from portineria.control.audit.models import Event
 from portineria.control.identity.models import Membership, Person, Role
 from portineria.control.notification.models import Kind
@@ -67,9 +68,12 @@ def _held(event: Event, fields: Fields) -> Iterator[Meant]:
     row = Session.objects.filter(public_id=event.session).first()
     if row is None:
         return
-    for person in _in_roles(row.organisation_id, [role for role in Role if role.approves]):
-        if person != row.person_id:
-            yield Meant(person, Kind.HELD, row.public_id)
+    lent = Substitution.objects.holding(event.at).filter(organisation=row.organisation_id).order_by("pk")
+    people = [
+        *_in_roles(row.organisation_id, [role for role in Role if role.approves]),
+        *lent.exclude(approver=row.person_id).values_list("substitute", flat=True),
+    ]
+    yield from (Meant(person, Kind.HELD, row.public_id) for person in people if person != row.person_id)
 
 
 def _locked(event: Event, fields: Fields) -> Iterator[Meant]:
@@ -99,7 +103,9 @@ def _met(row: Lock, at: datetime) -> QuerySet[Grant]:
 
 
 def _role(event: Event, fields: Fields) -> Iterator[Meant]:
-    rows = Person.objects.get_queryset().filter(public_id=fields["person"])
+    """Whoever may do something now or no longer; of a substitution that ended whose place it was as well."""
+    people = {fields["person"], fields["approver"] if event.code == "access.substitution.ended" else ""}
+    rows = Person.objects.get_queryset().filter(public_id__in=people).order_by("pk")
     yield from (Meant(person, Kind.ROLE, event.organisation) for person in rows.values_list("pk", flat=True))
 
 
@@ -115,6 +121,9 @@ _BY_CODE: Mapping[str, _Rule] = {
     "access.request.expired": _decided,
     "access.request.lapsed": _decided,
     "access.grant.revoked": _decided,
+    "access.request.reminded": _waits,
+    "access.substitution.named": _role,
+    "access.substitution.ended": _role,
     "remote_sessions.session.draining": _ends,
     "remote_sessions.session.cutting": _ends,
     "operation.held": _held,

@@ -7,10 +7,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from portineria.bus.message import ToRelay
+from portineria.control.access.deciding import authority, same_person
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Gateway
 from portineria.control.estate.signers import signed_for
-from portineria.control.identity.authority import approves, require
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import letters, outgoing
 from portineria.control.remote_sessions.models import HeldOperation, HeldOver, Session, SessionState
@@ -31,11 +31,11 @@ def answer_held(*, actor: Person, held: str, allowed: bool, reason: str = "") ->
     session = locked_session(seen.session.public_id) if seen is not None else None
     if seen is None or session is None:
         raise NotFound(f"held operation {held}")
-    if session.person_id == actor.pk:
+    if same_person(session.person, actor):
         raise OwnOperation("whoever works may not answer for it")
-    require(actor, session.organisation_id, approves)
-    row = HeldOperation.objects.select_for_update(no_key=True).get(pk=seen.pk)
     now = timezone.now()
+    authority(actor, session.organisation_id, now, asked_by=session.person)
+    row = HeldOperation.objects.select_for_update(no_key=True).get(pk=seen.pk)
     if session.state in (SessionState.CUTTING, SessionState.ENDED):
         raise HeldOver(f"session {session.public_id} is {session.state}")
     row.decide(actor, now, allowed=allowed)

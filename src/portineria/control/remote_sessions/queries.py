@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import BooleanField, ExpressionWrapper, Max, Q
 
+from portineria.control.access.deciding import decides_here
 from portineria.control.audit import queries as audit
 from portineria.control.audit.models import EventQuerySet
 from portineria.control.estate.models import Gateway, Link
@@ -85,8 +86,8 @@ def held_operation(actor: Person, public_id: str) -> HeldOperation:
 
 
 def held_for(actor: Person, at: datetime) -> HeldQuerySet:
-    """What waits for this very person: where they approve, and not of their own session."""
-    here = [pk for pk in actor.staff_of if (role := actor.role_in(pk)) is not None and role.approves]
+    """What waits for this very person: where they approve or stand in, and not of their own session."""
+    here = [pk for pk in actor.staff_of if decides_here(actor, pk, at)]
     return held(actor).waiting(at).filter(session__organisation__in=here).exclude(person=actor)
 
 

@@ -65,6 +65,8 @@ _SECTION_OF = {
     "gateway-emergency": "gateways",
     "gateway-revoke": "gateways",
     "grant-revoke": "requests",
+    "substitutes": "approvals",
+    "substitute-end": "approvals",
     "lock-person": "sessions",
     "lock-supplier": "sessions",
     "unlock-person": "sessions",

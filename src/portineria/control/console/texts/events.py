@@ -107,6 +107,9 @@ EVENTS: dict[str, str | Promise] = {
     "estate.service.created": _("Service added"),
     "estate.service.removed": _("Service removed"),
     "access.profile.set": _("Function profile set"),
+    "access.substitution.named": _("Substitute named for an approver"),
+    "access.substitution.ended": _("Substitute for an approver ended"),
+    "access.request.reminded": _("Reminded of a request that nobody decides"),
     "access.rule.created": _("Rule made"),
     "access.rule.changed": _("Rule changed"),
     "access.rule.ended": _("Rule ended"),
@@ -417,5 +420,6 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "webhook": _("told by webhook"),
     "host": _("host"),
     "channel": _("way"),
+    "approver": _("stands in for"),
     "answer": _("last answer"),
 }

@@ -40,7 +40,7 @@ SENTENCES: Words = {
     "access.lock.lifted": _("A lock was lifted"),
     "identity.membership.added": _("You belong to an organisation now"),
     "access.substitution.named": _("You stand in for an approver"),
-    "access.substitution.ended": _("You stand in for an approver no longer"),
+    "access.substitution.ended": _("A substitution that concerns you ended"),
 }
 # An icon and a colour, as a state has them.
 SHOWN: Mapping[str, tuple[str, str]] = {

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Somebody stands in for an approver who is away. The table; what may be done with it is in ``deciding``."""
+
+from datetime import datetime
+from functools import partial
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from portineria.control.identity.models import ID, Membership, Organisation, Person, Role
+from portineria.core.ids import Kind, new_id
+
+APPROVING = [role.value for role in Role if role.approves]
+STAFF = [role.value for role in Role if role.staff]
+
+
+class SubstitutionQuerySet(models.QuerySet["Substitution"]):
+    def visible_to(self, actor: Person) -> "SubstitutionQuerySet":
+        return self.filter(organisation__in=actor.staff_of)
+
+    def standing(self) -> "SubstitutionQuerySet":
+        """Nobody ended it, the approver still is one, and the substitute still works there."""
+        return self.filter(
+            Exists(_there(OuterRef("approver"), APPROVING)), Exists(_there(OuterRef("substitute"), STAFF)),
+            ended_at__isnull=True, approver__disabled_at__isnull=True, substitute__disabled_at__isnull=True,
+        )  # fmt: skip
+
+    def holding(self, at: datetime) -> "SubstitutionQuerySet":
+        return self.standing().filter(starts_at__lte=at, ends_at__gt=at)
+
+
+def _there(person: OuterRef, roles: list[str]) -> models.QuerySet[Membership]:
+    return Membership.objects.filter(person=person, organisation=OuterRef("organisation"), role__in=roles)
+
+
+class Substitution(models.Model):
+    """From ``starts_at`` on, until ``ends_at`` or until somebody ends it, ``substitute`` decides for ``approver``."""
+
+    public_id: "models.CharField[str, str]" = models.CharField(
+        max_length=ID, unique=True, editable=False, default=partial(new_id, Kind.SUBSTITUTION)
+    )
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="substitutions")
+    approver = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="substitutes")
+    substitute = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="substitutions")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    made_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SubstitutionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="access_substitution_of_another", condition=~Q(substitute=F("approver"))),
+            models.CheckConstraint(name="access_substitution_ends", condition=Q(ends_at__gt=F("starts_at"))),
+        ]
+        indexes = [models.Index(name="access_substitution_whose", fields=["substitute", "organisation", "ends_at"])]
+
+    def __str__(self) -> str:
+        return self.public_id

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from portineria.control.identity.models import Membership, Person, Role
+
+_WHEN = "%Y-%m-%dT%H:%M"
+_FAULTS = {"invalid": _("Please give a day and a time."), "required": _("Please give a day and a time.")}
+
+
+def choices(actor: Person, members: Iterable[Membership]) -> list[tuple[str, str]]:
+    """Whom the actor may name: who works where the actor approves. Organisation and person, as one word."""
+    here = {pk for pk in actor.staff_of if (role := actor.role_in(pk)) is not None and role.approves}
+    several = len(here) > 1
+    return [
+        (
+            f"{row.organisation.public_id}/{row.person.public_id}",
+            f"{row.person.name} · {row.organisation.name}" if several else row.person.name,
+        )
+        for row in members
+        if row.organisation_id in here and Role(row.role).staff and row.person_id != actor.pk and row.person.enabled
+    ]
+
+
+class SubstituteForm(forms.Form):
+    """Times are those of whoever asks, as their account says."""
+
+    substitute = forms.ChoiceField()
+    begins = forms.DateTimeField(
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_WHEN), error_messages=_FAULTS
+    )
+    until = forms.DateTimeField(
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_WHEN), error_messages=_FAULTS
+    )
+
+    def __init__(self, *args: Any, offered: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["substitute"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
+        field.choices = offered
+        self.initial.setdefault("begins", timezone.localtime())
+
+    def named(self) -> dict[str, Any]:
+        organisation, _slash, person = self.cleaned_data["substitute"].partition("/")
+        begins = max(self.cleaned_data["begins"], timezone.now())
+        return {
+            "organisation": organisation, "substitute": person, "starts_at": begins,
+            "ends_at": self.cleaned_data["until"],
+        }  # fmt: skip

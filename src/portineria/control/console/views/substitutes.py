@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from portineria.control.access import substituting
+from portineria.control.console.page import attempt, page
+from portineria.control.console.substitute_forms import SubstituteForm, choices
+from portineria.control.identity import queries as identity
+from portineria.control.identity.models import Person
+from portineria.core.errors import NotFound
+
+
+@page
+def substitutes(request: HttpRequest, actor: Person) -> HttpResponse:
+    """Of the organisations whose staff the actor is. For everybody else the page does not exist."""
+    if not actor.staff_of:
+        raise NotFound(f"substitutes, for {actor.public_id}")
+    offered = choices(actor, identity.memberships(actor))
+    form = SubstituteForm(request.POST or None, offered=offered)
+    if form.is_valid() and attempt(form, lambda: substituting.name_substitute(actor=actor, **form.named())):
+        messages.success(request, _("Named. Until then they may decide in your place."))
+        return redirect("console:substitutes")
+    context = {"rows": substituting.substitutions(actor), "form": form if offered else None}
+    return render(request, "console/substitutes.html", context)
+
+
+@require_POST
+@page
+def end(request: HttpRequest, actor: Person, substitution: str) -> HttpResponse:
+    substituting.end_substitution(actor=actor, substitution=substitution)
+    messages.success(request, _("Ended. Sessions that rest on their yes are being ended; what runs may finish."))
+    return redirect("console:substitutes")
