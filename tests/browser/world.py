@@ -22,6 +22,7 @@ from django.utils import timezone
 from portineria.control.access import services as access
 from portineria.control.access.locks import lift, lock
 from portineria.control.access.profiles import set_profile
+from portineria.control.access.substituting import name_substitute
 from portineria.control.audit.services import record
 from portineria.control.estate import enrolment
 from portineria.control.estate import services as estate
@@ -33,6 +34,7 @@ from portineria.control.identity.first_run import create_owner, set_password, se
 from portineria.control.identity.models import Person, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.service_accounts import Powers
+from portineria.control.notification.collecting import collect
 from portineria.control.remote_sessions import glances, recordings
 from portineria.control.remote_sessions import services as remote_sessions
 from portineria.control.remote_sessions.models import HeldOperation, Session, SessionState, Stream
@@ -131,6 +133,16 @@ class Maker:
             time_zone=LANGUAGES[language],
         )  # fmt: skip
         return self._account(character, made)
+
+    def told(self) -> None:
+        """Somebody stands in for the owner, and everybody has read nothing yet."""
+        now = timezone.now()
+        watcher = Person.objects.get(public_id=self.world.ids["watcher"])
+        name_substitute(
+            actor=self.owner, organisation=self.organisation, substitute=watcher.public_id, starts_at=now,
+            ends_at=now + timedelta(days=3),
+        )  # fmt: skip
+        collect(self.organisation, now, mail=False)
 
     def people(self) -> None:
         suppliers = {
@@ -432,4 +444,5 @@ def make() -> World:
     maker.history()
     maker.inspected()
     maker.program()
+    maker.told()
     return maker.world

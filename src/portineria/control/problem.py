@@ -290,6 +290,9 @@ TEXTS: "dict[str, str | Promise]" = {
     "audit.register.shrunk": _(
         "Nothing was handed out: the register has fewer events than were signed. Tell whoever runs the server."
     ),
+    "access.request.narrowed-otherwise": _(
+        "Somebody else approved it with another narrower profile. Choose the same one, or none."
+    ),
     "access.substitution.over": _("This substitution is over already."),
     "access.substitution.too-many": _("You have ten substitutes. End one first."),
     "access.substitution.not-yours": _("Only the two people concerned and administrators may end it."),
@@ -340,6 +343,8 @@ TEXTS: "dict[str, str | Promise]" = {
     "field.starts_at": _("The start has to be between now and 90 days ahead."),
     "field.supplier": _("Choose either a supplier or a person."),
     "field.tag": _("Write a tag of up to 60 characters."),
+    "field.machines": _("Choose between 1 and %(most)s machines of one organisation."),
+    "field.narrower": _("Choose a profile that refuses something: one on trial lets everything pass."),
     "field.substitute": _("Choose somebody else than yourself."),
     "field.until": _("It ends after it begins, lasts at most 92 days, and begins within a year from now."),
     "field.webhook": _("Write an address that begins with https:// and holds no name or password."),

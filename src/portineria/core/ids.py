@@ -40,6 +40,7 @@ class Kind(StrEnum):
     REVIEW = "rvw"
     NOTIFICATION = "ntf"
     SUBSTITUTION = "sbs"
+    BUNDLE = "bnd"
 
 
 def new_id(kind: Kind) -> str:

@@ -83,6 +83,13 @@ def record_request(what: str, request: AccessRequest, actor: str, **fields: Any)
     )
 
 
+def look_after_requests(at: datetime) -> None:
+    """Called by the timer, each second."""
+    remind_of_requests(at)
+    expire_requests(at)
+    lapse_requests(at)
+
+
 def expire_requests(at: datetime) -> int:
     """Close what nobody decided in time. Called by the timer, each second: the lock is taken only if there is some."""
     waiting = AccessRequest.objects.filter(state=RequestState.PENDING)

@@ -223,6 +223,7 @@ class AccessRequest(models.Model):
     ticket_standing = models.CharField(max_length=12, blank=True, default="")
     ticket_state = models.CharField(max_length=TICKET_STATE, blank=True, default="")  # in that system's words
     ticket_asked_at = models.DateTimeField(null=True, blank=True)
+    bundle = models.CharField(max_length=ID, blank=True, default="")  # asked together with others; empty: alone
     reminded_at = models.DateTimeField(null=True, blank=True)  # whoever may decide was told once more
     lapsed_why = models.CharField(max_length=120, blank=True, default="")  # policy's reasons, as words apart
 
@@ -252,6 +253,7 @@ class AccessRequest(models.Model):
             models.Index(name="access_request_person", fields=["person", "organisation", "made_at"]),
             models.Index(name="access_request_machine", fields=["machine", "organisation", "state"]),
             models.Index(name="access_request_ticket", fields=["ticket_system", "ticket_asked_at"]),
+            models.Index(name="access_request_bundle", fields=["bundle"], condition=~Q(bundle="")),
         ]
 
     def __str__(self) -> str:
@@ -277,10 +279,15 @@ class Approval(models.Model):
     approved = models.BooleanField()
     reason = models.CharField(max_length=500, blank=True)
     minutes = models.PositiveIntegerField(null=True, blank=True)  # a yes to less than was asked; null: to all of it
+    # A yes to less than the rule's profile: this one has to admit what is done as well.
+    narrower = models.ForeignKey(FunctionProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                name="access_approval_narrower", condition=Q(narrower__isnull=True) | Q(approved=True)
+            ),
             models.CheckConstraint(name="access_approval_four_eyes", condition=~Q(decided_by=F("asked_by"))),
             models.UniqueConstraint(name="access_approval_once", fields=["request", "decided_by"]),
             models.CheckConstraint(
@@ -308,6 +315,8 @@ class Grant(models.Model):
     machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="grants")
     # The rule's when it was given, which whoever approved saw: a wider one later gives nothing more.
     profile = models.ForeignKey(FunctionProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="grants")
+    # What its approval narrowed it to besides; null: to nothing.
+    narrower = models.ForeignKey(FunctionProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)

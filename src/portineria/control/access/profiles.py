@@ -11,7 +11,7 @@ from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine, Service
 from portineria.control.identity.authority import administers, organisation_of, require
 from portineria.control.identity.models import Organisation, Person
-from portineria.control.identity.services import NameTaken, clean_name
+from portineria.control.identity.services import BadField, NameTaken, clean_name
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.function_profile import BUILT_IN, Clause, Profile, encode_profile
 from portineria.policy.proof_level import ProofLevel, decoder_of, proof_level
@@ -115,9 +115,25 @@ def require_inspectable(machines: Iterable[Machine], *, profile: FunctionProfile
             raise NothingDecoded(machine)
 
 
+def narrower_named(machine: Machine, name: str) -> FunctionProfile | None:
+    """What a yes may be narrowed to; None for no name. Any of them is narrower: all that hold have to admit.
+
+    Raise NotFound, BadField for one that refuses nothing, NothingDecoded where it would leave nothing.
+    """
+    row = profile_named(machine.plant.organisation, name)
+    if row is None:
+        return None
+    if row.profile.notes_only:
+        raise BadField("narrower", "a profile that refuses")
+    require_inspectable([machine], profile=row, only_decoded=True)
+    return row
+
+
 def profiles_of(grant: Grant) -> list[FunctionProfile]:
-    """All that have to admit an operation: that of its approval, and its rule's of now when that is another."""
-    found = {row.pk: row for row in (grant.profile, grant.rule.profile) if row is not None}
+    """All that have to admit an operation: that of its approval, its rule's of now when that is another, and the one
+    that whoever approved narrowed it to.
+    """
+    found = {row.pk: row for row in (grant.profile, grant.rule.profile, grant.narrower) if row is not None}
     return list({bytes(row.content): row for row in found.values()}.values())
 
 

@@ -33,6 +33,7 @@ from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.queries import own_standings
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.decision import Decision
+from portineria.policy.function_profile import BUILT_IN
 from portineria.policy.sight import Sight, sight_of
 
 
@@ -171,6 +172,7 @@ def requests(actor: Person) -> RequestQuerySet:
     found = AccessRequest.objects.visible_to(actor).select_related(
         "machine__plant__organisation", "machine__line", "machine__gateway", "machine__answering", "person",
         "rule__supplier", "rule__profile", "rule__watcher", "organisation", "grant__profile", "grant__rule__profile",
+        "grant__narrower",
     )  # fmt: skip
     return found.prefetch_related(
         Prefetch("approvals", Approval.objects.select_related("decided_by", "substitution__approver"))
@@ -182,6 +184,19 @@ def request(actor: Person, public_id: str) -> AccessRequest:
     if found is None:
         raise NotFound(f"access request {public_id}")
     return found
+
+
+def bundled(actor: Person, row: AccessRequest) -> list[AccessRequest]:
+    """What was asked for together with it, itself among them; nothing where it was alone."""
+    return list(requests(actor).filter(bundle=row.bundle).order_by("machine__name", "pk")) if row.bundle else []
+
+
+def narrower_profiles(actor: Person, row: AccessRequest) -> list[str]:
+    """Names of profiles that refuse something; none for who does not work there."""
+    if row.organisation_id not in actor.staff_of:
+        return []
+    own = {name: kept.profile for name, kept in profiles(actor, row.organisation).items()}
+    return sorted(name for name, profile in {**own, **BUILT_IN}.items() if not profile.notes_only)
 
 
 def pending_requests(actor: Person) -> RequestQuerySet:

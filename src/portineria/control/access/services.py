@@ -18,6 +18,7 @@ from portineria.control.access.models import (
     RequestState,
     Rule,
 )
+from portineria.control.access.profiles import narrower_named
 from portineria.control.access.queries import visible_machine
 from portineria.control.access.rules import change_rule, check_minutes, create_rule, end_rule
 from portineria.control.access.tickets import system_of
@@ -76,15 +77,20 @@ class ProfileChanged(Conflict):
     code = "access.profile.changed"
 
 
+class NarrowedOtherwise(Conflict):
+    code = "access.request.narrowed-otherwise"
+
+
 # -- requests ---------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
 def make_request(
-    *, actor: Person, machine: str, reason: str, minutes: int, starts_at: datetime | None = None, reference: str = ""
-) -> AccessRequest:
+    *, actor: Person, machine: str, reason: str, minutes: int, starts_at: datetime | None = None, reference: str = "",
+    bundle: str = "",
+) -> AccessRequest:  # fmt: skip
     """Where the rule needs no approval the grant is there at once, or as soon as the ticket that it needs is known to
-    hold. ``reference``: of a ticket or work permit.
+    hold. ``reference``: of a ticket or work permit. ``bundle``: of several that are asked for together.
     """
     seen = visible_machine(actor, machine)
     reason = " ".join(reason.split())
@@ -110,10 +116,11 @@ def make_request(
         reference=reference,
         ticket_system=system,
         ticket_standing=TICKET_UNASKED if system else "",
+        bundle=bundle,
     )
     record_request("made", request, actor.public_id, reason=reason, rule=rule.public_id, minutes=minutes,
                    starts_at=starts_at.isoformat(timespec="seconds") if starts_at else "",
-                   reference=reference)  # fmt: skip
+                   reference=reference, bundle=bundle)  # fmt: skip
     if not rule.needs_approval and not (rule.needs_reference and system):
         _give_by_rule(request)
     return request
@@ -161,7 +168,7 @@ def _rule_for(actor: Person, machine: Machine, minutes: int, starts_at: datetime
 def _locked_request(actor: Person, request: str) -> AccessRequest:
     visible = AccessRequest.objects.visible_to(actor).values("pk")
     rows = AccessRequest.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "organisation", "machine__plant", "machine__gateway", "person", "rule__profile"
+        "organisation", "machine__plant__organisation", "machine__gateway", "person", "rule__profile"
     )
     row = rows.filter(public_id=request, pk__in=visible).first()
     if row is None:
@@ -169,7 +176,9 @@ def _locked_request(actor: Person, request: str) -> AccessRequest:
     return row
 
 
-def _decide(actor: Person, request: str, reason: str, *, approved: bool, minutes: int | None = None) -> AccessRequest:
+def _decide(
+    actor: Person, request: str, reason: str, *, approved: bool, minutes: int | None = None, narrower: str = ""
+) -> AccessRequest:
     row = _locked_request(actor, request)
     if same_person(row.person, actor):
         raise OwnRequest("whoever asks may not decide")
@@ -179,6 +188,9 @@ def _decide(actor: Person, request: str, reason: str, *, approved: bool, minutes
         raise AlreadyDecided(f"request {request} is {row.state}")
     if minutes is not None:
         check_minutes(minutes, row.minutes)
+    less = narrower_named(row.machine, narrower)
+    if less is not None and row.approvals.exclude(narrower=None).exclude(narrower=less).exists():
+        raise NarrowedOtherwise(f"somebody narrowed {request} to another profile")
     Approval.objects.create(
         request=row,
         asked_by_id=row.person_id,
@@ -187,6 +199,7 @@ def _decide(actor: Person, request: str, reason: str, *, approved: bool, minutes
         approved=approved,
         reason=reason[:500],
         minutes=minutes,
+        narrower=less,
     )
     missing = approvals_missing(row) if approved else 0
     if missing:
@@ -211,15 +224,16 @@ def approve(*, actor: Person, request: str, reason: str = "", profile: str | Non
 
 @transaction.atomic
 def agree(
-    *, actor: Person, request: str, reason: str = "", profile: str | None = None, minutes: int | None = None
-) -> Grant | None:
+    *, actor: Person, request: str, reason: str = "", profile: str | None = None, minutes: int | None = None,
+    narrower: str = "",
+) -> Grant | None:  # fmt: skip
     """One yes. None while others are missing; with the last the grant, its approval and the events commit together, or
     none of them. ``minutes``: fewer than were asked for; of several yeses the shortest counts.
 
     ``profile`: id of the function profile that whoever approves had before their eyes, empty for none. Raise
-    ProfileChanged when it is another one by now.
+    ProfileChanged when it is another one by now. ``narrower``: name of a profile that has to admit all of it too.
     """
-    row = _decide(actor, request, reason, approved=True, minutes=minutes)
+    row = _decide(actor, request, reason, approved=True, minutes=minutes, narrower=narrower)
     if profile is not None and profile != (row.rule.profile.public_id if row.rule.profile else ""):
         raise ProfileChanged(f"the profile of {request} is another than {profile!r}")
     return _give(row, actor.public_id) if row.state == RequestState.APPROVED else None
@@ -252,6 +266,7 @@ def _give(request: AccessRequest, actor: str) -> Grant:
     if ends <= now:
         raise GrantEnded(f"the window of {request.public_id} is over")
     require_opening(request.rule, request.machine, starts, ends)
+    narrowed = request.approvals.exclude(narrower=None).select_related("narrower").first()
     grant = Grant.objects.create(
         organisation=request.organisation,
         request=request,
@@ -259,6 +274,7 @@ def _give(request: AccessRequest, actor: str) -> Grant:
         person=request.person,
         machine=request.machine,
         profile=request.rule.profile,
+        narrower=narrowed.narrower if narrowed else None,
         starts_at=starts,
         ends_at=ends,
     )
@@ -273,6 +289,7 @@ def _give(request: AccessRequest, actor: str) -> Grant:
         starts_at=starts.isoformat(timespec="seconds"),
         ends_at=ends.isoformat(timespec="seconds"),
         profile=grant.profile.public_id if grant.profile else "",
+        narrower=f"{grant.narrower.name} {grant.narrower.version}" if grant.narrower else "",
     )
     return grant
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import zoneinfo
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -93,10 +94,14 @@ class ApprovalForm(DecisionForm):
 
     profile = forms.CharField(required=False, max_length=24, widget=forms.HiddenInput)
     minutes = forms.TypedChoiceField(coerce=int, required=False, empty_value=None)
+    narrower = forms.ChoiceField(required=False)
 
-    def __init__(self, *args: Any, asked: int, **kwargs: Any) -> None:
-        """``asked``: for how many minutes; a yes may be to fewer."""
+    def __init__(self, *args: Any, asked: int, profiles: Iterable[str] = (), **kwargs: Any) -> None:
+        """``asked``: for how many minutes; a yes may be to fewer. ``profiles``: what it may be narrowed to besides."""
         super().__init__(*args, **kwargs)
+        narrower = self.fields["narrower"]
+        assert isinstance(narrower, forms.ChoiceField)  # noqa: S101  # as declared above
+        narrower.choices = [("", _("nothing less than was asked for")), *((name, name) for name in profiles)]
         field = self.fields["minutes"]
         assert isinstance(field, forms.TypedChoiceField)  # noqa: S101  # as declared above
         field.choices = sorted(length_choices(asked), reverse=True)
@@ -148,8 +153,17 @@ class AskForm(forms.Form):
         error_messages={"required": _("Please give the number of the ticket or work permit.")},
     )
 
-    def __init__(self, *args: Any, max_minutes: int, zone: str, needs_reference: bool = False, **kwargs: Any) -> None:
+    also = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+
+    def __init__(
+        self, *args: Any, max_minutes: int, zone: str, needs_reference: bool = False,
+        others: Iterable[tuple[str, str]] = (), **kwargs: Any,
+    ) -> None:  # fmt: skip
+        """``others``: machines of the same organisation that may be asked for together."""
         super().__init__(*args, **kwargs)
+        also = self.fields["also"]
+        assert isinstance(also, forms.MultipleChoiceField)  # noqa: S101  # as declared above
+        also.choices = list(others)
         self.fields["reference"].required = needs_reference
         self.zone: tzinfo = zoneinfo.ZoneInfo(zone)
         field = self.fields["minutes"]

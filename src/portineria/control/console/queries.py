@@ -288,6 +288,16 @@ def machine_page(actor: Person, name_or_id: str) -> MachinePage:
     )
 
 
+_OFFERED = 50  # machines that may be asked for together with one
+
+
+def askable_besides(actor: Person, seen: MachineSight) -> list[tuple[str, str]]:
+    """Id and name of others of the same organisation that the actor may ask for."""
+    machines = access.machines_in_sight(actor).filter(plant__organisation=seen.machine.plant.organisation_id)
+    rows = access.sights(actor, list(machines.exclude(pk=seen.machine.pk)[:_OFFERED]))
+    return [(row.machine.public_id, row.machine.name) for row in rows if row.max_minutes is not None]
+
+
 @dataclass(frozen=True, slots=True)
 class RequestPage:
     """What somebody has to know before saying yes."""
@@ -309,10 +319,16 @@ class RequestPage:
     ends: datetime
     approver: bool
     missing: int  # people who have to say yes
+    together: list[Asked]  # what was asked for at once with it, itself among them
 
     @property
     def pending(self) -> bool:
         return self.request.state == AccessRequest.State.PENDING
+
+    @property
+    def waiting_together(self) -> list[AccessRequest]:
+        rows = [row.request for row in self.together if row.request.state == AccessRequest.State.PENDING]
+        return rows if self.decidable and len(rows) > 1 else []
 
     @property
     def grant(self) -> Grant | None:
@@ -376,6 +392,7 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         starts=starts,
         ends=(row.starts_at or timezone.now()) + timedelta(minutes=row.minutes),
         approver=approver,
+        together=whereabouts.asked(actor, access.bundled(actor, row)),
     )
 
 

@@ -57,6 +57,7 @@ urlpatterns = [
     path("requests/", requests.mine, name="requests"),
     path("requests/<str:public_id>/", requests.show, name="request"),
     path("requests/<str:public_id>/approve/", requests.approve, name="request-approve"),
+    path("requests/<str:public_id>/approve-all/", requests.approve_all, name="request-approve-all"),
     path("requests/<str:public_id>/refuse/", requests.refuse, name="request-refuse"),
     path("requests/<str:public_id>/withdraw/", requests.withdraw, name="request-withdraw"),
     path("approvals/", requests.approvals, name="approvals"),

@@ -28,7 +28,7 @@ def sessions(actor: Person) -> SessionQuerySet:
     """Newest first."""
     found = Session.objects.visible_to(actor).select_related(
         "organisation", "person", "machine__plant__organisation", "machine__line", "gateway", "grant__rule__supplier",
-        "grant__rule__profile", "grant__profile", "ended_by",
+        "grant__rule__profile", "grant__profile", "grant__narrower", "ended_by",
     )  # fmt: skip
     return found.order_by("-requested_at", "-pk")
 

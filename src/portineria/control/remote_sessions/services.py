@@ -32,7 +32,14 @@ from portineria.wire.statement import Ending as WireEnding
 log = structlog.get_logger()
 SESSIONS_PER_GRANT = 8  # a few computers at once; each costs the gateway a ready leg
 _OVERDUE = timedelta(seconds=10)  # a drain that is over and not reported is cut
-_WITH_FACTS = ("gateway", "grant__rule__profile", "grant__profile", "grant__machine__plant", "grant__machine__gateway")
+_WITH_FACTS = (
+    "gateway",
+    "grant__rule__profile",
+    "grant__profile",
+    "grant__narrower",
+    "grant__machine__plant",
+    "grant__machine__gateway",
+)
 _PATIENCE = timedelta(hours=1)  # with the receipt of a gateway that is away
 _BY_ITSELF = frozenset({Reason.EXPIRED, Reason.OUTSIDE_WINDOWS})  # the order says until when
 
@@ -48,7 +55,9 @@ class Opened:
 
 
 def _locked_grant(public_id: str) -> Grant | None:
-    rows = Grant.objects.select_for_update(of=("self",), no_key=True).select_related("rule__profile", "profile")
+    rows = Grant.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "rule__profile", "profile", "narrower"
+    )
     return rows.filter(public_id=public_id).first()
 
 
@@ -121,7 +130,7 @@ def _record(what: str, session: Session, actor: str, **fields: Any) -> None:
 def locked_session(public_id: str) -> Session | None:
     rows = Session.objects.select_for_update(of=("self",), no_key=True).select_related(
         "organisation", "person", "gateway", "machine__plant__organisation", "machine__gateway", "grant__rule__profile",
-        "grant__profile",
+        "grant__profile", "grant__narrower",
     )  # fmt: skip
     return rows.filter(public_id=public_id).first()
 

@@ -31,7 +31,7 @@ from portineria.bus.message import (
     ToControl,
     ToRelay,
 )
-from portineria.control.access.closing import expire_requests, lapse_requests, remind_of_requests
+from portineria.control.access.closing import look_after_requests
 from portineria.control.audit import news
 from portineria.control.audit.news_of_others import NewsOfOthers
 from portineria.control.estate import introduction, links, signers
@@ -266,9 +266,7 @@ class Switchboard:
             self._enforce.set()
             await self._guarded(self._say_again())
             await self._guarded(self._say_terms())
-            await self._guarded(self._in_thread(remind_of_requests, timezone.now()))
-            await self._guarded(self._in_thread(expire_requests, timezone.now()))
-            await self._guarded(self._in_thread(lapse_requests, timezone.now()))
+            await self._guarded(self._in_thread(look_after_requests, timezone.now()))
             await self._guarded(self._admitted())
 
     async def _admitted(self) -> None:

@@ -421,5 +421,6 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "host": _("host"),
     "channel": _("way"),
     "approver": _("stands in for"),
+    "narrower": _("narrowed to"),
     "answer": _("last answer"),
 }

@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from portineria.control.access import bundles, services
 from portineria.control.access import queries as access
-from portineria.control.access import services
 from portineria.control.access.emergency_queries import open_grant, role_for
 from portineria.control.console import queries, sorting, whereabouts
 from portineria.control.console.forms import AskForm
@@ -54,10 +54,13 @@ def ask(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     place = whereabouts.place(actor, seen.machine)
     zone = str(zone_of(place.zone or actor.time_zone))
     form = AskForm(request.POST or None, max_minutes=seen.max_minutes, zone=zone,
-                   needs_reference=seen.needs_reference)  # fmt: skip
-    if form.is_valid() and attempt(
-        form, lambda: services.make_request(actor=actor, machine=seen.machine.public_id, **form.cleaned_data)
-    ):
+                   needs_reference=seen.needs_reference, others=queries.askable_besides(actor, seen))  # fmt: skip
+
+    def act() -> None:
+        given = dict(form.cleaned_data)
+        bundles.make_requests(actor=actor, machines=[seen.machine.public_id, *given.pop("also")], **given)
+
+    if form.is_valid() and attempt(form, act):
         messages.success(request, _("Your request is made. You see here when it is decided."))
         return redirect("console:requests")
     return render(request, "console/ask.html", {"form": form, "seen": seen, "zone": zone, "of_plant": bool(place.zone)})

@@ -6,8 +6,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from portineria.control.access import bundles, services
 from portineria.control.access import queries as access
-from portineria.control.access import services
 from portineria.control.console import emergency_rows, held, queries, whereabouts
 from portineria.control.console.forms import ApprovalForm, DecisionForm, ExtendForm, ReasonForm, RevokeForm
 from portineria.control.console.page import attempt, leaf, page
@@ -46,13 +46,19 @@ def _show(request: HttpRequest, actor: Person, public_id: str, form: DecisionFor
 
 @page
 def show(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    return _show(request, actor, public_id, ApprovalForm(asked=access.request(actor, public_id).minutes))
+    return _show(request, actor, public_id, _form(request, actor, public_id))
+
+
+def _form(request: HttpRequest, actor: Person, public_id: str) -> ApprovalForm:
+    row = access.request(actor, public_id)
+    profiles = access.narrower_profiles(actor, row)
+    return ApprovalForm(request.POST or None, asked=row.minutes, profiles=profiles)
 
 
 @require_POST
 @page
 def approve(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    form = ApprovalForm(request.POST, asked=access.request(actor, public_id).minutes)
+    form = _form(request, actor, public_id)
     if form.is_valid() and attempt(form, lambda: services.agree(actor=actor, request=public_id, **form.cleaned_data)):
         if (decided := queries.request_page(actor, public_id)).grant is None:
             text = _("Your yes is kept. Others have to give theirs before anything opens.")
@@ -61,6 +67,20 @@ def approve(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         else:
             text = _("Approved. The technician can start a session now, until the end that you see here.")
         messages.success(request, text)
+        return redirect("console:request", public_id)
+    return _show(request, actor, public_id, form)
+
+
+@require_POST
+@page
+def approve_all(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    """Of what was asked for together, those that the page showed, each with the profile that it showed."""
+    form, bundle = DecisionForm(request.POST), access.request(actor, public_id).bundle
+    seen = dict(pair.split("/", 1) for pair in request.POST.getlist("seen") if "/" in pair)
+    if form.is_valid() and attempt(
+        form, lambda: bundles.agree_to_all(actor=actor, bundle=bundle, seen=seen, **form.cleaned_data)
+    ):
+        messages.success(request, _("Approved: all that waited of it."))
         return redirect("console:request", public_id)
     return _show(request, actor, public_id, form)
 
