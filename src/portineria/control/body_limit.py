@@ -5,6 +5,7 @@ Django would keep a body of any length in a temporary file, and wait for it as l
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -34,6 +35,10 @@ _UPLOADS = asyncio.Semaphore(2)  # at once: each may be on disk twice
 CHUNK_PATH = "/api/v1/gateways/recordings"
 CHUNK_S = 600.0  # 8 MiB at 14 KiB/s: a gateway lets sessions go first
 _CHUNKS = asyncio.Semaphore(16)  # at once: 128 MiB at the most, a tenth of that as a rule
+# A small file about the work of a request, by somebody who is signed in.
+_JOB_PATH = re.compile(r"/requests/[a-z0-9_]{1,24}/write/")
+JOB_BYTES = 1024 * 1024 + LIMIT_BYTES
+JOB_S = 60.0  # 1 MiB at 150 kbit/s
 _FAREWELL_S = 2.0  # the rest is read and thrown away: a reset would take our answer with it
 _REFUSAL = "portineria.refusal"
 
@@ -68,12 +73,12 @@ class BodyLimit:
         if scope["path"] == CHUNK_PATH and scope["method"] == "POST":
             await self._chunk(scope, receive, send)
             return
-        limit = SIGN_IN_BYTES if scope["path"].startswith(_SIGN_IN_PATHS) else LIMIT_BYTES
+        limit, within_s = await _limits(scope)
         try:
-            async with asyncio.timeout(BODY_S):
+            async with asyncio.timeout(within_s):
                 body = await _read(scope, receive, limit)
         except TimeoutError:
-            await self._refuse(scope, receive, send, BodyTooSlow(f"not complete after {BODY_S:.0f} s"))
+            await self._refuse(scope, receive, send, BodyTooSlow(f"not complete after {within_s:.0f} s"))
         except BodyTooLarge as error:
             await self._refuse(scope, receive, send, error)
         else:
@@ -135,6 +140,20 @@ async def _is_upload(scope: Any) -> bool:
     """Larger than other forms, to the address for it, by somebody who is signed in. Others meet the ordinary limit."""
     if scope["path"] != UPLOAD_PATH or scope["method"] != "POST" or _announced(scope) <= LIMIT_BYTES:
         return False
+    return await _signed_in(scope)
+
+
+async def _limits(scope: Any) -> tuple[int, float]:
+    """Of one body: bytes and seconds."""
+    if scope["path"].startswith(_SIGN_IN_PATHS):
+        return SIGN_IN_BYTES, BODY_S
+    larger = scope["method"] == "POST" and LIMIT_BYTES < _announced(scope) <= JOB_BYTES
+    if larger and _JOB_PATH.fullmatch(scope["path"]) and await _signed_in(scope):
+        return JOB_BYTES, JOB_S
+    return LIMIT_BYTES, BODY_S
+
+
+async def _signed_in(scope: Any) -> bool:
     cookies = next((value for name, value in scope["headers"] if name == b"cookie"), b"")
     key = parse_cookie(cookies.decode("latin-1")).get(settings.SESSION_COOKIE_NAME, "")
     return bool(key) and await sync_to_async(person_of_browser)(key) is not None

@@ -10,9 +10,9 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from django.db import DatabaseError
@@ -37,7 +37,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 LOOK_S = 1.0
 CLOCK_S = 15.0  # between two looks at what ends soon
-AT_ONCE = 8  # mails and webhooks
+AT_ONCE = 8  # mails and webhooks, one after the other
+FAULT_S = 300.0  # until what met a fault of ours is tried again
 _NEVER = (400, 410, 413, 422)  # these bytes, or this receiver, however often they come
 _RECIPIENT = Setting("recipient", Shape.MAIL)
 
@@ -49,13 +50,13 @@ class Notifying:
         self._lead = Lead("notifications", f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}")
         self._sender = _Sender(settings.public_url.rstrip("/"), mail_server(settings))
         self._looked_s = 0.0
+        self._not_before: dict[str, float] = {}  # organisations, by a clock that nobody sets
 
     async def run(self) -> None:
         """Until cancelled."""
         try:
             while True:
-                with contextlib.suppress(DatabaseError, LeadLost):
-                    await self._round()
+                await self._guarded(self._round(), "round")
                 await asyncio.sleep(LOOK_S)
         finally:
             if self._lead.held:
@@ -67,17 +68,30 @@ class Notifying:
         if not await _asked(self._lead.prolong if self._lead.held else self._lead.take):
             return
         for organisation in await _asked(collecting.behind):
-            await self._led(partial(collecting.collect, organisation, timezone.now(), mail=self._sender.mails))
+            if self._not_before.get(organisation, 0.0) <= time.monotonic():
+                read = partial(collecting.collect, organisation, timezone.now(), mail=self._sender.mails)
+                await self._guarded(self._led(read), organisation)
         if time.monotonic() - self._looked_s > CLOCK_S:
             self._looked_s = time.monotonic()
             await self._led(partial(collecting.collect_ends, timezone.now(), mail=self._sender.mails))
         for delivery in await _asked(partial(sending.due, timezone.now(), AT_ONCE)):
             if not self._lead.held:
                 return
-            await self._sender.bring(delivery)
+            if not await self._guarded(self._sender.bring(delivery), f"delivery {delivery}"):
+                await _asked(partial(sending.put_off, delivery, timezone.now(), FAULT_S))
 
     async def _led(self, work: Callable[[], object]) -> None:
         await _asked(self._lead.leading(work))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], what: str) -> bool:
+        """A fault of ours in one register or one mail is said, and stops neither the others nor the server."""
+        ends = await asyncio.gather(work, return_exceptions=True)
+        fault: BaseException | None = ends[0]
+        if fault is None or isinstance(fault, (DatabaseError, LeadLost)):
+            return True
+        log.error("notification.fault", what=what, kind=type(fault).__name__, exc_info=fault)
+        self._not_before[what] = time.monotonic() + FAULT_S
+        return False
 
 
 class _Sender:

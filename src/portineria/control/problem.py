@@ -290,6 +290,7 @@ TEXTS: "dict[str, str | Promise]" = {
     "audit.register.shrunk": _(
         "Nothing was handed out: the register has fewer events than were signed. Tell whoever runs the server."
     ),
+    "access.job.full": _("There is no more room here: at most 200 entries and 10 MiB of files for one job."),
     "access.request.narrowed-otherwise": _(
         "Somebody else approved it with another narrower profile. Choose the same one, or none."
     ),
@@ -345,6 +346,9 @@ TEXTS: "dict[str, str | Promise]" = {
     "field.tag": _("Write a tag of up to 60 characters."),
     "field.machines": _("Choose between 1 and %(most)s machines of one organisation."),
     "field.narrower": _("Choose a profile that refuses something: one on trial lets everything pass."),
+    "field.file": _("A file is a picture (PNG, JPEG), a PDF or plain text, of at most 1 MiB."),
+    "field.text": _("Write up to 2000 characters, or add a file."),
+    "field.to": _("Choose somebody who sees this request."),
     "field.substitute": _("Choose somebody else than yourself."),
     "field.until": _("It ends after it begins, lasts at most 92 days, and begins within a year from now."),
     "field.webhook": _("Write an address that begins with https:// and holds no name or password."),

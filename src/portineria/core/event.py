@@ -167,6 +167,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.request.expired": _fields("request machine person"),
     "access.request.lapsed": _fields("request machine person why"),
     "access.request.ticket": _fields("request machine person system standing ticket_state reference"),
+    "access.job.written": _fields("request machine person entry job to content_sha256"),
+    "access.job.file-read": _fields("request machine person entry job"),
     "access.substitution.named": _fields("substitution person approver starts_at ends_at"),
     "access.substitution.ended": _fields("substitution person approver"),
     "access.grant.given": _fields("grant request machine person starts_at ends_at profile narrower"),

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     NOTIFICATION = "ntf"
     SUBSTITUTION = "sbs"
     BUNDLE = "bnd"
+    JOB_ENTRY = "job"
 
 
 def new_id(kind: Kind) -> str:

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from portineria.control.access import emergency, locks
 from portineria.control.access import services as access
+from portineria.control.access.jobs import File, write
 from portineria.control.access.models import EmergencyReview
 from portineria.control.api import api
 from portineria.control.identity.models import Organisation, Person
@@ -79,6 +80,7 @@ class Things:
     role: str = f"rul_{ABSENT}"
     notification: str = f"ntf_{ABSENT}"
     substitution: str = f"sbs_{ABSENT}"
+    entry: str = f"job_{ABSENT}"
 
 
 @pytest.fixture
@@ -101,6 +103,7 @@ def things(world: World) -> Things:
         sink=sink, held=held_in(world, row).public_id, account=program.account.public_id,
         token=program.row.public_id, plant=world.plant, provider=provider_of(world),
         notification=told_to_the_owner(world),
+        entry=write(actor=world.owner, request=request, file=File("x", b"x")).public_id,
         substitution=stand_in(world, world.owner, world.operator).public_id,
         **opened_in_an_emergency(world),
     )  # fmt: skip

@@ -26,7 +26,7 @@ from portineria.control.access.models import AccessRequest
 from portineria.control.audit.models import Event
 from portineria.control.console import notice_letter
 from portineria.control.identity import services as identity
-from portineria.control.identity.models import Person
+from portineria.control.identity.models import Person, Role
 from portineria.control.notification import collecting, queries, sending, services
 from portineria.control.notification.models import (
     Channel,
@@ -51,7 +51,7 @@ from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.sessions import accepted, started
 from tests.integration.control.test_held import held_in
 from tests.integration.control.test_sinks import until
-from tests.integration.control.world import World
+from tests.integration.control.world import World, person
 from tests.integration.sinks.certificates import Authority
 from tests.integration.sinks.endpoint import Webhooks, serving
 from tests.integration.sinks.post_office import PASSWORD, USER, PostOffice
@@ -198,12 +198,12 @@ def test_a_day_without_an_answer_is_told_to_whoever_watches_the_register(world: 
 
 
 def test_strangers_words_are_data_in_every_mail_and_link_nowhere(world: World) -> None:
-    person = world.technician
-    Person.objects.get_queryset().filter(pk=person.pk).update(
+    asker = world.technician
+    Person.objects.get_queryset().filter(pk=asker.pk).update(
         name="Bcc: x@evil.example https://evil.example/" + "é" * 70
     )
     access.make_request(
-        actor=Person.objects.get(pk=person.pk), machine=world.machine.public_id, minutes=60,
+        actor=Person.objects.get(pk=asker.pk), machine=world.machine.public_id, minutes=60,
         reason=(HOSTILE * 30)[:500],
     )  # fmt: skip
     collected(world)
@@ -339,6 +339,23 @@ async def test_mails_and_webhooks_arrive_though_the_server_dies_and_refuses(
     assert {subject(mail) for mail in office.mails} == {"Portineria: A request waits for your decision"}
     assert set(office.clear) == {"EHLO", "STARTTLS"}
     assert not await in_thread(Choice.objects.exists)()
+
+
+async def test_what_cannot_be_read_stops_neither_other_registers_nor_the_server(committed_world: World) -> None:
+    world = committed_world
+    await in_thread(nothing_new)(world)
+
+    def spoil() -> None:
+        world.request()
+        event = Event.objects.filter(code="access.request.made").latest("pk")
+        Event.objects.filter(pk=event.pk).update(leaf=b"\xff", leaf_sha256=bytes(32))
+        home = world.stranger.memberships.get().organisation.public_id
+        person("newcomer", home, Role.OPERATOR)
+
+    await in_thread(spoil)()
+    async with notifying(ServerSettings()):
+        await until(lambda: Notification.objects.filter(person__name="Newcomer").count() == 1, "the other register")
+        await until(lambda: collecting.behind() == [world.organisation], "the spoilt one waits")
 
 
 def subject(mail: Message) -> str:

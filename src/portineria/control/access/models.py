@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from portineria.control.access.job import JobEntry as JobEntry
 from portineria.control.access.reviews import EmergencyReview as EmergencyReview
 from portineria.control.access.substitution import Substitution
 from portineria.control.estate.models import Gateway, Line, Machine, Plant, Zone

@@ -96,7 +96,7 @@ _NOT_SHOWN = {
     "grant", "rule", "lookup", "stream", "key", "sha256", "expires_ms", "installation", "token", "unix_ms", "source",
     "dead", "recording", "number", "head", "end", "mode", "recipients",
     "question", "request_sha256", "held", "hold_ms", "answer_s", "notification",
-    "substitution", "bundle",
+    "substitution", "bundle", "entry", "job",
 }  # fmt: skip
 # Names of keys that nobody has read anywhere else, and what an event of the installation alone tells.
 _NOT_SHOWN_OF = {("gateway.trust.changed", "what"), *((f"identity.key.{act}", "role") for act in (
@@ -105,7 +105,7 @@ _NOT_SHOWN_OF = {("gateway.trust.changed", "what"), *((f"identity.key.{act}", "r
 _REASONS = {"why", "reasons", "on_silence"}
 _BYTES = {"to_device", "from_device", "limit_bytes", "lost", "bytes"}
 _IDS = {"machines", "device", "service", "supplier", "plant", "organisation", "relay", "provider"}
-_IDS |= {"approver", "of_person", "of_machine", "of_supplier", "of_gateway", "of_session"}
+_IDS |= {"approver", "to", "of_person", "of_machine", "of_supplier", "of_gateway", "of_session"}
 
 
 def details(view: EventView, names: Names) -> list[tuple[str, str]]:

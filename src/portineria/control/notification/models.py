@@ -27,6 +27,7 @@ class Kind(models.TextChoices):
     ENDS = "ends"  # their session: soon, or by somebody else
     HELD = "held"  # a request that a gateway holds until somebody answers
     LOCKED = "locked"
+    JOB = "job"  # what was written about work that they take part in
     ROLE = "role"  # what they may do somewhere: memberships, standing in for somebody
 
 
@@ -43,6 +44,7 @@ USUAL: dict[str, tuple[Channel, ...]] = {
     Kind.ENDS: (Channel.CONSOLE, Channel.WEBHOOK),
     Kind.HELD: (Channel.CONSOLE, Channel.MAIL, Channel.WEBHOOK),
     Kind.LOCKED: (Channel.CONSOLE, Channel.WEBHOOK),
+    Kind.JOB: (Channel.CONSOLE, Channel.WEBHOOK),
     Kind.ROLE: (Channel.CONSOLE, Channel.MAIL, Channel.WEBHOOK),
 }
 

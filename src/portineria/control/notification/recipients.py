@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from portineria.control.access.deciding import deciders
+from portineria.control.access.job import JobEntry
 from portineria.control.access.models import AccessRequest, Grant, Lock, RequestState
 from portineria.control.access.substitution import Substitution
 from portineria.control.audit.models import Event
@@ -102,6 +103,17 @@ def _met(row: Lock, at: datetime) -> QuerySet[Grant]:
     return grants.filter(by_kind[row.kind])
 
 
+def _job(event: Event, fields: Fields) -> Iterator[Meant]:
+    """Who asked, to whom it is handed over, and who wrote before."""
+    row = AccessRequest.objects.filter(public_id=fields["request"]).first()
+    if row is None:
+        return
+    to = Person.objects.get_queryset().filter(public_id=fields.get("to", "")).values_list("pk", flat=True)
+    wrote = JobEntry.objects.filter(job=fields["job"], organisation=row.organisation_id).order_by("pk")
+    for person in [row.person_id, *to, *wrote.values_list("author", flat=True)]:
+        yield Meant(person, Kind.JOB, row.public_id)
+
+
 def _role(event: Event, fields: Fields) -> Iterator[Meant]:
     """Whoever may do something now or no longer; of a substitution that ended whose place it was as well."""
     people = {fields["person"], fields["approver"] if event.code == "access.substitution.ended" else ""}
@@ -127,6 +139,7 @@ _BY_CODE: Mapping[str, _Rule] = {
     "remote_sessions.session.draining": _ends,
     "remote_sessions.session.cutting": _ends,
     "operation.held": _held,
+    "access.job.written": _job,
     "access.lock.set": _locked,
     "access.lock.lifted": _locked,
     "identity.membership.added": _role,

@@ -87,6 +87,13 @@ def note_away(row: Delivery, at: datetime, why: str, pause_s: float) -> None:
     log.warning("notification.away", notification=row.notification.public_id, channel=row.channel, why=why)
 
 
+def put_off(delivery: int, at: datetime, pause_s: float) -> None:
+    """Something of ours failed: it is no matter of the other side."""
+    row = waiting(delivery)
+    if row is not None:
+        note_away(row, at, "a fault of the server", pause_s)
+
+
 def pause_s(attempts: int, chance: float) -> float:
     """``chance``: from 0 to 1, so that not all of them come back at once."""
     return min(LONGEST_S, FIRST_S * 2.0 ** min(attempts, 10)) * (0.5 + chance / 2)

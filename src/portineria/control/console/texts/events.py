@@ -107,6 +107,8 @@ EVENTS: dict[str, str | Promise] = {
     "estate.service.created": _("Service added"),
     "estate.service.removed": _("Service removed"),
     "access.profile.set": _("Function profile set"),
+    "access.job.written": _("Written about the work of a request"),
+    "access.job.file-read": _("File of a request's work taken out"),
     "access.substitution.named": _("Substitute named for an approver"),
     "access.substitution.ended": _("Substitute for an approver ended"),
     "access.request.reminded": _("Reminded of a request that nobody decides"),
@@ -422,5 +424,6 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "channel": _("way"),
     "approver": _("stands in for"),
     "narrower": _("narrowed to"),
+    "to": _("handed over to"),
     "answer": _("last answer"),
 }

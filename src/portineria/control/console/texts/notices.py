@@ -16,6 +16,7 @@ KINDS: Words = {
     "ends": _("My session ends soon, or somebody ends it"),
     "held": _("A gateway holds an operation until somebody answers"),
     "locked": _("A lock concerns me"),
+    "job": _("Somebody writes about work that I take part in"),
     "role": _("What I may do somewhere changed"),
 }
 CHANNELS: Words = {
@@ -36,6 +37,7 @@ SENTENCES: Words = {
     "remote_sessions.session.cutting": _("Your session was cut"),
     "session.ends-soon": _("Your session ends soon"),
     "operation.held": _("A gateway holds an operation: answer yes or no"),
+    "access.job.written": _("Something was written about your work"),
     "access.lock.set": _("Locked: nobody gets in there for now"),
     "access.lock.lifted": _("A lock was lifted"),
     "identity.membership.added": _("You belong to an organisation now"),
@@ -49,5 +51,6 @@ SHOWN: Mapping[str, tuple[str, str]] = {
     "ends": ("clock", "wait"),
     "held": ("alert-triangle", "stop"),
     "locked": ("lock", "stop"),
+    "job": ("file-text", "accent"),
     "role": ("user", "accent"),
 }

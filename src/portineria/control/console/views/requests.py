@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 
 from portineria.control.access import bundles, services
 from portineria.control.access import queries as access
-from portineria.control.console import emergency_rows, held, queries, whereabouts
+from portineria.control.console import emergency_rows, held, jobs, queries, whereabouts
 from portineria.control.console.forms import ApprovalForm, DecisionForm, ExtendForm, ReasonForm, RevokeForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.identity.models import Person
@@ -41,7 +41,8 @@ def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
 def _show(request: HttpRequest, actor: Person, public_id: str, form: DecisionForm) -> HttpResponse:
     shown = queries.request_page(actor, public_id)
     section = "approvals" if shown.staff else "requests"
-    return render(request, "console/request.html", {"page": shown, "form": form, "section": section})
+    context = {"page": shown, "form": form, "section": section, **jobs.context(actor, shown.request)}
+    return render(request, "console/request.html", context)
 
 
 @page

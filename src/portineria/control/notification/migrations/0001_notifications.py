@@ -59,6 +59,7 @@ class Migration(migrations.Migration):
                             ("ends", "Ends"),
                             ("held", "Held"),
                             ("locked", "Locked"),
+                            ("job", "Job"),
                             ("role", "Role"),
                         ],
                         max_length=8,
@@ -164,6 +165,7 @@ class Migration(migrations.Migration):
                             ("ends", "Ends"),
                             ("held", "Held"),
                             ("locked", "Locked"),
+                            ("job", "Job"),
                             ("role", "Role"),
                         ],
                         max_length=8,
@@ -196,7 +198,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="notification",
             constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["waits", "decided", "ends", "held", "locked", "role"])),
+                condition=models.Q(("kind__in", ["waits", "decided", "ends", "held", "locked", "job", "role"])),
                 name="notification_kind",
             ),
         ),
