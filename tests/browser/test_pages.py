@@ -96,6 +96,7 @@ PAGES = {
         "/machines/{press3}/",
         "/machines/{robot}/",
         "/machines/{robot}/ask/",
+        "/work/",
         "/requests/",
         "/requests/{waiting}/",
         "/sessions/",

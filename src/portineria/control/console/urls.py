@@ -30,6 +30,7 @@ from portineria.control.console.views import (
 app_name = "console"
 urlpatterns = [
     path("", home.home, name="home"),
+    path("work/", home.work, name="work"),
     path("live/", live.live, name="live"),
     path("language/", account.language, name="language"),
     path("machines/", machines.machines, name="machines"),

@@ -118,6 +118,7 @@ def _items(person: Person, section: str) -> list[Item]:
         ("approvals", _("Approvals"), pgettext("menu of a phone", "Approvals"), "circle-check", staff),
         ("requests", _("My requests"), pgettext("menu of a phone", "Requests"), "file-text", asks),
         ("sessions", _("Sessions"), _("Sessions"), "plug-connected", True),
+        ("work", _("My work"), _("My work"), "list-details", asks),
         ("gateways", _("Gateways"), _("Gateways"), "router", staff),
         ("people", _("People"), _("People"), "users", staff),
         ("rules", _("Rules"), _("Rules"), "key", staff),

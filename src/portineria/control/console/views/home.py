@@ -5,11 +5,23 @@ from django.core.paginator import Page
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from portineria.control.console import queries
+from portineria.control.console import work as steps
 from portineria.control.console.now import now
 from portineria.control.console.page import leaf, page
 from portineria.control.identity.models import Person
+from portineria.core.errors import NotFound
 
 _PER_LEAF = 25
+
+
+@page
+def work(request: HttpRequest, actor: Person) -> HttpResponse:
+    """For whoever asks for access somewhere. For everybody else the page does not exist."""
+    if not queries.asks_for_access(actor):
+        raise NotFound(f"work, for {actor.public_id}")
+    rows = steps.steps_leaf(actor, leaf(request, steps.machines(actor), _PER_LEAF))
+    return render(request, "console/work.html", {"rows": rows})
 
 
 @page
