@@ -83,6 +83,7 @@ def test_all_are_approved_together_or_none_and_each_may_be_decided_alone(world: 
     assert not bundles.refuse_all(actor=world.owner, bundle=bundle, reason="x")
 
 
+@pytest.mark.sqlite
 def test_the_form_offers_other_machines_and_the_page_one_button_for_all(world: World) -> None:
     first, second = two_machines(world)
     technician, owner = signed_in(world.technician), signed_in(world.owner)

@@ -197,6 +197,7 @@ def test_a_day_without_an_answer_is_told_to_whoever_watches_the_register(world: 
     assert not sending.note(row.pk, DeliveryState.SENT, timezone.now())
 
 
+@pytest.mark.sqlite
 def test_strangers_words_are_data_in_every_mail_and_link_nowhere(world: World) -> None:
     asker = world.technician
     Person.objects.get_queryset().filter(pk=asker.pk).update(
@@ -226,6 +227,7 @@ def test_strangers_words_are_data_in_every_mail_and_link_nowhere(world: World) -
     assert body["data"]["reason"].isprintable()
 
 
+@pytest.mark.sqlite
 def test_pages_show_what_is_unread_and_nothing_of_others(world: World) -> None:
     request = world.request()
     collected(world)
@@ -262,6 +264,7 @@ def test_pages_show_what_is_unread_and_nothing_of_others(world: World) -> None:
     assert not Webhook.objects.exists()
 
 
+@pytest.mark.sqlite
 def test_a_mail_server_that_is_half_set_up_is_refused_at_start(tmp_path: Path) -> None:
     assert mail_server(ServerSettings()) is None
     server = {"mail_server": "mail.example:25"}
@@ -341,6 +344,7 @@ async def test_mails_and_webhooks_arrive_though_the_server_dies_and_refuses(
     assert not await in_thread(Choice.objects.exists)()
 
 
+@pytest.mark.sqlite
 async def test_what_cannot_be_read_stops_neither_other_registers_nor_the_server(committed_world: World) -> None:
     world = committed_world
     await in_thread(nothing_new)(world)

@@ -159,6 +159,7 @@ def test_whoever_may_decide_is_reminded_once_before_a_request_expires_quietly(wo
     }
 
 
+@pytest.mark.sqlite
 def test_substitutes_are_named_and_seen_on_their_page(world: World) -> None:
     owner, operator = signed_in(world.owner), signed_in(world.operator)
     until = timezone.localtime() + timedelta(days=1)
