@@ -74,6 +74,7 @@ class Notifying:
         if time.monotonic() - self._looked_s > CLOCK_S:
             self._looked_s = time.monotonic()
             await self._led(partial(collecting.collect_ends, timezone.now(), mail=self._sender.mails))
+            await self._led(partial(collecting.forget, timezone.now()))
         for delivery in await _asked(partial(sending.due, timezone.now(), AT_ONCE)):
             if not self._lead.held:
                 return

@@ -126,10 +126,16 @@ def test_what_is_half_told_when_the_process_dies_is_told_by_the_next_one(world: 
     assert collected(world) == 2
 
 
-def test_old_news_is_none(world: World) -> None:
+def test_old_news_is_none_and_what_was_told_is_forgotten(world: World) -> None:
     nothing_new(world)
     world.request()
     assert collecting.collect(world.organisation, timezone.now() + timedelta(days=2), mail=False) == 0
+    world.request(31, 2)
+    assert collected(world, mail=True) == 2
+    assert collecting.forget(timezone.now() + timedelta(days=89)) == 0
+    collecting.forget(timezone.now() + timedelta(days=91))
+    assert not Notification.objects.exists()
+    assert not Delivery.objects.exists()
 
 
 def test_a_session_s_end_is_told_before_it_comes_and_once_for_each_end(linked: World) -> None:

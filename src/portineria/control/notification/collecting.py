@@ -33,6 +33,8 @@ MADE = "notification.made"  # what open pages hear
 ENDS_SOON = "session.ends-soon"
 OLD = timedelta(days=1)  # what is older than this when it is read is no news to anybody
 TOGETHER = 200  # events
+KEPT = timedelta(days=90)
+MOST_FORGOTTEN = 500  # at once: nobody waits for it
 SOON = timedelta(minutes=10)
 _SHORT = timedelta(minutes=20)  # whoever asked for so little knows when it ends
 
@@ -104,6 +106,13 @@ def _chosen(people: Iterable[int]) -> dict[tuple[int, str], tuple[Channel, ...]]
     return {
         key: tuple(way for way in ways if way is not Channel.WEBHOOK or key[0] in hooked) for key, ways in found.items()
     }
+
+
+def forget(at: datetime) -> int:
+    """What happened stays in the register; that somebody was told of it needs no room for ever."""
+    old = Notification.objects.filter(at__lt=at - KEPT).order_by("at").values_list("pk", flat=True)[:MOST_FORGOTTEN]
+    count, _ = Notification.objects.filter(pk__in=list(old)).delete()
+    return count
 
 
 def collect_ends(at: datetime, *, mail: bool) -> int:

@@ -81,7 +81,10 @@ class Notification(models.Model):
             models.UniqueConstraint(name="notification_once", fields=["person", "key"]),
             models.CheckConstraint(name="notification_kind", condition=Q(kind__in=Kind.values)),
         ]
-        indexes = [models.Index(name="notification_newest", fields=["person", "listed", "at"])]
+        indexes = [
+            models.Index(name="notification_newest", fields=["person", "listed", "at"]),
+            models.Index(name="notification_oldest", fields=["at"]),
+        ]
 
     def __str__(self) -> str:
         return self.public_id

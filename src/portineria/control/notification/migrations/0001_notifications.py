@@ -191,6 +191,10 @@ class Migration(migrations.Migration):
             model_name="notification",
             index=models.Index(fields=["person", "listed", "at"], name="notification_newest"),
         ),
+        migrations.AddIndex(
+            model_name="notification",
+            index=models.Index(fields=["at"], name="notification_oldest"),
+        ),
         migrations.AddConstraint(
             model_name="notification",
             constraint=models.UniqueConstraint(fields=("person", "key"), name="notification_once"),
