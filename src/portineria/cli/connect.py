@@ -47,6 +47,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on where a proxy decrypts the outer TLS; it cannot read the inner",
     )
+    parser.add_argument(
+        "--accept-notice",
+        action="store_true",
+        help="where the owner wants a notice read first: show and acknowledge it",
+    )
     parser.add_argument("--json", action="store_true", help="print the addresses for programs")
     parser.add_argument(
         "--exec", nargs=argparse.REMAINDER, metavar="CMD", dest="command",
@@ -70,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadCommand("--exec needs a command")
     wish = Wish(
         args.machine, port_offset=args.port_offset, nested=args.nested, allow_opened=args.allow_opened,
-        proxy=account.server.proxy or None, wait_s=args.wait,
+        proxy=account.server.proxy or None, wait_s=args.wait, accept_notice=args.accept_notice,
     )  # fmt: skip
     return run_loop(stoppable(_connect(account, wish, args)))
 

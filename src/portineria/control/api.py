@@ -15,6 +15,7 @@ from portineria.control.identity.api import router as identity
 from portineria.control.identity.connector import BadToken
 from portineria.control.identity.middleware import note
 from portineria.control.identity.models import Person
+from portineria.control.privacy.api import router as privacy
 from portineria.control.problem import of_database, problem_of
 from portineria.control.remote_sessions.api import router as remote_sessions
 from portineria.control.remote_sessions.recording_api import router as recordings
@@ -24,6 +25,7 @@ api = NinjaAPI(title="Portineria", version="1", urls_namespace="api", docs_url=N
 api.add_router("", identity)
 api.add_router("", estate)
 api.add_router("", access)
+api.add_router("", privacy)
 api.add_router("", remote_sessions)
 api.add_router("", recordings)
 api.add_router("", evidence)

@@ -164,6 +164,13 @@ TEXTS: "dict[str, str | Promise]" = {
     "recording.recipients": _("Too many recipients: at most 16."),
     "recording.forked": _("Another part of this recording has the same number already; that one was kept."),
     "recording.gap": _("This part of the recording does not follow what is here."),
+    "access.notice": _(
+        "Read the owner's notice first and acknowledge it: on the machine's page, or with portineria connect."
+    ),
+    "privacy.notice.incomplete": _(
+        "Nothing was published: a notice has four answers of up to 1200 characters in each of the three languages."
+    ),
+    "privacy.notice.changed": _("Another version of the notice was published meanwhile. Please read that one."),
     "access.no-rule": _("No rule lets you ask for this machine. Ask its owner."),
     "access.no-emergency-role": _("You hold no emergency role at this plant. Request access, or call its owner."),
     "access.emergency.held": _("Nothing was changed: this person holds the emergency role there already."),

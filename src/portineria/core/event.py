@@ -200,6 +200,9 @@ CATALOGUE: Mapping[str, Fields] = {
     "remote_sessions.report.signed": _fields("session machine gateway person side text_sha256"),
     "remote_sessions.report.withdrawn": _fields("session machine gateway person side text_sha256"),
     "remote_sessions.evidence.taken": _fields("session machine gateway person"),
+    # privacy: what people are told, and what is kept of them
+    "privacy.notice.published": _fields("number"),
+    "privacy.notice.acknowledged": _fields("person number language"),
     # sinks: where the register goes besides
     "sinks.sink.added": _fields("sink kind name personal"),
     "sinks.sink.paused": _fields("sink"),

@@ -21,6 +21,7 @@ from portineria.demo.seed import ORGANISATION, PEOPLE
 from portineria.demo.stage import PlantStage, Stage
 
 _READ_WRITE = Path(__file__).with_name("read_write.py")
+_NOTICE = re.compile(r"/privacy/org_\w+/notice/")
 _WAIT_S = 30.0
 AUTHORISE = re.compile(r"https?://\S+/connect/authorize\S+")
 Say = Callable[[str], None]
@@ -39,12 +40,17 @@ class MainJob:
         home = near(Path(self._env["PORTINERIA_HOME"]))
         self._say(f"   $ {shlex.join(('export', f'PORTINERIA_HOME={home}'))}")
         self._shown("machines")
+        publish_notice(self._stage, "Owner")
+        self._say(
+            f"   {_who('Owner')} tells everybody what is recorded, why, who may see it and how long: the notice.\n"
+        )
         self._say("2. The technician asks; somebody of the plant says yes.")
         self._ask(machine)
         self._shown("machines")
         self._say("3. The vendor's tool reads and writes through connector, relay and gateway.")
         tool = (near(Path(sys.executable)), near(_READ_WRITE))
-        self._shown("connect", f"{machine}/modbus", "--exec", *tool, "{address}", "{port}")
+        self._say("   Before a session begins, its notice is read: --accept-notice shows it and acknowledges it.")
+        self._shown("connect", f"{machine}/modbus", "--accept-notice", "--exec", *tool, "{address}", "{port}")
         self._say("4. While a second session is open, the owner cuts it.")
         self._cut(plant, machine)
 
@@ -189,6 +195,20 @@ def sign_in(stage: Stage, person: str, env: dict[str, str], *options: str) -> No
         rest = login.stdout.read()
     if login.returncode != 0:
         raise Unavailable(f"portineria login: {rest.strip()}")
+
+
+def publish_notice(stage: Stage, person: str) -> None:
+    """In the words that the console offers. A demo that goes on has one already."""
+    visitor = stage.person(person)
+    page = visitor.get("/privacy/")
+    if "/notices/" in page.text:
+        return
+    if (found := _NOTICE.search(page.text)) is None:
+        raise Unavailable(f"{person} finds nowhere to write a notice")
+    page = visitor.get(found[0])
+    done = visitor.submit(page, page.form("en_what"))
+    if not done.url.endswith("/privacy/"):
+        raise Unavailable(f"{person} could not publish the notice: {done.status}")
 
 
 def approve(stage: Stage, person: str, request: str) -> None:

@@ -42,6 +42,7 @@ class _Forms(HTMLParser):
         self.forms: list[Form] = []
         self._open: Form | None = None
         self._choice = ""
+        self._text = ""  # name of the field whose text is being read
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
@@ -54,8 +55,15 @@ class _Forms(HTMLParser):
             self._choice = values.get("name", "")
         elif tag == "option" and self._choice and ("selected" in values or self._choice not in self._open.fields):
             self._open.fields[self._choice] = values.get("value", "")
-        elif tag in ("input", "button", "textarea") and "name" in values:
+        elif tag == "textarea":
+            self._text = values.get("name", "")
+            self._open.fields[self._text] = ""
+        elif tag in ("input", "button") and "name" in values:
             self._take(tag, values)
+
+    def handle_data(self, data: str) -> None:
+        if self._open is not None and self._text:
+            self._open.fields[self._text] += data
 
     def _take(self, tag: str, values: dict[str, str]) -> None:
         assert self._open is not None  # noqa: S101
@@ -70,6 +78,8 @@ class _Forms(HTMLParser):
             self._open = None
         elif tag == "select":
             self._choice = ""
+        elif tag == "textarea":
+            self._text = ""
 
 
 @dataclass(frozen=True)

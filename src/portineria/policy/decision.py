@@ -27,6 +27,7 @@ class Attempt:
     gateway_admitted: bool
     has_services: bool = True
     locks: frozenset[Locked] = frozenset()  # what of all that it goes through somebody has locked
+    told: bool = True  # the person acknowledged the owner's notice; there is none; or it is about what runs already
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def decide(attempt: Attempt, grants: Sequence[GrantFacts]) -> Decision:
     about_the_machine = _machine_denials(attempt)
     outside = about_the_person + about_the_machine
     if not grants:
-        return Decision((*outside, Reason.NO_GRANT))
+        return Decision((*outside, Reason.NO_GRANT) if attempt.told else (*outside, Reason.NO_GRANT, Reason.NOTICE))
     judged = [_judged(attempt, outside, grant) for grant in grants]
     # Ids break ties, so that the order of the rows never decides.
     return min(judged, key=lambda one: _rank(one, attempt.at))
@@ -132,5 +133,6 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.EXPIRED: attempt.at >= grant.ends,
         Reason.TIME_ZONE_UNKNOWN: lost,
         Reason.OUTSIDE_WINDOWS: not lost and not grant.schedule.open_at(attempt.at),
+        Reason.NOTICE: not attempt.told,
     }
     return tuple(reason for reason, refused in checks.items() if refused)

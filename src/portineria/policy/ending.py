@@ -45,6 +45,7 @@ class Reason(StrEnum):
     NOT_RECORDED = "not-recorded"
     NO_APPROVAL = "no-approval"
     TICKET = "ticket"
+    NOTICE = "notice"
     LOCKED_PERSON = "locked-person"
     LOCKED_SUPPLIER = "locked-supplier"
     LOCKED_MACHINE = "locked-machine"

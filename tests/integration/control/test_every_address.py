@@ -51,6 +51,7 @@ NO_THING_OF_OTHERS = (
     "account/connectors",
     "account/providers",
     "witness/",
+    "notices/",  # for every member of the organisation: tests/integration/control/test_notices.py
 )
 
 
@@ -226,7 +227,7 @@ def test_operations_on_what_others_have_are_answered_like_those_on_nothing(
     world: World, things: Things, who: str
 ) -> None:
     end = ConnectorEnd(getattr(world, who))
-    body = {"reason": "x", "machine": "x", "minutes": 5}
+    body = {"reason": "x", "machine": "x", "minutes": 5, "number": 1, "language": "en"}
     end.call("GET", "/me")
     for method, path in OPERATIONS:
         route = path.removeprefix("/api/v1")

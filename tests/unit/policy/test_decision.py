@@ -92,6 +92,18 @@ def test_every_reason_is_reported_not_only_the_first() -> None:
     assert decision.denials == (Reason.PERSON_DISABLED, Reason.REVOKED, Reason.NO_RULE, Reason.EXPIRED)
 
 
+def test_a_notice_that_was_not_read_is_a_reason_of_its_own_whatever_else_is_missing() -> None:
+    untold = replace(attempt(), told=False)
+    cases: list[tuple[list[GrantFacts], tuple[Reason, ...]]] = [
+        ([GRANT], ()),
+        ([], (Reason.NO_GRANT,)),
+        ([replace(GRANT, rule_holds=False)], (Reason.NO_RULE,)),
+    ]
+    for held, before in cases:
+        assert decide(untold, held).denials == (*before, Reason.NOTICE)
+    assert decide(untold, [GRANT]).ending is Ending.ADMINISTRATIVE
+
+
 def test_the_grant_that_lasts_longest_permits() -> None:
     longer = GrantFacts("grt_b", "mac_press", NINE, NINE + timedelta(hours=3), None, rule_holds=True)
     assert decide(attempt(), [GRANT, longer]).grant == "grt_b"

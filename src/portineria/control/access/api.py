@@ -38,6 +38,7 @@ class MachineView(Schema):
     grant: str | None = None
     ends_at: datetime | None = None
     max_minutes: int | None = None
+    notice: str | None = None  # all that is missing: the organisation whose notice has to be acknowledged
 
 
 def service_view(service: Service) -> ServiceView:
@@ -59,6 +60,7 @@ def _view(seen: MachineSight) -> MachineView:
         owner=owner,
         sight=seen.sight.value,
         max_minutes=seen.max_minutes,
+        notice=seen.notice,
     )
     if seen.sight is Sight.REACHABLE:
         view.plant = machine.plant.name

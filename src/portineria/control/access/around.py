@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a permission meets on its way to a machine: whether anything serves there, and what somebody has locked.
+"""What a permission meets on its way to a machine: whether anything serves there, what somebody has locked, and
+whether its person acknowledged the owner's notice.
 
-The one place where locks are read for a decision. One query however many machines there are, since every page asks:
-most often there is no lock at all.
+The one place where locks and notices are read for a decision. One query however many machines there are, since every
+page asks: most often there is no lock at all.
 """
 
 from collections import defaultdict
@@ -15,10 +16,12 @@ from django.db.models.functions import Coalesce
 from portineria.control.access.models import LOCKABLE, Lock
 from portineria.control.estate.models import Line, Machine, Service
 from portineria.control.identity.models import Membership
+from portineria.control.privacy.models import Notice
+from portineria.control.privacy.queries import untold
 from portineria.policy.ending import Locked
 
 _NONE: frozenset[Locked] = frozenset()
-_SERVES = "serves"
+_SERVES, _NOTICE = "serves", "notice"
 _NOTHING = Value(None, output_field=BigIntegerField())
 _KIND = Case(
     *(When(**{f"{name}__isnull": False}, then=Value(name)) for name in LOCKABLE),
@@ -34,6 +37,7 @@ class Around:
     locks: Mapping[str, set[tuple[int, int | None]]]  # kind → organisation, key of what it locks there
     suppliers: dict[tuple[int, int], int | None]  # organisation, person → firm; empty where no firm is locked
     zones: dict[int, int | None]  # line → zone; empty where no zone is locked
+    untold: set[tuple[int, int]]  # organisation, person: whoever has not acknowledged the notice that counts there
 
     def locked(self, person: int, machine: Machine, gateway: int) -> frozenset[Locked]:
         """``machine`` comes with its plant; ``gateway``: the one that it is reached through."""
@@ -54,23 +58,30 @@ class Around:
 
 
 def around(people_and_machines: Iterable[tuple[int, Machine]]) -> Around:
-    """One query; one more where a supplier or a zone is locked."""
+    """One query; one more where a supplier or a zone is locked, two where somebody published a notice."""
     wanted = list(people_and_machines)
     owners = {machine.plant.organisation_id for _, machine in wanted}
     services = Service.objects.filter(device__machine__in={machine.pk for _, machine in wanted}).annotate(
         kind=Value(_SERVES, output_field=CharField()), owner=Value(0, output_field=BigIntegerField())
     )
     locks = Lock.objects.holding().filter(organisation__in=owners).annotate(what=_KIND, key=_KEY)
+    notices = (
+        Notice.objects.current().filter(organisation__in=owners).annotate(kind=Value(_NOTICE, output_field=CharField()))
+    )
     serving: set[int] = set()
+    published: set[int] = set()
     found: dict[str, set[tuple[int, int | None]]] = defaultdict(set)
     for kind, owner, key in services.values_list("kind", "owner", "device__machine").union(
-        locks.values_list("what", "organisation", "key")
+        locks.values_list("what", "organisation", "key"), notices.values_list("kind", "organisation", "pk")
     ):
         if kind == _SERVES:
             serving.add(key)
+        elif kind == _NOTICE:
+            published.add(key)
         else:
             found[kind].add((owner, key))
-    return Around(serving, found, _suppliers(found, wanted, owners), _zones(found, wanted))
+    not_told = untold(published, {person for person, _ in wanted}) if published else set()
+    return Around(serving, found, _suppliers(found, wanted, owners), _zones(found, wanted), not_told)
 
 
 def _suppliers(

@@ -142,7 +142,8 @@ def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Deci
     holding = _holding(AccessRequest.objects.filter(pk__in=[row.pk for row in rows]))
     return {
         row.pk: decide(
-            attempts[row.person_id, row.machine_id],
+            # Whoever decides does not wait for the notice to be read: whoever begins does.
+            replace(attempts[row.person_id, row.machine_id], told=True),
             [
                 GrantFacts(
                     id=row.public_id,
@@ -193,6 +194,7 @@ def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt], there: Aroun
         attempts[grant.person_id, grant.machine_id],
         gateway_admitted=use.gateway.state == GatewayState.ADMITTED,
         locks=there.locked(grant.person_id, grant.machine, use.gateway.pk),
+        told=True,  # it began under the notice of its time: a new one asks whoever begins anew
     )
 
 
@@ -212,6 +214,7 @@ def attempts_at(
             gateway_admitted=machine.gateway.state == GatewayState.ADMITTED,
             has_services=machine_id in there.serving,
             locks=there.locked(person, machine, machine.gateway_id),
+            told=(machine.plant.organisation_id, person) not in there.untold,
         )
         for (person, machine_id), machine in wanted.items()
     }

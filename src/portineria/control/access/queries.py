@@ -34,6 +34,7 @@ from portineria.control.identity.queries import own_standings
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.decision import Decision
 from portineria.policy.function_profile import BUILT_IN
+from portineria.policy.ending import Reason
 from portineria.policy.sight import Sight, sight_of
 
 
@@ -51,6 +52,12 @@ class MachineSight:
     max_minutes: int | None
     needs_approval: bool
     needs_reference: bool = False
+
+    @property
+    def notice(self) -> str | None:
+        """Whose notice has to be read, where that is all that is missing: the organisation's id."""
+        alone = self.decision.denials == (Reason.NOTICE,)
+        return self.machine.plant.organisation.public_id if alone else None
 
     @property
     def grant(self) -> str | None:

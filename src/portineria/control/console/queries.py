@@ -39,6 +39,11 @@ _GIVEN: tuple[tuple[Reason, ...], ...] = (
 )  # what refuses a grant that is good, now or later
 
 
+def _but_notice(denials: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    """The notice keeps nobody from what was given: it is read at any time."""
+    return tuple(reason for reason in denials if reason is not Reason.NOTICE)
+
+
 class Seen:
     """A session as a page shows it to this person."""
 
@@ -248,7 +253,7 @@ def _shown_sight(row: MachineSight, pending: set[int]) -> str:
         return "reachable"
     if row.machine.pk in pending:
         return "pending"
-    return "approved-later" if row.decision.denials == (Reason.NOT_YET,) else "askable"
+    return "approved-later" if _but_notice(row.decision.denials) == (Reason.NOT_YET,) else "askable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +285,7 @@ def machine_page(actor: Person, name_or_id: str) -> MachinePage:
         row=row,
         services=estate.services_of(machine) if details else [],
         rules=list(access.rules_naming(actor, machine)) if row.owned else [],
-        grants=[grant for grant in grants if judged[grant.pk].denials in _GIVEN],
+        grants=[grant for grant in grants if _but_notice(judged[grant.pk].denials) in _GIVEN],
         pending=whereabouts.asked(actor, access.pending_requests(actor).filter(machine=machine)),
         inside=seen(row.inside, actor),
         sessions=seen(remote_sessions.sessions(actor).filter(machine=machine, state="ended")[:_RECENT], actor),
@@ -344,9 +349,9 @@ class RequestPage:
             return "revoked"
         if Reason.EXPIRED in denials:
             return "ended"
-        if denials - {Reason.NOT_YET}:
+        if denials - {Reason.NOT_YET, Reason.NOTICE}:
             return "void"
-        return "later" if denials else "live"
+        return "later" if Reason.NOT_YET in denials else "live"
 
     @property
     def grant_void_because(self) -> list[str]:

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "portineria.control.audit",
     "portineria.control.identity",
     "portineria.control.sinks",
+    "portineria.control.privacy",
     "portineria.control.estate",
     "portineria.control.access",
     "portineria.control.remote_sessions",

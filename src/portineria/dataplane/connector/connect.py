@@ -12,6 +12,7 @@ import msgspec
 from portineria.core.errors import Conflict, Invalid, NotFound
 from portineria.dataplane.aio.dial import proxy_for
 from portineria.dataplane.aio.leg import Way
+from portineria.dataplane.connector import notice
 from portineria.dataplane.connector.admission import ServiceAnswer, SessionAnswer, admit, session_key
 from portineria.dataplane.connector.api import Api, segment
 from portineria.dataplane.connector.door import Door, Service, open_doors
@@ -41,6 +42,7 @@ class Machine(msgspec.Struct):
     owner: str = ""
     services: list[ServiceAnswer] | None = None
     ends_at: str | None = None
+    notice: str | None = None  # all that is missing: the organisation whose notice was not acknowledged
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Wish:
     allow_opened: bool = False
     proxy: str | None = None
     wait_s: float = WAIT_S  # for a server that is away
+    accept_notice: bool = False  # of the machine's owner, once it was shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,9 @@ async def connected(
     """
     patience = Patience(api, tell, wish.wait_s)
     machine, service = await _found(patience, wish.target)
+    if machine.notice is not None:
+        await notice.read(patience, machine.notice, tell, accept=wish.accept_notice)
+        machine, service = await _found(patience, wish.target)
     services = [Service(s.service, s.name, s.protocol, s.port, s.device) for s in machine.services or ()]
     wanted = chosen(services, service) if services else []  # none is told of what is not reachable: then it is refused
     with contextlib.ExitStack() as opened:

@@ -94,6 +94,9 @@ NEWS = {
     "latest. Nothing of it is open on this computer any more.",
     "stranger.refused": "A connection of another person on this computer was refused.",
     "local.full": "Too many connections to this computer's side are open; one was refused.",
+    "notice.head": "Before you work at {name}, please read this (version {number}):",
+    "notice.line": "{text}",
+    "notice.acknowledged": "Acknowledged: version {number}.",
 }
 
 ERRORS = {
@@ -130,6 +133,8 @@ ERRORS = {
     "state.access": "Your account on this computer may not use {why}: permission denied, nothing was changed. Make it "
     "yours again (chown, chmod u+rw), or keep sign-ins elsewhere: --state DIR.",
     "service.changed": "The machine's services were changed just now: nothing was opened. Run the command again.",
+    "access.notice": "This notice has to be acknowledged first; nothing was opened. To say that you have read it, run "
+    "the command again with --accept-notice.",
     "not-found": "There is no such machine, request or session for you.",
 }
 
@@ -157,6 +162,7 @@ WHYS = {
     "locked-plant": "the plant is locked",
     "locked-gateway": "the plant's gateway is locked",
     "locked-everything": "everything is locked",
+    "notice": "the owner's notice was not acknowledged",
     "no-approval": "whoever approved it may not approve any more",
     "ticket": "its ticket does not cover it, or the system that keeps it has not answered yet",
     "not-recorded": "it would not be recorded, which its rule asks for",

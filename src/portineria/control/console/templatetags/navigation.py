@@ -89,6 +89,8 @@ _SECTION_OF = {
     "sink-add": "sinks",
     "sink-replay": "sinks",
     "sink-remove": "sinks",
+    "notice": "account",
+    "notice-edit": "privacy",
     "supplier-lock": "people",
     "supplier-unlock": "people",
     "notification-choices": "notifications",
@@ -126,6 +128,7 @@ def _items(person: Person, section: str) -> list[Item]:
         ("emergencies", _("Emergencies"), _("Emergencies"), "alert-triangle", staff),
         ("events", _("Events"), _("Events"), "list-details", staff),
         ("sinks", _("Sinks"), _("Sinks"), "server-2", staff),
+        ("privacy", _("Privacy"), _("Privacy"), "shield-check", staff),
     ]
     return [
         Item(

@@ -148,6 +148,8 @@ EVENTS: dict[str, str | Promise] = {
     "remote_sessions.identity.given-out": _("Key of recordings was given out"),
     "remote_sessions.recording.completed": _("Recording is complete here"),
     "remote_sessions.recording.read": _("Recording was read"),
+    "privacy.notice.published": _("Notice published"),
+    "privacy.notice.acknowledged": _("Notice acknowledged"),
     "sinks.sink.added": _("Sink added"),
     "sinks.sink.paused": _("Sink paused"),
     "sinks.sink.resumed": _("Sink resumed"),
@@ -224,6 +226,7 @@ GROUPS: tuple[tuple[str, str | Promise], ...] = (
     ("identity.", _("People and sign-ins")),
     ("gateway.", _("What gateways say about themselves")),
     ("audit.", _("The register itself")),
+    ("privacy.", _("Privacy: notices and what is kept of people")),
     ("sinks.", _("Sinks: where events go besides")),
     ("notification.", _("Notifications")),
 )

@@ -13,6 +13,7 @@ from portineria.control.console.page import attempt, page
 from portineria.control.identity import connector, offers, provider_queries, services
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
+from portineria.control.privacy.queries import own_notices
 
 
 @page
@@ -31,6 +32,7 @@ def account(request: HttpRequest, actor: Person) -> HttpResponse:
         "offers": offers.offers(actor),
         "connected": provider_queries.connected(actor),
         "connectable": provider_queries.connectable(actor),
+        "notices": own_notices(actor),
     }
     return render(request, "console/account.html", context)
 

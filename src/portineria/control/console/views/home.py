@@ -10,6 +10,7 @@ from portineria.control.console import work as steps
 from portineria.control.console.now import now
 from portineria.control.console.page import leaf, page
 from portineria.control.identity.models import Person
+from portineria.control.privacy.queries import missing
 from portineria.core.errors import NotFound
 
 _PER_LEAF = 25
@@ -29,4 +30,4 @@ def home(request: HttpRequest, actor: Person) -> HttpResponse:
     def part(rows: Any, named: str) -> Page[Any]:
         return leaf(request, rows, _PER_LEAF, named=named)
 
-    return render(request, "console/home.html", {"now": now(actor, part)})
+    return render(request, "console/home.html", {"now": now(actor, part), "notices": missing(actor)})

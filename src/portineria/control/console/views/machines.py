@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 import shlex
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portineria.control.access import bundles, services
@@ -14,6 +16,7 @@ from portineria.control.console.forms import AskForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.templatetags.console import zone_of
 from portineria.control.identity.models import Person
+from portineria.control.privacy import queries as privacy
 from portineria.control.settings.start import current
 
 
@@ -51,6 +54,9 @@ def ask(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     seen = access.visible_machine(actor, machine)
     if seen.max_minutes is None:
         raise services.NoRule(f"no rule lets {actor.public_id} ask for {seen.machine.public_id}")
+    owner = seen.machine.plant.organisation
+    if any(notice.organisation_id == owner.pk for notice in privacy.missing(actor)):
+        return redirect(f"{reverse('console:notice', args=[owner.public_id])}?{urlencode({'next': request.path})}")
     place = whereabouts.place(actor, seen.machine)
     zone = str(zone_of(place.zone or actor.time_zone))
     form = AskForm(request.POST or None, max_minutes=seen.max_minutes, zone=zone,

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writing a notice, and saying that one was read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.forms import BoundField
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from portineria.control.identity.models import Language
+from portineria.control.privacy.models import ANSWER
+from portineria.control.privacy.services import ANSWERS
+
+QUESTIONS: "dict[str, str | Promise]" = {
+    "what": _("What is recorded"),
+    "why": _("Why"),
+    "who": _("Who may see it"),
+    "how_long": _("How long it is kept"),
+}
+
+
+class NoticeForm(forms.Form):
+    """Four answers in each language."""
+
+    def __init__(self, *args: Any, initial_answers: Mapping[str, Mapping[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for language in Language.values:
+            for answer in ANSWERS:
+                self.fields[f"{language}_{answer}"] = forms.CharField(
+                    max_length=ANSWER, strip=True, initial=initial_answers[language][answer],
+                    widget=forms.Textarea(attrs={"rows": 5, "maxlength": ANSWER, "lang": language}),
+                )  # fmt: skip
+
+    def answers(self) -> dict[str, dict[str, str]]:
+        return {
+            language: {answer: self.cleaned_data[f"{language}_{answer}"] for answer in ANSWERS}
+            for language in Language.values
+        }
+
+    def by_language(self) -> list[tuple[str, str, list[tuple[BoundField, "str | Promise"]]]]:
+        """Language, its own name, and its fields with their questions."""
+        return [
+            (code, str(name), [(self[f"{code}_{answer}"], QUESTIONS[answer]) for answer in ANSWERS])
+            for code, name in Language.choices
+        ]
+
+
+class AcknowledgeForm(forms.Form):
+    """``number``: of the version that was before their eyes."""
+
+    number = forms.IntegerField(min_value=1, max_value=(1 << 31) - 1)
+    language = forms.ChoiceField(choices=Language.choices)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an organisation tells people before they work in its machines, and that they were told."""
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from portineria.control.identity.models import Language, Organisation, Person
+
+ANSWER = 1200  # characters
+
+
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def visible_to(self, actor: Person) -> "NoticeQuerySet":
+        """Of organisations to which the actor belongs, in whatever role: it is written for them."""
+        return self.filter(organisation__in=actor.member_of)
+
+    def current(self) -> "NoticeQuerySet":
+        """The newest of each organisation: the one that counts."""
+        later = Notice.objects.filter(organisation=OuterRef("organisation"), number__gt=OuterRef("number"))
+        return self.filter(~Exists(later))
+
+
+class Notice(models.Model):
+    """One version of an organisation's notice, as it was published: it never changes, another one follows it."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="notices")
+    number = models.PositiveIntegerField()
+    published_at = models.DateTimeField(default=timezone.now)
+    # Null: the operator of the server.
+    published_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    objects = NoticeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="privacy_notice_version", fields=["organisation", "number"]),
+            models.CheckConstraint(name="privacy_notice_numbered", condition=Q(number__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation_id}.{self.number}"
+
+
+class NoticeText(models.Model):
+    """The four answers that a notice owes, in one language (Regulation (EU) 2016/679, art. 13)."""
+
+    notice = models.ForeignKey(Notice, on_delete=models.PROTECT, related_name="texts")
+    language = models.CharField(max_length=5, choices=Language.choices)
+    what = models.CharField(max_length=ANSWER)  # is recorded
+    why = models.CharField(max_length=ANSWER)
+    who = models.CharField(max_length=ANSWER)  # may see it
+    how_long = models.CharField(max_length=ANSWER)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="privacy_text_language", fields=["notice", "language"]),
+            models.CheckConstraint(name="privacy_text_known", condition=Q(language__in=Language.values)),
+            models.CheckConstraint(
+                name="privacy_text_answers", condition=~(Q(what="") | Q(why="") | Q(who="") | Q(how_long=""))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.notice_id} {self.language}"
+
+
+class Acknowledgement(models.Model):
+    """A person said that they read one version, in the language in which it was shown to them."""
+
+    notice = models.ForeignKey(Notice, on_delete=models.PROTECT, related_name="acknowledgements")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="acknowledgements")
+    language = models.CharField(max_length=5, choices=Language.choices)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="privacy_acknowledged_once", fields=["notice", "person"]),
+            models.CheckConstraint(name="privacy_acknowledged_in", condition=Q(language__in=Language.values)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.notice_id} {self.person_id}"
