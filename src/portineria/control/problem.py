@@ -321,6 +321,7 @@ TEXTS: "dict[str, str | Promise]" = {
     "field.address": _("Write the IP address of one device."),
     "field.challenge": _("The sign-in was not begun properly. Start it again in the connector: portineria login."),
     "field.criticality": _("Choose low, normal or high."),
+    "field.days": _("Recordings are kept for 1 to 3650 days. Nothing was changed."),
     "field.device": _("A machine has at most 256 services. Divide it into two machines."),
     "field.recording": _("A recording is none, full or strict."),
     "field.drain_s": _("The time to finish is between 0 seconds and 24 hours."),

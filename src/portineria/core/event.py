@@ -203,6 +203,7 @@ CATALOGUE: Mapping[str, Fields] = {
     # privacy: what people are told, and what is kept of them
     "privacy.notice.published": _fields("number"),
     "privacy.notice.acknowledged": _fields("person number language"),
+    "privacy.terms.changed": _fields("records_staff records_suppliers days"),
     # sinks: where the register goes besides
     "sinks.sink.added": _fields("sink kind name personal"),
     "sinks.sink.paused": _fields("sink"),

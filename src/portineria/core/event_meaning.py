@@ -96,7 +96,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_E, _FAILED, "notification.delivery.given-up"),
         *_all(_N, _DONE, "notification.webhook.set notification.webhook.removed"),
         *_all(_I, _DONE, "sinks.sink.tested"),
-        *_all(_N, _DONE, "privacy.notice.published"),
+        *_all(_N, _DONE, "privacy.notice.published privacy.terms.changed"),
         *_all(_I, _DONE, "privacy.notice.acknowledged"),
         *_all(_E, _FAILED, "spool.full recording.gap recording.held remote_sessions.session.unproven"),
         *_all(_W, _FAILED, "identity.person.sign-in-failed identity.second-factor.failed identity.attempt.denied"),

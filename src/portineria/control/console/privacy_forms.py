@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portineria.control.identity.models import Language
-from portineria.control.privacy.models import ANSWER
+from portineria.control.privacy.models import ANSWER, MOST_DAYS, Terms
 from portineria.control.privacy.services import ANSWERS
 
 QUESTIONS: "dict[str, str | Promise]" = {
@@ -52,3 +52,19 @@ class AcknowledgeForm(forms.Form):
 
     number = forms.IntegerField(min_value=1, max_value=(1 << 31) - 1)
     language = forms.ChoiceField(choices=Language.choices)
+
+
+class TermsForm(forms.Form):
+    """No days: recordings stay until somebody removes them."""
+
+    records_staff = forms.BooleanField(required=False)
+    records_suppliers = forms.BooleanField(required=False)
+    recordings_days = forms.IntegerField(required=False, min_value=1, max_value=MOST_DAYS)
+
+    @staticmethod
+    def of(terms: Terms) -> dict[str, Any]:
+        return {
+            "records_staff": terms.records_staff,
+            "records_suppliers": terms.records_suppliers,
+            "recordings_days": terms.recordings_days,
+        }

@@ -142,6 +142,7 @@ urlpatterns = [
     path("notices/<str:organisation>/", privacy.notice, name="notice"),
     path("privacy/", privacy.privacy, name="privacy"),
     path("privacy/<str:organisation>/notice/", privacy.edit_notice, name="notice-edit"),
+    path("privacy/<str:organisation>/terms/", privacy.terms, name="privacy-terms"),
     path("account/", account.account, name="account"),
     path("account/providers/<str:provider>/connect/", providers.connect, name="provider-connect"),
     path("account/providers/<str:provider>/disconnect/", providers.disconnect, name="provider-disconnect"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an organisation tells people before they work in its machines, and that they were told."""
+"""What an organisation tells people before they work in its machines, that they were told, and what it keeps."""
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -81,3 +81,32 @@ class Acknowledgement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.notice_id} {self.person_id}"
+
+
+MOST_DAYS = 3650
+
+
+class Terms(models.Model):
+    """What an organisation records of whom, and for how long. Without a row what this class says holds.
+
+    Whoever belongs to no supplier is its own staff; everybody and everything else that works there is another's.
+    """
+
+    organisation = models.OneToOneField(Organisation, on_delete=models.PROTECT, related_name="terms")
+    records_staff = models.BooleanField(default=False)  # of them the register of accesses only
+    records_suppliers = models.BooleanField(default=True)
+    recordings_days = models.PositiveSmallIntegerField(null=True, blank=True, default=90)  # null: until somebody acts
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="privacy_terms_days",
+                condition=Q(recordings_days__isnull=True) | Q(recordings_days__gte=1, recordings_days__lte=MOST_DAYS),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"terms of {self.organisation_id}"
+
+    def records(self, *, supplier: bool) -> bool:
+        return self.records_suppliers if supplier else self.records_staff

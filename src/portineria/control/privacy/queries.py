@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from portineria.control.identity.models import Language, Organisation, Person
-from portineria.control.privacy.models import Acknowledgement, Notice, NoticeText
+from portineria.control.privacy.models import Acknowledgement, Notice, NoticeText, Terms
 from portineria.control.privacy.texts import default_answers
 from portineria.core.errors import NotFound
 
@@ -69,6 +69,10 @@ def editable(actor: Person, organisation: str) -> Editable:
     return Editable(owner, row is None, found)
 
 
+def terms_of(organisation: Organisation) -> Terms:
+    return Terms.objects.filter(organisation=organisation).first() or Terms(organisation=organisation)
+
+
 def _current_of(organisation: Organisation) -> Notice | None:
     return Notice.objects.filter(organisation=organisation).order_by("-number").first()
 
@@ -80,6 +84,7 @@ class Overview:
     organisation: Organisation
     notice: Notice | None
     acknowledged: int
+    terms: Terms
     administers: bool
 
 
@@ -89,7 +94,7 @@ def overview(actor: Person) -> list[Overview]:
     for owner in Organisation.objects.filter(pk__in=actor.staff_of).order_by("name", "pk"):
         row, role = _current_of(owner), actor.role_in(owner.pk)
         said = row.acknowledgements.count() if row is not None else 0
-        found.append(Overview(owner, row, said, administers=role is not None and role.administers))
+        found.append(Overview(owner, row, said, terms_of(owner), administers=role is not None and role.administers))
     return found
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Publishing a notice, and acknowledging it."""
+"""Publishing a notice and acknowledging it; saying what is recorded of whom."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from portineria.control.audit.services import record
 from portineria.control.identity.authority import Actor, administers, organisation_of, require
 from portineria.control.identity.models import Language, Organisation, Person
 from portineria.control.identity.services import BadField
-from portineria.control.privacy.models import ANSWER, Acknowledgement, Notice, NoticeText
+from portineria.control.privacy.models import ANSWER, MOST_DAYS, Acknowledgement, Notice, NoticeText, Terms
 from portineria.control.privacy.texts import default_answers
 from portineria.core.errors import Conflict, Invalid, NotFound
 
@@ -81,3 +81,27 @@ def acknowledge(*, actor: Person, organisation: str, number: int, language: str)
             language=language,
         )
     return said
+
+
+@transaction.atomic
+def set_terms(
+    *, actor: Actor, organisation: str, records_staff: bool, records_suppliers: bool, recordings_days: int | None
+) -> Terms:
+    """Of whom: holds for sessions that begin afterwards. For how long: for all recordings. Raise BadField."""
+    owner = organisation_of(actor, organisation)
+    require(actor, owner.pk, administers)
+    if recordings_days is not None and not 1 <= recordings_days <= MOST_DAYS:
+        raise BadField("days", f"1 to {MOST_DAYS}")
+    row, _ = Terms.objects.select_for_update(no_key=True).get_or_create(organisation=owner)
+    row.records_staff, row.records_suppliers = records_staff, records_suppliers
+    row.recordings_days = recordings_days
+    row.save()
+    record(
+        "privacy.terms.changed",
+        organisation=organisation,
+        actor=actor.public_id,
+        records_staff=records_staff,
+        records_suppliers=records_suppliers,
+        days=recordings_days or 0,
+    )
+    return row

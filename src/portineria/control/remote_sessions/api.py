@@ -12,6 +12,7 @@ from portineria.control.identity.connector import base64url, unbase64
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries, services
 from portineria.control.remote_sessions.models import Session
+from portineria.control.remote_sessions.scope import is_recorded
 
 router = Router(tags=["sessions"], auth=connector)
 
@@ -96,6 +97,7 @@ class Started(Schema):
     drain_s: int
     hold_s: int
     state: str
+    recorded: bool
 
 
 @router.post("/sessions", response={200: Started, **ERRORS})
@@ -123,6 +125,7 @@ def start(request: HttpRequest, asked: StartRequest) -> Started:
         drain_s=row.machine.drain_s,
         hold_s=row.machine.hold_s,
         state=row.state,
+        recorded=is_recorded(row),
     )
 
 

@@ -9,18 +9,18 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from portineria.bus.message import CloseLegs, Deliver, ToRelay
 from portineria.control.access.models import Grant
 from portineria.control.access.profiles import profiles_of, services_under
-from portineria.control.estate.models import Gateway, Link, Machine, OnSilence, RecordingMode, Service
+from portineria.control.estate.models import Gateway, Link, Machine, OnSilence, Service
 from portineria.control.estate.signers import signed_for, signer_for
 from portineria.control.identity import keys
 from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.control.remote_sessions.recording_keys import recipients_for
+from portineria.control.remote_sessions.recording_mode import recording_mode
 from portineria.control.settings.start import current
 from portineria.policy.proof_level import decoder_of
 from portineria.wire.certificate import load_spki
 from portineria.wire.envelope import BadSeal, read_signed, seal
 from portineria.wire.statement import Asset, Ending, Letter, Order, Ticket, Withdrawal, letter_info, sha256
 from portineria.wire.statement import OnSilence as WireOnSilence
-from portineria.wire.statement import Recording as WireRecording
 
 MAX_LEGS = 1024  # per session; an engineering tool opens tens, a file transfer with many parts hundreds
 TICKET_LIFE = timedelta(minutes=5)  # WIRE 11
@@ -52,6 +52,7 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
     machine: Machine = session.machine
     session.order_seq = (session.order_seq or 0) + 1
     signer, profiles = signer_for(session.gateway, "order"), profiles_of(session.grant)
+    mode = recording_mode(session)
     order = Order(
         organisation=session.organisation.public_id,
         gateway=session.gateway.public_id,
@@ -63,14 +64,14 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
         not_before_ms=_ms(starts),
         expires_ms=_ms(session.expires_at),
         max_legs=MAX_LEGS,
-        recording=(recording := _recording(session)),
+        recording=mode,
         consent="none",
         on_silence=_on_silence(machine),
         lease_s=current().lease_s,
         drain_s=machine.drain_s,
         hold_s=machine.hold_s,
         signer_id=signer.id,
-        recording_recipients=recipients_for(session.organisation) if recording != "none" else [],
+        recording_recipients=recipients_for(session.organisation) if mode != "none" else [],
         profiles=[bytes(row.content) for row in profiles],
     )
     session.order = keys.signed(order, signer)
@@ -102,14 +103,6 @@ def _on_silence(machine: Machine) -> WireOnSilence:
     if machine.on_silence == OnSilence.CUT:
         return "cut"
     return "until_expiry" if machine.on_silence == OnSilence.UNTIL_EXPIRY else "drain"
-
-
-def _recording(session: Session) -> WireRecording:
-    """What is opened in an emergency is recorded, or does not run."""
-    mode = session.machine.recording
-    if mode == RecordingMode.STRICT or session.grant.rule.emergency:
-        return "strict"
-    return "full" if mode == RecordingMode.FULL else "none"
 
 
 def write_withdrawal(session: Session, ending: Ending, reason: str) -> None:

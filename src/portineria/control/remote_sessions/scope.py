@@ -63,6 +63,11 @@ def _order(session: Session) -> Order:
     return order
 
 
+def is_recorded(session: Session) -> bool:
+    """What its gateway was ordered, whatever its owner's terms say by now."""
+    return _order(session).recording != "none"
+
+
 def _assets(session: Session) -> frozenset[tuple[str, str, int]]:
     return frozenset((asset.service, asset.address, asset.port) for asset in _order(session).assets)
 

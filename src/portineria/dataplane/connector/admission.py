@@ -76,6 +76,7 @@ class SessionAnswer(msgspec.Struct):
     drain_s: int
     hold_s: int
     state: str = ""
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,8 @@ async def connected(
         key, public = session_key()
         answer = await _ordered(patience, tell, {"machine": machine.machine, "key": public})
         admission = admit(answer, key=key, pin=pin)
+        if answer.recorded:
+            tell("session.recorded")
         keeper = Keeper(api, admission.tickets)
         way = Way(
             admission.relay_issuer, lambda host: proxy_for(host, wish.proxy),

@@ -94,6 +94,7 @@ NEWS = {
     "latest. Nothing of it is open on this computer any more.",
     "stranger.refused": "A connection of another person on this computer was refused.",
     "local.full": "Too many connections to this computer's side are open; one was refused.",
+    "session.recorded": "This session is recorded: what passes between this computer and the machine is kept.",
     "notice.head": "Before you work at {name}, please read this (version {number}):",
     "notice.line": "{text}",
     "notice.acknowledged": "Acknowledged: version {number}.",

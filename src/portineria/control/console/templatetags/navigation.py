@@ -91,6 +91,7 @@ _SECTION_OF = {
     "sink-remove": "sinks",
     "notice": "account",
     "notice-edit": "privacy",
+    "privacy-terms": "privacy",
     "supplier-lock": "people",
     "supplier-unlock": "people",
     "notification-choices": "notifications",

@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from portineria.control.console.page import attempt, page
-from portineria.control.console.privacy_forms import AcknowledgeForm, NoticeForm
+from portineria.control.console.privacy_forms import AcknowledgeForm, NoticeForm, TermsForm
 from portineria.control.identity.authority import administers, require
 from portineria.control.identity.models import Person
 from portineria.control.privacy import queries, services
@@ -38,6 +38,19 @@ def edit_notice(request: HttpRequest, actor: Person, organisation: str) -> HttpR
         messages.success(request, _("Published. Whoever begins a session reads it first."))
         return redirect("console:privacy")
     return render(request, "console/notice_edit.html", {"form": form, "owner": now.owner, "first": now.first})
+
+
+@page
+def terms(request: HttpRequest, actor: Person, organisation: str) -> HttpResponse:
+    now = queries.editable(actor, organisation)
+    require(actor, now.owner.pk, administers)
+    form = TermsForm(request.POST or None, initial=TermsForm.of(queries.terms_of(now.owner)))
+    if form.is_valid() and attempt(
+        form, lambda: services.set_terms(actor=actor, organisation=organisation, **form.cleaned_data)
+    ):
+        messages.success(request, _("Saved. It holds for sessions that begin from now on."))
+        return redirect("console:privacy")
+    return render(request, "console/privacy_terms.html", {"form": form, "owner": now.owner})
 
 
 @page

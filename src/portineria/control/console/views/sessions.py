@@ -14,6 +14,7 @@ from portineria.control.console.texts import operations as texts
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import freezing, recordings, services, watching
 from portineria.control.remote_sessions import queries as remote_sessions
+from portineria.control.remote_sessions.scope import is_recorded
 
 _INSIDE = 25  # of those that are open, on one leaf: each with what can be done about it
 _REFUSALS = ("operation.refused", "operation.would-refuse", "operation.hold-refused")
@@ -56,6 +57,7 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "course": course,
         "functions": functions.held_in(row),
         "recorded": bool(recordings.kept_of(actor, row)),
+        "recording": row.open and is_recorded(row),
         "watchers": [person.name for person in watching.watchers(row)],
         "shows_operations": watching.shows_operations(row),
         "operation_words": texts.operation_words(),
