@@ -35,7 +35,9 @@ from portineria.control.identity.models import Person, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.service_accounts import Powers
 from portineria.control.notification.collecting import collect
-from portineria.control.remote_sessions import glances, recordings
+from portineria.control.privacy.duties import appoint
+from portineria.control.privacy.models import Duty
+from portineria.control.remote_sessions import glances, playback, recordings
 from portineria.control.remote_sessions import services as remote_sessions
 from portineria.control.remote_sessions.models import HeldOperation, Session, SessionState, Stream
 from portineria.control.remote_sessions.traffic import note_traffic
@@ -270,6 +272,16 @@ class Maker:
         )
         return opened.session
 
+    def looked_into(self, session: str) -> str:
+        """The owner may look through it, as a guardian said; the other request waits."""
+        for name, duty in (("owner", Duty.READER), ("head", Duty.READER), ("signer", Duty.GUARDIAN)):
+            appoint(actor=self.owner, organisation=self.organisation, person=self.world.ids[name], duty=duty)
+        head, signer = (Person.objects.get(public_id=self.world.ids[name]) for name in ("head", "signer"))
+        why = "The press stopped after this session"
+        allowed = playback.ask(actor=self.owner, session=session, reason=why, reference="INC-12", hours=24)
+        playback.decide(actor=signer, playback=allowed.public_id, allowed=True)
+        return playback.ask(actor=head, session=session, reason=why, reference="INC-12", hours=24).public_id
+
     def history(self) -> None:
         ids = self.world.ids
         for language in LANGUAGES:
@@ -291,6 +303,7 @@ class Maker:
         receipt(past.public_id)
         ids["session-cut"] = past.public_id
         ids["identity"] = recorded(past.public_id)
+        ids["playback"] = self.looked_into(past.public_id)
         cutting = live(self.session("technician", "press3"))
         remote_sessions.cut(actor=self.owner, session=cutting.public_id, reason="Wrong machine")
         ids["session-cutting"] = cutting.public_id

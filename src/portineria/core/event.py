@@ -195,6 +195,10 @@ CATALOGUE: Mapping[str, Fields] = {
     "remote_sessions.identity.given-out": _fields("recipients"),
     "remote_sessions.recording.completed": _fields("session gateway recording number head lost"),
     "remote_sessions.recording.read": _fields("session machine gateway person recording"),
+    "remote_sessions.playback.asked": _fields("session machine gateway person playback hours reference", "reason"),
+    "remote_sessions.playback.allowed": _fields("session machine gateway person playback until"),
+    "remote_sessions.playback.denied": _fields("session machine gateway person playback"),
+    "remote_sessions.playback.ended": _fields("session machine gateway person playback"),
     "remote_sessions.work.new": _fields("session machine gateway person supplier new_functions new_targets"),
     "remote_sessions.report.changed": _fields("session machine gateway person side"),
     "remote_sessions.report.signed": _fields("session machine gateway person side text_sha256"),
@@ -203,6 +207,8 @@ CATALOGUE: Mapping[str, Fields] = {
     # privacy: what people are told, and what is kept of them
     "privacy.notice.published": _fields("number"),
     "privacy.notice.acknowledged": _fields("person number language"),
+    "privacy.duty.given": _fields("person duty"),
+    "privacy.duty.ended": _fields("person duty"),
     "privacy.terms.changed": _fields("records_staff records_suppliers days"),
     # sinks: where the register goes besides
     "sinks.sink.added": _fields("sink kind name personal"),

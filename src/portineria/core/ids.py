@@ -42,6 +42,7 @@ class Kind(StrEnum):
     SUBSTITUTION = "sbs"
     BUNDLE = "bnd"
     JOB_ENTRY = "job"
+    PLAYBACK = "plb"
 
 
 def new_id(kind: Kind) -> str:

@@ -30,6 +30,7 @@ from portineria.control.notification.queries import notifications
 from portineria.control.sinks.services import add_sink
 from portineria.policy.ending import Locked
 from tests.integration.control.calling import Program
+from tests.integration.control.looking import may_look
 from tests.integration.control.test_held import held_in
 from tests.integration.control.test_recordings import brought, recorded
 from tests.integration.control.test_sight import session_key
@@ -71,6 +72,7 @@ class Things:
     sink: str = f"snk_{ABSENT}"
     held: str = f"hld_{ABSENT}"
     number: str = "1"
+    playback: str = f"plb_{ABSENT}"
     recording: str = ABOUT.recording
     account: str = f"per_{ABSENT}"
     plant: str = f"pla_{ABSENT}"
@@ -106,6 +108,7 @@ def things(world: World) -> Things:
         notification=told_to_the_owner(world),
         entry=write(actor=world.owner, request=request, file=File("x", b"x")).public_id,
         substitution=stand_in(world, world.owner, world.operator).public_id,
+        playback=may_look(world, world.owner, row).public_id,
         **opened_in_an_emergency(world),
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
+from portineria.control.access import services as access
 from portineria.control.audit.models import Event
 from portineria.control.estate.introduction import root_fingerprint
 from portineria.control.identity import register
@@ -45,6 +46,7 @@ def members(data: bytes) -> dict[str, bytes]:
 
 
 def test_the_owner_and_the_technician_get_what_verifies_anywhere(world: World, tmp_path: Path) -> None:
+    access.approve(actor=world.owner, request=world.request(), reason="Shift lead knows")
     session = worked(world)
     brought(world, recorded(world, session))
     data = taken(signed_in(world.owner), session)
@@ -66,6 +68,11 @@ def test_the_owner_and_the_technician_get_what_verifies_anywhere(world: World, t
     assert (verdict.faults, verdict.withheld) == ([], 1)
     assert b"192.168.10.5" not in own
     assert "order.bin" not in members(own)
+    # What was said about other people, here the approver's words, stays a hash; what was done there does not.
+    register = members(own)["register.jsonl"]
+    assert (b"Shift lead knows" in found["register.jsonl"], b"Shift lead knows" in register) == (True, False)
+    assert b"belt change" in register
+    assert register.count(b'"180"') == found["register.jsonl"].count(b'"180"') > 0
     assert Event.objects.filter(code="remote_sessions.evidence.taken", session=session.public_id).count() == 2
 
     file = tmp_path / "own.zip"

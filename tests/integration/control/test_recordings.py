@@ -36,6 +36,7 @@ from portineria.recording.verification import verify
 from portineria.wire.envelope import read_signed
 from portineria.wire.statement import Order, sha256
 from tests.integration.control.browsing import signed_in
+from tests.integration.control.looking import may_look
 from tests.integration.control.sessions import said_to, started
 from tests.integration.control.world import GatewayEnd, World, fresh
 from tests.integration.middlebox import free_port
@@ -89,6 +90,7 @@ def test_what_a_gateway_brings_is_kept_and_read_back(world: World) -> None:
     assert (row.chunks, row.end, bytes(row.head)) == (4, "session.ended", made.sealer.head)
     assert (row.to_device, row.from_device, row.lost) == (60, 65, 0)
     assert codes("remote_sessions.recording.completed") == 1
+    may_look(world, world.owner, session)
     archive = recordings.read(actor=world.owner, session=session.public_id)
     data = content(archive)
     assert len(data) == archive.size
@@ -156,6 +158,7 @@ def test_who_is_not_of_the_owner_reads_no_recording(world: World) -> None:
         for path in (address, f"{address}{ABOUT.recording}/1/"):
             assert signed_in(fresh(actor)).get(path).status_code == 404
     assert codes("remote_sessions.recording.read") == 0
+    may_look(world, world.operator, session)
     recordings.read(actor=fresh(world.operator), session=session.public_id)
 
 
@@ -167,6 +170,8 @@ def test_a_page_gets_chunks_as_they_are_and_reading_is_one_event_for_each_person
     session = started(world)
     made = recorded(world, session)
     brought(world, made)
+    for who in (world.owner, world.operator):
+        may_look(world, who, session)
     assert [chunk(world, world.owner, session, number) for number in range(1, 5)] == made.chunks
     assert codes("remote_sessions.recording.read") == 1
     chunk(world, world.operator, session)

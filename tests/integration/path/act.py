@@ -34,6 +34,21 @@ def kept(session: str) -> Any:
     return [row.end for row in rows]
 
 
+def look(session: str, mail: str) -> Any:
+    """Somebody asks to look through a recording, and the owner, who is guardian here, says yes."""
+    from portineria.control.identity.models import Person
+    from portineria.control.privacy.duties import appoint
+    from portineria.control.privacy.models import Duty
+    from portineria.control.remote_sessions import playback
+
+    reader, owner = Person.objects.get(email=mail), _owner()
+    organisation = owner.memberships.get().organisation.public_id
+    appoint(actor=owner, organisation=organisation, person=reader.public_id, duty=Duty.READER)
+    appoint(actor=owner, organisation=organisation, person=owner.public_id, duty=Duty.GUARDIAN)
+    asked = playback.ask(actor=reader, session=session, reason="fault", reference="INC-1", hours=4)
+    return playback.decide(actor=owner, playback=asked.public_id, allowed=True).public_id
+
+
 def revoke_grants(machine: str) -> Any:
     from portineria.control.access.queries import live_grants
     from portineria.control.access.services import revoke

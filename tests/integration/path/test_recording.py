@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from portineria.core.errors import Unavailable
 from portineria.dataplane.gateway.http import Refused, post_bytes
 from portineria.demo.main_job import sign_in
 from portineria.demo.processes import PORTINERIA, portineria
@@ -47,6 +48,9 @@ def test_a_recorded_session_reaches_the_owner_whole(path: WholePath, tmp_path: P
     leader = path.stage.environment("leader")
     sign_in(path.stage, "Shift leader", leader)
     archive, identity, out = tmp_path / "session.tar", tmp_path / "identity.txt", tmp_path / "out"
+    with pytest.raises(Unavailable):  # nobody has said yes
+        portineria("recording", "fetch", session, "-o", str(archive), env=leader)
+    path.act("look", session, "approver@example.com")
     portineria("recording", "fetch", session, "-o", str(archive), env=leader)
     portineria("recording", "identity", "-o", str(identity), "--state", str(path.stage.server_state), env=leader)
     assert portineria_ends("recording", "verify", str(archive)) == 0

@@ -8,6 +8,7 @@ import msgspec
 from portineria.control.audit.models import Checkpoint, Cosignature, Event, Head
 from portineria.control.audit.tree import newest_checkpoint, tree_of
 from portineria.core.errors import Invalid, NotFound
+from portineria.core.ids import Kind, is_id
 from portineria.ledger.evidence import Entry
 from portineria.ledger.export import CheckpointLine, EndLine, EventLine, Header, Personal, Proof, write_line
 
@@ -70,11 +71,12 @@ def _lines(header: Header, first: int, size: int) -> Iterator[bytes]:
     yield write_line(EndLine(size))
 
 
-def event_line(event: Event) -> EventLine:
+def event_line(event: Event, own: str = "") -> EventLine:
+    """``own``: a person for whom it is; values about other people stay the hashes that they are in the leaf."""
     values = {
         value.field: Personal(bytes(value.salt), value.value)
         for value in event.personal_values.all()
-        if value.value is not None
+        if value.value is not None and not (own and value.about != own and is_id(value.about, Kind.PERSON))
     }
     return EventLine(bytes(event.leaf).decode(), values)
 
@@ -100,7 +102,7 @@ def prove(header: Header, event: Event) -> bytes:
     return write_line(Proof(header, event_line(event), event.seq - 1, path, checkpoint_line(checkpoint)))
 
 
-def prove_many(header: Header, events: Iterable[Event], withheld: Collection[int] = ()) -> bytes:
+def prove_many(header: Header, events: Iterable[Event], withheld: Collection[int] = (), own: str = "") -> bytes:
     """Header, newest checkpoint, and each event with its path, a line each; of those whose key is ``withheld`` the hash
     alone. Raise NotSealed.
     """
@@ -112,6 +114,6 @@ def prove_many(header: Header, events: Iterable[Event], withheld: Collection[int
         if event.pk in withheld:
             entry = Entry(event.seq - 1, path, leaf_sha256=bytes(event.leaf_sha256))
         else:
-            entry = Entry(event.seq - 1, path, event_line(event))
+            entry = Entry(event.seq - 1, path, event_line(event, own))
         lines.append(msgspec.json.encode(entry) + b"\n")
     return b"".join(lines)

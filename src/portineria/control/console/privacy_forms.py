@@ -9,8 +9,9 @@ from django.forms import BoundField
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from portineria.control.identity.models import Language
-from portineria.control.privacy.models import ANSWER, MOST_DAYS, Terms
+from portineria.control.console.forms import ReasonForm
+from portineria.control.identity.models import Language, Person
+from portineria.control.privacy.models import ANSWER, MOST_DAYS, Duty, Terms
 from portineria.control.privacy.services import ANSWERS
 
 QUESTIONS: "dict[str, str | Promise]" = {
@@ -68,3 +69,38 @@ class TermsForm(forms.Form):
             "records_suppliers": terms.records_suppliers,
             "recordings_days": terms.recordings_days,
         }
+
+
+DUTIES: "dict[str, str | Promise]" = {
+    Duty.READER: _("reader: may ask to look through a recording"),
+    Duty.GUARDIAN: _("guardian: says yes or no, for those who were recorded"),
+}
+
+
+class DutyForm(forms.Form):
+    person = forms.ChoiceField()
+    duty = forms.ChoiceField(choices=[*DUTIES.items(), ("", _("neither"))], required=False)
+
+    def __init__(self, *args: Any, people: list[Person], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["person"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
+        field.choices = [(person.public_id, person.name) for person in people]
+
+    @property
+    def wanted(self) -> Duty | None:
+        return Duty(self.cleaned_data["duty"]) if self.cleaned_data["duty"] else None
+
+
+class PlaybackForm(ReasonForm):
+    reference = forms.CharField(
+        max_length=60, strip=True, error_messages={"required": _("Please give the number of the case.")}
+    )
+    hours = forms.TypedChoiceField(
+        coerce=int, initial=24,
+        choices=[(4, _("4 hours")), (24, _("one day")), (72, _("three days")), (168, _("seven days"))],
+    )  # fmt: skip
+
+
+class AnswerForm(forms.Form):
+    answer = forms.ChoiceField(choices=[("yes", "yes"), ("no", "no"), ("end", "end")])

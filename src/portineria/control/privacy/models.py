@@ -110,3 +110,28 @@ class Terms(models.Model):
 
     def records(self, *, supplier: bool) -> bool:
         return self.records_suppliers if supplier else self.records_staff
+
+
+class Duty(models.TextChoices):
+    """Two named roles, which nobody has both of: one asks to look through recordings of people, the other decides."""
+
+    READER = "reader"
+    GUARDIAN = "guardian"  # of those who were recorded: data protection, a works council
+
+
+class Appointment(models.Model):
+    """Somebody of the organisation's staff, named for one of the two."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="appointments")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="appointments")
+    duty = models.CharField(max_length=16, choices=Duty.choices)
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="privacy_one_duty", fields=["organisation", "person"]),
+            models.CheckConstraint(name="privacy_duty_known", condition=Q(duty__in=Duty.values)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id}: {self.duty} of {self.organisation_id}"

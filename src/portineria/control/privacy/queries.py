@@ -54,6 +54,7 @@ class Editable:
 
     owner: Organisation
     first: bool
+    terms: Terms
     answers: dict[str, dict[str, str]]
 
 
@@ -66,7 +67,7 @@ def editable(actor: Person, organisation: str) -> Editable:
     if (row := _current_of(owner)) is not None:
         for text in row.texts.order_by("pk"):
             found[text.language] = {"what": text.what, "why": text.why, "who": text.who, "how_long": text.how_long}
-    return Editable(owner, row is None, found)
+    return Editable(owner, row is None, terms_of(owner), found)
 
 
 def terms_of(organisation: Organisation) -> Terms:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What proves one session, gathered for whoever sees it: events with their proofs, the gateway's signed words, facts.
 
-Where devices are is the owner's to know: who works for a supplier gets the events that say it as hashes.
+Where devices are is the owner's to know: who works for a supplier gets the events that say it as hashes, and
+no personal values about other people.
 """
 
 from collections.abc import Iterable
@@ -58,7 +59,10 @@ def gather(*, actor: Person, session: str) -> Gathered:
     withheld = {event.pk for event in events if not staff and event.code in _PLACES}
     found = Gathered(row)
     found.members[e.FACTS] = _facts(row, left_out)
-    found.members[e.REGISTER] = exporting.prove_many(register.header_of(organisation), events, withheld)
+    proofs = exporting.prove_many(
+        register.header_of(organisation), events, withheld, own="" if staff else row.person.public_id
+    )
+    found.members[e.REGISTER] = proofs
     found.members[e.GATEWAY] = _said([event for event in events if event.pk not in withheld])
     if staff:
         found.members[e.ORDER] = bytes(row.order)

@@ -15,11 +15,11 @@ from portineria.control.audit.services import record
 from portineria.control.estate.models import Gateway
 from portineria.control.estate.signers import signer_for
 from portineria.control.identity import keys
-from portineria.control.identity.authority import require, works_here
 from portineria.control.identity.models import Person
 from portineria.control.recording_store import store
 from portineria.control.remote_sessions import queries
 from portineria.control.remote_sessions.models import Recording, RecordingChunk, RecordingReading, Session
+from portineria.control.remote_sessions.playback import may_look, require_playback
 from portineria.core.errors import Conflict, NotFound, PortineriaError
 from portineria.core.ids import Kind, is_id
 from portineria.recording.chunk import Chunk, read_chunk
@@ -174,10 +174,10 @@ def _record_reading(actor: Person, session: Session, **recording: str) -> None:
 
 
 def kept_of(actor: Person, session: Session) -> list[Recording]:
-    """Those of the session that this person may open, the first first; empty for whoever may not read any."""
-    if session.organisation_id not in actor.staff_of:
+    """Those of the session that this person may look through now, the first first; empty for everybody else."""
+    if session.organisation_id not in actor.staff_of or not may_look(actor, session, timezone.now()):
         return []
-    return list(session.recordings.filter(chunks__gte=1).order_by("pk"))
+    return list(session.recordings.filter(chunks__gte=1, deleted_at__isnull=True).order_by("pk"))
 
 
 def chunk(*, actor: Person, session: str, recording: str, number: int) -> bytes:
@@ -186,8 +186,8 @@ def chunk(*, actor: Person, session: str, recording: str, number: int) -> bytes:
     """
     with transaction.atomic():
         row = queries.session(actor, session)
-        require(actor, row.organisation_id, works_here)
-        kept = row.recordings.select_for_update(no_key=True).filter(public_id=recording).first()
+        require_playback(actor, row)
+        kept = row.recordings.select_for_update(no_key=True).filter(public_id=recording, deleted_at=None).first()
         if kept is None or not kept.parts.filter(number=number).exists():
             raise NotFound(f"chunk {number} of {recording}")
         if RecordingReading.objects.get_or_create(recording=kept, person=actor)[1]:
@@ -197,11 +197,14 @@ def chunk(*, actor: Person, session: str, recording: str, number: int) -> bytes:
 
 @transaction.atomic
 def read(*, actor: Person, session: str) -> Archive:
-    """By the owner's people; that it was read is an event before it is. Raise NotFound, NoRecordings."""
+    """By a reader to whom a guardian said yes; that it was read is an event before it is.
+
+    Raise NotFound, NoRecordings.
+    """
     row = queries.session(actor, session)
-    require(actor, row.organisation_id, works_here)
+    require_playback(actor, row)
     members = []
-    for recording in row.recordings.order_by("pk"):
+    for recording in row.recordings.filter(deleted_at__isnull=True).order_by("pk"):
         for part in recording.parts.order_by("number"):
             place = f"{session}/{recording.public_id}/{part.number:08}.chunk"
             members.append((place, part.size, f"{row.organisation.public_id}/{place}"))

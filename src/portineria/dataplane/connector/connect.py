@@ -80,10 +80,7 @@ async def connected(
     the service, the local ports, and what ``check`` raises of the machine's name and the doors.
     """
     patience = Patience(api, tell, wish.wait_s)
-    machine, service = await _found(patience, wish.target)
-    if machine.notice is not None:
-        await notice.read(patience, machine.notice, tell, accept=wish.accept_notice)
-        machine, service = await _found(patience, wish.target)
+    machine, service = await _prepared(patience, wish, tell)
     services = [Service(s.service, s.name, s.protocol, s.port, s.device) for s in machine.services or ()]
     wanted = chosen(services, service) if services else []  # none is told of what is not reachable: then it is refused
     with contextlib.ExitStack() as opened:
@@ -125,6 +122,15 @@ async def _held(line: Connected, opened: contextlib.ExitStack) -> AsyncIterator[
     finally:
         await line.session.close()
         opened.close()
+
+
+async def _prepared(patience: Patience, wish: Wish, tell: Tell) -> tuple[Machine, str | None]:
+    """As ``_found``, once its owner's notice was read. Raises NotFound, NoticeMissing."""
+    machine, service = await _found(patience, wish.target)
+    if machine.notice is not None:
+        await notice.read(patience, machine.notice, tell, accept=wish.accept_notice)
+        machine, service = await _found(patience, wish.target)
+    return machine, service
 
 
 async def _found(patience: Patience, target: str) -> tuple[Machine, str | None]:

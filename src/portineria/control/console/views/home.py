@@ -11,6 +11,7 @@ from portineria.control.console.now import now
 from portineria.control.console.page import leaf, page
 from portineria.control.identity.models import Person
 from portineria.control.privacy.queries import missing
+from portineria.control.remote_sessions.playback import decidable
 from portineria.core.errors import NotFound
 
 _PER_LEAF = 25
@@ -30,4 +31,8 @@ def home(request: HttpRequest, actor: Person) -> HttpResponse:
     def part(rows: Any, named: str) -> Page[Any]:
         return leaf(request, rows, _PER_LEAF, named=named)
 
-    return render(request, "console/home.html", {"now": now(actor, part), "notices": missing(actor)})
+    return render(
+        request,
+        "console/home.html",
+        {"now": now(actor, part), "notices": missing(actor), "playbacks": decidable(actor)},
+    )

@@ -7,15 +7,18 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from portineria.control.console.page import attempt, page
-from portineria.control.console.privacy_forms import AcknowledgeForm, NoticeForm, TermsForm
+from portineria.control.console.privacy_forms import DUTIES, AcknowledgeForm, DutyForm, NoticeForm, TermsForm
 from portineria.control.identity.authority import administers, require
 from portineria.control.identity.models import Person
+from portineria.control.privacy import duties as named
 from portineria.control.privacy import queries, services
+from portineria.control.remote_sessions import playback
 from portineria.core.errors import NotFound
 
 
@@ -24,7 +27,12 @@ def privacy(request: HttpRequest, actor: Person) -> HttpResponse:
     """Of the organisations whose staff the actor is. For everybody else the page does not exist."""
     if not actor.staff_of:
         raise NotFound(f"privacy, for {actor.public_id}")
-    return render(request, "console/privacy.html", {"rows": queries.overview(actor)})
+    context = {
+        "rows": queries.overview(actor),
+        "named": [(row, DUTIES[row.duty]) for row in named.appointments(actor)],
+        "playbacks": playback.playbacks(actor, timezone.now()),
+    }
+    return render(request, "console/privacy.html", context)
 
 
 @page
@@ -44,13 +52,30 @@ def edit_notice(request: HttpRequest, actor: Person, organisation: str) -> HttpR
 def terms(request: HttpRequest, actor: Person, organisation: str) -> HttpResponse:
     now = queries.editable(actor, organisation)
     require(actor, now.owner.pk, administers)
-    form = TermsForm(request.POST or None, initial=TermsForm.of(queries.terms_of(now.owner)))
+    form = TermsForm(request.POST or None, initial=TermsForm.of(now.terms))
     if form.is_valid() and attempt(
         form, lambda: services.set_terms(actor=actor, organisation=organisation, **form.cleaned_data)
     ):
         messages.success(request, _("Saved. It holds for sessions that begin from now on."))
         return redirect("console:privacy")
     return render(request, "console/privacy_terms.html", {"form": form, "owner": now.owner})
+
+
+@page
+def duties(request: HttpRequest, actor: Person, organisation: str) -> HttpResponse:
+    now = queries.editable(actor, organisation)
+    require(actor, now.owner.pk, administers)
+    people = named.appointable(actor, now.owner.pk)
+    form = DutyForm(request.POST or None, people=people)
+
+    def act() -> None:
+        person = form.cleaned_data["person"]
+        named.appoint(actor=actor, organisation=organisation, person=person, duty=form.wanted)
+
+    if form.is_valid() and attempt(form, act):
+        messages.success(request, _("Saved."))
+        return redirect("console:privacy")
+    return render(request, "console/privacy_duties.html", {"form": form, "owner": now.owner})
 
 
 @page

@@ -6,6 +6,11 @@ from portineria.control.remote_sessions.models.held import (
     HeldOver,
     HeldQuerySet,
 )
+from portineria.control.remote_sessions.models.playback import (
+    Playback,
+    PlaybackQuerySet,
+    RecordingHold,
+)
 from portineria.control.remote_sessions.models.recording import (
     Recording,
     RecordingChunk,
@@ -40,8 +45,11 @@ __all__ = [
     "HeldOver",
     "HeldQuerySet",
     "KnownWork",
+    "Playback",
+    "PlaybackQuerySet",
     "Recording",
     "RecordingChunk",
+    "RecordingHold",
     "RecordingQuerySet",
     "RecordingReading",
     "RecordingRecipient",

@@ -30,6 +30,7 @@ class Recording(models.Model):
     end = models.CharField(max_length=32, blank=True)  # empty while it goes on
     began_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)  # when its last chunk came
+    deleted_at = models.DateTimeField(null=True, blank=True)  # its chunks are gone; what they hashed to stays
 
     objects = RecordingQuerySet.as_manager()
 
