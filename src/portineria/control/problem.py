@@ -321,6 +321,8 @@ TEXTS: "dict[str, str | Promise]" = {
     "field.address": _("Write the IP address of one device."),
     "field.challenge": _("The sign-in was not begun properly. Start it again in the connector: portineria login."),
     "field.criticality": _("Choose low, normal or high."),
+    "recording.held": _("These recordings are kept beyond their time already."),
+    "recording.not-held": _("These recordings are not kept beyond their time."),
     "playback.asked": _("You have asked for this already; it waits for an answer."),
     "playback.over": _("This was decided already, or its time is over. Nothing was changed."),
     "playback.own": _("Nobody decides on their own request, nor about what was recorded of themselves."),

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes on around registers all the time, in one of several processes.
-
-Sealing, witnesses, time stamps, sinks, tickets, and what people are told.
+"""What goes on around registers all the time, in one of several processes: sealing, witnesses, time stamps, sinks,
+tickets, what people are told, and the deletion of recordings whose time is over.
 """
 
 import asyncio
 
 from portineria.control import readiness
 from portineria.control.delivering import Delivering
+from portineria.control.expiring import keep_deleting
 from portineria.control.notifying import Notifying
 from portineria.control.sealer import Sealer
 from portineria.control.settings.server import ServerSettings
@@ -27,4 +27,5 @@ def care_for_registers(settings: ServerSettings) -> list[asyncio.Task[None]]:
         loop.create_task(Delivering(settings.host).run(), name="sinks"),
         loop.create_task(Ticketing(settings.public_url).run(), name="tickets"),
         loop.create_task(Notifying(settings).run(), name="notifications"),
+        loop.create_task(keep_deleting(), name="retention"),
     ]

@@ -97,6 +97,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "notification.webhook.set notification.webhook.removed"),
         *_all(_I, _DONE, "sinks.sink.tested"),
         *_all(_N, _DONE, "privacy.notice.published privacy.terms.changed privacy.duty.given privacy.duty.ended"),
+        *_all(_N, _DONE, "remote_sessions.recording.deleted remote_sessions.hold.set remote_sessions.hold.lifted"),
         *_all(_N, _DONE, "remote_sessions.playback.asked remote_sessions.playback.allowed"),
         *_all(_N, _FAILED, "remote_sessions.playback.denied"),
         *_all(_I, _DONE, "remote_sessions.playback.ended"),

@@ -146,5 +146,6 @@ def test_who_publishes_and_what(linked: World) -> None:
     own = privacy.publish_notice(actor=Operator(), organisation=linked.organisation)  # the product's own words
     texts = {text.language: text for text in own.texts.all()}
     assert len({text.what for text in texts.values()}) == 3
+    assert ["90" in texts[language].how_long for language in ("en", "it", "ja")] == [True, True, True]
     with pytest.raises(IntegrityError), transaction.atomic():
         NoticeText.objects.filter(notice=own).update(why="")

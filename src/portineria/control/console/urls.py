@@ -145,6 +145,7 @@ urlpatterns = [
     path("privacy/<str:organisation>/terms/", privacy.terms, name="privacy-terms"),
     path("privacy/<str:organisation>/duties/", privacy.duties, name="privacy-duties"),
     path("sessions/<str:public_id>/playback/request/", playback.ask, name="playback-ask"),
+    path("sessions/<str:public_id>/hold/", playback.hold, name="recording-hold"),
     path("playbacks/<str:playback>/", playback.decide, name="playback-decide"),
     path("account/", account.account, name="account"),
     path("account/providers/<str:provider>/connect/", providers.connect, name="provider-connect"),

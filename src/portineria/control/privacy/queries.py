@@ -63,7 +63,7 @@ def editable(actor: Person, organisation: str) -> Editable:
     owner = Organisation.objects.filter(pk__in=actor.staff_of, public_id=organisation).first()
     if owner is None:
         raise NotFound(f"organisation {organisation}")
-    found = {language: default_answers(language) for language in Language.values}
+    found = first_answers(owner)
     if (row := _current_of(owner)) is not None:
         for text in row.texts.order_by("pk"):
             found[text.language] = {"what": text.what, "why": text.why, "who": text.who, "how_long": text.how_long}
@@ -72,6 +72,12 @@ def editable(actor: Person, organisation: str) -> Editable:
 
 def terms_of(organisation: Organisation) -> Terms:
     return Terms.objects.filter(organisation=organisation).first() or Terms(organisation=organisation)
+
+
+def first_answers(owner: Organisation) -> dict[str, dict[str, str]]:
+    """Language → what an owner begins with: the product as it is, and what their terms say by now."""
+    days = terms_of(owner).recordings_days
+    return {language: default_answers(language, days) for language in Language.values}
 
 
 def _current_of(organisation: Organisation) -> Notice | None:

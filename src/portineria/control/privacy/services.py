@@ -10,7 +10,7 @@ from portineria.control.identity.authority import Actor, administers, organisati
 from portineria.control.identity.models import Language, Organisation, Person
 from portineria.control.identity.services import BadField
 from portineria.control.privacy.models import ANSWER, MOST_DAYS, Acknowledgement, Notice, NoticeText, Terms
-from portineria.control.privacy.texts import default_answers
+from portineria.control.privacy.queries import first_answers
 from portineria.core.errors import Conflict, Invalid, NotFound
 
 _SPACES = str.maketrans("\n\t\xa0\u3000", "    ")  # which people write, and Python does not call printable
@@ -36,7 +36,7 @@ def publish_notice(
     """
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
-    given = answers if answers is not None else {language: default_answers(language) for language in Language.values}
+    given = answers if answers is not None else first_answers(owner)
     texts = {language: _cleaned(given.get(language, {})) for language in Language.values}
     # Two that publish at once: the second waits here, and takes the next number.
     Organisation.objects.select_for_update(no_key=True).get(pk=owner.pk)

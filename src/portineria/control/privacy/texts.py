@@ -3,10 +3,11 @@
 
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 
-def default_answers(language: str) -> dict[str, str]:
-    """What is recorded, why, who may see it and how long it is kept, in one language."""
+def default_answers(language: str, days: int | None) -> dict[str, str]:
+    """What is recorded, why, who may see it and how long it is kept, in one language. ``days``: of recordings."""
     with translation.override(language):
         return {
             "what": _(
@@ -22,10 +23,23 @@ def default_answers(language: str) -> dict[str, str]:
             ),
             "who": _(
                 "The register of accesses is seen by those who administer, approve or supervise access at the plant. "
-                "You see your own sessions, and your company may prove them to anybody."
+                "A recording is opened only when a named person asks for it with a reason and a second one, named to "
+                "speak for those who were recorded, says yes for a limited time; both are in the register. You see "
+                "your own sessions, and can prove them to anybody."
             ),
-            "how_long": _(
-                "The register of accesses is kept for at least six months, and nothing is deleted from it. Recordings "
-                "are kept as long as the plant says here: please complete."
-            ),
+            "how_long": _how_long(days),
         }
+
+
+def _how_long(days: int | None) -> str:
+    register = _("The register of accesses is kept for good, in any case for more than six months.")
+    if days is None:
+        return register + " " + _("Recordings are kept until the plant deletes them: please say when.")
+    kept = ngettext(
+        "Recordings are deleted %(days)s day after the session, unless somebody names a reason to keep them as "
+        "evidence.",
+        "Recordings are deleted %(days)s days after the session, unless somebody names a reason to keep them as "
+        "evidence.",
+        days,
+    )
+    return register + " " + kept % {"days": days}

@@ -61,7 +61,7 @@ def may_ask(actor: Person, session: Session) -> bool:
 
 
 def kept(session: Session) -> bool:
-    return session.recordings.filter(chunks__gte=1, deleted_at__isnull=True).exists()
+    return session.recordings.filter(chunks__gte=1, expired_at__isnull=True).exists()
 
 
 def _concerning(actor: Person) -> PlaybackQuerySet:

@@ -118,6 +118,7 @@ def _enter(upload: Upload, chunk: Chunk, session: Session) -> None:
     if _is_next(upload, chunk, session):
         return
     RecordingChunk.objects.create(recording=row, number=upload.number, sha256=upload.sha256, size=upload.size)
+    row.expired_at = row.deleted_at = None  # what comes late is deleted too, and that is an event of its own
     row.chunks, row.head, row.size = upload.number, chunk.head, row.size + upload.size
     row.to_device, row.from_device, row.lost = entry.totals
     if entry.end:
@@ -177,7 +178,7 @@ def kept_of(actor: Person, session: Session) -> list[Recording]:
     """Those of the session that this person may look through now, the first first; empty for everybody else."""
     if session.organisation_id not in actor.staff_of or not may_look(actor, session, timezone.now()):
         return []
-    return list(session.recordings.filter(chunks__gte=1, deleted_at__isnull=True).order_by("pk"))
+    return list(session.recordings.filter(chunks__gte=1, expired_at__isnull=True).order_by("pk"))
 
 
 def chunk(*, actor: Person, session: str, recording: str, number: int) -> bytes:
@@ -187,7 +188,7 @@ def chunk(*, actor: Person, session: str, recording: str, number: int) -> bytes:
     with transaction.atomic():
         row = queries.session(actor, session)
         require_playback(actor, row)
-        kept = row.recordings.select_for_update(no_key=True).filter(public_id=recording, deleted_at=None).first()
+        kept = row.recordings.select_for_update(no_key=True).filter(public_id=recording, expired_at=None).first()
         if kept is None or not kept.parts.filter(number=number).exists():
             raise NotFound(f"chunk {number} of {recording}")
         if RecordingReading.objects.get_or_create(recording=kept, person=actor)[1]:
@@ -204,7 +205,7 @@ def read(*, actor: Person, session: str) -> Archive:
     row = queries.session(actor, session)
     require_playback(actor, row)
     members = []
-    for recording in row.recordings.filter(deleted_at__isnull=True).order_by("pk"):
+    for recording in row.recordings.filter(expired_at__isnull=True).order_by("pk"):
         for part in recording.parts.order_by("number"):
             place = f"{session}/{recording.public_id}/{part.number:08}.chunk"
             members.append((place, part.size, f"{row.organisation.public_id}/{place}"))

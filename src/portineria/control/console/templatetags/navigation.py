@@ -94,6 +94,7 @@ _SECTION_OF = {
     "privacy-terms": "privacy",
     "privacy-duties": "privacy",
     "playback-ask": "sessions",
+    "recording-hold": "sessions",
     "playback-decide": "privacy",
     "supplier-lock": "people",
     "supplier-unlock": "people",

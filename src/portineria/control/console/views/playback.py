@@ -7,13 +7,14 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from portineria.control.console import queries
+from portineria.control.console.forms import DecisionForm, ReasonForm
 from portineria.control.console.page import attempt, page
 from portineria.control.console.privacy_forms import AnswerForm, PlaybackForm
 from portineria.control.console.texts import operations as texts
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import playback as looking
 from portineria.control.remote_sessions import queries as remote_sessions
-from portineria.control.remote_sessions import recordings
+from portineria.control.remote_sessions import recordings, retention
 from portineria.control.remote_sessions.recordings import NoRecordings
 from portineria.core.errors import NotFound
 
@@ -63,3 +64,23 @@ def decide(request: HttpRequest, actor: Person, playback: str) -> HttpResponse:
         return redirect("console:privacy")
     concerned = actor.pk in (row.asked_by_id, row.recorded_id)
     return render(request, "console/playback_decide.html", {"form": form, "row": row, "concerned": concerned})
+
+
+@page
+def hold(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    row = remote_sessions.session(actor, public_id)
+    keeping = retention.keeping(actor, row)
+    if keeping is None or not keeping.may_hold:
+        raise NotFound(f"recordings of {public_id}, for {actor.public_id}")
+    form = DecisionForm(request.POST or None) if keeping.hold else ReasonForm(request.POST or None)
+
+    def act() -> None:
+        if keeping.hold:
+            retention.lift_hold(actor=actor, session=public_id)
+        else:
+            retention.hold(actor=actor, session=public_id, reason=form.cleaned_data["reason"])
+
+    if request.method == "POST" and form.is_valid() and attempt(form, act):
+        return redirect("console:session", public_id)
+    context = {"form": form, "seen": queries.Seen(row, actor), "keeping": keeping}
+    return render(request, "console/recording_hold.html", context)

@@ -18,7 +18,7 @@ from portineria.control.identity.authority import administers, require
 from portineria.control.identity.models import Person
 from portineria.control.privacy import duties as named
 from portineria.control.privacy import queries, services
-from portineria.control.remote_sessions import playback
+from portineria.control.remote_sessions import playback, retention
 from portineria.core.errors import NotFound
 
 
@@ -30,6 +30,7 @@ def privacy(request: HttpRequest, actor: Person) -> HttpResponse:
     context = {
         "rows": queries.overview(actor),
         "named": [(row, DUTIES[row.duty]) for row in named.appointments(actor)],
+        "holds": retention.holds(actor),
         "playbacks": playback.playbacks(actor, timezone.now()),
     }
     return render(request, "console/privacy.html", context)

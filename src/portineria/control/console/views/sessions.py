@@ -12,7 +12,7 @@ from portineria.control.console.forms import DecisionForm, ReasonForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.texts import operations as texts
 from portineria.control.identity.models import Person
-from portineria.control.remote_sessions import freezing, playback, recordings, services, watching
+from portineria.control.remote_sessions import freezing, playback, recordings, retention, services, watching
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.scope import is_recorded
 
@@ -57,6 +57,7 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "course": course,
         "functions": functions.held_in(row),
         "recorded": bool(recordings.kept_of(actor, row)),
+        "keeping": retention.keeping(actor, row),
         "asks_to_look": playback.may_ask(actor, row),
         "recording": row.open and is_recorded(row),
         "watchers": [person.name for person in watching.watchers(row)],

@@ -30,6 +30,7 @@ class Recording(models.Model):
     end = models.CharField(max_length=32, blank=True)  # empty while it goes on
     began_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)  # when its last chunk came
+    expired_at = models.DateTimeField(null=True, blank=True)  # its time is over: shown to nobody, to be deleted
     deleted_at = models.DateTimeField(null=True, blank=True)  # its chunks are gone; what they hashed to stays
 
     objects = RecordingQuerySet.as_manager()
@@ -38,6 +39,9 @@ class Recording(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="sessions_recording_end", condition=Q(end="") | Q(ended_at__isnull=False, chunks__gte=1)
+            ),
+            models.CheckConstraint(
+                name="sessions_recording_deleted", condition=Q(deleted_at__isnull=True) | Q(expired_at__isnull=False)
             ),
         ]
 
