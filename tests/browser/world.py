@@ -273,14 +273,18 @@ class Maker:
         return opened.session
 
     def looked_into(self, session: str) -> str:
-        """The owner may look through it, as a guardian said; the other request waits."""
-        for name, duty in (("owner", Duty.READER), ("head", Duty.READER), ("signer", Duty.GUARDIAN)):
+        """The owners may look through it, as a guardian said; the last request waits."""
+        readers = ["owner", *(f"owner-{language}" for language in LANGUAGES), "head"]
+        for name in (*readers, "signer"):
+            duty = Duty.GUARDIAN if name == "signer" else Duty.READER
             appoint(actor=self.owner, organisation=self.organisation, person=self.world.ids[name], duty=duty)
-        head, signer = (Person.objects.get(public_id=self.world.ids[name]) for name in ("head", "signer"))
-        why = "The press stopped after this session"
-        allowed = playback.ask(actor=self.owner, session=session, reason=why, reference="INC-12", hours=24)
-        playback.decide(actor=signer, playback=allowed.public_id, allowed=True)
-        return playback.ask(actor=head, session=session, reason=why, reference="INC-12", hours=24).public_id
+        signer, why = Person.objects.get(public_id=self.world.ids["signer"]), "The press stopped after this session"
+        for name in readers:
+            reader = Person.objects.get(public_id=self.world.ids[name])
+            asked = playback.ask(actor=reader, session=session, reason=why, reference="INC-12", hours=24).public_id
+            if name != "head":
+                playback.decide(actor=signer, playback=asked, allowed=True)
+        return asked
 
     def history(self) -> None:
         ids = self.world.ids

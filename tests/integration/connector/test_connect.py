@@ -24,6 +24,7 @@ from portineria.dataplane.connector.api import Api, decode, encode
 from portineria.dataplane.connector.connect import NoService, ServicesChanged, Wish, connected
 from portineria.dataplane.connector.door import BadOffset, Door, loopback_addresses
 from portineria.dataplane.connector.legs import NoLeg
+from portineria.dataplane.connector.notice import NoticeMissing
 from portineria.dataplane.connector.patience import GivenUp, GivenUpAsking
 from portineria.dataplane.connector.text import end_text, text_of
 from portineria.wire.certificate import load_certificate
@@ -98,6 +99,46 @@ async def test_what_is_wrong_on_this_computer_costs_no_session(plane: ControlPla
         async with connected(api, Wish("Press 3"), pin=plane.world.pin, tell=Told(), check=disliked):
             pass
     assert plane.asked("POST /api/v1/sessions") == 0
+
+
+async def test_a_notice_is_shown_and_nothing_asked_for_until_somebody_says_that_they_read_it(
+    plane: ControlPlane, api: Api
+) -> None:
+    owner, answers = "org_aaaaaaaaaaaaaaaa", plane.responder.answers
+    notice = {
+        "organisation": owner, "name": "Northern Works", "number": 3, "language": "it", "what": "Accessi.\n\x1b[2J",
+        "why": "Sicurezza.", "who": "Il gestore.", "how_long": "90 giorni.", "acknowledged": False,
+    }  # fmt: skip
+    said: list[Any] = []
+
+    def machine(asked: Asked) -> Answer:
+        found: Any = plane.machine(asked)[1]
+        return 200, found if said else {**found, "sight": "askable", "notice": owner, "services": []}
+
+    def acknowledge(asked: Asked) -> Answer:
+        said.append(asked.json)
+        return 200, notice | {"acknowledged": True}
+
+    answers["GET /api/v1/machines/Press%203"] = machine
+    answers[f"GET /api/v1/notices/{owner}"] = (200, notice)
+    answers[f"POST /api/v1/notices/{owner}/acknowledge"] = acknowledge
+    told = Told()
+    with pytest.raises(NoticeMissing) as caught:
+        async with connected(api, Wish("Press 3"), pin=plane.world.pin, tell=told):
+            pass
+    assert "--accept-notice" in (text_of(caught.value.code) or "")
+    assert "Che cosa viene registrato:" in told.lines
+    assert "  90 giorni." in told.lines
+    assert (said, plane.asked("POST /api/v1/sessions")) == ([], 0)
+
+    plane.change = lambda answer: answer.update(recorded=True)
+    told, wish = Told(), Wish("Press 3", accept_notice=True)
+    async with asyncio.timeout(20), connected(api, wish, pin=plane.world.pin, tell=told) as line:
+        assert await echoed(await tool_at(line.doors[0]), b"x") == b"x"
+    assert said == [{"number": 3, "language": "it"}]
+    assert (
+        told.codes.index("notice.line") < told.codes.index("notice.acknowledged") < told.codes.index("session.recorded")
+    )
 
 
 async def test_services_that_change_before_the_session_begins_open_nothing(plane: ControlPlane, api: Api) -> None:

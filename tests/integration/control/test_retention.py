@@ -14,6 +14,7 @@ from django.utils import timezone
 from portineria.control.audit.models import Event
 from portineria.control.audit.queries import events, views
 from portineria.control.expiring import keep_deleting
+from portineria.control.own_connection import given_back
 from portineria.control.privacy.models import Duty, Terms
 from portineria.control.recording_store import store
 from portineria.control.remote_sessions import recordings, retention
@@ -143,7 +144,7 @@ def test_a_process_does_it_by_itself(committed_world: World) -> None:
     async def until_deleted() -> None:
         task = asyncio.create_task(keep_deleting())
         async with asyncio.timeout(20):
-            while await asyncio.to_thread(deleted) == 0:
+            while await asyncio.to_thread(given_back(deleted)) == 0:
                 assert not task.done()
                 await asyncio.sleep(0.05)
         task.cancel()

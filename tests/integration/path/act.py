@@ -169,7 +169,7 @@ def _machine(name: str) -> str:
     return next(str(row.public_id) for row in machines(_owner()) if row.name == name)
 
 
-_ACTS = (drain_seconds, hold_seconds, revoke_grants, set_supplier, chain, events, links)
+_ACTS = (drain_seconds, hold_seconds, revoke_grants, set_supplier, chain, events, links, look)
 
 
 def main(state: str, what: str, *words: str) -> None:
