@@ -52,7 +52,6 @@ PAGES = {
         "/sessions/{session-cut}/playback/",
         "/privacy/",
         "/privacy/{organisation}/notice/",
-        "/privacy/{organisation}/terms/",
         "/sessions/{session-cutting}/",
         "/sessions/{session-draining}/",
         "/gateways/",

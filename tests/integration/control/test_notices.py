@@ -108,14 +108,12 @@ def test_pages_lead_to_the_notice_and_back(linked: World) -> None:
     linked.grant()
     assert address in shown(page, machine)
     assert "portineria connect" not in shown(page, machine)
-    assert address in shown(page, "/")
     read = shown(page, asked["Location"])
     assert "&lt;script&gt;alert(1)" in read
     assert HOSTILE not in read
     said = {"number": str(number), "language": "en", "next": "https://elsewhere.example/"}
     assert page.post(address, said)["Location"] == "/"
     assert "portineria connect" in shown(page, machine)
-    assert address not in shown(page, "/")
     assert address in shown(page, "/account/")
     assert shown(page, address).count("<form") == shown(page, "/account/").count('action="/language/"')
     assert signed_in(linked.stranger).get(address).status_code == 404

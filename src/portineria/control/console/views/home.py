@@ -10,7 +10,6 @@ from portineria.control.console import work as steps
 from portineria.control.console.now import now
 from portineria.control.console.page import leaf, page
 from portineria.control.identity.models import Person
-from portineria.control.privacy.queries import missing
 from portineria.control.remote_sessions.playback import decidable
 from portineria.core.errors import NotFound
 
@@ -34,5 +33,5 @@ def home(request: HttpRequest, actor: Person) -> HttpResponse:
     return render(
         request,
         "console/home.html",
-        {"now": now(actor, part), "notices": missing(actor), "playbacks": decidable(actor)},
+        {"now": now(actor, part), "playbacks": decidable(actor)},
     )
