@@ -224,7 +224,7 @@ def asked(parts: list[Part], *more: str) -> tuple[str, str]:
         listing.writelines(f"{part.name}=={part.version}\n" for part in parts)
         listing.flush()
         command = [
-            sys.executable, "-m", "pip_audit", "--requirement", listing.name, "--no-deps", "--disable-pip",
+            str(Path(sys.prefix) / "linter/bin/python"), "-m", "pip_audit", "--requirement", listing.name, "--no-deps", "--disable-pip",
             "--progress-spinner=off", "--timeout=5", "--format=json", *more,
         ]  # fmt: skip
         try:

@@ -40,7 +40,18 @@ def test_a_trespass_breaks_its_contract(tmp_path: Path, place: str, text: str, c
     rooms = ("bus", "cli", "core", "demo", "dataplane/gateway", "ledger", "policy", "process", "wire", "witness")
     for room in (*rooms, "backup", "doctor", "recording", "protocols/dnp3", "protocols/modbus", "sinks/cef"):
         (tmp_path / "src/portineria" / room).mkdir(parents=True)
-    apps = ("rest", "console", "notification", "remote_sessions", "access", "estate", "sinks", "privacy", "identity", "audit")
+    apps = (
+        "rest",
+        "console",
+        "notification",
+        "remote_sessions",
+        "access",
+        "estate",
+        "sinks",
+        "privacy",
+        "identity",
+        "audit",
+    )
     for app in apps:
         (tmp_path / "src/portineria/control" / app).mkdir(parents=True)
     for folder in [tmp_path / "src/portineria", *(tmp_path / "src/portineria").rglob("*")]:

@@ -328,7 +328,7 @@ TEXTS: "dict[str, str | Promise]" = {
     "playback.own": _("Nobody decides on their own request, nor about what was recorded of themselves."),
     "playback.nothing": _("Nothing of this session is recorded here any more."),
     "field.hours": _("Choose between one hour and seven days."),
-    "field.days": _("Recordings are kept for 1 to 3650 days. Nothing was changed."),
+    "field.recordings_days": _("Recordings are kept for 1 to 3650 days. Nothing was changed."),
     "field.device": _("A machine has at most 256 services. Divide it into two machines."),
     "field.recording": _("A recording is none, full or strict."),
     "field.drain_s": _("The time to finish is between 0 seconds and 24 hours."),

@@ -33,8 +33,8 @@ from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.queries import own_standings
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.decision import Decision
-from portineria.policy.function_profile import BUILT_IN
 from portineria.policy.ending import Reason
+from portineria.policy.function_profile import BUILT_IN
 from portineria.policy.sight import Sight, sight_of
 
 

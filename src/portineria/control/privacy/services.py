@@ -91,7 +91,7 @@ def set_terms(
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
     if recordings_days is not None and not 1 <= recordings_days <= MOST_DAYS:
-        raise BadField("days", f"1 to {MOST_DAYS}")
+        raise BadField("recordings_days", f"1 to {MOST_DAYS}")
     row, _ = Terms.objects.select_for_update(no_key=True).get_or_create(organisation=owner)
     row.records_staff, row.records_suppliers = records_staff, records_suppliers
     row.recordings_days = recordings_days

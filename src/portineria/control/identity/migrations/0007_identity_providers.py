@@ -17,7 +17,7 @@ import portineria.core.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("identity", "0005_lead"),
+        ("identity", "0006_service_accounts"),
     ]
 
     operations = [

@@ -18,7 +18,7 @@ import portineria.core.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0005_windows_conditions_locks"),
+        ("access", "0007_emergency_roles"),
         ("identity", "0005_lead"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

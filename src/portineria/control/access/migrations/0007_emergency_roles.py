@@ -18,9 +18,9 @@ import portineria.core.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0005_windows_conditions_locks"),
+        ("access", "0006_tickets"),
         ("estate", "0007_held_operations"),
-        ("identity", "0006_emergency_minutes"),
+        ("identity", "0008_emergency_minutes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

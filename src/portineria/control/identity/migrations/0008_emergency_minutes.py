@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("identity", "0005_lead"),
+        ("identity", "0007_identity_providers"),
     ]
 
     operations = [

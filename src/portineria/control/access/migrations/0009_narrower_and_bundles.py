@@ -14,7 +14,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0006_substitutions"),
+        ("access", "0008_substitutions"),
         ("estate", "0007_held_operations"),
         ("identity", "0005_lead"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

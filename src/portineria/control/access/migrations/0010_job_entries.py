@@ -17,7 +17,7 @@ import portineria.core.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0007_narrower_and_bundles"),
+        ("access", "0009_narrower_and_bundles"),
         ("identity", "0005_lead"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
