@@ -12,8 +12,10 @@ def live(request: HttpRequest) -> HttpResponse:
 
 
 def health(request: HttpRequest) -> HttpResponse:
-    """200, or 503 with a word for each cause; says nothing to strangers but that."""
+    """A word for each cause, and 503 where pages cannot be shown; says nothing to strangers but that.
+
+    Without the bus they can: it is one for all processes, and a load balancer that heeded it would take them all out.
+    """
     causes = readiness.causes()
-    if causes:
-        return HttpResponse("".join(f"{cause}\n" for cause in causes), status=503, content_type="text/plain")
-    return HttpResponse("ok\n", content_type="text/plain")
+    status = 503 if readiness.STOPS_PAGES.intersection(causes) else 200
+    return HttpResponse("".join(f"{line}\n" for line in causes or ["ok"]), status=status, content_type="text/plain")

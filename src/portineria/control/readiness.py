@@ -13,6 +13,7 @@ FREE_BYTES = 64 << 20  # less, and the next migration, recording or key may find
 CONDITION = Figure(
     "portineria_condition", "1 while it is as it should be (database, disk, sealer, bus), 0 while not.", ("what",)
 )
+STOPS_PAGES = frozenset({"database", "disk"})
 _parts: dict[str, Callable[[], bool]] = {}
 
 
