@@ -56,6 +56,7 @@ VALUES: dict[str, list[str | int | bool]] = {
     "plant": [f"pla_{ID}"],
     "organisation": [f"org_{ID}"],
     "relay": [f"rel_{ID}"],
+    "made_at": ["2026-01-07T11:30:00+00:00"],
     **{name: ["2026-01-07T11:30:00+00:00"] for name in ("ends_at", "starts_at", "expires_at", "previous_ends_at")},
 }  # fmt: skip
 # Where a gateway's source says why: a refusal that is returned, a device that failed, an end of what is permitted.
