@@ -15,7 +15,7 @@ import msgspec
 from django.db import connection, transaction
 
 from portineria import __version__
-from portineria.backup.archive import BackupFailed, Writer, pieces_of, written
+from portineria.backup.archive import BackupFailed, BackupRuns, Writer, pieces_of, written
 from portineria.backup.manifest import (
     FORMAT,
     RECORDINGS,
@@ -35,13 +35,15 @@ from portineria.control.settings.master_key import FILE as MASTER_KEY
 from portineria.control.settings.master_key import derive
 from portineria.control.settings.server import ServerSettings
 from portineria.control.settings.start import current
+from portineria.process.lock import take
 from portineria.recording.chunk import parse_recipient
 
 Progress = Callable[[str, int, int], None]  # of what, bytes so far, bytes in all (0: nobody knows)
+LOCK = "backup.lock"
 WORKPLACE = "backup.part"  # the database's copy, in the state folder: as well guarded as the database itself
 # Made again at each start, or of this machine only; the database comes as its copy, recordings as the rows name them.
 _NOT_STATE = re.compile(r"static|run|recordings|backup\.part|test\.sqlite3.*|portineria\.sqlite3.*")
-_NOT_A_STATE_FILE = re.compile(r"lock|.*\.(part|new|sock)")
+_NOT_A_STATE_FILE = re.compile(r"lock|.*\.(part|new|sock|lock)")
 _OUTSIDE = (
     "console_certificate", "console_key", "bus_seed", "bus_ca", "database_password_file", "witness_authorities",
     "timestamp_authorities",
@@ -80,12 +82,12 @@ def back_up(path: Path, recipients: Sequence[str], *, recordings: bool | None, p
     """
     settings, sealed_to = current(), [parse_recipient(one) for one in recipients]
     inside = not settings.recordings.startswith("s3:") if recordings is None else recordings
-    if _events_have_a_place():
-        _record(recipients)
     with _workplace(settings.state) as folder, (folder / "members").open("w+b") as listed:
-        copying = copied(folder, lambda done, of: progress("database", done, of))
-        with written(path, sealed_to, listed) as writer, copying as copy:
-            manifest, left_out = _Backup(settings, copy, writer, progress).write(inside)
+        with written(path, sealed_to, listed) as writer:
+            if _events_have_a_place():
+                _record(recipients)
+            with copied(folder, lambda done, of: progress("database", done, of)) as copy:
+                manifest, left_out = _Backup(settings, copy, writer, progress).write(inside)
         return Made(manifest, path.stat().st_size, left_out)
 
 
@@ -108,19 +110,24 @@ def _record(recipients: Sequence[str]) -> None:
 
 @contextmanager
 def _workplace(state: Path) -> Iterator[Path]:
-    """Empty at the beginning, gone at the end; what a crash left of an earlier one is removed."""
+    """Empty at the beginning, gone at the end, nobody else's meanwhile; what a crash left is removed."""
     folder = state / WORKPLACE
     try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700)
-        yield folder
+        lock = take(state / LOCK)
+        if lock is None:
+            raise BackupRuns("another backup of this installation runs just now; nothing was begun")
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
     except OSError as error:
         raise BackupFailed(
             f"{error.filename or folder}: {error.strerror or error}; nothing was left behind. The copy of the "
             "database needs as much room in the state folder as the database itself"
         ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Backup:

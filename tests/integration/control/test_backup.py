@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import sqlite3
@@ -24,13 +25,14 @@ import pytest
 from django.db import transaction
 from pyrage.x25519 import Identity
 
+from portineria.backup.archive import BackupRuns
 from portineria.cli.backup import NoRecipient, recipients_of
 from portineria.cli.main import VERBS, parser
 from portineria.cli.upgrade import NoWayBack
 from portineria.control.administration import newest_note
 from portineria.control.audit.models import Event
 from portineria.control.audit.services import record
-from portineria.control.backing_up import WORKPLACE, back_up
+from portineria.control.backing_up import LOCK, WORKPLACE, back_up
 from portineria.control.estate.introduction import root_fingerprint
 from portineria.control.identity.models import Organisation
 from portineria.control.own_connection import given_back
@@ -38,6 +40,7 @@ from portineria.control.remote_sessions import recordings
 from portineria.control.restoring import PlaceTaken, check_empty
 from portineria.control.settings.start import current
 from portineria.control.sinks.models import Sink
+from portineria.process.lock import take
 from portineria.recording.chunk import BadRecipient
 from portineria.recording.seal import About
 from portineria.recording.upload import Upload
@@ -250,6 +253,11 @@ def test_what_does_not_fit_is_not_put_into_its_place(
     world, file = committed_world, elsewhere.folder / "backup.age"
     newest_note(world.organisation)
     Event.objects.filter(organisation=world.organisation, code="estate.plant.created").update(actor="per_mallory")
+    beside = take(current().state / LOCK)
+    assert beside is not None
+    with pytest.raises(BackupRuns):  # two would write into one place
+        back_up(file, [str(identity.to_public())], recordings=False, progress=progress)
+    os.close(beside)
     made = back_up(file, [str(identity.to_public())], recordings=False, progress=progress)
     assert made.manifest.recordings.inside is False
     words = ("restore", "backup.age", "-i", "identity.txt", "--state", "state")
