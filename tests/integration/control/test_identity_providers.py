@@ -92,6 +92,7 @@ def test_groups_decide_who_somebody_is_and_losing_the_last_ends_everything(linke
     first_run.set_totp(actor=Operator(), person=tina.public_id, secret=TOTP_SECRET)
     member = tina.memberships.get()
     assert (member.role, member.supplier is not None, tina.name) == ("technician", True, "Tina Weber")
+    assert "invited, no password yet" not in shown(signed_in(w.owner), "/people/?q=tina")
     assert SocialAccount.objects.get(user=tina).extra_data == {}
     w.technician = fresh(tina)
     w.grant()
@@ -264,13 +265,13 @@ def test_an_address_in_a_claim_takes_nobody_s_account_over(world: World, liar: L
     offer(w)
     with pytest.raises(offers.VouchedElsewhere):
         offers.accept(actor=w.operator, organisation=w.stranger.memberships.get().organisation.public_id)
-    Membership.objects.create(
-        person=w.operator, organisation=w.stranger.memberships.get().organisation, role="technician"
+    elsewhere = w.stranger.memberships.get().organisation.public_id
+    identity.create_person(
+        actor=Operator(), organisation=elsewhere, name="x", email=w.operator.email, role=Role.TECHNICIAN, consented=True
     )
+    assert client.get("/").headers["Location"].startswith("/accounts/login/")  # who came by a provider, begins anew
     page = come.post("/accounts/company/", {"login": TINA})
     assert "several organisations" in back_from(come, liar, page).content.decode()
-    w.operator.set_unusable_password()
-    w.operator.save()
 
 
 def offer(w: World) -> None:

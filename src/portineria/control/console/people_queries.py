@@ -22,7 +22,9 @@ class MemberRow:
             return "locked"
         if supplier is not None and not supplier.enabled:
             return "supplier-locked"
-        return "active" if self.person.is_service or self.person.has_usable_password() else "invited"
+        by_provider = self.membership.given_by_id is not None
+        comes = by_provider or self.person.is_service or self.person.has_usable_password()
+        return "active" if comes else "invited"
 
     @property
     def mine(self) -> bool:

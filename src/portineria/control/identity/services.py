@@ -148,6 +148,8 @@ def create_person(
     elif not consented:
         offer(actor=actor.public_id, person=person, owner=owner, role=role, supplier=firm)
         return person
+    if SocialAccount.objects.filter(user=person).exists():
+        end_sign_ins(person)  # by a provider, which speaks for its own organisation only
     Membership.objects.create(person=person, organisation=owner, role=role, supplier=firm)
     audit.record(
         "identity.membership.added",
