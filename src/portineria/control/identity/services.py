@@ -148,9 +148,7 @@ def create_person(
     elif not consented:
         offer(actor=actor.public_id, person=person, owner=owner, role=role, supplier=firm)
         return person
-    if SocialAccount.objects.filter(user=person).exists():
-        end_sign_ins(person)  # by a provider, which speaks for its own organisation only
-    Membership.objects.create(person=person, organisation=owner, role=role, supplier=firm)
+    _join(person, owner, role, firm)
     audit.record(
         "identity.membership.added",
         organisation=owner.public_id,
@@ -160,6 +158,13 @@ def create_person(
         supplier=supplier,
     )
     return person
+
+
+def _join(person: Person, owner: Organisation, role: Role, supplier: Supplier | None) -> None:
+    """Who comes by a provider begins anew: it speaks for its own organisation only."""
+    if SocialAccount.objects.filter(user=person).exists():
+        end_sign_ins(person)
+    Membership.objects.create(person=person, organisation=owner, role=role, supplier=supplier)
 
 
 def _supplier(owner: Organisation, supplier: str) -> Supplier | None:
