@@ -51,7 +51,6 @@ PAGES = {
         "/sessions/{session-cut}/",
         "/sessions/{session-cut}/playback/",
         "/privacy/",
-        "/privacy/{organisation}/notice/",
         "/sessions/{session-cutting}/",
         "/sessions/{session-draining}/",
         "/gateways/",
