@@ -4,6 +4,7 @@
 import time
 from collections import defaultdict
 
+import structlog
 from django.db.models import Q
 from django.utils import timezone
 
@@ -12,6 +13,7 @@ from portineria.control.access.around import Around, around
 from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
 from portineria.control.remote_sessions import letters
 from portineria.control.remote_sessions.recording_keys import recipients_for
+from portineria.core.errors import PortineriaError
 from portineria.wire.report import Question
 from portineria.wire.statement import (
     EMERGENCY_MACHINES,
@@ -22,6 +24,7 @@ from portineria.wire.statement import (
     mark_of,
 )
 
+log = structlog.get_logger()
 _LOOK_S = 5.0  # how soon a lock is known at a gateway that is linked
 _AGAIN_S = 60.0  # a gateway that says nothing about it is told again
 _ANYBODY = 0  # no person: locks of people are no matter of a console
@@ -94,4 +97,8 @@ class Spread:
         if mark == bytes(gateway.emergency_kept or b"") or (mark == said and now < at + _AGAIN_S):
             return []
         self._said[gateway.pk] = mark, now
-        return [letters.sealed(gateway, terms)]
+        try:
+            return [letters.sealed(gateway, terms)]
+        except PortineriaError as error:  # its own trouble; the others are told all the same
+            log.error("letter.not-written", gateway=gateway.public_id, code=error.code, why=str(error))
+            return []

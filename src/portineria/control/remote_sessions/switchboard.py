@@ -265,7 +265,6 @@ class Switchboard:
             await asyncio.sleep(_TICK_S)
             self._enforce.set()
             await self._guarded(self._say_again())
-            await self._guarded(self._say_terms())
             await self._guarded(self._in_thread(look_after_requests, timezone.now()))
             await self._guarded(self._admitted())
 
@@ -277,13 +276,9 @@ class Switchboard:
         self._publish_all(message)
         await self._in_thread(_settle, timezone.now())
 
-    async def _say_terms(self) -> None:
-        for message in await self._in_thread(self._terms.due):
-            self._publish_all(message)
-
     async def _say_again(self) -> None:
         due = self._reminder.due(await self._in_thread(_unanswered), time.monotonic())
-        for message in await self._in_thread(_standing, due) if due else []:
+        for message in await self._in_thread(_standing, due, self._terms):
             self._publish_all(message)
 
 
@@ -311,9 +306,9 @@ def _unanswered() -> list[str]:
     return [session.public_id for session in services.unanswered()]
 
 
-def _standing(sessions: set[str]) -> list[ToRelay]:
-    rows = [session for session in services.unanswered() if session.public_id in sessions]
-    messages: list[ToRelay] = []
+def _standing(sessions: set[str], terms: Spread) -> list[ToRelay]:
+    rows = [session for session in services.unanswered() if session.public_id in sessions] if sessions else []
+    messages = terms.due()
     for session in rows:
         try:
             messages += letters.standing_messages(session)
