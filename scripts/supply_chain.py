@@ -41,8 +41,8 @@ ALLOWED = {
 APART = dict.fromkeys(("psycopg", "psycopg-binary", "psycopg-pool"), "LGPL-3.0-only")
 # What their metadata leaves open ("BSD", nothing at all), read in the licence files that they ship.
 READ = {
-    "django-csp": "BSD-3-Clause", "fido2": "BSD-2-Clause", "protobuf": "BSD-3-Clause", "pyrage": "MIT",
-    "qrcode": "BSD-3-Clause",    "reportlab": "BSD-3-Clause", "sqlparse": "BSD-3-Clause",
+    "django-csp": "BSD-3-Clause", "fido2": "BSD-2-Clause", "isodate": "BSD-3-Clause", "protobuf": "BSD-3-Clause",
+    "pyrage": "MIT", "qrcode": "BSD-3-Clause", "reportlab": "BSD-3-Clause", "sqlparse": "BSD-3-Clause",
 }  # fmt: skip
 CLASSIFIERS = {
     "MIT License": "MIT", "Apache Software License": "Apache-2.0", "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
@@ -223,8 +223,9 @@ def asked(parts: list[Part], *more: str) -> tuple[str, str]:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listing:
         listing.writelines(f"{part.name}=={part.version}\n" for part in parts)
         listing.flush()
+        python = Path(sys.prefix) / "linter/bin/python"  # an environment of its own: pyproject.toml says why
         command = [
-            str(Path(sys.prefix) / "linter/bin/python"), "-m", "pip_audit", "--requirement", listing.name, "--no-deps", "--disable-pip",
+            str(python), "-m", "pip_audit", "--requirement", listing.name, "--no-deps", "--disable-pip",
             "--progress-spinner=off", "--timeout=5", "--format=json", *more,
         ]  # fmt: skip
         try:

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from portineria.control.audit.queries import events, views
-from portineria.control.identity import offers, queries
+from portineria.control.identity import attempts, offers, queries
 from portineria.control.identity import services as identity
 from portineria.control.identity.lock_out import lock_out
 from portineria.control.identity.models import MembershipOffer, Person, Role
@@ -45,7 +45,7 @@ def test_somebody_else_s_people_are_asked_first_and_nothing_is_learnt_of_them(wo
     assert world.technician not in queries.people(fresh(world.stranger))
     assert [row.person for row in queries.memberships(fresh(world.stranger))] == [world.stranger]
     identity.record_for_person("identity.person.signed-in", fresh(world.technician), method="password", address="a")
-    identity.record_denial(actor=fresh(world.technician), why="denied", what="POST /x/", address="a")
+    attempts.record_denial(actor=fresh(world.technician), why="denied", what="POST /x/", address="a")
     assert {view.code for view in views(events(fresh(world.stranger), person=world.technician.public_id))} == {
         "identity.membership.offered"
     }
@@ -88,7 +88,7 @@ def shared(world: World) -> World:
 def test_from_where_somebody_signs_in_is_told_to_those_who_brought_them_in_only(shared: World) -> None:
     who = fresh(shared.technician)
     identity.record_for_person("identity.person.signed-in", who, method="password", address="203.0.113.9")
-    identity.record_failed_sign_in(email=who.email, address="203.0.113.9")
+    attempts.record_failed_sign_in(email=who.email, address="203.0.113.9")
     for code in ("identity.person.signed-in", "identity.person.sign-in-failed"):
         assert seen(shared.owner, code)[0]["address"] == "203.0.113.9"
         assert "address" not in seen(shared.stranger, code)[0]
@@ -108,7 +108,7 @@ def test_a_denied_attempt_is_recorded_where_it_was_made(shared: World) -> None:
 
 
 def test_what_belongs_to_nobody_in_particular_is_told_without_what_it_was(shared: World) -> None:
-    identity.record_denial(actor=fresh(shared.technician), why="denied", what="POST /sessions/ses_x/", address="a")
+    attempts.record_denial(actor=fresh(shared.technician), why="denied", what="POST /sessions/ses_x/", address="a")
     assert seen(shared.owner, "identity.attempt.denied")[0]["what"] == "POST"
     other = seen(shared.stranger, "identity.attempt.denied")[0]
     assert (other["what"], "address" in other) == ("POST", False)

@@ -59,7 +59,7 @@ def test_who_types_no_verb_reads_all_of_them_by_who_uses_them(capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("group", "acts"),
     [
-        ("gateway", ["enrol", "run", "status", "register", "repin", "unit", "reach", "recipients"]),
+        ("gateway", ["enrol", "run", "status", "register", "repin", "unit", "reach", "recipients", "emergency", "cut"]),
         ("person", ["disable", "enable", "reset-second-factor", "invite-again", "erase"]),
         ("rule", ["list", "end"]),
     ],
@@ -71,7 +71,10 @@ def test_a_group_of_verbs_lists_them_too(group: str, acts: list[str], capsys: py
     lines = capsys.readouterr().err.splitlines()
     listed = [line.split() for line in lines if line.startswith("    ") and line[4:5].strip()]
     assert [words[0] for words in listed] == acts
-    assert all(len(words) > 1 or words[0] in ("reset-second-factor", "invite-again", "recipients") for words in listed)
+    assert all(
+        len(words) > 1 or words[0] in ("reset-second-factor", "invite-again", "recipients", "emergency")
+        for words in listed
+    )
 
 
 @pytest.mark.parametrize("verb", ["machines", "sessions", "connect", "cut", "request"])

@@ -17,7 +17,8 @@ from tests.unit.control.django_state import start
 start()
 
 import portineria.control  # noqa: E402 models need Django to have started
-from portineria.control.problem import TEXTS, problem_of  # noqa: E402
+from portineria.control.problem import problem_of  # noqa: E402
+from portineria.control.problem_texts import TEXTS  # noqa: E402
 from portineria.core.errors import PortineriaError, ProtocolError  # noqa: E402
 from portineria.dataplane.connector.text import ERRORS  # noqa: E402
 from portineria.policy.ending import Reason  # noqa: E402

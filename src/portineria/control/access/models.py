@@ -2,22 +2,24 @@
 """Who may ask for what, who said yes, and until when."""
 
 from datetime import datetime, timedelta
-from functools import partial, reduce
-from operator import or_
+from functools import partial
 
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
 from portineria.control.access.job import JobEntry as JobEntry
+from portineria.control.access.lock import LOCKABLE as LOCKABLE
+from portineria.control.access.lock import Lock as Lock
+from portineria.control.access.lock import LockQuerySet as LockQuerySet
 from portineria.control.access.reviews import EmergencyReview as EmergencyReview
 from portineria.control.access.substitution import Substitution
-from portineria.control.estate.models import Gateway, Line, Machine, Plant, Zone
+from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.models import ID, Organisation, Person, Supplier
 from portineria.core.errors import Conflict
 from portineria.core.ids import Kind, new_id
 from portineria.core.time_zones import zone_named
-from portineria.policy.ending import Ending, Locked
+from portineria.policy.ending import Ending
 from portineria.policy.function_profile import PROFILE_BYTES, Profile, decode_profile
 from portineria.policy.windows import TEXT, Schedule, parse_windows
 from portineria.sinks.ticket import Standing
@@ -358,69 +360,3 @@ class Grant(models.Model):
         if minutes > (left := self.minutes_left(at)):
             raise NoLonger(f"grant {self.public_id} may be {left} minutes longer")
         self.ends_at = max(self.ends_at, at) + timedelta(minutes=minutes)
-
-
-class LockQuerySet(models.QuerySet["Lock"]):
-    def visible_to(self, actor: Person) -> "LockQuerySet":
-        return self.filter(organisation__in=actor.staff_of)
-
-    def holding(self) -> "LockQuerySet":
-        return self.filter(lifted_at__isnull=True)
-
-
-LOCKABLE = ("person", "supplier", "machine", "line", "zone", "plant", "gateway")  # none of them: everything
-
-
-def _nothing_but(names: tuple[str, ...]) -> Q:
-    return Q(**{f"{name}__isnull": name not in names for name in LOCKABLE})
-
-
-class Lock(models.Model):
-    """Keeps everybody from something, or somebody from everything, until it is lifted. Always a matter of security."""
-
-    public_id = _id_field(Kind.LOCK)
-    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="locks")
-    person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="locks")
-    supplier = models.ForeignKey(Supplier, on_delete=models.PROTECT, null=True, blank=True, related_name="locks")
-    machine = models.ForeignKey(Machine, on_delete=models.PROTECT, null=True, blank=True, related_name="locks")
-    line = models.ForeignKey(Line, on_delete=models.PROTECT, null=True, blank=True, related_name="locks")
-    zone = models.ForeignKey(Zone, on_delete=models.PROTECT, null=True, blank=True, related_name="locks")
-    plant = models.ForeignKey(Plant, on_delete=models.PROTECT, null=True, blank=True, related_name="locks")
-    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, null=True, blank=True, related_name="locks")
-    reason = models.CharField(max_length=500)
-    # Null: the operator of the server.
-    made_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    made_at = models.DateTimeField(default=timezone.now)
-    lifted_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    lifted_at = models.DateTimeField(null=True, blank=True)
-    lifted_reason = models.CharField(max_length=500, blank=True, default="")
-
-    objects = LockQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                name="access_lock_names_one",
-                condition=reduce(or_, (_nothing_but((name,)) for name in LOCKABLE), _nothing_but(())),
-            ),
-            models.CheckConstraint(
-                name="access_lock_lifted_with_reason",
-                condition=~Q(reason="")
-                & (
-                    Q(lifted_at__isnull=True, lifted_by__isnull=True, lifted_reason="")
-                    | Q(lifted_at__isnull=False) & ~Q(lifted_reason="")
-                ),
-            ),
-        ]
-        indexes = [models.Index(name="access_lock_holding", fields=["organisation", "lifted_at"])]
-
-    def __str__(self) -> str:
-        return self.public_id
-
-    @property
-    def kind(self) -> Locked:
-        return Locked(next((name for name in LOCKABLE if getattr(self, f"{name}_id") is not None), Locked.EVERYTHING))
-
-    @property
-    def holds(self) -> bool:
-        return self.lifted_at is None

@@ -4,22 +4,18 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from django.core.paginator import Page
 from django.utils import timezone
-from django.utils.functional import Promise
 
 from portineria.control.access import queries as access
-from portineria.control.access.deciding import deciders, decides_here
-from portineria.control.access.facts import approvals_missing, decisions_by_grant
-from portineria.control.access.models import AccessRequest, Grant, Lock, Rule
-from portineria.control.access.profiles import profiles_of
+from portineria.control.access.facts import decisions_by_grant
+from portineria.control.access.models import Grant, Lock, Rule
 from portineria.control.access.queries import MachineSight
-from portineria.control.console import functions, texts, whereabouts
-from portineria.control.console.texts import sinks as sink_texts
+from portineria.control.console import texts, whereabouts
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
@@ -27,7 +23,6 @@ from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Session, SessionState
-from portineria.policy.decision import Decision, Standing
 from portineria.policy.ending import Reason
 from portineria.policy.sight import Sight
 
@@ -301,111 +296,3 @@ def askable_besides(actor: Person, seen: MachineSight) -> list[tuple[str, str]]:
     machines = access.machines_in_sight(actor).filter(plant__organisation=seen.machine.plant.organisation_id)
     rows = access.sights(actor, list(machines.exclude(pk=seen.machine.pk)[:_OFFERED]))
     return [(row.machine.public_id, row.machine.name) for row in rows if row.max_minutes is not None]
-
-
-@dataclass(frozen=True, slots=True)
-class RequestPage:
-    """What somebody has to know before saying yes."""
-
-    request: AccessRequest
-    place: Place
-    judged: Decision | None  # of its grant
-    decidable: bool
-    mine: bool
-    staff: bool
-    services: list[functions.Offered]
-    functions: list[functions.Shown]
-    standing: Standing | None
-    last_time: Session | None
-    times: int
-    inside: list[Session]
-    gateway_linked: bool
-    starts: datetime
-    ends: datetime
-    approver: bool
-    missing: int  # people who have to say yes
-    together: list[Asked]  # what was asked for at once with it, itself among them
-
-    @property
-    def pending(self) -> bool:
-        return self.request.state == AccessRequest.State.PENDING
-
-    @property
-    def waiting_together(self) -> list[AccessRequest]:
-        rows = [row.request for row in self.together if row.request.state == AccessRequest.State.PENDING]
-        return rows if self.decidable and len(rows) > 1 else []
-
-    @property
-    def grant(self) -> Grant | None:
-        return getattr(self.request, "grant", None)
-
-    @property
-    def grant_state(self) -> str:
-        """As policy has it, not the calendar: void is what its dates would open and something else does not."""
-        if self.judged is None:
-            return ""
-        denials = set(self.judged.denials)
-        if denials & {Reason.REVOKED, Reason.REVOKED_FOR_SECURITY}:
-            return "revoked"
-        if Reason.EXPIRED in denials:
-            return "ended"
-        if denials - {Reason.NOT_YET, Reason.NOTICE}:
-            return "void"
-        return "later" if Reason.NOT_YET in denials else "live"
-
-    @property
-    def grant_void_because(self) -> list[str]:
-        denials = self.judged.denials if self.judged else ()
-        return [texts.reason(reason.value) for reason in denials if reason is not Reason.NOT_YET]
-
-    @property
-    def ticket(self) -> "str | Promise":
-        return sink_texts.TICKETS.get(self.request.ticket_standing, "")
-
-    @property
-    def lapsed_because(self) -> list[str]:
-        return [texts.reason(word) for word in self.request.lapsed_why.split()]
-
-    @property
-    def can_extend(self) -> bool:
-        return self.approver and not self.mine
-
-
-def request_page(actor: Person, public_id: str) -> RequestPage:
-    row = access.request(actor, public_id)
-    staff, at = row.organisation_id in actor.staff_of, timezone.now()
-    mine, approver = row.person_id == actor.pk, decides_here(actor, row.organisation_id, at)
-    pending = row.state == AccessRequest.State.PENDING
-    before = remote_sessions.sessions(actor).filter(machine=row.machine, person=row.person)
-    starts = max(row.starts_at, timezone.now()) if row.starts_at else timezone.now()
-    standing = identity.standing(row.person, row.organisation_id)
-    return RequestPage(
-        request=row,
-        place=whereabouts.place(actor, row.machine),
-        judged=_judged(row, standing),
-        decidable=pending and approver and actor.pk in deciders(row, at),
-        missing=approvals_missing(row) if pending and staff else 0,
-        mine=mine,
-        staff=staff,
-        services=functions.offered(estate.services_of(row.machine), row.rule) if staff else [],
-        functions=functions.shown(profiles_of(grant) if (grant := getattr(row, "grant", None)) else [row.rule.profile]),
-        standing=standing if staff else None,
-        last_time=before.first(),
-        times=before.count(),
-        inside=list(remote_sessions.open_sessions(actor).filter(machine=row.machine)) if staff else [],
-        gateway_linked=bool(remote_sessions.links_of(row.machine.gateway)) if staff else False,
-        starts=starts,
-        ends=(row.starts_at or timezone.now()) + timedelta(minutes=row.minutes),
-        approver=approver,
-        together=whereabouts.asked(actor, access.bundled(actor, row)),
-    )
-
-
-def _judged(row: AccessRequest, standing: Standing) -> Decision | None:
-    """Of its grant, which is for the same machine and person."""
-    grant: Grant | None = getattr(row, "grant", None)
-    if grant is None:
-        return None
-    grant.machine, grant.rule, grant.person = row.machine, row.rule, row.person
-    known = {(row.person_id, row.machine.plant.organisation_id): standing}
-    return decisions_by_grant([grant], timezone.now(), known)[grant.pk]

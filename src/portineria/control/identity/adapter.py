@@ -12,9 +12,10 @@ from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
+from portineria.control.identity.attempts import record_failed_sign_in
 from portineria.control.identity.models import Person
 from portineria.control.identity.queries import has_second_factor
-from portineria.control.identity.services import record_failed_sign_in, record_for_person
+from portineria.control.identity.services import record_for_person
 from portineria.control.identity.vault import unwrap, wrap
 
 

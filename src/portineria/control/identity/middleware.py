@@ -14,9 +14,9 @@ from django.template.loader import get_template, select_template
 from django.utils import timezone, translation
 from django.views.defaults import server_error
 
+from portineria.control.identity.attempts import record_denial
 from portineria.control.identity.authority import DeniedHere
 from portineria.control.identity.models import Person
-from portineria.control.identity.services import record_denial
 from portineria.control.problem import of_database, problem_of
 from portineria.core.errors import Denied, PortineriaError
 

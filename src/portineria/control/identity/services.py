@@ -18,7 +18,6 @@ from portineria.control.identity.models import (
     ApiToken,
     AuthorisationCode,
     ConnectorToken,
-    Installation,
     Language,
     Membership,
     Organisation,
@@ -346,12 +345,12 @@ def record_for_person(code: str, person: Person, **fields: Any) -> None:
 
     From where they did it is the business of the one that brought them in, not of the others.
     """
-    for organisation, home in _homes_first(person):
+    for organisation, home in homes_first(person):
         said = fields if home else _without_address(fields)
         audit.record(code, organisation=organisation, actor=person.public_id, person=person.public_id, **said)
 
 
-def _homes_first(person: Person) -> list[tuple[str, bool]]:
+def homes_first(person: Person) -> list[tuple[str, bool]]:
     """The organisations of a person, and which of them has had them for longest; in the order of all who record in
     several ledgers, which hold them until they commit.
     """
@@ -362,43 +361,3 @@ def _homes_first(person: Person) -> list[tuple[str, bool]]:
 
 def _without_address(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name != "address"}
-
-
-@transaction.atomic
-def record_failed_sign_in(*, email: str, address: str) -> None:
-    person = Person.objects.filter(email=email.strip().lower()).first()
-    known = _homes_first(person) if person else []
-    about = person.public_id if person else "unknown"
-    for organisation, home in known or [(Installation.objects.get().public_id, True)]:
-        audit.record(
-            "identity.person.sign-in-failed",
-            organisation=organisation,
-            actor=about,
-            about=about,
-            email=email[:254],
-            address=address if home else "",
-        )
-
-
-@transaction.atomic
-def record_denial(*, actor: Person, why: str, what: str, address: str, organisation_id: int | None = None) -> None:
-    """Called by the one handler, after the transaction that was refused is rolled back.
-
-    ``organisation_id``: whose thing it was, the only one that is told. When nobody knows, somebody of several
-    organisations is recorded in each of them, without what they asked for there or elsewhere.
-    """
-    concerned = list(actor.memberships.select_related("organisation"))
-    if organisation_id is not None:
-        concerned = [row for row in concerned if row.organisation_id == organisation_id]
-    if len(concerned) == 1:
-        audit.record(
-            "identity.attempt.denied",
-            organisation=concerned[0].organisation.public_id,
-            actor=actor.public_id,
-            person=actor.public_id,
-            why=why,
-            what=what,
-            address=address,
-        )
-        return
-    record_for_person("identity.attempt.denied", actor, why=why, what=what.split(" ")[0], address=address)

@@ -14,7 +14,7 @@ import portineria.dataplane.gateway as gateway
 from portineria.control.audit.queries import EventView
 from portineria.control.console import event_values, texts
 from portineria.control.console.event_values import Names, details
-from portineria.control.console.texts.events import FIELD_NAMES
+from portineria.control.console.texts.event_fields import FIELD_NAMES
 from portineria.control.console.texts.reasons import HOW_CLOSED, REASONS
 from portineria.control.estate.models import OnSilence
 from portineria.control.identity.claims import Refusal

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext_lazy as _
 
-from portineria.control.console.texts.events import EVENTS, FIELD_NAMES, kind_name
+from portineria.control.console.texts.event_fields import FIELD_NAMES
+from portineria.control.console.texts.events import EVENTS, kind_name
 from portineria.control.console.texts.reasons import ENDINGS, HOW_CLOSED, REASONS
 from portineria.control.console.texts.states import Shown, state
 from portineria.control.console.texts.values import KINDS

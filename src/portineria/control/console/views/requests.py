@@ -8,9 +8,10 @@ from django.views.decorators.http import require_POST
 
 from portineria.control.access import bundles, services
 from portineria.control.access import queries as access
-from portineria.control.console import emergency_rows, held, jobs, queries, whereabouts
+from portineria.control.console import emergency_rows, held, jobs, whereabouts
 from portineria.control.console.forms import ApprovalForm, DecisionForm, ExtendForm, ReasonForm, RevokeForm
 from portineria.control.console.page import attempt, leaf, page
+from portineria.control.console.request_page import request_page
 from portineria.control.identity.models import Person
 from portineria.policy.ending import Ending
 
@@ -39,7 +40,7 @@ def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
 
 
 def _show(request: HttpRequest, actor: Person, public_id: str, form: DecisionForm) -> HttpResponse:
-    shown = queries.request_page(actor, public_id)
+    shown = request_page(actor, public_id)
     section = "approvals" if shown.staff else "requests"
     context = {"page": shown, "form": form, "section": section, **jobs.context(actor, shown.request)}
     return render(request, "console/request.html", context)
@@ -61,7 +62,7 @@ def _form(request: HttpRequest, actor: Person, public_id: str) -> ApprovalForm:
 def approve(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
     form = _form(request, actor, public_id)
     if form.is_valid() and attempt(form, lambda: services.agree(actor=actor, request=public_id, **form.cleaned_data)):
-        if (decided := queries.request_page(actor, public_id)).grant is None:
+        if (decided := request_page(actor, public_id)).grant is None:
             text = _("Your yes is kept. Others have to give theirs before anything opens.")
         elif decided.grant_state == "later":
             text = _("Approved. The technician can start a session from the beginning that you see here.")

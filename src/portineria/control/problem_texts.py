@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is said of an error: what happened, what was kept, what to do. By its code."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+TEXTS: dict[str, str | Promise] = {
+    "not-found": _("There is nothing here, or nothing that you may see."),
+    "body.too-large": _("What was sent is larger than this server takes. Nothing of it was kept; send less."),
+    "body.too-slow": _("What was sent did not arrive within 20 seconds. Nothing of it was kept; try again."),
+    "body.uploads": _("Two files are being sent here already. Nothing of yours was kept; try again in a minute."),
+    "invalid": _("Something that was entered does not fit. Nothing was changed; correct it and try again."),
+    "conflict": _("Somebody else was quicker, or it is done already. Nothing was changed; look again."),
+    "unavailable": _("This does not work at the moment. Nothing was changed; try again."),
+    "denied": _("You may see this, but not do this with it. Ask somebody who administers your organisation."),
+    "enrolment.code": _("This code is wrong, used or older than 15 minutes. Make a new one in the console."),
+    "enrolment.without-code": _(
+        "Nothing was kept: this server takes no gateway without a code, or it does not know this plant. "
+        "Make a code in the console."
+    ),
+    "enrolment.root": _(
+        "Nothing was kept: the fingerprint typed at the gateway is not that of this server's root. "
+        "Compare it with the console once more."
+    ),
+    "enrolment.full": _(
+        "Nothing was kept: too many gateways came without a code. Admit or refuse those that wait, "
+        "try again in an hour, or use a code."
+    ),
+    "signer.relays-run": _(
+        "Nothing was changed: relays learn the signer of tickets when they start. Stop the server first."
+    ),
+    "enrolment.request": _("The gateway's request cannot be read. Check that its version fits this server."),
+    "token.invalid": _("You are not signed in, or not any more. Sign in again."),
+    "token.clock": _(
+        "Nothing was done: the clock of this computer is more than two minutes off. Set its time and its time zone, "
+        "then try again."
+    ),
+    "token.used": _("This request was sent before and counts once. Nothing was changed by the second; try again."),
+    "report.session-open": _("This session has not ended: its report is not complete yet. Come back afterwards."),
+    "report.changed": _(
+        "Nothing was kept: the report is not the one that you saw, because somebody changed it meanwhile. Read it "
+        "again."
+    ),
+    "report.signed": _("Your side has signed this very text already. Nothing was changed."),
+    "report.no-side": _(
+        "Nothing was changed: remarks and signatures are of whoever worked, and of the plant's people who approve."
+    ),
+    "evidence.session-open": _("This session has not ended: what proves it is not complete yet. Take it afterwards."),
+    "access.person-locked": _(
+        "Whoever asked is locked or no member any more. Nothing was approved; refuse the request, or unlock them first."
+    ),
+    "access.rule-gone": _(
+        "Nothing was approved: no rule admits this any more, so a yes would open nothing. Refuse the request, or let a "
+        "rule admit it again."
+    ),
+    "access.machine-closed": _(
+        "Nothing was approved: a yes would open nothing, because the machine's gateway is not admitted or the machine "
+        "has no services. Mend that first, or refuse the request."
+    ),
+    "access.person-without-factor": _(
+        "Nothing was approved: whoever asked has no second factor, so a yes would open nothing. They set one up in "
+        "their account; then approve."
+    ),
+    "field.approvals": _("From 1 to %(most)s people."),
+    "field.reference": _(
+        "Please give the number of the ticket or work permit: the rule asks for it; at most 60 characters."
+    ),
+    "access.request.not-recorded": _(
+        "Nothing was approved: the rule asks for a recording, and this machine is not recorded. Switch its recording "
+        "on first, or refuse the request."
+    ),
+    "audit.extract.too-many": _(
+        "Nothing was taken out: more than %(most)s events fit. Narrow the search, by days for instance, or export the "
+        "whole register."
+    ),
+    "audit.extract.nothing": _("Nothing was taken out: no event fits this search."),
+    "audit.extract.format": _("Nothing was taken out: there is no such format."),
+    "audit.extract.parquet": _(
+        "Nothing was taken out: Parquet needs the library pyarrow, which this server does not have. Take another "
+        "format, or have it installed."
+    ),
+    "access.ticket": _(
+        "The ticket of your request does not cover this work, or its system has not answered yet. Your request says "
+        "which; the owner of the machine can tell you more."
+    ),
+    "access.request.ticket": _(
+        "Nothing was approved: the system that keeps the ticket says that it does not cover this work, or has not "
+        "answered yet. The request says what is missing; mend it there, wait a minute, and approve then."
+    ),
+    "access.request.ticket-number": _(
+        "Nothing was asked: the rule wants a ticket, and no ticket system of this plant has numbers like this one."
+    ),
+    "access.not-recorded": _("This machine is not recorded, and your permission asks for it. Ask its owner."),
+    "access.no-approval": _("Whoever approved this may not approve any more. Request access again."),
+    "access.locked": _(
+        "Nothing was approved: somebody has locked what this needs, so a yes would open nothing. The page Locks says "
+        "who, and why."
+    ),
+    "access.lock.already": _("Nothing was changed: this is locked already."),
+    "access.lock.lifted": _("Nothing was changed: this lock was lifted already."),
+    "access.locked-person": _("You are locked out here at the moment. Ask the owner of the machine."),
+    "access.locked-supplier": _("Your company is locked out here at the moment. Ask the owner of the machine."),
+    "access.locked-machine": _("This machine is locked at the moment. Ask its owner."),
+    "access.locked-line": _("This machine is locked at the moment. Ask its owner."),
+    "access.locked-zone": _("This machine is locked at the moment. Ask its owner."),
+    "access.locked-plant": _("This machine is locked at the moment. Ask its owner."),
+    "access.locked-gateway": _("This machine is locked at the moment. Ask its owner."),
+    "access.locked-everything": _("Everything is locked at the moment. Ask the owner of the machine."),
+    "access.windows.outside": _(
+        "Nothing was changed: the rule is not open then; it opens next at %(opens)s (%(zone)s)."
+    ),
+    "access.windows.zone": _(
+        "Nothing was changed: plant %(plant)s stands in a time zone that does not exist any more (%(zone)s), so nobody "
+        "could say when these windows are open. Give the plant another time zone first."
+    ),
+    "field.windows": _(
+        "This is not a window: %(window)s. Write Mon-Fri 08:00-18:00, or 2026-12-24 08:00-12:00; each begins before it "
+        "ends, at most 20."
+    ),
+    "access.outside-windows": _("Your permission is not open at this hour. Its windows are those of the rule."),
+    "access.time-zone-unknown": _(
+        "Your permission is not open: nobody can say what time it is at this plant. Tell the owner of the machine."
+    ),
+    "access.profile.changed": _(
+        "Nothing was approved: what may be done was changed since you looked. Read it again, then decide."
+    ),
+    "access.profile.opaque": _(
+        "Nothing was changed: of these services only metadata can be seen, so no profile can decide about their "
+        "operations: %(services)s. Leave such services out of the rule (only_decoded), or take no profile."
+    ),
+    "access.profile.nothing-decoded": _(
+        "Nothing was changed: no service of %(machine)s can be decoded, so the rule would open nothing."
+    ),
+    "gateway.cannot-hold": _(
+        "The gateway %(gateway)s is too old to hold an operation until somebody said yes, and the function profile "
+        "wants that. Ask the owner to update the gateway."
+    ),
+    "held.over": _("This was answered already, or its time is over. Nothing was changed."),
+    "held.own": _("Nobody answers for what they do themselves. Somebody else who may approve has to."),
+    "gateway.cannot-inspect": _(
+        "The gateway %(gateway)s cannot inspect %(protocols)s, and this permission has a function profile. Ask the "
+        "owner to update the gateway."
+    ),
+    "token.code": _("This sign-in is used up or older than a minute. Start it again."),
+    "recording.store": _("Recordings cannot be reached at the moment. Try again later."),
+    "recording.chunk": _("A part of this recording is not there any more."),
+    "recording.none": _("Nothing of this session is recorded here."),
+    "recording.recipients": _("Too many recipients: at most 16."),
+    "recording.forked": _("Another part of this recording has the same number already; that one was kept."),
+    "recording.gap": _("This part of the recording does not follow what is here."),
+    "access.notice": _(
+        "Read the owner's notice first and acknowledge it: on the machine's page, or with portineria connect."
+    ),
+    "privacy.notice.incomplete": _(
+        "Nothing was published: a notice has four answers of up to 1200 characters in each of the three languages."
+    ),
+    "privacy.notice.changed": _("Another version of the notice was published meanwhile. Please read that one."),
+    "access.no-rule": _("No rule lets you ask for this machine. Ask its owner."),
+    "access.no-emergency-role": _("You hold no emergency role at this plant. Request access, or call its owner."),
+    "access.emergency.held": _("Nothing was changed: this person holds the emergency role there already."),
+    "access.emergency.of-supplier": _(
+        "Nothing was changed: this person is of a supplier, %(supplier)s. Tick the box that says so if they are to "
+        "hold it all the same."
+    ),
+    "access.emergency.open": _("You have opened this machine already: %(request)s. Connect to it."),
+    "access.emergency.locked": _(
+        "Nothing was opened: it is locked, and a lock comes before an emergency. Whoever locked it wrote: %(reasons)s. "
+        "An administrator of the plant lifts it."
+    ),
+    "access.emergency.signed": _("This emergency is signed already. Nothing was changed."),
+    "gateway.no-emergencies": _(
+        "Nothing was changed: this gateway never said that it knows of emergencies. Update it, and let it connect once."
+    ),
+    "access.no-grant": _("You have no permission for this machine now. Request access first."),
+    "access.denied": _("You have no permission for this machine now. Request access first."),
+    "access.person-disabled": _("Your account is locked. Ask whoever administers your organisation."),
+    "access.no-membership": _("You no longer belong to this organisation. Ask whoever administers it."),
+    "access.supplier-disabled": _("Your company is locked at this plant. Ask the owner of the machine."),
+    "access.other-machine": _("Your permission is for another machine. Request access to this one."),
+    "access.expired": _("Your permission is over. Request access again."),
+    "access.not-yet": _("Your permission has not begun yet."),
+    "access.revoked": _("Your permission was taken back. Ask the owner of the machine."),
+    "access.revoked-for-security": _("Your permission was taken back. Ask the owner of the machine."),
+    "access.gateway-not-admitted": _("The gateway in front of this machine is not admitted."),
+    "access.nothing-to-reach": _("Nothing of this machine is set up to be reached yet."),
+    "access.second-factor": _("Set up a second factor first."),
+    "access.machine.ambiguous": _("Several machines have this name. Use the id instead."),
+    "access.request.already-decided": _("This request is decided already."),
+    "access.request.more-approvals": _("Nothing was approved: this needs the yes of more people than one."),
+    "access.request.own": _("Whoever asks does not decide. Somebody else has to."),
+    "access.grant.ended": _("This permission is over already."),
+    "access.grant.longest": _(
+        "Nothing was changed: this permission would become longer than its rule allows. Ask for a new one."
+    ),
+    "access.request.waits": _(
+        "Nothing was asked twice: your request %(request)s for this machine and this time waits for a decision already."
+    ),
+    "access.request-waits": _(
+        "You have no permission for this machine now: your request %(request)s waits for its owner's decision."
+    ),
+    "access.request.too-many": _(
+        "Nothing was asked: too many of your requests wait for an answer. Withdraw one, or wait until one is decided."
+    ),
+    "session.ended": _("This session is over or ending."),
+    "session.too-many": _("Too many sessions on this permission. End one first."),
+    "session.key-used": _("Every session needs a key of its own. Update the connector."),
+    "gateway.away": _("The plant's gateway is not connected now. Nothing was changed; try again, or call the plant."),
+    "database.busy": _("The server is busy. Nothing was changed; try again in a moment."),
+    "database.full": _("The server's disk is full. Nothing was changed; whoever runs the server has to make room."),
+    "estate.gateway.state": _("The gateway is in another state now. Look again."),
+    "estate.certificate.too-old": _("The gateway was away for too long. Enrol it again."),
+    "identity.last-administrator": _("Somebody has to remain who administers the organisation."),
+    "identity.person.elsewhere": _(
+        "Nothing was changed: this person belongs to other organisations too. Only the operator of the server can do "
+        "this for all of them."
+    ),
+    "identity.person.has-password": _(
+        "Nothing was changed: this person has set a password already. Whoever lost it is invited again."
+    ),
+    "identity.person.self": _(
+        "Nothing was changed: nobody invites themselves again. Another administrator can, or the operator of the "
+        "server."
+    ),
+    "identity.person.service": _("Nothing was changed: this is a service account, which never signs in."),
+    "identity.service-account.too-many": _("Nothing was added: an organisation has at most 50 service accounts."),
+    "identity.service-account.locked": _("Nothing was made: this service account is locked. Unlock it first."),
+    "identity.api-token.too-many": _(
+        "Nothing was made: this service account has 10 tokens already. End one that is used no more."
+    ),
+    "api.scope": _(
+        "Nothing was done: this token or connector may not do this. Another token may, or somebody signed in."
+    ),
+    "api.prove-again": _(
+        "Nothing was done: give your password or second factor once more in the console first: "
+        "/accounts/reauthenticate/."
+    ),
+    "api.forged": _("Nothing was done: a browser has to send its token against forgery. Load the page again."),
+    "api.too-many": _("Nothing was done: too many requests of this account. Try again in %(seconds)s seconds."),
+    "api.method": _("Nothing was done: this address takes other methods."),
+    "api.key-of-another": _("Nothing was done: this idempotency key came with another request before. Take a new one."),
+    "api.key-in-use": _("Nothing was done: a request with this idempotency key is just being answered. Try again."),
+    "field.sought": _("This search makes no sense. Nothing was looked for; correct it."),
+    "field.cursor": _("This cursor belongs to another list. Begin again without one."),
+    "field.idempotency_key": _("An idempotency key has 8 to 64 letters, digits or the signs _ . : -"),
+    "field.days": _("From 1 to %(most)s days."),
+    "field.public_key": _("This is not the public half of an Ed25519 key: 32 bytes, as base64url."),
+    "identity.person.locked": _("Nothing was changed: this person is locked. Unlock first, then invite again."),
+    "identity.person.nobody": _("Nobody who is entered here and not locked has this e-mail address."),
+    "identity.provider.too-many": _("Nothing was added: that is more than the server keeps of them. Remove one first."),
+    "identity.provider.not-reached": _("Nothing was added: the provider was not reached as one. It said: %(why)s"),
+    "identity.provider.no-saml": _(
+        "Nothing was changed: this server speaks no SAML yet. Whoever runs it installs portineria[saml]."
+    ),
+    "identity.provider.many-tenants": _(
+        "Nothing was added: this address is for several directories, and anybody's. Use the one with the id of your "
+        "directory."
+    ),
+    "identity.domain.taken": _("Nothing was added: this domain leads to a provider already."),
+    "identity.account.only-way-in": _(
+        "Nothing was changed: you have no password, so you could not sign in any more. Ask to be invited first."
+    ),
+    "identity.offer.vouched": _(
+        "Nothing was changed: your account is connected with an identity provider of another organisation, which would "
+        "speak for you here as well. Disconnect it first, or have this organisation invite another address of yours."
+    ),
+    "field.client_id": _("Please give the application (client) id, as the provider shows it."),
+    "field.client_secret": _("Please give the client secret; at most 200 characters."),
+    "field.scopes": _("Scopes are words with blanks between; at most 200 characters."),
+    "field.groups_claim": _("The name of a claim has at most 120 characters."),
+    "field.group": _("At most 200 characters; and without a group, operators and technicians only."),
+    "field.domain": _("Write a domain as it stands after the @: example.com."),
+    "identity.master-key": _("The server cannot open its own keys. Nothing was changed; tell whoever runs the server."),
+    "identity.no-installation": _("The set-up of this server is not finished."),
+    "name.taken": _("There is one with this name already."),
+    "audit.export.first": _("The register has no event with this number. Nothing was exported."),
+    "audit.not-sealed": _("This event is not sealed yet. That takes a few seconds; try again."),
+    "audit.chain.broken": _(
+        "Nothing was handed out: the register does not fit what was signed, and is not signed as it is. Tell whoever "
+        "runs the server; they find the event with portineria ledger verify."
+    ),
+    "audit.register.shrunk": _(
+        "Nothing was handed out: the register has fewer events than were signed. Tell whoever runs the server."
+    ),
+    "access.job.full": _("There is no more room here: at most 200 entries and 10 MiB of files for one job."),
+    "access.request.narrowed-otherwise": _(
+        "Somebody else approved it with another narrower profile. Choose the same one, or none."
+    ),
+    "access.substitution.over": _("This substitution is over already."),
+    "access.substitution.too-many": _("You have ten substitutes. End one first."),
+    "access.substitution.not-yours": _("Only the two people concerned and administrators may end it."),
+    "notification.webhook.host": _(
+        "Notifications may only go to receivers that the operator of this server has named. Nothing was changed."
+    ),
+    "sinks.setting": _("A setting of this sink does not fit, or its key is that of another certificate."),
+    "sinks.filter": _("No event is called so: nothing would ever be sent."),
+    "sinks.too-many": _("An organisation has at most 32 sinks. Nothing was added; remove one first."),
+    "sinks.kind": _("This version of the server does not know this kind of sink."),
+    "sinks.not-taken": _("The test event did not arrive: %(why)s"),
+    "event.name.none": _("Nothing that you may see is called so."),
+    "event.name.many": _("More than 50 are called so. Write more of the name."),
+    "export.too-long": _(
+        "No verdict: the file is too long to be checked here. On any computer portineria ledger verify checks it."
+    ),
+    "export.busy": _("Another file is being checked just now. Try again in half a minute."),
+    "field.address": _("Write the IP address of one device."),
+    "field.challenge": _("The sign-in was not begun properly. Start it again in the connector: portineria login."),
+    "field.criticality": _("Choose low, normal or high."),
+    "recording.held": _("These recordings are kept beyond their time already."),
+    "recording.not-held": _("These recordings are not kept beyond their time."),
+    "playback.asked": _("You have asked for this already; it waits for an answer."),
+    "playback.over": _("This was decided already, or its time is over. Nothing was changed."),
+    "playback.own": _("Nobody decides on their own request, nor about what was recorded of themselves."),
+    "playback.nothing": _("Nothing of this session is recorded here any more."),
+    "field.hours": _("Choose between one hour and seven days."),
+    "field.recordings_days": _("Recordings are kept for 1 to 3650 days. Nothing was changed."),
+    "field.device": _("A machine has at most 256 services. Divide it into two machines."),
+    "field.recording": _("A recording is none, full or strict."),
+    "field.drain_s": _("The time to finish is between 0 seconds and 24 hours."),
+    "field.email": _("This is not an e-mail address."),
+    "field.hold_s": _("An interruption is bridged for 0 seconds to one hour."),
+    "field.key": _("The connector's key does not fit. Update the connector and sign in again: portineria login."),
+    "field.language": _("Choose English, Italian or Japanese."),
+    "field.line": _("Write the name of the line, up to 120 characters."),
+    "field.lines": _("Write names of lines of up to 120 characters."),
+    "field.profile": _("The name of a function profile has 1 to 60 characters. Nothing was changed; correct it."),
+    "field.own_routes": _(
+        "Routes that mean the device itself: at most 16, without commas, 200 characters in all. Nothing was changed."
+    ),
+    "field.client_timeout": _("The time that a tool waits for an answer is between 0 and 600 seconds."),
+    "field.minutes": _("The time is between 1 and %(most)s minutes. Nothing was changed; choose another one."),
+    "field.name": _("Write a name of up to 120 characters."),
+    "field.on_silence": _("Choose what happens when the server falls silent: finish, cut, or go on until the end."),
+    "field.password": _("This password is too easy to guess or too short. Choose another one."),
+    "field.port": _("A port is a number from 1 to 65535."),
+    **dict.fromkeys(
+        ("field.request", "field.proof", "field.root", "field.signature"),  # programs send these
+        _("What this program sent cannot be read. Check that its version fits this server."),
+    ),
+    "field.protocol": _("Write the protocol in up to 24 characters."),
+    "field.reason": _("Write a reason of up to 500 characters."),
+    "field.redirect": _("The sign-in did not come from this computer's connector. Start it again: portineria login."),
+    "field.role": _("People of a supplier are technicians."),
+    "field.starts_at": _("The start has to be between now and 90 days ahead."),
+    "field.supplier": _("Choose either a supplier or a person."),
+    "field.tag": _("Write a tag of up to 60 characters."),
+    "field.machines": _("Choose between 1 and %(most)s machines of one organisation."),
+    "field.narrower": _("Choose a profile that refuses something: one on trial lets everything pass."),
+    "field.file": _("A file is a picture (PNG, JPEG), a PDF or plain text, of at most 1 MiB."),
+    "field.text": _("Write up to 2000 characters, or add a file."),
+    "field.to": _("Choose somebody who sees this request."),
+    "field.substitute": _("Choose somebody else than yourself."),
+    "field.until": _("It ends after it begins, lasts at most 92 days, and begins within a year from now."),
+    "field.webhook": _("Write an address that begins with https:// and holds no name or password."),
+    "field.time_zone": _("This time zone is not known."),
+}
