@@ -102,7 +102,7 @@ def _listing() -> str:
     lines = []
     for who, verbs in GROUPS.items():
         lines.append(f"{who}:")
-        lines += [f"  {name:<17}{_purpose(module).splitlines()[0].rstrip('.')}" for name, module in verbs.items()]
+        lines += [f"  {name:<16} {_purpose(module).splitlines()[0].rstrip('.')}" for name, module in verbs.items()]
     return "\n".join(lines)
 
 
