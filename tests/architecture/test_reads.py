@@ -12,7 +12,11 @@ CONTROL = Path(__file__).resolve().parents[2] / "src/portineria/control"
 SIGHTS = {"visible_to", "staff_of", "member_of", "supplier_ids", "event_organisations"}
 ACTORS = {"actor", "reader", "person"}
 # Reads of the system itself, for policy, the switchboard and the ledger; nothing that faces people may use them.
-FACING_PEOPLE = sorted([*CONTROL.glob("console/views/*.py"), *CONTROL.glob("*/api.py"), *CONTROL.glob("*/views.py")])
+# Of the REST API all but what it keeps of its own: answers, by who got them.
+REST = [path for path in CONTROL.glob("rest/*.py") if path.name not in ("models.py", "once.py")]
+FACING_PEOPLE = sorted(
+    {*CONTROL.glob("console/views/*.py"), *CONTROL.glob("*/api.py"), *CONTROL.glob("*/views.py"), *REST}
+)
 QUERIES = sorted([*CONTROL.glob("*/queries.py"), CONTROL / "console/event_queries.py"])
 
 
