@@ -225,7 +225,7 @@ def asked(parts: list[Part], *more: str) -> tuple[str, str]:
         listing.flush()
         python = Path(sys.prefix) / "linter/bin/python"  # an environment of its own: pyproject.toml says why
         command = [
-            str(python), "-m", "pip_audit", "--requirement", listing.name, "--no-deps", "--disable-pip",
+            str(python), "-I", "-m", "pip_audit", "--requirement", listing.name, "--no-deps", "--disable-pip",
             "--progress-spinner=off", "--timeout=5", "--format=json", *more,
         ]  # fmt: skip
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,14 @@ _UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCh
 settings.register_profile("portineria", derandomize=IN_CI, **_UNTIMED)
 settings.register_profile("deep", max_examples=50_000, **_UNTIMED)
 settings.load_profile("deep" if os.environ.get("PORTINERIA_DEEP") else "portineria")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes that tests start find what ships, and not rich, which a checker of the REST API brings: by thousands
+    of starts it would cost two minutes. Of workers only, which have it themselves by now.
+    """
+    if hasattr(config, "workerinput"):
+        os.environ["PYTHONPATH"] = str(Path(__file__).parent / "without_rich")
 
 
 @pytest.fixture(autouse=True)

@@ -139,9 +139,8 @@ class Maker:
     def told(self) -> None:
         """Somebody stands in for the owner, and everybody has read nothing yet."""
         now = timezone.now()
-        watcher = Person.objects.get(public_id=self.world.ids["watcher"])
         name_substitute(
-            actor=self.owner, organisation=self.organisation, substitute=watcher.public_id, starts_at=now,
+            actor=self.owner, organisation=self.organisation, substitute=self.world.ids["deputy"], starts_at=now,
             ends_at=now + timedelta(days=3),
         )  # fmt: skip
         collect(self.organisation, now, mail=False)
@@ -158,6 +157,7 @@ class Maker:
         self.technician = self.person("technician", Role.TECHNICIAN, suppliers["presses"])
         self.person("signer", Role.APPROVER)
         self.person("watcher", Role.OPERATOR)
+        self.person("deputy", Role.OPERATOR)
         self.person("rival", Role.TECHNICIAN, suppliers["drives"])
         self.person("newcomer", Role.TECHNICIAN, suppliers["presses"])
         self.person("careless", Role.TECHNICIAN, suppliers["presses"])

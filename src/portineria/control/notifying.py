@@ -65,17 +65,24 @@ class Notifying:
 
     async def _round(self) -> None:
         """Raise DatabaseError, LeadLost: the next one goes on from where this one was."""
+        behind = await _asked(collecting.behind)
+        due = await _asked(partial(sending.due, timezone.now(), AT_ONCE))
+        clock = time.monotonic() - self._looked_s > CLOCK_S
+        if not (behind or due or clock):
+            return  # what nobody waits for needs no lead, whose every second is written to the disk
         if not await _asked(self._lead.prolong if self._lead.held else self._lead.take):
             return
-        for organisation in await _asked(collecting.behind):
+        for organisation in behind:
             if self._not_before.get(organisation, 0.0) <= time.monotonic():
                 read = partial(collecting.collect, organisation, timezone.now(), mail=self._sender.mails)
                 await self._guarded(self._led(read), organisation)
-        if time.monotonic() - self._looked_s > CLOCK_S:
+        if clock:
             self._looked_s = time.monotonic()
             await self._led(partial(collecting.collect_ends, timezone.now(), mail=self._sender.mails))
             await self._led(partial(collecting.forget, timezone.now()))
-        for delivery in await _asked(partial(sending.due, timezone.now(), AT_ONCE)):
+        if behind or clock:  # those that came of it
+            due = await _asked(partial(sending.due, timezone.now(), AT_ONCE))
+        for delivery in due:
             if not self._lead.held:
                 return
             if not await self._guarded(self._sender.bring(delivery), f"delivery {delivery}"):

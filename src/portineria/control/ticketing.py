@@ -34,7 +34,7 @@ from portineria.sinks.ticketing import Tickets
 
 log = structlog.get_logger()
 T = TypeVar("T")
-LOOK_S = 1.0
+LOOK_S = 2.0
 MOST = 50  # questions, and as many comments, in one look
 ASK_S = 20.0  # one question
 AT_ONCE = 8  # systems
@@ -65,6 +65,8 @@ class Ticketing:
 
     async def round(self) -> None:
         """Raise DatabaseError."""
+        if not await _in_thread(tickets.any_kept):
+            return
         await _in_thread(self._lead.prolong if self._lead.held else self._lead.take)
         if not self._lead.held:
             return

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.urls.resolvers import RoutePattern
 
 from portineria.control.api import api
 from portineria.control.health import health, live
-from portineria.control.rest.api import api as rest
-from portineria.control.rest.api import nowhere
+from portineria.control.rest.nowhere import nowhere
 from portineria.control.witness_door import add_checkpoint
 
 
@@ -19,7 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/", health, name="health"),
     path("health/live/", live),
     path("api/v1/", api.urls),
-    path("api/rest/v1/", rest.urls),
+    URLResolver(RoutePattern("api/rest/v1/"), "portineria.control.rest.urls", app_name="rest", namespace="rest"),
     path("api/rest/<path:rest>", nowhere),
     path("witness/add-checkpoint", add_checkpoint),
     path("connect/", include("portineria.control.identity.urls")),

@@ -54,11 +54,11 @@ def command(path: WholePath, *words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def as_before_time_stamps(database: Path) -> None:
+def as_before_kept_answers(database: Path) -> None:
     """What the version before that change left: its table does not exist yet."""
     with contextlib.closing(sqlite3.connect(database)) as tables, tables:
-        tables.execute("DROP TABLE audit_timestamp")
-        tables.execute("DELETE FROM django_migrations WHERE app = 'audit' AND name = '0006_time_stamps'")
+        tables.execute("DROP TABLE rest_keptanswer")
+        tables.execute("DELETE FROM django_migrations WHERE app = 'rest' AND name = '0001_kept_answers'")
 
 
 @pytest.mark.timeout(300)
@@ -72,9 +72,9 @@ def test_a_backup_and_an_upgrade_go_on_under_a_session(path: WholePath, tmp_path
         identities = parse_identities(key.read_text())
         assert walk(tmp_path / "live.age", identities, lambda *member: [*member[2]].clear()).master_key_inside
 
-        as_before_time_stamps(path.stage.server_state / "portineria.sqlite3")
+        as_before_kept_answers(path.stage.server_state / "portineria.sqlite3")
         looked = command(path, "doctor")
-        assert "1 changes wait: audit 0006_time_stamps" in looked.stdout
+        assert "1 changes wait: rest 0001_kept_answers" in looked.stdout
         before, recipient = asking.counted, str(identities[0].to_public())
         upgraded = command(path, "upgrade", "--backup", str(tmp_path / "before.age"), "--recipient", recipient)
         assert upgraded.returncode == 0, upgraded.stderr

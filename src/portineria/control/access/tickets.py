@@ -45,6 +45,14 @@ def system_of(organisation: Organisation, reference: str, *, needed: bool) -> st
     return ""
 
 
+def any_kept() -> bool:
+    """Whether there is anything to do for whoever asks: systems that keep tickets, or requests that wait for one."""
+    return (
+        Sink.objects.filter(kind__in=_KINDS).exists()
+        or AccessRequest.objects.filter(ticket_standing=TICKET_UNASKED).exists()
+    )
+
+
 def to_ask(at: datetime, most: int) -> list[AccessRequest]:
     """Of requests that wait and of grants that may still be used; those asked longest ago first."""
     usable = Grant.objects.filter(request=OuterRef("pk"), revoked_at__isnull=True, ends_at__gt=at)

@@ -3,10 +3,9 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
-from portineria.control.api import handle_errors, refused
+from portineria.control.api import handle_errors
 from portineria.control.rest.account import router as account
 from portineria.control.rest.estate import router as estate
 from portineria.control.rest.locks import router as locks
@@ -16,7 +15,6 @@ from portineria.control.rest.requests import router as requests
 from portineria.control.rest.rules import router as rules
 from portineria.control.rest.sessions import router as sessions
 from portineria.control.rest.sinks import router as sinks
-from portineria.core.errors import NotFound
 
 PREFIX = "/api/rest/v1/"
 _PROBLEM = "application/problem+json"
@@ -51,8 +49,3 @@ api = RestApi(
 handle_errors(api)
 for router in (account, estate, people, rules, requests, sessions, locks, register, sinks):
     api.add_router("", router)
-
-
-def nowhere(request: HttpRequest, rest: str) -> HttpResponse:
-    """No operation has this address: said as everything else is said here."""
-    return refused(request, NotFound("no such operation"))

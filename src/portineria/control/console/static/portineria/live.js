@@ -67,6 +67,11 @@ function listen() {
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, requestConfig } = event.detail;
+  const region = event.detail.target;
+  if (region?.dataset?.live && busy(region)) {
+    event.detail.shouldSwap = false; // somebody began to type while the answer was on its way
+    later(region.id, LEAST_MS);
+  }
   const here = new URL(xhr.responseURL || location.href);
   if (here.pathname !== new URL(requestConfig.path, location.href).pathname) {
     event.detail.shouldSwap = false; // a redirect to the sign-in page is no news about sessions
