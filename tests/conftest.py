@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
+from django.core.management import get_commands
 from hypothesis import HealthCheck, settings
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
@@ -27,6 +28,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if hasattr(config, "workerinput"):
         os.environ["PYTHONPATH"] = str(Path(__file__).parent / "without_rich")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """The tables of a run are made as a new installation makes them: at once, not step by step."""
+    from tests.tables_at_once import Migrate
+
+    get_commands()["migrate"] = Migrate()  # type: ignore[assignment]  # as call_command takes it
 
 
 @pytest.fixture(autouse=True)
