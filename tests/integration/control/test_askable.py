@@ -27,6 +27,7 @@ from tests.integration.control.sessions import accepted, again, report, started
 from tests.integration.control.test_every_address import OPERATIONS, PAGES, PLACE, Things, filled
 from tests.integration.control.world import ConnectorEnd, World
 
+pytestmark = pytest.mark.sqlite  # what pages say, whatever the database
 SECRETS = ("Quokka plant", "Quokka line", "Quokka zone", "QK-771", "Asia/Tokyo", "JST", "Japan", "192.168.10.5")
 
 

@@ -27,7 +27,7 @@ from portineria.ledger.witness import Evidence
 from portineria.witness.state import WitnessState, initialise
 from tests.integration.control.world import World
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 NOW = 1_800_000_000
 
 

@@ -26,7 +26,7 @@ from tests.integration.control.test_recordings import brought, recorded
 from tests.integration.control.worked import worked
 from tests.integration.control.world import ConnectorEnd, World
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 
 def taken(browser: Client, session: Session) -> bytes:

@@ -18,6 +18,7 @@ from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.sessions import accepted, report, started
 from tests.integration.control.world import World, fresh
 
+pytestmark = pytest.mark.sqlite  # what pages say, whatever the database
 REFUSED: dict[str, str | int] = {
     "profile": "observe", "protocol": "modbus", "function": "write-single-register", "code": "6", "operation": "write",
     "targets": "holding 104", "route": "unit 255", "reason": "function route", "count": 3,

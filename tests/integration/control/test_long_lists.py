@@ -22,6 +22,7 @@ from portineria.policy.sight import Sight
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.world import World, fresh
 
+pytestmark = pytest.mark.sqlite  # how many questions, whatever answers them
 MANY = 2000
 LEAF = 50
 MOST_QUERIES = 12  # TARGETS, console.pages

@@ -23,7 +23,7 @@ from tests.integration.control.sessions import report, started
 from tests.integration.control.worked import SHA256, worked
 from tests.integration.control.world import World
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 HOSTILE = '<script>alert(1)</script><img src="file:///etc/passwd"/>&<b>\u202e'
 
 

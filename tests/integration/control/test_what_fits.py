@@ -32,6 +32,7 @@ from tests.integration.control.sessions import accepted, again, report, started
 from tests.integration.control.test_every_address import NOWHERE, PAGES, PLACE, Things, filled
 from tests.integration.control.world import ConnectorEnd, World, post
 
+pytestmark = pytest.mark.sqlite  # what PostgreSQL would refuse is watched here
 NUL = "a\x00b"
 EXTREMES: dict[str, str | int | bool] = {
     "with U+0000": NUL,

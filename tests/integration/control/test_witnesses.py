@@ -35,7 +35,7 @@ from tests.integration.control.world import World
 from tests.unit.witness.history import FORGED, HONEST, ORIGIN, OTHER, TRUSTED
 
 TLS = authorities(None)  # the system's
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 
 @pytest.fixture
