@@ -49,6 +49,7 @@ class Ticketing:
         self._lead = Lead("tickets", f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}")
         self._not_before: dict[str, float] = {}  # by the loop's clock, which nobody sets
         self._failures: dict[str, int] = {}
+        self._without_answer: dict[int, int] = {}  # requests → how often: they come last, and hold nobody else up
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def run(self) -> None:
@@ -107,7 +108,8 @@ class Ticketing:
         settings = await _in_thread(partial(secret.settings_of, row))
         keeper = kind.tickets(settings)
         try:
-            for request in asked:
+            for request in sorted(asked, key=lambda one: self._without_answer.get(one.pk, 0)):
+                self._without_answer[request.pk] = self._without_answer.get(request.pk, 0) + 1
                 await self._ask(keeper, request, settings["states"])
             for note in told:
                 await self._tell(keeper, note)
@@ -115,7 +117,11 @@ class Ticketing:
             await keeper.close()
 
     async def _ask(self, keeper: Tickets, request: AccessRequest, states: str) -> None:
-        found = await _in_time(keeper.find(request.reference))
+        try:
+            found = await _in_time(keeper.find(request.reference))
+        except Refused:  # no number of theirs: whoever typed it must not keep others from being asked for
+            found = None
+        self._without_answer.pop(request.pk, None)
         said = standing(found, tickets.covered(request), states)
         state = found.state if found is not None else ""
         await _in_thread(partial(tickets.note, request.pk, said, state, timezone.now()))

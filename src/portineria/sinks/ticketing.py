@@ -16,6 +16,7 @@ from portineria.sinks.ticket_text import title, words
 TEXT_CHARACTERS = 200  # of a state or a title that somebody there wrote
 _MOST_TEXTS, _DEEPEST = 64, 6  # of one field
 _NEVER = (400, 413, 422)  # these bytes, however often they come
+TAKES_NONE = (403, 404, 405, 409, 410)  # of a comment: a ticket that is closed, locked or gone
 _NOBODYS = "PORTINERIA-0"
 _TESTED = "sinks.sink.tested"
 OPENS = ("nothing", "chosen")
@@ -79,9 +80,9 @@ def text_at(content: Any, path: str) -> str:
     return str(found) if isinstance(found, int) and not isinstance(found, bool) else next(iter(texts(found)), "")
 
 
-def required(answer: Answer) -> Answer:
-    """An answer that says yes. Raise Away, Refused."""
-    if answer.status in _NEVER:
+def required(answer: Answer, also: tuple[int, ...] = ()) -> Answer:
+    """An answer that says yes. Raise Away, Refused; ``also`` for these statuses."""
+    if answer.status in _NEVER or answer.status in also:
         raise Refused(f"HTTP {answer.status}")
     if not answer.good:
         raise answer.away()

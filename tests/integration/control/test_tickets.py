@@ -157,6 +157,10 @@ def test_numbers_that_nobody_keeps(linked: World, desk: ServiceNow) -> None:
         look()
         assert (standing(near), standing(far)) == ("holds", "unasked")
         assert Sink.objects.get(public_id=far.ticket_system).failures == 1
+        odd = asked_with(linked, "CHG-0", 4)
+        desk.faults = [(400, {}, b"")]
+        look()
+        assert (standing(odd), Sink.objects.get(pk=sink.pk).failures) == ("missing", 0)
         sinks.remove(actor=linked.owner, sink=far.ticket_system)
         sinks.pause(actor=linked.owner, sink=sink.public_id)
         asked = desk.asked

@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 
 from portineria.sinks.http import ADDRESS, NOT_FOUND, TLS_SETTINGS, Answer, Http, below
 from portineria.sinks.jira.message import document, markup, message
-from portineria.sinks.kind import Away, Refused, Sender, SinkKind
+from portineria.sinks.kind import Away, Sender, SinkKind
 from portineria.sinks.record import encode
 from portineria.sinks.setting import Setting, Shape
 from portineria.sinks.ticket import Ticket, is_number
 from portineria.sinks.ticketing import SETTINGS as TICKETING
-from portineria.sinks.ticketing import Opening, Tickets, at, decoded, required, text_at, texts
+from portineria.sinks.ticketing import TAKES_NONE, Opening, Tickets, at, decoded, required, text_at, texts
 
 SETTINGS = (
     ADDRESS,
@@ -51,9 +51,7 @@ class _Jira:
 
     async def comment(self, number: str, text: str) -> None:
         answer = await self._said("POST", f"issue/{number}/comment", {"body": self._written(text)})
-        if answer.status == NOT_FOUND:
-            raise Refused("there is no such ticket")
-        required(answer)
+        required(answer, TAKES_NONE)
 
     async def has(self, key: str) -> bool:
         search = "search/jql" if self._cloud else "search"

@@ -13,7 +13,7 @@ from portineria.sinks.servicenow.message import body, message
 from portineria.sinks.setting import Setting, Shape
 from portineria.sinks.ticket import Ticket, is_number
 from portineria.sinks.ticketing import SETTINGS as TICKETING
-from portineria.sinks.ticketing import Opening, Tickets, decoded, required, text_at, texts
+from portineria.sinks.ticketing import TAKES_NONE, Opening, Tickets, decoded, required, text_at, texts
 
 SETTINGS = (
     ADDRESS,
@@ -44,7 +44,8 @@ class _ServiceNow:
         row = await self._row(self._settings["table"], "number", number)
         if row is None:
             raise Refused("there is no such ticket")
-        await self._said("PATCH", f"{self._settings['table']}/{_sys_id(row)}", body({"work_notes": text}))
+        path = f"{self._settings['table']}/{_sys_id(row)}"
+        await self._said("PATCH", path, body({"work_notes": text}), also=TAKES_NONE)
 
     async def has(self, key: str) -> bool:
         return await self._row(self._settings["open_table"], "correlation_id", key) is not None
@@ -69,13 +70,13 @@ class _ServiceNow:
             raise Away("its answer has no result")
         return rows[0] if rows and isinstance(rows[0], dict) else None
 
-    async def _said(self, method: str, path: str, content: bytes = b"") -> Answer:
+    async def _said(self, method: str, path: str, content: bytes = b"", also: tuple[int, ...] = ()) -> Answer:
         address = below(self._settings["address"], f"api/now/table/{path}")
         answer = await self._http.ask(method, address, await self._headers(), content)
         if answer.status == UNAUTHORISED and self._token:  # it lives for half an hour
             self._token = ""
             answer = await self._http.ask(method, address, await self._headers(), content)
-        return required(answer)
+        return required(answer, also)
 
     async def _headers(self) -> dict[str, str]:
         return {"Authorization": await self._authorization(), "Content-Type": "application/json"}

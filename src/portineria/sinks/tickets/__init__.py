@@ -10,7 +10,7 @@ from portineria.sinks.record import encode
 from portineria.sinks.setting import BadSetting, Setting, Shape
 from portineria.sinks.ticket import Ticket, is_number
 from portineria.sinks.ticketing import SETTINGS as TICKETING
-from portineria.sinks.ticketing import Opening, Tickets, at, decoded, required, text_at, texts
+from portineria.sinks.ticketing import TAKES_NONE, Opening, Tickets, at, decoded, required, text_at, texts
 from portineria.sinks.tickets.mapping import NUMBER, Mapped, mapped, placed
 from portineria.sinks.tickets.message import message
 
@@ -41,7 +41,7 @@ class _Tickets:
         where = self._mapping.comment
         if where is None:
             raise Refused("the mapping says nothing of comments")
-        required(await self._said(where.method, where.path.replace(NUMBER, number), {where.text: text}))
+        required(await self._said(where.method, where.path.replace(NUMBER, number), {where.text: text}), TAKES_NONE)
 
     async def has(self, key: str) -> bool:
         where = self._mapping.open
