@@ -239,6 +239,8 @@ def enforce(at: datetime) -> int:
     again inside it: the lock is held for the few sessions that change only.
     """
     rows = list(Session.objects.open().select_related(*_WITH_FACTS, "machine"))
+    if not rows:
+        return 0
     judged = decisions_by_use(rows, at)
     moved = altered(rows) | other_functions(rows)
     changed = 0
