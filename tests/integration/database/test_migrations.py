@@ -29,7 +29,35 @@ def old(place: Place) -> Place:
     return place
 
 
+@contextmanager
+def in_use(place: Place) -> Iterator[None]:
+    """Somebody is in the middle of a long transaction that touches a table which has to change."""
+    if place.postgresql is not None:
+        with psycopg.connect(place.url) as somebody:
+            somebody.execute("SELECT * FROM remote_sessions_stream")
+            yield
+        return
+    somebody_else = sqlite3.connect(place.state / "portineria.sqlite3", isolation_level=None)
+    somebody_else.execute("BEGIN IMMEDIATE")
+    yield
+    somebody_else.execute("ROLLBACK")
+    somebody_else.close()
+
+
+def refused_while_in_use(old: Place) -> None:
+    with in_use(old):
+        began = time.monotonic()
+        refused = old.portineria("setup", "--bare")
+        assert time.monotonic() - began < LOCK_S + BEARABLE_S
+    assert refused.returncode == 3, refused.stderr
+    assert f"could not be brought up to date within {LOCK_S} s" in refused.stderr
+    assert "start again" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_the_first_versions_rows_are_carried_into_the_tables_of_now(old: Place, tmp_path: Path) -> None:
+    """Tables in use make it fail soon, and it is repeated."""
+    refused_while_in_use(old)
     made = old.portineria("setup", "--bare")
     assert made.returncode == 0, made.stderr
     assert old.act("rows") == {
@@ -49,34 +77,6 @@ def test_the_first_versions_rows_are_carried_into_the_tables_of_now(old: Place, 
     assert new.portineria("setup", "--bare").returncode == 0
     assert shape(new) == shape(old)  # made at once, without a step of the way
     assert new.act("steps") == old.act("steps")
-
-
-@contextmanager
-def in_use(place: Place) -> Iterator[None]:
-    """Somebody is in the middle of a long transaction that touches a table which has to change."""
-    if place.postgresql is not None:
-        with psycopg.connect(place.url) as somebody:
-            somebody.execute("SELECT * FROM remote_sessions_stream")
-            yield
-        return
-    somebody_else = sqlite3.connect(place.state / "portineria.sqlite3", isolation_level=None)
-    somebody_else.execute("BEGIN IMMEDIATE")
-    yield
-    somebody_else.execute("ROLLBACK")
-    somebody_else.close()
-
-
-def test_tables_in_use_make_it_fail_soon_and_it_is_repeated(old: Place) -> None:
-    with in_use(old):
-        began = time.monotonic()
-        refused = old.portineria("setup", "--bare")
-        assert time.monotonic() - began < LOCK_S + BEARABLE_S
-    assert refused.returncode == 3, refused.stderr
-    assert f"could not be brought up to date within {LOCK_S} s" in refused.stderr
-    assert "start again" in refused.stderr
-    assert "Traceback" not in refused.stderr
-    assert old.portineria("setup", "--bare").returncode == 0
-    assert old.act("rows")["streams"][1] == [None, None]
 
 
 def test_two_that_start_at_once_bring_it_up_to_date_once(state: Path) -> None:
