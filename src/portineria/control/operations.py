@@ -32,9 +32,9 @@ def initialise(state: Path) -> ServerSettings:
 def set_up(settings: ServerSettings) -> ServerSettings:
     settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chmod(settings.state, 0o700)
-    use(settings)
-    # After ``use``: where the master key comes from is a matter of the settings.
+    # Before Django starts: it signs invitations and sessions with what is derived from this key.
     make_master_key(settings.state)
+    use(settings)
     prepare()
     return settings
 
