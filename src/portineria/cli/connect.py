@@ -7,8 +7,9 @@ import contextlib
 import math
 import shutil
 
-from portineria.cli.account import Account, account_of
+from portineria.cli.account import Account
 from portineria.cli.account import configure as configure_account
+from portineria.cli.login import account_signing_in
 from portineria.cli.screen import as_json, news
 from portineria.core.errors import Invalid
 from portineria.dataplane.connector.connect import Connected, Wish, connected
@@ -70,7 +71,7 @@ def _seconds(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
-    account = account_of(args)
+    account = account_signing_in(args)
     if args.command == []:
         raise BadCommand("--exec needs a command")
     wish = Wish(

@@ -12,12 +12,12 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from portineria.cli.account import add_state, store_of
+from portineria.cli.account import Account, account_of, add_state, store_of
 from portineria.core.errors import NotFound
 from portineria.dataplane.aio.thread import in_thread
 from portineria.dataplane.connector.api import Api
 from portineria.dataplane.connector.login import Attempt, SignedIn, wait_for_code
-from portineria.dataplane.connector.state import Store, origin, unusable
+from portineria.dataplane.connector.state import NotSignedIn, Store, origin, unusable
 from portineria.process.loop import run as run_loop
 
 
@@ -44,6 +44,19 @@ def run(args: argparse.Namespace) -> int:
     store.save(kept, signed_in.key, signed_in.token)
     print(f"Signed in to {server.url} as {kept.person}.")
     return 0
+
+
+def account_signing_in(args: argparse.Namespace) -> Account:
+    """That of ``--server``, after signing in where somebody has not yet. As ``account_of`` where none is named, or a
+    program reads along.
+    """
+    try:
+        return account_of(args)
+    except (NotFound, NotSignedIn):
+        if not args.server or args.json:
+            raise
+    run(argparse.Namespace(url=args.server, no_browser=False, ca=None, proxy=None, state=args.state))
+    return account_of(args)
 
 
 def _server(args: argparse.Namespace, store: Store) -> _Server:

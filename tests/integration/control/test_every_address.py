@@ -23,6 +23,7 @@ from portineria.control.access import services as access
 from portineria.control.access.jobs import File, write
 from portineria.control.access.models import EmergencyReview
 from portineria.control.api import api
+from portineria.control.estate.models import Service
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.notification.collecting import collect
@@ -84,6 +85,7 @@ class Things:
     notification: str = f"ntf_{ABSENT}"
     substitution: str = f"sbs_{ABSENT}"
     entry: str = f"job_{ABSENT}"
+    service: str = f"srv_{ABSENT}"
 
 
 @pytest.fixture
@@ -109,6 +111,7 @@ def things(world: World) -> Things:
         entry=write(actor=world.owner, request=request, file=File("x", b"x")).public_id,
         substitution=stand_in(world, world.owner, world.operator).public_id,
         playback=may_look(world, world.owner, row).public_id,
+        service=Service.objects.filter(device__machine=world.machine).order_by("pk")[0].public_id,
         **opened_in_an_emergency(world),
     )  # fmt: skip
 

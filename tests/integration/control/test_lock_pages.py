@@ -61,7 +61,7 @@ def test_everything_is_locked_by_an_owner_who_proves_who_they_are(linked: World)
     session = accepted(linked, started(linked))
     assert signed_in(linked.approver).get("/locks/everything/").status_code == 403
     answer = signed_in(linked.owner).post("/locks/everything/", {"reason": "x"})
-    assert answer.headers["Location"].startswith("/accounts/reauthenticate/")
+    assert answer.headers["Location"].startswith("/accounts/2fa/reauthenticate/")
     assert not Lock.objects.exists()
     proved = signed_in(linked.owner, proved=True)
     assert proved.post("/locks/everything/", {"reason": "x"}).status_code == 302

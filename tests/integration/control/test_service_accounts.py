@@ -34,7 +34,7 @@ def test_a_token_is_made_on_a_page_shown_once_used_and_ended(world: World) -> No
     made = owner.post(f"{page}tokens/add/", {"name": "server 1", "days": "30", "operates": "on"})
     # As with invitations: whoever finds a browser open takes nothing out of it.
     again = signed_in(world.owner).get(f"{page}tokens/add/")
-    assert again.headers["Location"].startswith("/accounts/reauthenticate/")
+    assert again.headers["Location"].startswith("/accounts/2fa/reauthenticate/")
     [token] = set(re.findall(r"portineria_[\w-]{43}", made.content.decode()))
     assert "no-store" in made.headers["Cache-Control"]
     assert token not in shown(owner, page)

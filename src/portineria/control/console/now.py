@@ -23,6 +23,7 @@ from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import SessionQuerySet
 
 _AWAY = 20  # when a plant loses its line all its gateways are: the list of gateways has the others
+_SEVERAL = 3  # machines: whoever has so many knows the way
 Leaf = Callable[[SessionQuerySet | RequestQuerySet, str], Page[Any]]
 
 
@@ -44,6 +45,7 @@ class Now:
     asks: bool
     gateways: int
     machines: int
+    missing: str  # what somebody who administers enters next: "plant", "gateway", "machine", "rule", or nothing
 
 
 def now(actor: Person, leaf: Leaf) -> Now:
@@ -59,6 +61,8 @@ def now(actor: Person, leaf: Leaf) -> Now:
     inside.object_list = [Seen(session, actor, known[session.machine_id]) for session in inside]
     waiting.object_list = [Asked(row, known[row.machine_id]) for row in waiting]
     reachable = access.reachable_machines(actor) if asks else []
+    administers = queries.administers(actor)
+    machines = estate.machines(actor).count() if staff else 0
     return Now(
         held=waiting_for(actor, timezone.now()) if staff else [],
         emergencies=emergency_rows.unsigned(actor) if staff else [],
@@ -70,8 +74,18 @@ def now(actor: Person, leaf: Leaf) -> Now:
         away=away[:_AWAY],
         away_in_all=len(away),
         staff=staff,
-        administers=queries.administers(actor),
+        administers=administers,
         asks=asks,
         gateways=len(admitted),
-        machines=estate.machines(actor).count() if staff else 0,
+        machines=machines,
+        missing=_missing(actor, gateways, machines) if administers else "",
     )
+
+
+def _missing(actor: Person, gateways: list[Gateway], machines: int) -> str:
+    """On the way from nothing to somebody who reaches a machine; nobody is asked for more once there are some."""
+    if not gateways:
+        return "gateway" if estate.plants(actor).exists() else "plant"
+    if not machines:
+        return "machine"
+    return "rule" if machines < _SEVERAL and not access.rules(actor).exists() else ""

@@ -20,7 +20,7 @@ from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
 from portineria.control.identity import queries as identity
-from portineria.control.identity.models import Person
+from portineria.control.identity.models import Organisation, Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.policy.ending import Reason
@@ -157,6 +157,11 @@ def administers(actor: Person) -> bool:
     return any(role.administers for role in identity.roles(actor).values())
 
 
+def administered(actor: Person) -> list[Organisation]:
+    rows = identity.organisations(actor)
+    return [row for row in rows if (role := actor.role_in(row.pk)) is not None and role.administers]
+
+
 def asks_for_access(actor: Person) -> bool:
     """Belongs to an organisation whose machines are reached by asking."""
     return len(actor.staff_of) < len(actor.member_of)
@@ -261,6 +266,7 @@ class MachinePage:
     inside: list[Seen]
     sessions: list[Seen]
     locks: list[Lock]
+    administered: bool
 
     @property
     def shows_details(self) -> bool:
@@ -285,6 +291,7 @@ def machine_page(actor: Person, name_or_id: str) -> MachinePage:
         inside=seen(row.inside, actor),
         sessions=seen(remote_sessions.sessions(actor).filter(machine=machine, state="ended")[:_RECENT], actor),
         locks=list(access.locks_meeting(actor, machine)) if row.owned else [],
+        administered=(role := actor.role_in(machine.plant.organisation_id)) is not None and role.administers,
     )
 
 

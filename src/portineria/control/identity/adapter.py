@@ -2,6 +2,7 @@
 """Where sign-in meets our rules: no open sign-up, secrets wrapped, every sign-in and password in the ledger."""
 
 import base64
+from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -11,12 +12,19 @@ from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from portineria.control.identity.attempts import record_failed_sign_in
 from portineria.control.identity.models import Person
 from portineria.control.identity.queries import has_second_factor
 from portineria.control.identity.services import record_for_person
 from portineria.control.identity.vault import unwrap, wrap
+
+_MOMENT = timedelta(minutes=5)
+
+
+def _a_moment_ago() -> datetime:
+    return timezone.now() - _MOMENT
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -34,9 +42,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return answer
 
     def is_reauthentication_required(self, *, app: str, **given: Any) -> bool:
-        """Not for the very first second factor: the password was given a moment ago, and nothing else is open yet."""
-        person = context.request.user
-        if app == "allauth.mfa" and isinstance(person, Person) and not has_second_factor(person):
+        """Not for the very first second factor, nor for the recovery codes that come with it: the password was given a
+        moment ago, and nothing else was open yet.
+        """
+        person, before = context.request.user, _a_moment_ago()
+        if app == "allauth.mfa" and isinstance(person, Person) and not has_second_factor(person, before):
             return False
         return bool(super().is_reauthentication_required(app=app, **given))
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from collections.abc import Iterable
+from datetime import datetime
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import get_user
@@ -105,8 +106,10 @@ def person_of_browser(session_key: str) -> Person | None:
     return found if isinstance(found, Person) else None
 
 
-def has_second_factor(person: Person) -> bool:
-    return bool(Authenticator.objects.filter(user=person, type__in=SECOND_FACTORS).exists())
+def has_second_factor(person: Person, before: datetime | None = None) -> bool:
+    """``before``: one that was set up before then."""
+    found = Authenticator.objects.filter(user=person, type__in=SECOND_FACTORS)
+    return bool((found if before is None else found.filter(created_at__lt=before)).exists())
 
 
 def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standing]:

@@ -7,9 +7,8 @@ from ninja import NinjaAPI
 
 from portineria.control.api import handle_errors
 from portineria.control.rest.account import router as account
-from portineria.control.rest.estate import router as estate
+from portineria.control.rest.entering import estate, people
 from portineria.control.rest.locks import router as locks
-from portineria.control.rest.people import router as people
 from portineria.control.rest.register import router as register
 from portineria.control.rest.requests import router as requests
 from portineria.control.rest.rules import router as rules

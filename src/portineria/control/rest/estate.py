@@ -175,7 +175,10 @@ def _service_view(row: Service, *, staff: bool) -> ServiceView:
 @reads(router, "/machines/{machine}", MachinePage)
 def machine(request: HttpRequest, machine: Id) -> MachinePage:
     """By id or exact name."""
-    actor = person_of(request)
+    return machine_page(person_of(request), machine)
+
+
+def machine_page(actor: Person, machine: str) -> MachinePage:
     seen = access.visible_machine(actor, machine)
     staff = _staff(actor, seen)
     told = staff or seen.sight is Sight.REACHABLE

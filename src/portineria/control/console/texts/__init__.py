@@ -70,6 +70,7 @@ def field_name(name: str) -> str:
 _PROTOCOLS = {
     "modbus": "Modbus/TCP", "s7comm": "S7", "s7": "S7", "opcua": "OPC UA", "ssh": "SSH", "http": "HTTP",
     "https": "HTTPS", "vnc": "VNC", "rdp": "RDP", "telnet": "Telnet", "ftp": "FTP", "dnp3": "DNP3",
+    "cip": "EtherNet/IP", "iec104": "IEC 60870-5-104",
 }  # fmt: skip
 
 

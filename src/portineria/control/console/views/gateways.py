@@ -33,16 +33,28 @@ def gateways(request: HttpRequest, actor: Person) -> HttpResponse:
 def add(request: HttpRequest, actor: Person) -> HttpResponse:
     """The code is in this one answer and nowhere else: it is not kept in clear, not even in the session."""
     form = PlantForm(request.POST or None, plants=list(estate.plants(actor)))
-    offered: list[object] = []
+    offered: list[HttpResponse] = []
     if form.is_valid() and attempt(
-        form, lambda: offered.extend(enrolment.offer_enrolment(actor=actor, plant=form.cleaned_data["plant"]))
+        form, lambda: offered.append(gateway_code(request, actor, form.cleaned_data["plant"]))
     ):
-        code, row = offered
-        command = f"portineria gateway enrol {current().public_url.rstrip('/')} {code}"
-        context = {"code": code, "offer": row, "enrol_command": command}
-        return render(request, "console/gateway_offered.html", context)
+        return offered[0]
     context = {"form": form, "without_code": _commands_without_code(actor) if introduction.offered() else []}
     return render(request, "console/gateway_add.html", context)
+
+
+def gateway_code(request: HttpRequest, actor: Person, plant: str) -> HttpResponse:
+    """The answer that has the code; never cached. Raise NotFound, Denied."""
+    code, row = enrolment.offer_enrolment(actor=actor, plant=plant)
+    command = f"portineria gateway enrol {current().public_url.rstrip('/')} {code}"
+    context = {"code": code, "offer": row, "enrol_command": command}
+    return render(request, "console/gateway_offered.html", context)
+
+
+@page
+def waiting(request: HttpRequest, actor: Person, plant: str) -> HttpResponse:
+    """Those of a plant that wait for admission: asked for again and again by the page with the code."""
+    rows = estate.waiting_gateways(actor).filter(plant=estate.plant(actor, plant))
+    return render(request, "console/parts/gateways_waiting.html", {"waiting": rows})
 
 
 def _commands_without_code(actor: Person) -> list[tuple[str, str]]:

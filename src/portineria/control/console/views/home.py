@@ -7,6 +7,7 @@ from django.shortcuts import render
 
 from portineria.control.console import queries
 from portineria.control.console import work as steps
+from portineria.control.console.entering_forms import PlantAddForm
 from portineria.control.console.now import now
 from portineria.control.console.page import leaf, page
 from portineria.control.identity.models import Person
@@ -30,8 +31,9 @@ def home(request: HttpRequest, actor: Person) -> HttpResponse:
     def part(rows: Any, named: str) -> Page[Any]:
         return leaf(request, rows, _PER_LEAF, named=named)
 
-    return render(
-        request,
-        "console/home.html",
-        {"now": now(actor, part), "playbacks": decidable(actor)},
-    )
+    shown = now(actor, part)
+    context: dict[str, Any] = {"now": shown, "playbacks": decidable(actor)}
+    if shown.missing == "plant":
+        owners = queries.administered(actor)
+        context["plant_form"] = PlantAddForm(organisations=owners, initial={"time_zone": actor.time_zone})
+    return render(request, "console/home.html", context)

@@ -33,6 +33,7 @@ def machines(request: HttpRequest, actor: Person) -> HttpResponse:
         "sorted": bool(order),
         "search": search,
         "staff": queries.is_staff(actor),
+        "administers": queries.administers(actor),
     }
     return render(request, "console/machines.html", context)
 
@@ -40,13 +41,11 @@ def machines(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def machine(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     shown = queries.machine_page(actor, machine)
-    commands = {
-        "connect": f"portineria connect {shlex.quote(shown.row.machine.name)}",
-        "login": f"portineria login {current().public_url.rstrip('/')}",
-    }
+    server = shlex.quote(current().public_url.rstrip("/"))
+    command = f"portineria connect {shlex.quote(shown.row.machine.name)} --server {server}"
     row = shown.row.machine
     held = role_for(actor, row) is not None and open_grant(actor, row) is None
-    return render(request, "console/machine.html", {"page": shown, "commands": commands, "emergency": held})
+    return render(request, "console/machine.html", {"page": shown, "command": command, "emergency": held})
 
 
 @page

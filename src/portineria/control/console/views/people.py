@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
+from portineria.control.console import queries
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.people_queries import MemberRow, SupplierRow
@@ -34,6 +35,7 @@ def people(request: HttpRequest, actor: Person) -> HttpResponse:
         "firms": firms,
         "suppliers": [SupplierRow(row, row.people, actor) for row in firms],
         "several": len(actor.staff_of) > 1,
+        "administers": queries.administers(actor),
     }
     return render(request, "console/people.html", context)
 

@@ -15,22 +15,18 @@ from django.views.decorators.http import require_POST
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.page import attempt, page
 from portineria.control.console.provider_forms import DomainForm, GroupForm, OpenIdForm, SamlForm, SecretForm
+from portineria.control.console.queries import administered
 from portineria.control.identity import provider_queries as queries
 from portineria.control.identity import providers as services
 from portineria.control.identity import queries as identity
 from portineria.control.identity import vouching
 from portineria.control.identity.authority import administers, require
 from portineria.control.identity.company import leave
-from portineria.control.identity.models import Organisation, Person
+from portineria.control.identity.models import Person
 from portineria.control.identity.outside_adapter import CONNECT, TRY
 from portineria.control.identity.outside_provider import callback_address
 from portineria.control.identity.provider_models import IdentityProvider, ProviderKind
 from portineria.core.errors import Denied, NotFound
-
-
-def _administered(actor: Person) -> list[Organisation]:
-    rows = identity.organisations(actor)
-    return [row for row in rows if (role := actor.role_in(row.pk)) is not None and administers(role)]
 
 
 def _changeable(actor: Person, provider: str) -> IdentityProvider:
@@ -45,7 +41,7 @@ def providers(request: HttpRequest, actor: Person) -> HttpResponse:
     if not actor.staff_of:
         raise NotFound(f"providers, for {actor.public_id}")
     context = {
-        "rows": queries.providers(actor), "administers": bool(_administered(actor)), "several": len(actor.staff_of) > 1,
+        "rows": queries.providers(actor), "administers": bool(administered(actor)), "several": len(actor.staff_of) > 1,
     }  # fmt: skip
     return render(request, "console/providers.html", context)
 
@@ -54,7 +50,7 @@ def providers(request: HttpRequest, actor: Person) -> HttpResponse:
 def add(request: HttpRequest, actor: Person) -> HttpResponse:
     if not actor.staff_of:
         raise NotFound(f"providers, for {actor.public_id}")
-    organisations = _administered(actor)
+    organisations = administered(actor)
     if not organisations:
         raise Denied("administers no organisation")
     saml, made = request.GET.get("kind") == ProviderKind.SAML, list[IdentityProvider]()

@@ -60,7 +60,10 @@ def _owner(request: HttpRequest, actor: Person) -> Organisation:
 @page
 def add(request: HttpRequest, actor: Person) -> HttpResponse:
     owner = _owner(request, actor)
-    initial = {"machines": request.GET.get("machine", "")[:200], "windows": "Mon-Fri 08:00-18:00"}
+    initial = {
+        "machines": request.GET.get("machine", "")[:200], "person": request.GET.get("person", "")[:254],
+        "windows": "Mon-Fri 08:00-18:00",
+    }  # fmt: skip
     form = RuleForm(request.POST or None, actor=actor, owner=owner, rule=None, initial=initial)
     made: list[Rule] = []
     if form.is_valid() and attempt(

@@ -11,19 +11,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from portineria.control.console.page import attempt, page
+from portineria.control.console.queries import administered
 from portineria.control.console.service_account_forms import AccountForm, TokenForm
 from portineria.control.identity import queries as identity
 from portineria.control.identity import service_accounts as services
 from portineria.control.identity.api_tokens import powers_of
 from portineria.control.identity.authority import administers, require
-from portineria.control.identity.models import Membership, Organisation, Person
+from portineria.control.identity.models import Membership, Person
 from portineria.control.settings.start import current
 from portineria.core.errors import Denied, NotFound
-
-
-def _administered(actor: Person) -> list[Organisation]:
-    rows = identity.organisations(actor)
-    return [row for row in rows if (role := actor.role_in(row.pk)) is not None and administers(role)]
 
 
 @page
@@ -32,7 +28,7 @@ def accounts(request: HttpRequest, actor: Person) -> HttpResponse:
     if not actor.staff_of:
         raise NotFound(f"service accounts, for {actor.public_id}")
     context = {
-        "rows": identity.service_accounts(actor), "administers": bool(_administered(actor)),
+        "rows": identity.service_accounts(actor), "administers": bool(administered(actor)),
         "several": len(actor.staff_of) > 1,
     }  # fmt: skip
     return render(request, "console/service_accounts.html", context)
@@ -42,7 +38,7 @@ def accounts(request: HttpRequest, actor: Person) -> HttpResponse:
 def add(request: HttpRequest, actor: Person) -> HttpResponse:
     if not actor.staff_of:
         raise NotFound(f"service accounts, for {actor.public_id}")
-    organisations = _administered(actor)
+    organisations = administered(actor)
     if not organisations:
         raise Denied("administers no organisation")
     form, made = AccountForm(request.POST or None, organisations=organisations), list[Person]()

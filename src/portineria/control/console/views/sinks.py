@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 
 from portineria.control.console import sink_rows
 from portineria.control.console.page import attempt, page
+from portineria.control.console.queries import administered
 from portineria.control.console.sink_forms import ReplayForm, SinkForm
 from portineria.control.console.texts.sinks import PERSONAL, SEVERITIES
-from portineria.control.identity import queries as identity
 from portineria.control.identity.authority import administers, require
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.problem import problem_of
@@ -22,18 +22,13 @@ from portineria.sinks.catalogue import ALL, kind_of
 from portineria.sinks.kind import SinkKind
 
 
-def _administered(actor: Person) -> list[Organisation]:
-    rows = identity.organisations(actor)
-    return [row for row in rows if (role := actor.role_in(row.pk)) is not None and administers(role)]
-
-
 @page
 def sinks(request: HttpRequest, actor: Person) -> HttpResponse:
     """Of the organisations whose staff the actor is. For everybody else the page does not exist."""
     if not actor.staff_of:
         raise NotFound(f"sinks, for {actor.public_id}")
     context = {
-        "rows": sink_rows.rows(actor), "administers": bool(_administered(actor)), "several": len(actor.staff_of) > 1,
+        "rows": sink_rows.rows(actor), "administers": bool(administered(actor)), "several": len(actor.staff_of) > 1,
     }  # fmt: skip
     return render(request, "console/sinks.html", context)
 
@@ -43,7 +38,7 @@ def add(request: HttpRequest, actor: Person) -> HttpResponse:
     """First which kind, then its settings."""
     if not actor.staff_of:
         raise NotFound(f"sinks, for {actor.public_id}")
-    organisations = _administered(actor)
+    organisations = administered(actor)
     if not organisations:
         raise Denied("administers no organisation")
     kind = kind_of(request.GET.get("kind", ""))

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is entered: plants, machines, services, suppliers. Many at once are declared in a file instead.
+
+Of an address that is read and entered at both belong to one router: these are those of what is read, with more.
+"""
+
+from django.http import HttpRequest
+from ninja import Schema
+from pydantic import Field
+
+from portineria.control.estate import entering, services
+from portineria.control.estate.entering import Spoken
+from portineria.control.identity import services as identity
+from portineria.control.rest.caller import Scope, person_of
+from portineria.control.rest.estate import MachinePage, PlantView, machine_page, plant_views
+from portineria.control.rest.estate import router as estate
+from portineria.control.rest.operation import Given, Id, acts
+from portineria.control.rest.people import router as people
+
+__all__ = ["estate", "people"]
+
+
+class NewPlant(Given):
+    organisation: str = Field(max_length=24)
+    name: str = Field(max_length=120)
+    time_zone: str = Field(default="UTC", max_length=64)
+
+
+@acts(estate, "/plants", PlantView, Scope.ADMINISTER)
+def plant_add(request: HttpRequest, given: NewPlant) -> PlantView:
+    return plant_views([services.create_plant(actor=person_of(request), **given.model_dump())])[0]
+
+
+class NewService(Given):
+    """``port`` left out: the registered one of the protocol."""
+
+    protocol: str = Field(max_length=24)
+    port: int = Field(default=0, ge=0, le=65535)
+    name: str = Field(default="", max_length=60)
+
+    @property
+    def spoken(self) -> Spoken:
+        return Spoken(self.protocol, self.port, self.name)
+
+
+class NewMachine(Given):
+    gateway: str = Field(max_length=24)
+    name: str = Field(max_length=120)
+    address: str = Field(max_length=45)
+    services: list[NewService] = Field(min_length=1, max_length=entering.MOST_AT_ONCE)
+    line: str = Field(default="", max_length=120)
+    tag: str = Field(default="", max_length=60)
+
+
+@acts(estate, "/machines", MachinePage, Scope.ADMINISTER)
+def machine_add(request: HttpRequest, given: NewMachine) -> MachinePage:
+    """With its first device and what is spoken there. A line that the plant does not have yet is made."""
+    actor = person_of(request)
+    made = entering.enter_machine(
+        actor=actor, gateway=given.gateway, name=given.name, address=given.address, line=given.line, tag=given.tag,
+        speaks=[each.spoken for each in given.services],
+    )  # fmt: skip
+    return machine_page(actor, made.public_id)
+
+
+class NewServiceAt(NewService):
+    address: str = Field(max_length=45)
+
+
+@acts(estate, "/machines/{machine}/services", MachinePage, Scope.ADMINISTER)
+def service_add(request: HttpRequest, machine: Id, given: NewServiceAt) -> MachinePage:
+    """At the machine's device with this address, which is made if there is none."""
+    actor = person_of(request)
+    entering.enter_service(actor=actor, machine=machine, address=given.address, spoken=given.spoken)
+    return machine_page(actor, machine)
+
+
+class Removed(Schema):
+    service: str
+
+
+@acts(estate, "/services/{service}/remove", Removed, Scope.ADMINISTER)
+def service_remove(request: HttpRequest, service: Id) -> Removed:
+    """Sessions that reach it may finish within the machine's time."""
+    services.remove_service(actor=person_of(request), service=service)
+    return Removed(service=service)
+
+
+class NewSupplier(Given):
+    organisation: str = Field(max_length=24)
+    name: str = Field(max_length=120)
+
+
+class SupplierMade(Schema):
+    supplier: str
+    name: str
+
+
+@acts(people, "/suppliers", SupplierMade, Scope.ADMINISTER)
+def supplier_add(request: HttpRequest, given: NewSupplier) -> SupplierMade:
+    made = identity.create_supplier(actor=person_of(request), **given.model_dump())
+    return SupplierMade(supplier=made.public_id, name=made.name)
