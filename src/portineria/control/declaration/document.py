@@ -211,7 +211,7 @@ class DeclaredPerson(Entry, frozen=True):
     CLEANED: ClassVar = {
         "name": _name("name"),
         "email": _email("email"),
-        "role": _one_of("role", [role for role in Role.values if role != Role.SERVICE]),
+        "role": _one_of("role", [role for role in Role.values if role not in (Role.SERVICE, Role.ANALYST)]),
         "supplier": _name("supplier"),
         "language": _one_of("language", Language.values),
         "time_zone": _time_zone,
