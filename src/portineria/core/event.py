@@ -119,6 +119,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.delegation.withdrawn": _fields(f"{_PAIR} ends_at", "reason"),
     "identity.delegation.incident-declared": _fields(f"{_PAIR} until", "reason"),
     "identity.delegation.entered": _fields("person delegation provider_organisation provider_name"),
+    "identity.template.kept": _fields("sha256"),
     "identity.analyst.asked-about": _fields(f"{_PAIR} analyst question", "reason"),
     "identity.analyst.kept-secret": _fields(f"{_PAIR} analyst question", "reason"),
     "identity.analyst.resolved": _fields(f"{_PAIR} analyst question person"),

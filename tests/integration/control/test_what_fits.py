@@ -228,8 +228,20 @@ def test_no_body_brings_more_than_fits(linked: World, method: str, path: str, sc
 
 LATER = dict.fromkeys(
     (
-        "account", "plant", "token", "domain", "review", "role", "notification", "substitution", "entry", "playback",
-        "delegation", "question", "analyst", "customer",
+        "account",
+        "plant",
+        "token",
+        "domain",
+        "review",
+        "role",
+        "notification",
+        "substitution",
+        "entry",
+        "playback",
+        "delegation",
+        "question",
+        "analyst",
+        "customer",
     ),
     "x%00",
 )

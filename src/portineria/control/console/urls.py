@@ -28,6 +28,7 @@ from portineria.control.console.views import (
     sessions,
     sinks,
     substitutes,
+    templates,
 )
 
 app_name = "console"
@@ -124,6 +125,9 @@ urlpatterns = [
     path("delegations/<str:delegation>/withdraw/", delegations.withdraw, name="delegation-withdraw"),
     path("delegations/<str:delegation>/incident/", customers.incident, name="incident"),
     path("delegations/<str:delegation>/ask/<str:analyst>/", delegations.ask, name="name-ask"),
+    path("template/<str:organisation>/", templates.template, name="template"),
+    path("template/<str:organisation>/compare/", templates.compare, name="template-compare"),
+    path("template/<str:organisation>/apply/", templates.apply, name="template-apply"),
     path("suppliers/<str:supplier>/lock/", people.lock_supplier, name="supplier-lock"),
     path("suppliers/<str:supplier>/unlock/", people.unlock_supplier, name="supplier-unlock"),
     path("service-accounts/", service_accounts.accounts, name="service-accounts"),

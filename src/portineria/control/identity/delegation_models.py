@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from portineria.core.ids import Kind, new_id
@@ -127,6 +127,11 @@ class Delegation(models.Model):
         self.incident_until, self.incident_hours = at + timedelta(hours=self.incident_hours), 0
 
 
+def provides() -> Exists:
+    """Of a membership: its organisation has customers. Asked with the memberships, as pages count their queries."""
+    return Exists(Delegation.objects.holding(timezone.now()).filter(provider=OuterRef("organisation")))
+
+
 class ByDelegation(models.Model):
     """Of a membership: what it rests on besides."""
 
@@ -165,6 +170,10 @@ class ActsThere(models.Model):
     def holds(self, power: Power, organisation_id: int) -> bool:
         """By delegation: the roles of an organisation's own people are another matter."""
         return any(m.organisation_id == organisation_id and self._has(m, power) for m in self._delegated)
+
+    @property
+    def has_customers(self) -> bool:
+        return any(m.role_here.staff and getattr(m, "provides", False) for m in self._memberships)
 
     @property
     def _delegated(self) -> "list[Membership]":

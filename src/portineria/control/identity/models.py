@@ -11,8 +11,9 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from portineria.control.identity.delegation_models import ActsThere, ByDelegation, Power
+from portineria.control.identity.delegation_models import ActsThere, ByDelegation, Power, provides
 from portineria.control.identity.provider_models import GroupRole
+from portineria.control.identity.template_models import Template as Template  # one of the app's tables
 from portineria.core.ids import Kind, new_id
 
 ID = 24
@@ -144,7 +145,7 @@ class Person(ActsThere, AbstractBaseUser):
         if not self.enabled:
             return []
         found = Membership.objects.filter(person_id=self.pk).select_related("organisation", "supplier", "delegation")
-        return [membership for membership in found if membership.holds]
+        return [membership for membership in found.annotate(provides=provides()) if membership.holds]
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
         self.__dict__.pop("_memberships", None)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from portineria.control.access import queries as access
 from portineria.control.identity import queries as identity
 from portineria.control.identity.delegation_models import Power
-from portineria.control.identity.inside import chosen, customers
+from portineria.control.identity.inside import chosen
 from portineria.control.identity.models import Person, Role
 
 register = template.Library()
@@ -101,7 +101,17 @@ _SECTION_OF = {
     "supplier-lock": "people",
     "supplier-unlock": "people",
     **dict.fromkeys(
-        ("delegation", "delegation-add", "delegation-change", "delegation-withdraw", "name-ask", "name-answer"),
+        (
+            "delegation",
+            "delegation-add",
+            "template",
+            "template-compare",
+            "template-apply",
+            "delegation-change",
+            "delegation-withdraw",
+            "name-ask",
+            "name-answer",
+        ),
         "delegations",
     ),
     "incident": "customers",
@@ -143,7 +153,7 @@ def _items(person: Person, section: str) -> list[Item]:
         ("sinks", _("Sinks"), _("Sinks"), "server-2", staff),
         ("privacy", _("Privacy"), _("Privacy"), "shield-check", staff),
         ("delegations", _("Providers"), _("Providers"), "link", staff),
-        ("customers", _("Customers"), _("Customers"), "building-factory-2", staff and customers(person).exists()),
+        ("customers", _("Customers"), _("Customers"), "building-factory-2", person.has_customers),
     ]
     return [
         Item(

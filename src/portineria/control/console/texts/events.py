@@ -119,6 +119,7 @@ EVENTS: dict[str, str | Promise] = {
     "identity.delegation.withdrawn": _("Delegation to a provider withdrawn"),
     "identity.delegation.incident-declared": _("Provider declared an incident"),
     "identity.delegation.entered": _("A provider's analyst stepped inside"),
+    "identity.template.kept": _("Template kept"),
     "identity.analyst.asked-about": _("Asked who is behind a pseudonym"),
     "identity.analyst.kept-secret": _("A pseudonym stays one"),
     "identity.analyst.resolved": _("Who is behind a pseudonym was said"),

@@ -40,6 +40,7 @@ def delegations(request: HttpRequest, actor: Person) -> HttpResponse:
         "own": [row for row in identity.organisations(actor) if row.pk in actor.staff_of],
         "questions": resolving.questions(actor)[:50],
         "administers": bool(administered),
+        "administered": administered,
         "answers_for": {row.pk for row in administered},
     }
     return render(request, "console/delegations.html", context)
