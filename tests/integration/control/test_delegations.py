@@ -12,23 +12,28 @@ from django.utils import timezone
 
 from portineria.control.access import locks
 from portineria.control.access import services as access
+from portineria.control.access.closing import look_after_requests
+from portineria.control.access.facts import decisions_by_grant
 from portineria.control.access.models import Grant
 from portineria.control.access.withdrawal import withdraw
 from portineria.control.audit.queries import events, views
 from portineria.control.identity import delegating, resolving
 from portineria.control.identity import services as identity
+from portineria.control.identity.authority import Operator
 from portineria.control.identity.delegation_models import Delegation, NameQuestion, Power
 from portineria.control.identity.entering import OwnCustomer, enter
 from portineria.control.identity.inside import HEADER
 from portineria.control.identity.models import Membership, Person, Role
 from portineria.control.identity.queries import person_of_browser
+from portineria.control.notification.collecting import collect
+from portineria.control.notification.queries import notifications
 from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.control.remote_sessions.services import enforce, start_session
 from portineria.core.errors import Conflict, Denied, NotFound
-from portineria.policy.ending import Ending, Locked
+from portineria.policy.ending import Ending, Locked, Reason
 from tests.integration.control.delegated import Provider, organisation, provider
 from tests.integration.control.test_sight import session_key
-from tests.integration.control.world import ConnectorEnd, World, fresh
+from tests.integration.control.world import ConnectorEnd, World, fresh, person
 
 
 @pytest.fixture
@@ -231,6 +236,8 @@ def test_an_incident_granted_beforehand_outlasts_a_withdrawal_once(world: World,
     declared = [view for view in said(world.owner) if view.code == "identity.delegation.incident-declared"]
     assert [view.actor for view in declared] == [watchful.analyst(world).public_id]
     assert len(said(watchful.watcher, "identity.delegation.incident-declared")) == 1
+    collect(world.organisation, timezone.now(), mail=False)
+    assert "identity.delegation.incident-declared" in {one.code for one in notifications(fresh(world.owner))}
     Delegation.objects.update(ends_at=timezone.now())  # as if the hours were over
     assert client.get("/machines/").status_code == 404
 
@@ -296,6 +303,30 @@ def test_an_analyst_is_nothing_by_themselves_and_the_customer_can_lock_one_out(
     assert client.post(f"/customers/{world.organisation}/enter/").status_code == 302
     assert client.get("/machines/").status_code == 404
     assert other.get("/machines/").status_code == 200
+
+
+def test_whoever_leaves_the_provider_is_locked_out_at_its_customers(world: World, watchful: Provider) -> None:
+    watchful.of(world)
+    request = world.request()
+    enter(actor=fresh(watchful.watcher), customer=world.organisation)
+    enter(actor=fresh(watchful.second), customer=world.organisation)
+    analyst, other = watchful.analyst(world), watchful.analyst(world, watchful.second)
+    access.approve(actor=analyst, request=request)
+    look_after_requests(timezone.now())
+    assert fresh(analyst).enabled
+    person("third", watchful.organisation, Role.ADMINISTRATOR)  # somebody has to remain who administers it
+    identity.end_membership(
+        actor=Operator(), person=watchful.watcher.public_id, organisation=watchful.organisation, reason="left"
+    )
+    look_after_requests(timezone.now())
+    assert (fresh(analyst).enabled, fresh(other).enabled) == (False, True)
+    assert (
+        Reason.NO_APPROVAL in decisions_by_grant([Grant.objects.get()], timezone.now())[Grant.objects.get().pk].denials
+    )
+    [told] = [
+        view for view in said(world.owner, "identity.person.disabled") if view.fields["person"] == analyst.public_id
+    ]
+    assert told.actor == watchful.organisation
 
 
 def test_a_provider_lifts_its_own_locks_only(world: World, watchful: Provider) -> None:

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 
 from portineria.control.identity.delegation_models import Delegation
 from portineria.control.identity.models import Person
@@ -41,6 +42,11 @@ def _key(delegation: Delegation) -> bytes:
 def pseudonym(delegation: Delegation, person: Person) -> str:
     """An id of a person like any other. Raise WrongMasterKey."""
     return _derived(_key(delegation), person.public_id)
+
+
+def pseudonyms(delegation: Delegation, people: Iterable[Person]) -> set[str]:
+    key = _key(delegation)
+    return {_derived(key, one.public_id) for one in people}
 
 
 def _derived(key: bytes, public_id: str) -> str:
