@@ -220,6 +220,7 @@ TEXTS: dict[str, str | Promise] = {
     "identity.delegation.incident-runs": _(
         "Nothing was changed: while an incident runs that you granted beforehand, nothing is taken back from it."
     ),
+    "sinks.provider-tickets": _("Nothing was added: whose tickets cover work here its owner decides."),
     "identity.analyst.asked-already": _("Nothing was asked twice: a question about this pseudonym waits already."),
     "identity.analyst.nobody": _("Nobody who is known here is behind this pseudonym any more."),
     "identity.analyst.own-question": _("Whoever asked does not answer: somebody else of the other organisation does."),

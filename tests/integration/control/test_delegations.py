@@ -29,6 +29,11 @@ from portineria.control.notification.collecting import collect
 from portineria.control.notification.queries import notifications
 from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.control.remote_sessions.services import enforce, start_session
+from portineria.control.sinks import progress
+from portineria.control.sinks import services as sinks
+from portineria.control.sinks.models import Personal
+from portineria.control.sinks.provider_sinks import OwnTickets
+from portineria.control.sinks.services import Wanted, add_sink
 from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import Ending, Locked, Reason
 from tests.integration.control.delegated import Provider, organisation, provider
@@ -72,7 +77,7 @@ def test_inside_one_customer_every_act_has_the_provider_s_name_and_a_pseudonym(
     ):  # fmt: skip
         assert client.get(address).status_code == 200, address
     # Their own house is not there meanwhile, and nothing that cannot be delegated.
-    for address in ("/people/", "/rules/", "/delegations/", "/sinks/", "/privacy/", f"/rules/{world.rule}/"):
+    for address in ("/people/", "/rules/", "/delegations/", "/privacy/", f"/rules/{world.rule}/"):
         assert client.get(address).status_code == 404, address
     assert client.post(f"/requests/{request}/approve/", {"reason": "as arranged"}).status_code == 302
     access.revoke(actor=analyst, grant=Grant.objects.get().public_id, reason="x")
@@ -327,6 +332,37 @@ def test_whoever_leaves_the_provider_is_locked_out_at_its_customers(world: World
         view for view in said(world.owner, "identity.person.disabled") if view.fields["person"] == analyst.public_id
     ]
     assert told.actor == watchful.organisation
+
+
+def test_a_provider_s_sinks_are_its_own_and_end_with_what_was_delegated(world: World, watchful: Provider) -> None:
+    row = watchful.of(world)
+    client, second = watchful.inside(world), watchful.inside(world, watchful.second)
+    settings = {"host": "192.0.2.1", "port": "514", "transport": "tcp"}
+    there: dict[str, Any] = {"organisation": world.organisation, "kind": "syslog", "settings": settings}
+    analyst = watchful.analyst(world)
+    of_owner = add_sink(actor=world.owner, name="Hall 4", **there)
+    made = add_sink(actor=analyst, name="SOC", wanted=Wanted(Personal.PSEUDONYMS, ("access.",)), **there)
+    assert made.delegation == row
+    with pytest.raises(Denied):
+        add_sink(actor=watchful.analyst(world, watchful.second), name="x", **there)
+    with pytest.raises(OwnTickets):
+        add_sink(actor=analyst, name="x", kind="jira", settings={}, organisation=world.organisation)
+    assert second.get("/sinks/").status_code == 404
+    page = client.get("/sinks/").content.decode()
+    assert ("SOC" in page, "Hall 4" in page) == (True, False)
+    assert client.post(f"/sinks/{of_owner.public_id}/remove/").status_code == 404
+    with pytest.raises(NotFound):
+        sinks.remove(actor=analyst, sink=of_owner.public_id)
+    owners = watchful.browser(world.owner).get("/sinks/").content.decode()
+    assert "of Watchful Ltd" in owners
+    assert set(progress.due()) == {made.pk, of_owner.pk}
+    watchful.of(world, [Power.REGISTER])
+    assert (set(progress.due()), progress.running(made.pk)) == ({of_owner.pk}, None)
+    watchful.of(world)
+    assert progress.running(made.pk) == made
+    withdraw(actor=fresh(world.owner), delegation=row.public_id, reason="x")
+    assert set(progress.due()) == {of_owner.pk}
+    sinks.remove(actor=fresh(world.owner), sink=made.public_id)
 
 
 def test_a_provider_lifts_its_own_locks_only(world: World, watchful: Provider) -> None:

@@ -32,11 +32,13 @@ class Power(models.TextChoices):
     CUT = "cut"  # cut, end, freeze sessions; revoke grants
     LOCK = "lock"  # lock machines, lines, zones, plants, gateways; lift what the provider locked
     REGISTER = "register"  # read the register
+    SINK = "sink"  # bring its events to the provider's own systems
 
 
 # Nobody decides about, watches or cuts what they do not see.
 BUILDS_ON = {
     Power.DECIDE: Power.WORK, Power.WATCH: Power.WORK, Power.CUT: Power.WORK, Power.LOCK: Power.ESTATE,
+    Power.SINK: Power.REGISTER,
 }  # fmt: skip
 
 
@@ -69,6 +71,7 @@ class Delegation(models.Model):
     cut = models.BooleanField(default=False)
     lock = models.BooleanField(default=False)
     register = models.BooleanField(default=False)
+    sink = models.BooleanField(default=False)
     given_at = models.DateTimeField(default=timezone.now)
     ends_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
@@ -87,6 +90,7 @@ class Delegation(models.Model):
                 name="identity_delegation_of_sight",
                 condition=(Q(work=True) | Q(decide=False, watch=False, cut=False)) & (Q(estate=True) | Q(lock=False)),
             ),
+            models.CheckConstraint(name="identity_delegation_of_register", condition=Q(register=True) | Q(sink=False)),
             models.CheckConstraint(
                 name="identity_delegation_withdrawn_ends",
                 condition=Q(withdrawn_at__isnull=True) | Q(ends_at__isnull=False),
@@ -185,7 +189,13 @@ class ActsThere(models.Model):
         if delegation is None or behind is None or power not in delegation.powers:
             return False
         role = behind.role_in(delegation.provider_id)
-        return role is not None and (role.approves if power is Power.DECIDE else role.staff)
+        if role is None or power is Power.SINK:
+            return role is not None and role.administers
+        return role.approves if power is Power.DECIDE else role.staff
+
+    def acts_by(self, power: Power) -> list[int]:
+        """Keys of the delegations that give it now."""
+        return [m.delegation_id for m in self._delegated if m.delegation_id is not None and self._has(m, power)]
 
     def may_watch(self, organisation_id: int) -> bool:
         """May look on at a session that they see."""

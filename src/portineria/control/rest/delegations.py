@@ -64,7 +64,7 @@ def delegation(request: HttpRequest, delegation: Id) -> DelegationView:
     return _delegation(person_of(request), delegation)
 
 
-PowerWord = Literal["estate", "work", "decide", "watch", "cut", "lock", "register"]
+PowerWord = Literal["estate", "work", "decide", "watch", "cut", "lock", "register", "sink"]
 
 
 class NewDelegation(Given):

@@ -150,7 +150,7 @@ def _items(person: Person, section: str) -> list[Item]:
         ("locks", _("Locks"), _("Locks"), "lock", staff or bool(person.sees(Power.LOCK))),
         ("emergencies", _("Emergencies"), _("Emergencies"), "alert-triangle", staff),
         ("events", _("Events"), _("Events"), "list-details", staff or bool(person.sees(Power.REGISTER))),
-        ("sinks", _("Sinks"), _("Sinks"), "server-2", staff),
+        ("sinks", _("Sinks"), _("Sinks"), "server-2", staff or bool(person.sees(Power.SINK))),
         ("privacy", _("Privacy"), _("Privacy"), "shield-check", staff),
         ("delegations", _("Providers"), _("Providers"), "link", staff),
         ("customers", _("Customers"), _("Customers"), "building-factory-2", person.has_customers),

@@ -14,4 +14,5 @@ POWERS: dict[Power, "str | Promise"] = {
     Power.CUT: _("cut, end and freeze sessions, take permissions back"),
     Power.LOCK: _("lock machines, lines, zones, plants and gateways"),
     Power.REGISTER: _("read the register"),
+    Power.SINK: _("bring events of the register to its own systems"),
 }
