@@ -62,7 +62,8 @@ async def _lines(browser: str, person: Person, session: str, last: str) -> Async
             async for news in _with_pauses(mine, _STILL_HERE_S if look is None else AGAIN_S):
                 somebody = await _asked(partial(person_of_browser, browser))
                 if somebody is None or somebody.pk != person.pk:
-                    yield _ELSEWHERE
+                    if somebody is not None or person.principal is not None:
+                        yield _ELSEWHERE
                     return
                 for text in await _asked(partial(_said, somebody, news, look)):
                     yield text
