@@ -72,6 +72,8 @@ PAGES = {
         "/service-accounts/{account}/",
         "/providers/add/",
         "/providers/{provider}/",
+        "/delegations/{delegation}/",
+        "/delegations/{delegation}/change/",
         "/suppliers/{presses}/lock/",
         "/suppliers/{presses}/unlock/",
         "/rules/{rule}/change/",
@@ -107,6 +109,7 @@ PAGES = {
         "/sessions/{session}/",
         AUTHORISE,
     ],
+    "analyst": ["/customers/"],
     "stranger": ["/accounts/login/", "/nothing-here/", "/accounts/password/reset/key/1-set-password/"],
 }
 NARROW = {"width": 360, "height": 640}  # the narrowest telephone that is still sold

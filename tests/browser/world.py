@@ -30,6 +30,9 @@ from portineria.control.estate.models import Gateway, Link, Relay
 from portineria.control.identity import keys, providers, service_accounts
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
+from portineria.control.identity.delegating import delegate
+from portineria.control.identity.delegation_models import Power
+from portineria.control.identity.entering import enter
 from portineria.control.identity.first_run import create_owner, set_password, set_totp
 from portineria.control.identity.models import Person, Role
 from portineria.control.identity.provider_models import IdentityProvider
@@ -176,6 +179,21 @@ class Maker:
             providers.map_group(actor=self.owner, provider=made, group=group, role=role, supplier=firm)
         providers.claim_domain(actor=self.owner, provider=made, domain="works.example.test")
         self.world.ids["provider"] = made
+
+    def watched_by_a_provider(self) -> None:
+        """Whose analyst was here once; in each language there is one more."""
+        made = identity.create_organisation(actor=Operator(), name="Watchful").public_id
+        for language in LANGUAGES:
+            person = identity.create_person(
+                actor=Operator(), organisation=made, name="Analyst", email=f"analyst-{language}@watchful.test",
+                role=Role.ADMINISTRATOR, language=language, time_zone=LANGUAGES[language],
+            )  # fmt: skip
+            self._account(f"analyst-{language}", person)
+        row = delegate(
+            actor=self.owner, organisation=self.organisation, provider=made, powers=list(Power), incident_hours=8
+        )
+        enter(actor=Person.objects.get(email="analyst-en@watchful.test"), customer=self.organisation)
+        self.world.ids["delegation"] = row.public_id
 
     def program(self) -> None:
         """With two tokens."""
@@ -461,5 +479,6 @@ def make() -> World:
     maker.history()
     maker.inspected()
     maker.program()
+    maker.watched_by_a_provider()
     maker.told()
     return maker.world

@@ -17,6 +17,11 @@ REFUSED, USAGE = 1, 2
 def configure(parser: argparse.ArgumentParser) -> None:
     server_state.configure(parser)
     parser.add_argument("file", type=Path, metavar="FILE.toml", help="see docs/howto/example-plant.toml")
+    parser.add_argument(
+        "--for", dest="organisation", default="", metavar="NAME",
+        help="the organisation, in place of the file's: one template for many customers",
+    )  # fmt: skip
+    parser.add_argument("--drift", action="store_true", help="only say what differs from it; status 1 if anything")
     parser.add_argument("--yes", action="store_true", help="apply without asking")
     parser.add_argument(
         "--as", dest="administrator", default="", metavar="EMAIL", help="in whose name; the only administrator's"
@@ -33,9 +38,11 @@ def run(args: argparse.Namespace) -> int:
     from portineria.control.declaration.operation import carry_out, propose
 
     try:
-        declaration = read_declaration(args.file)
+        declaration = read_declaration(args.file, args.organisation)
         proposal = propose(declaration, administrator=args.administrator, before_gateways=args.before_gateways)
-        _show(proposal)
+        _show(proposal, drift=args.drift)
+        if args.drift:
+            return REFUSED if proposal.drifted else 0
         if proposal.empty:
             print("Nothing to change.")
             return 0
@@ -52,20 +59,31 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _show(proposal: "Proposal") -> None:
-    sections = {
-        "To be added:": proposal.added,
-        "To be changed:": proposal.changed,
-        "Not yet (apply the file again when the gateway is enrolled):": proposal.waiting,
-        "Declared otherwise, and kept:": proposal.kept,
-        "Not in the file, left untouched:": proposal.untouched,
-    }
+def _show(proposal: "Proposal", *, drift: bool) -> None:
+    sections = (
+        {
+            "Missing here:": proposal.added,
+            "Otherwise here:": (*proposal.changed, *proposal.kept),
+            "Not yet here:": proposal.waiting,
+            "Besides the template:": proposal.untouched,
+        }
+        if drift
+        else {
+            "To be added:": proposal.added,
+            "To be changed:": proposal.changed,
+            "Not yet (apply the file again when the gateway is enrolled):": proposal.waiting,
+            "Declared otherwise, and kept:": proposal.kept,
+            "Not in the file, left untouched:": proposal.untouched,
+        }
+    )
     for head, texts in sections.items():
         if texts:
             print(head)
             for text in texts:
                 print(f"  {_on_one_line(text)}")
-    if not proposal.empty:
+    if drift and not proposal.drifted:
+        print("As in the template.")
+    if not proposal.empty and not drift:
         print(f"Plants, machines and rules are entered in the name of {proposal.administrator}.")
 
 

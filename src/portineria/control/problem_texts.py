@@ -210,6 +210,20 @@ TEXTS: dict[str, str | Promise] = {
     "estate.gateway.state": _("The gateway is in another state now. Look again."),
     "estate.certificate.too-old": _("The gateway was away for too long. Enrol it again."),
     "identity.last-administrator": _("Somebody has to remain who administers the organisation."),
+    "identity.delegation.own-customer": _(
+        "You belong to this customer yourself: you act there under your own name, as a member."
+    ),
+    "identity.delegation.too-many": _("Nothing was delegated: an organisation has at most 20 providers."),
+    "identity.delegation.no-incident": _(
+        "Nothing was declared: the customer granted no incident, or one was declared already."
+    ),
+    "identity.delegation.incident-runs": _(
+        "Nothing was changed: while an incident runs that you granted beforehand, nothing is taken back from it."
+    ),
+    "sinks.provider-tickets": _("Nothing was added: whose tickets cover work here its owner decides."),
+    "identity.analyst.asked-already": _("Nothing was asked twice: a question about this pseudonym waits already."),
+    "identity.analyst.nobody": _("Nobody who is known here is behind this pseudonym any more."),
+    "identity.analyst.own-question": _("Whoever asked does not answer: somebody else of the other organisation does."),
     "identity.person.elsewhere": _(
         "Nothing was changed: this person belongs to other organisations too. Only the operator of the server can do "
         "this for all of them."
@@ -302,6 +316,10 @@ TEXTS: dict[str, str | Promise] = {
         "No verdict: the file is too long to be checked here. On any computer portineria ledger verify checks it."
     ),
     "export.busy": _("Another file is being checked just now. Try again in half a minute."),
+    "field.provider": _("Give the number of another organisation, as it told you: it begins with org_."),
+    "field.powers": _("Please choose at least one thing."),
+    "field.ends_at": _("Choose a time to come."),
+    "field.incident_hours": _("From 0 to %(most)s hours."),
     "field.address": _("Write the IP address of one device."),
     "field.challenge": _("The sign-in was not begun properly. Start it again in the connector: portineria login."),
     "field.criticality": _("Choose low, normal or high."),

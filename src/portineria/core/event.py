@@ -42,6 +42,8 @@ _OPERATION = "stream service profile protocol function code operation targets ro
 _DONE = "service protocol function operation"
 _SESSION = "session machine gateway person grant"
 
+_PAIR = "delegation customer customer_name provider_organisation provider_name"
+
 CATALOGUE: Mapping[str, Fields] = {
     # the register itself
     "audit.register.extracted": _fields("events format first last"),
@@ -113,6 +115,14 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.api-token.used": _fields("person token", "address"),
     "identity.api-token.acted": _fields("person token operation", "address"),
     "identity.attempt.denied": _fields("person why what", "address"),
+    "identity.delegation.given": _fields(f"{_PAIR} powers ends_at incident_hours"),
+    "identity.delegation.withdrawn": _fields(f"{_PAIR} ends_at", "reason"),
+    "identity.delegation.incident-declared": _fields(f"{_PAIR} until", "reason"),
+    "identity.delegation.entered": _fields("person delegation provider_organisation provider_name"),
+    "identity.template.kept": _fields("sha256"),
+    "identity.analyst.asked-about": _fields(f"{_PAIR} analyst question", "reason"),
+    "identity.analyst.kept-secret": _fields(f"{_PAIR} analyst question", "reason"),
+    "identity.analyst.resolved": _fields(f"{_PAIR} analyst question person"),
     # estate
     "estate.plant.created": _fields("plant name time_zone"),
     "estate.plant.changed": _fields("plant time_zone previous_time_zone"),

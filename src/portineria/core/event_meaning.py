@@ -136,6 +136,10 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "estate.device.created estate.device.changed estate.service.created"),
         *_all(_N, _DONE, "estate.machine.created estate.machine.changed estate.service.removed access.profile.set"),
         *_all(_N, _DONE, "access.rule.created access.rule.changed access.rule.ended"),
+        *_all(_W, _DONE, "identity.delegation.withdrawn identity.delegation.incident-declared"),
+        *_all(_N, _DONE, "identity.delegation.given identity.delegation.entered identity.analyst.asked-about"),
+        *_all(_N, _DONE, "identity.analyst.resolved identity.template.kept"),
+        *_all(_N, _FAILED, "identity.analyst.kept-secret"),
         *_all(_W, _DONE, "access.lock.set access.emergency.taken gateway.cut"),
         *_all(_E, _DONE, "access.emergency.opened emergency.opened"),  # nobody approved it: somebody has to look
         *_all(_N, _DONE, "access.emergency.given access.emergency.limited access.emergency.reviewed"),

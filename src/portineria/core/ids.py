@@ -43,6 +43,8 @@ class Kind(StrEnum):
     BUNDLE = "bnd"
     JOB_ENTRY = "job"
     PLAYBACK = "plb"
+    DELEGATION = "dlg"
+    NAME_QUESTION = "nmq"
 
 
 def new_id(kind: Kind) -> str:

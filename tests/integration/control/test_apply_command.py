@@ -58,6 +58,8 @@ def test_the_command_shows_applies_and_says_what_is_wrong(tmp_path: Path) -> Non
     assert done.stdout.count("http://localhost:8443/accounts/password/reset/key/") == 2
     again = run(state, *words)
     assert (again.returncode, again.stdout.splitlines()[-1]) == (0, "Nothing to change.")
+    drift = run(state, *words, "--drift", "--for", name)
+    assert (drift.returncode, drift.stdout.splitlines()[0]) == (1, "Not yet here:")
     invited = run(state, "invite", "technician@example.com")
     assert (invited.returncode, "/accounts/password/reset/key/" in invited.stdout) == (0, True)
     unknown = run(state, "invite", "nobody@example.com")

@@ -24,6 +24,9 @@ from portineria.control.access.jobs import File, write
 from portineria.control.access.models import EmergencyReview
 from portineria.control.api import api
 from portineria.control.estate.models import Service
+from portineria.control.identity import delegating, resolving
+from portineria.control.identity.delegation_models import Power
+from portineria.control.identity.entering import enter
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.notification.collecting import collect
@@ -31,6 +34,7 @@ from portineria.control.notification.queries import notifications
 from portineria.control.sinks.services import add_sink
 from portineria.policy.ending import Locked
 from tests.integration.control.calling import Program
+from tests.integration.control.delegated import Provider, provider
 from tests.integration.control.looking import may_look
 from tests.integration.control.test_held import held_in
 from tests.integration.control.test_recordings import brought, recorded
@@ -86,10 +90,22 @@ class Things:
     substitution: str = f"sbs_{ABSENT}"
     entry: str = f"job_{ABSENT}"
     service: str = f"srv_{ABSENT}"
+    delegation: str = f"dlg_{ABSENT}"
+    question: str = f"nmq_{ABSENT}"
+    analyst: str = f"per_{ABSENT}"
+    customer: str = f"org_{ABSENT}"
 
 
 @pytest.fixture
-def things(world: World) -> Things:
+def watchful(world: World) -> Provider:
+    """To whom the owner delegates everything."""
+    made = provider()
+    made.of(world)
+    return made
+
+
+@pytest.fixture
+def things(world: World, watchful: Provider) -> Things:
     from portineria.control.remote_sessions.services import start_session
 
     world.link()
@@ -112,8 +128,15 @@ def things(world: World) -> Things:
         substitution=stand_in(world, world.owner, world.operator).public_id,
         playback=may_look(world, world.owner, row).public_id,
         service=Service.objects.filter(device__machine=world.machine).order_by("pk")[0].public_id,
-        **opened_in_an_emergency(world),
+        **opened_in_an_emergency(world), **delegated_by(world, watchful),
     )  # fmt: skip
+
+
+def delegated_by(world: World, watchful: Provider) -> dict[str, str]:
+    delegation = enter(actor=watchful.watcher, customer=world.organisation).public_id
+    analyst = watchful.analyst(world).public_id
+    question = resolving.ask(actor=world.owner, delegation=delegation, analyst=analyst, reason="x").public_id
+    return {"delegation": delegation, "question": question, "analyst": analyst, "customer": world.organisation}
 
 
 def provider_of(world: World) -> str:
@@ -213,6 +236,66 @@ def asked(client: Client, method: str, route: str, ids: Things) -> tuple[int, by
     return (*told(answer, ids), len(queries))
 
 
+# A provider's people come here from outside: to step inside, to declare an incident, to ask and answer who somebody is.
+OF_THE_PROVIDER = {
+    "customers/<str:customer>/enter/", "delegations/<str:delegation>/incident/",
+    "delegations/<str:delegation>/ask/<str:analyst>/", "delegations/questions/<str:question>/",
+}  # fmt: skip
+
+
+def unlike_what_does_not_exist(client: Client, things: Things) -> set[str]:
+    """Addresses by whose answers one learns that something is there."""
+    found = set()
+    for route in [route for route in OF_THINGS if route not in OF_THE_PROVIDER]:
+        for method in ("get", "post"):
+            there, nowhere = asked(client, method, route, things), asked(client, method, route, NOWHERE)
+            if there != nowhere or there[0] not in (404, 405):
+                found.add(route)
+    return found
+
+
+@pytest.mark.sqlite
+def test_a_provider_from_outside_or_inside_another_customer_learns_of_nothing(
+    world: World, things: Things, watchful: Provider
+) -> None:
+    assert unlike_what_does_not_exist(watchful.browser(watchful.second), things) == set()
+    other = world.stranger.memberships.get().organisation.public_id
+    delegating.delegate(actor=world.stranger, organisation=other, provider=watchful.organisation, powers=Power)
+    client = watchful.browser()
+    client.post(f"/customers/{other}/enter/")
+    assert unlike_what_does_not_exist(client, things) == set()
+
+
+# What a customer can delegate, and nothing that is new before somebody wrote it down here.
+TO_SEE_PLACES = {
+    "events/<str:organisation>/<int:seq>/", "gateways/<str:public_id>/", "gateways/<str:public_id>/lock/",
+    "locks/<str:lock>/lift/", "machines/<str:machine>/", "machines/<str:machine>/ask/",
+    "machines/<str:machine>/emergency/", "machines/<str:machine>/lock/",
+}  # fmt: skip
+TO_SEE_WORK = {
+    "grants/<str:grant>/extend/", "grants/<str:grant>/revoke/", "requests/<str:public_id>/",
+    "requests/<str:public_id>/files/<str:entry>/", "requests/<str:public_id>/refuse/", "sessions/<str:public_id>/",
+    "sessions/<str:public_id>/cut/", "sessions/<str:public_id>/end/", "sessions/<str:public_id>/freeze/",
+    "sessions/<str:public_id>/report/", "sessions/<str:public_id>/report/pdf/", "sessions/<str:public_id>/thaw/",
+}  # fmt: skip
+
+
+@pytest.mark.sqlite
+def test_inside_a_customer_there_is_what_was_delegated_and_nothing_else(
+    world: World, things: Things, watchful: Provider
+) -> None:
+    client = watchful.inside(world)
+    for powers, addresses in (
+        ([Power.ESTATE, Power.LOCK, Power.REGISTER], TO_SEE_PLACES), ([Power.WORK], TO_SEE_WORK),
+    ):  # fmt: skip
+        watchful.of(world, powers)
+        found = {
+            route for route in OF_THINGS
+            if route not in OF_THE_PROVIDER and client.get(filled(route, things)).status_code not in (404, 405)
+        }  # fmt: skip
+        assert found == addresses
+
+
 def test_there_are_addresses() -> None:
     assert len(OF_THINGS) >= 21
     assert len(OPERATIONS) >= 6
@@ -267,9 +350,13 @@ def test_the_owner_sees_every_page_and_the_supplier_s_technician_their_own(world
         address = filled(route, things) if PLACE.search(route) else f"/{route}"
         if address not in ("/live/", "/language/"):
             # 403: who owns a machine sees it and has no rule to ask for it, nor a role for emergencies.
-            expected = (403,) if route.endswith(("/ask/", "machine>/emergency/")) else (200, 302, 405)
+            expected: tuple[int, ...] = (403,) if route.endswith(("/ask/", "machine>/emergency/")) else (200, 302, 405)
             # Of somebody without a rule of their own there is no work.
-            assert owner.get(address).status_code in ((404,) if route == "work/" else expected), route
+            # Nor has the owner customers.
+            none = route in ("work/", "customers/") or route.endswith("/incident/")
+            if route.startswith("delegations/questions/"):
+                expected = (404,)  # the owner asked: the provider answers
+            assert owner.get(address).status_code in ((404,) if none else expected), route
     for address in (f"/machines/{things.machine}/", f"/requests/{things.request}/", f"/sessions/{things.session}/"):
         assert technician.get(address).status_code == 200, address
     assert technician.get(f"/gateways/{things.gateway}/").status_code == 404

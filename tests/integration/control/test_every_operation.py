@@ -14,12 +14,17 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from portineria.control.identity import delegating
+from portineria.control.identity.delegation_models import Power
+from portineria.control.identity.entering import enter
+from portineria.control.identity.inside import INSIDE
 from portineria.control.rest.api import api
 from tests.integration.control.calling import BASE, Browser, Program
-from tests.integration.control.test_every_address import NOWHERE, PLACE, Things, filled, things, told
+from tests.integration.control.delegated import Provider
+from tests.integration.control.test_every_address import NOWHERE, PLACE, Things, filled, things, told, watchful
 from tests.integration.control.world import ConnectorEnd, World
 
-__all__ = ["things"]  # the fixture
+__all__ = ["things", "watchful"]  # the fixtures
 pytestmark = pytest.mark.sqlite  # three thousand requests; what they ask the database is asked of both elsewhere
 
 DESCRIBED: dict[str, Any] = api.get_openapi_schema()
@@ -85,6 +90,29 @@ def test_what_others_have_is_answered_like_what_does_not_exist(world: World, thi
             answers.append((*told(answer, ids), len(queries)))
         assert answers[0] == answers[1], (method, path)
         assert answers[0][0] == 404, (method, path, answers[0])
+
+
+OF_THE_PROVIDER = {"/customers/{delegation}/incident", "/name-questions/{question}/answer"}
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["outside", "inside another customer"])
+def test_a_provider_finds_nothing_of_a_customer_elsewhere(
+    world: World, things: Things, watchful: Provider, inside: bool
+) -> None:
+    end = Browser(watchful.watcher)
+    if inside:
+        other = world.stranger.memberships.get().organisation.public_id
+        delegating.delegate(actor=world.stranger, organisation=other, provider=watchful.organisation, powers=Power)
+        enter(actor=watchful.watcher, customer=other)
+        session = end.client.session
+        session[INSIDE] = other
+        session.save()
+    for method, path in OF_THINGS:
+        if path.removeprefix(BASE) in OF_THE_PROVIDER:
+            continue
+        there, nowhere = (told(called(end, method, path, ids), ids) for ids in (things, NOWHERE))
+        assert there == nowhere, (method, path)
+        assert there[0] == 404, (method, path, there)
 
 
 @pytest.mark.parametrize("who", ["stranger", "rival", "technician"])

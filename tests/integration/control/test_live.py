@@ -11,11 +11,14 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 
+from portineria.control.access.withdrawal import withdraw
 from portineria.control.console.views import live
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.first_run import set_password
 from portineria.control.identity.models import Person
+from tests.integration.control.delegated import provider
 from tests.integration.control.world import World, fresh
 
 PATIENCE_S = 20
@@ -80,6 +83,24 @@ async def test_from_its_first_line_on_a_stream_misses_nothing(committed_world: W
         assert (await anext(lines)).startswith(b"retry:")  # now the page is told that it listens, and asks once more
         await adds_a_supplier(committed_world, "Drives")  # nobody reads meanwhile
         assert await anext(lines) == b"event: changed\ndata: identity.supplier.created\n\n"
+
+
+async def test_a_page_inside_a_customer_ends_when_what_was_delegated_is_withdrawn(committed_world: World) -> None:
+    world = committed_world
+    watchful = await sync_to_async(provider)()
+    row = await sync_to_async(watchful.of)(world, [Power.WORK])
+    client = AsyncClient()
+    await client.aforce_login(watchful.watcher, backend=BACKEND)
+    assert (await client.post(f"/customers/{world.organisation}/enter/")).status_code == 302
+    answer: Any = await client.get("/live/")
+    page = Page(aiter(answer.streaming_content))
+    assert (await page.line()).startswith("retry:")
+    await adds_a_supplier(world, "Drives")  # not delegated
+    await does(world.request)
+    assert await page.line() == "event: changed\ndata: access.request.made\n\n"
+    await does(withdraw, actor=world.owner, delegation=row.public_id, reason="x")
+    assert (await page.line()).startswith("event: elsewhere\n")
+    assert await page.line() == ""
 
 
 async def test_whoever_left_hears_nothing_more(committed_world: World) -> None:

@@ -11,6 +11,7 @@ from portineria.control.access.facts import prospects
 from portineria.control.access.models import AccessRequest, RequestQuerySet, RequestState, Rule
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import SYSTEM
+from portineria.control.identity.gone import lock_out_gone
 from portineria.core.errors import Conflict
 from portineria.policy.ending import BY_LOCK, Reason
 
@@ -88,6 +89,7 @@ def look_after_requests(at: datetime) -> None:
     remind_of_requests(at)
     expire_requests(at)
     lapse_requests(at)
+    lock_out_gone(at)
 
 
 def expire_requests(at: datetime) -> int:

@@ -10,12 +10,16 @@ from datetime import datetime
 
 from portineria.control.access.models import AccessRequest, Approval
 from portineria.control.access.substitution import APPROVING, Substitution
-from portineria.control.identity.authority import approves, require
+from portineria.control.identity.authority import approves, permitted, require
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Membership, Person
 
 
 def same_person(one: Person, other: Person) -> bool:
-    """One account, or two of one mailbox: what stands behind a plus is no other person (RFC 5233)."""
+    """One account, or two of one mailbox: what stands behind a plus is no other person (RFC 5233); and an analyst is
+    whoever is behind them.
+    """
+    one, other = one.principal or one, other.principal or other
     return one.pk == other.pk or _mailbox(one) == _mailbox(other)
 
 
@@ -37,14 +41,14 @@ def authority(
         for row in rows.select_related("approver").order_by("starts_at", "pk"):
             if row.approver_id not in taken and (asked_by is None or not same_person(row.approver, asked_by)):
                 return row
-    require(actor, organisation_id, approves)
+    require(actor, organisation_id, approves, Power.DECIDE)
     return None
 
 
 def decides_here(actor: Person, organisation_id: int, at: datetime) -> bool:
     role = actor.role_in(organisation_id)
     if role is None or not role.staff:
-        return False
+        return permitted(actor, organisation_id, approves, Power.DECIDE)
     standing_in = Substitution.objects.holding(at).filter(substitute=actor, organisation=organisation_id)
     return role.approves or standing_in.exists()
 
@@ -53,6 +57,14 @@ def answered_for(request: AccessRequest) -> set[int]:
     """Approvers whose answer is there, by whomever it was given."""
     rows = Approval.objects.filter(request=request).select_related("substitution")
     return {row.substitution.approver_id if row.substitution else row.decided_by_id for row in rows}
+
+
+def may_answer(actor: Person, request: AccessRequest, at: datetime) -> bool:
+    """This very person, to this very request."""
+    if actor.principal is None:
+        return actor.pk in deciders(request, at)
+    may = permitted(actor, request.organisation_id, approves, Power.DECIDE)
+    return may and not same_person(actor, request.person) and not request.approvals.filter(decided_by=actor).exists()
 
 
 def deciders(request: AccessRequest, at: datetime) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import GreaterThanOrEqual
 
 from portineria.control.access.around import Around, around
@@ -49,9 +49,17 @@ def _at(person: str, roles: list[str]) -> Exists:
     return Exists(there)
 
 
-# A yes of somebody who may still give it: by their own role, or for an approver who may and whom nobody took it from.
+# Of an analyst: deciding is delegated still.
+_DELEGATED = Membership.objects.filter(
+    Q(delegation__ends_at__isnull=True) | Q(delegation__ends_at__gt=Now()),
+    person=OuterRef("decided_by"), organisation=OuterRef("request__organisation"), delegation__decide=True,
+)  # fmt: skip
+
+# A yes of somebody who may still give it: by their own role, as a provider's analyst, or for an approver who may and
+# whom nobody took it from.
 _YES = Approval.objects.filter(
     Q(_at("decided_by", APPROVING))
+    | Q(Exists(_DELEGATED))
     | Q(
         _at("substitution__approver", APPROVING),
         _at("decided_by", STAFF),

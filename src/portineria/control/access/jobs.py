@@ -14,6 +14,8 @@ from portineria.control.access.job import FILE_BYTES, FILE_NAME, TEXT_CHARACTERS
 from portineria.control.access.models import AccessRequest
 from portineria.control.access.queries import request as seen_request
 from portineria.control.audit.services import record
+from portineria.control.identity.authority import require, works_here
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Membership, Person
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Conflict, NotFound
@@ -70,7 +72,7 @@ def parties(actor: Person, row: AccessRequest) -> list[Person]:
     found |= set(entries(actor, row.public_id).values_list("author", flat=True))
     if row.organisation_id in actor.staff_of:
         staff = Membership.objects.filter(organisation=row.organisation_id, organisation__in=actor.staff_of)
-        found |= set(staff.exclude(role="technician").values_list("person", flat=True))
+        found |= set(staff.exclude(role__in=("technician", "analyst")).values_list("person", flat=True))
     others = [pk for pk in found if pk is not None and pk != actor.pk]
     people = Person.objects.get_queryset().filter(pk__in=others, disabled_at__isnull=True)
     return list(people.order_by("name", "pk"))
@@ -80,6 +82,8 @@ def parties(actor: Person, row: AccessRequest) -> list[Person]:
 def write(*, actor: Person, request: str, text: str = "", file: File | None = None, to: str = "") -> JobEntry:
     """``to``: to whom the work is handed over. Raise NotFound, BadField, JobFull."""
     row = seen_request(actor, request)
+    if actor.principal is not None:
+        require(actor, row.organisation_id, works_here, Power.DECIDE)
     text = "\n".join(line.strip() for line in text.strip().splitlines())
     if len(text) > TEXT_CHARACTERS or not (text or file) or not text.replace("\n", "").isprintable():
         raise BadField("text", f"1 to {TEXT_CHARACTERS} printable characters")

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from portineria.control.estate.models import Gateway, Line, Machine, Plant, Zone
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import ID, Organisation, Person, Supplier
 from portineria.core.ids import Kind, new_id
 from portineria.policy.ending import Locked
@@ -16,7 +17,7 @@ from portineria.policy.ending import Locked
 
 class LockQuerySet(models.QuerySet["Lock"]):
     def visible_to(self, actor: Person) -> "LockQuerySet":
-        return self.filter(organisation__in=actor.staff_of)
+        return self.filter(organisation__in=actor.sees(Power.LOCK))
 
     def holding(self) -> "LockQuerySet":
         return self.filter(lifted_at__isnull=True)

@@ -11,13 +11,15 @@ from portineria.control.audit.services import record
 from portineria.control.estate.models import Gateway, Line, Machine, Plant, Zone
 from portineria.control.identity.authority import (
     Actor,
+    DeniedHere,
     Operator,
     administers,
     organisation_of,
     require,
     works_here,
 )
-from portineria.control.identity.models import Organisation, Person, Supplier
+from portineria.control.identity.delegation_models import Power
+from portineria.control.identity.models import Membership, Organisation, Person, Supplier
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.ending import Locked
@@ -41,7 +43,10 @@ def lock(*, actor: Actor, organisation: str, kind: Locked, thing: str = "", reas
     Raise LockedAlready.
     """
     owner = organisation_of(actor, organisation)
-    require(actor, owner.pk, works_here if kind in _BY_ANYBODY_HERE else administers)
+    if kind in _BY_ANYBODY_HERE:
+        require(actor, owner.pk, works_here, Power.LOCK)
+    else:
+        require(actor, owner.pk, administers)
     reason = _clean_reason(reason)
     # One after the other, or two would not see each other.
     Organisation.objects.select_for_update(no_key=True).get(pk=owner.pk)
@@ -56,18 +61,30 @@ def lock(*, actor: Actor, organisation: str, kind: Locked, thing: str = "", reas
 
 @transaction.atomic
 def lift(*, actor: Actor, lock: str, reason: str) -> Lock:
-    """By the owners, whoever locked it. What was cut stays cut. Raise LiftedAlready."""
+    """By the owners, whoever locked it; by a provider's people what theirs locked. What was cut stays cut.
+
+    Raise LiftedAlready.
+    """
     seen = Lock.objects.all() if isinstance(actor, Operator) else Lock.objects.visible_to(actor)
     row = seen.select_for_update(of=("self",), no_key=True).filter(public_id=lock).first()
     if row is None:
         raise NotFound(f"lock {lock}")
-    require(actor, row.organisation_id, administers)
+    require_lifting(actor, row)
     if not row.holds:
         raise LiftedAlready(f"lock {lock} was lifted already")
     row.lifted_at, row.lifted_by, row.lifted_reason = timezone.now(), _person(actor), _clean_reason(reason)
     row.save(update_fields=["lifted_at", "lifted_by", "lifted_reason"])
     record("access.lock.lifted", actor=actor.public_id, reason=row.lifted_reason, **_fields(row))
     return row
+
+
+def require_lifting(actor: Actor, row: Lock) -> None:
+    if isinstance(actor, Person) and actor.principal is not None and actor.holds(Power.LOCK, row.organisation_id):
+        theirs = Membership.objects.filter(person=actor).values("delegation")
+        if not Membership.objects.filter(person=row.made_by, delegation__in=theirs).exists():
+            raise DeniedHere("whose lock it is lifts it", row.organisation_id)
+        return
+    require(actor, row.organisation_id, administers)
 
 
 def _person(actor: Actor) -> Person | None:

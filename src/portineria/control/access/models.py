@@ -15,6 +15,7 @@ from portineria.control.access.lock import LockQuerySet as LockQuerySet
 from portineria.control.access.reviews import EmergencyReview as EmergencyReview
 from portineria.control.access.substitution import Substitution
 from portineria.control.estate.models import Machine, Plant
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import ID, Organisation, Person, Supplier
 from portineria.core.errors import Conflict
 from portineria.core.ids import Kind, new_id
@@ -193,7 +194,7 @@ class RuleVersion(models.Model):
 class RequestQuerySet(models.QuerySet["AccessRequest"]):
     def visible_to(self, actor: Person) -> "RequestQuerySet":
         """Staff see those of their plants, everybody else their own while they belong to the organisation."""
-        return self.filter(actor.sees_where("organisation", own="person"))
+        return self.filter(actor.sees_where("organisation", "person", Power.WORK))
 
 
 class RequestState(models.TextChoices):
@@ -301,7 +302,7 @@ class Approval(models.Model):
 
 class GrantQuerySet(models.QuerySet["Grant"]):
     def visible_to(self, actor: Person) -> "GrantQuerySet":
-        return self.filter(actor.sees_where("organisation", own="person"))
+        return self.filter(actor.sees_where("organisation", "person", Power.WORK))
 
     def live(self, at: datetime) -> "GrantQuerySet":
         return self.filter(revoked_at__isnull=True, starts_at__lte=at, ends_at__gt=at)

@@ -29,6 +29,8 @@ from portineria.control.access.models import (
 from portineria.control.access.substitution import Substitution
 from portineria.control.estate.models import Machine, MachineQuerySet
 from portineria.control.estate.queries import BY_LINE
+from portineria.control.identity.authority import approves, permitted
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.queries import own_standings
 from portineria.core.errors import Conflict, NotFound
@@ -75,7 +77,7 @@ def _in_sight(actor: Person) -> MachineQuerySet:
     """Machines that are not absent for this person: by role, or by a rule. A grant shows nothing beyond that: it is
     worth something only while its rule still names the machine and the person (policy.decision).
     """
-    owned = Q(plant__organisation__in=actor.staff_of)
+    owned = Q(plant__organisation__in=actor.sees(Power.ESTATE))
     # A rule names machines of its own organisation: to its staff it shows nothing more.
     by_rule = Q(pk__in=Rule.objects.admitting(actor).filter(organisation__in=actor.guest_of).values("machines"))
     by_role = Q(plant__in=roles_of(actor).filter(organisation__in=actor.guest_of).values("emergency_plant"))
@@ -105,7 +107,7 @@ def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -
         rules.setdefault(named.machine_id, []).append(named.rule)
     standing_of = own_standings(actor, (machine.plant.organisation_id for machine in machines))
     judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of)
-    owned = set(actor.staff_of)
+    owned = set(actor.sees(Power.ESTATE))
     found = []
     for machine in machines:
         admitting, decision = rules.get(machine.pk, []), judged[actor.pk, machine.pk]
@@ -136,7 +138,7 @@ def machines_in_sight(actor: Person, search: str = "") -> MachineQuerySet:
     found = _in_sight(actor).order_by(*_BY_PLACE)
     if not search:
         return found
-    told = Q(plant__organisation__in=actor.staff_of)
+    told = Q(plant__organisation__in=actor.sees(Power.ESTATE))
     if actor.guest_of:
         told |= Q(pk__in=opened(actor, timezone.now()))
     for word in search.split():
@@ -200,7 +202,7 @@ def bundled(actor: Person, row: AccessRequest) -> list[AccessRequest]:
 
 def narrower_profiles(actor: Person, row: AccessRequest) -> list[str]:
     """Names of profiles that refuse something; none for who does not work there."""
-    if row.organisation_id not in actor.staff_of:
+    if row.organisation_id not in actor.sees(Power.WORK):
         return []
     own = {name: kept.profile for name, kept in profiles(actor, row.organisation).items()}
     return sorted(name for name, profile in {**own, **BUILT_IN}.items() if not profile.notes_only)
@@ -218,7 +220,7 @@ def waiting_request(actor: Person, machine: Machine) -> AccessRequest | None:
 
 def decidable_requests(actor: Person) -> RequestQuerySet:
     """Waiting for this very person: of an organisation where they approve or stand in, and not their own."""
-    approving = [pk for pk in actor.staff_of if (role := actor.role_in(pk)) is not None and role.approves]
+    approving = [pk for pk in actor.member_of if permitted(actor, pk, approves, Power.DECIDE)]
     lent = Substitution.objects.holding(timezone.now()).filter(
         substitute=actor, organisation__in=actor.staff_of, organisation=OuterRef("organisation")
     )

@@ -31,6 +31,7 @@ from portineria.control.identity.authority import (
     require,
     works_here,
 )
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Conflict, Denied, NotFound
@@ -345,7 +346,7 @@ def revoke(*, actor: Person, grant: str, reason: str, ending: Ending = Ending.AD
     """By the owner's people, or by its holder giving it back. SECURITY cuts its sessions, the other drains them."""
     row = _grant_to_change(actor, grant)
     if row.person_id != actor.pk:
-        require(actor, row.organisation_id, works_here)
+        require(actor, row.organisation_id, works_here, Power.CUT)
     row.revoked_at, row.ended_class = timezone.now(), ending.value
     row.save(update_fields=["revoked_at", "ended_class"])
     record(

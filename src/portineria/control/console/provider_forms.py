@@ -63,7 +63,7 @@ class GroupForm(forms.Form):
         super().__init__(*args, **kwargs)
         field = self.fields["role"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
-        own = [(role.value, texts.state(role.value, "role").text) for role in Role]
+        own = [(role.value, texts.state(role.value, "role").text) for role in Role if role is not Role.ANALYST]
         firms = [(row.public_id, _("technician of %(supplier)s") % {"supplier": row.name}) for row in suppliers]
         field.choices = own + firms
         field.initial = Role.TECHNICIAN.value

@@ -20,6 +20,8 @@ from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
 from portineria.control.identity import queries as identity
+from portineria.control.identity.authority import approves, permitted, works_here
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Session, SessionState
@@ -53,7 +55,11 @@ class Seen:
 
     @property
     def staff(self) -> bool:
-        return self.session.organisation_id in self._actor.staff_of
+        return self.session.organisation_id in self._actor.sees(Power.WORK)
+
+    @cached_property
+    def may_cut(self) -> bool:
+        return self.mine or permitted(self._actor, self.session.organisation_id, works_here, Power.CUT)
 
     @property
     def shown_state(self) -> str:
@@ -87,24 +93,24 @@ class Seen:
 
     @property
     def can_freeze(self) -> bool:
-        return self.cuttable and self.staff and not self.session.frozen
+        return self.cuttable and self.staff and self.may_cut and not self.session.frozen
 
     @property
     def can_thaw(self) -> bool:
-        return self.cuttable and self.staff and self.session.frozen
+        return self.cuttable and self.staff and self.may_cut and self.session.frozen
 
     @property
     def can_finish(self) -> bool:
-        return self.session.state in (SessionState.OPENING, SessionState.LIVE)
+        return self.session.state in (SessionState.OPENING, SessionState.LIVE) and self.may_cut
 
     @cached_property
     def can_extend(self) -> bool:
         """Four eyes: not by whoever works; not after somebody ended it, nor beyond what the rule allows."""
-        role = self._actor.role_in(self.session.organisation_id)
+        may = permitted(self._actor, self.session.organisation_id, approves, Power.DECIDE)
         by_itself = self.session.state != SessionState.DRAINING or not self.session.withdrawal
         if not self.session.grant.minutes_left(timezone.now()):
             return False
-        return self.cuttable and by_itself and not self.mine and role is not None and role.approves
+        return self.cuttable and by_itself and not self.mine and may
 
     @property
     def can_ask_for_more(self) -> bool:
@@ -126,7 +132,7 @@ class Seen:
         """The permission itself, so that no second session follows this one."""
         grant = self.session.grant
         stands = grant.revoked_at is None and grant.ends_at > timezone.now()
-        return self.session.open and stands and self.staff
+        return self.session.open and stands and self.staff and self.may_cut
 
     @property
     def ended_because(self) -> list[str]:
@@ -149,7 +155,8 @@ def seen_leaves(actor: Person, *leaves: Page[Any]) -> tuple[Page[Seen], ...]:
 
 
 def is_staff(actor: Person) -> bool:
-    return bool(actor.staff_of)
+    """Sees more than what is their own, here or there."""
+    return bool(actor.staff_of) or actor.principal is not None
 
 
 def administers(actor: Person) -> bool:
@@ -164,7 +171,7 @@ def administered(actor: Person) -> list[Organisation]:
 
 def asks_for_access(actor: Person) -> bool:
     """Belongs to an organisation whose machines are reached by asking."""
-    return len(actor.staff_of) < len(actor.member_of)
+    return bool(actor.guest_of)
 
 
 def shown_gateway_state(gateway: Gateway) -> str:
@@ -225,7 +232,7 @@ def bands(rows: Iterable[MachineRow]) -> list[Band]:
 
 def machine_rows(actor: Person, sights: list[MachineSight]) -> list[MachineRow]:
     """One leaf of them; the number of queries does not grow with theirs."""
-    staff_of = set(actor.staff_of)
+    staff_of = set(actor.sees(Power.ESTATE))
     machines = [row.machine for row in sights]
     own = [machine for machine in machines if machine.plant.organisation_id in staff_of]
     asked_for = [machine for machine in machines if machine.plant.organisation_id not in staff_of]

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 
 from portineria.control.access import queries as access
-from portineria.control.access.deciding import deciders, decides_here
+from portineria.control.access.deciding import decides_here, may_answer
 from portineria.control.access.facts import approvals_missing, decisions_by_grant
 from portineria.control.access.models import AccessRequest, Grant
 from portineria.control.access.profiles import profiles_of
@@ -17,6 +17,7 @@ from portineria.control.console.texts import sinks as sink_texts
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
 from portineria.control.identity import queries as identity
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Session
@@ -94,7 +95,7 @@ class RequestPage:
 
 def request_page(actor: Person, public_id: str) -> RequestPage:
     row = access.request(actor, public_id)
-    staff, at = row.organisation_id in actor.staff_of, timezone.now()
+    staff, at = row.organisation_id in actor.sees(Power.WORK), timezone.now()
     mine, approver = row.person_id == actor.pk, decides_here(actor, row.organisation_id, at)
     pending = row.state == AccessRequest.State.PENDING
     before = remote_sessions.sessions(actor).filter(machine=row.machine, person=row.person)
@@ -104,7 +105,7 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         request=row,
         place=whereabouts.place(actor, row.machine),
         judged=_judged(row, standing),
-        decidable=pending and approver and actor.pk in deciders(row, at),
+        decidable=pending and approver and may_answer(actor, row, at),
         missing=approvals_missing(row) if pending and staff else 0,
         mine=mine,
         staff=staff,

@@ -7,7 +7,8 @@ from datetime import datetime
 from django.utils.functional import Promise
 
 from portineria.control.console.texts import sinks as texts
-from portineria.control.identity.authority import administers
+from portineria.control.identity.authority import administers, permitted
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
 from portineria.control.sinks import queries
 from portineria.control.sinks.models import Sink
@@ -60,9 +61,9 @@ def row(actor: Person, public_id: str) -> SinkRow:
 
 def shown(actor: Person, sink: Sink) -> SinkRow:
     """Of one of ``queries.sinks``."""
-    role = actor.role_in(sink.organisation_id)
+    may = permitted(actor, sink.organisation_id, administers, Power.SINK)
     annotated = sink.__dict__  # by ``queries.sinks``
-    return SinkRow(sink, annotated["written"], annotated["dead"], role is not None and administers(role))
+    return SinkRow(sink, annotated["written"], annotated["dead"], may)
 
 
 def settings_shown(shown: SinkRow) -> list[tuple["str | Promise", str]]:

@@ -3,6 +3,8 @@ from django.urls import path
 
 from portineria.control.console.views import (
     account,
+    customers,
+    delegations,
     emergency,
     entering,
     events,
@@ -27,6 +29,7 @@ from portineria.control.console.views import (
     sessions,
     sinks,
     substitutes,
+    templates,
 )
 
 app_name = "console"
@@ -118,6 +121,20 @@ urlpatterns = [
     path("providers/<str:provider>/groups/<int:number>/remove/", providers.unmap_group, name="group-unmap"),
     path("providers/<str:provider>/domains/", providers.claim_domain, name="domain-claim"),
     path("providers/<str:provider>/domains/<str:domain>/release/", providers.release_domain, name="domain-release"),
+    path("customers/", customers.all_of_them, name="customers"),
+    path("customers/leave/", customers.step_outside, name="customer-leave"),
+    path("customers/<str:customer>/enter/", customers.step_inside, name="customer-enter"),
+    path("delegations/", delegations.delegations, name="delegations"),
+    path("delegations/add/", delegations.add, name="delegation-add"),
+    path("delegations/questions/<str:question>/", delegations.answer, name="name-answer"),
+    path("delegations/<str:delegation>/", delegations.delegation, name="delegation"),
+    path("delegations/<str:delegation>/change/", delegations.change, name="delegation-change"),
+    path("delegations/<str:delegation>/withdraw/", delegations.withdraw, name="delegation-withdraw"),
+    path("delegations/<str:delegation>/incident/", customers.incident, name="incident"),
+    path("delegations/<str:delegation>/ask/<str:analyst>/", delegations.ask, name="name-ask"),
+    path("template/<str:organisation>/", templates.template, name="template"),
+    path("template/<str:organisation>/compare/", templates.compare, name="template-compare"),
+    path("template/<str:organisation>/apply/", templates.apply, name="template-apply"),
     path("suppliers/<str:supplier>/lock/", people.lock_supplier, name="supplier-lock"),
     path("suppliers/<str:supplier>/unlock/", people.unlock_supplier, name="supplier-unlock"),
     path("service-accounts/", service_accounts.accounts, name="service-accounts"),

@@ -15,6 +15,7 @@ from portineria.control.access import queries as access
 from portineria.control.access.models import AccessRequest
 from portineria.control.console import texts
 from portineria.control.estate.models import Machine
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
 from portineria.policy.sight import Sight
 
@@ -33,7 +34,7 @@ class Place:
 def places(actor: Person, machines: Iterable[Machine]) -> dict[int, Place]:
     """By key. They come with ``line`` and ``plant__organisation`` loaded; three queries more for what is of others."""
     rows = {machine.pk: machine for machine in machines}
-    staff_of = set(actor.staff_of)
+    staff_of = set(actor.sees(Power.ESTATE))
     others = {pk for pk, machine in rows.items() if machine.plant.organisation_id not in staff_of}
     sights = access.sight_by_machine(actor, others) if others else {}
     return {pk: place_of(machine, sights.get(pk), owned=pk not in others) for pk, machine in rows.items()}

@@ -19,6 +19,7 @@ from django.core.validators import validate_email
 from msgspec import Meta
 
 from portineria.control.access.models import MOST_APPROVALS
+from portineria.control.declaration.surroundings import DeclaredAnswers, DeclaredDelegation, DeclaredSink
 from portineria.control.estate.models import Criticality, OnSilence, RecordingMode
 from portineria.control.estate.services import SERVICES_PER_MACHINE, clean_routes
 from portineria.control.identity.models import Language, Role
@@ -211,7 +212,7 @@ class DeclaredPerson(Entry, frozen=True):
     CLEANED: ClassVar = {
         "name": _name("name"),
         "email": _email("email"),
-        "role": _one_of("role", [role for role in Role.values if role != Role.SERVICE]),
+        "role": _one_of("role", [role for role in Role.values if role not in (Role.SERVICE, Role.ANALYST)]),
         "supplier": _name("supplier"),
         "language": _one_of("language", Language.values),
         "time_zone": _time_zone,
@@ -289,10 +290,16 @@ class Declaration(Entry, frozen=True):
     person: tuple[DeclaredPerson, ...] = ()
     profile: tuple[DeclaredProfile, ...] = ()
     rule: tuple[DeclaredRule, ...] = ()
+    sink: tuple[DeclaredSink, ...] = ()
+    notice: dict[str, DeclaredAnswers] = {}  # by language
+    delegation: tuple[DeclaredDelegation, ...] = ()
 
 
-def read_declaration(path: Path) -> Declaration:
-    """Raise Faulty for what cannot be read and for what contradicts itself."""
+def read_declaration(path: Path, organisation: str = "") -> Declaration:
+    """``organisation``: in place of the one that is named there.
+
+    Raise Faulty for what cannot be read and for what contradicts itself.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(FILE_BYTES + 1)
@@ -300,16 +307,18 @@ def read_declaration(path: Path) -> Declaration:
         raise Faulty([str(error.strerror)]) from error
     if len(data) > FILE_BYTES:
         raise Faulty([f"longer than {FILE_BYTES >> 20} MiB"])
-    return parse_declaration(data)
+    return parse_declaration(data, organisation)
 
 
-def parse_declaration(data: bytes) -> Declaration:
+def parse_declaration(data: bytes, organisation: str = "") -> Declaration:
     try:
         values = tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Faulty([f"not a TOML file: {error}"]) from error
     except RecursionError as error:
         raise Faulty(["not a TOML file that anybody wrote: nested too deeply"]) from error
+    if organisation:
+        values["organisation"] = {"name": organisation}
     try:
         declaration = msgspec.convert(values, Declaration)
     except msgspec.ValidationError as error:
@@ -342,6 +351,8 @@ def _contradictions(declaration: Declaration) -> list[str]:
     for i, person in enumerate(declaration.person):
         if person.supplier is not None and person.role != Role.TECHNICIAN:
             faults.append(f"person[{i}].role: people of a supplier are technicians")
+    faults += _twice("sink", [sink.name for sink in declaration.sink])
+    faults += _twice("delegation", [one.provider for one in declaration.delegation], ".provider")
     faults += _twice("profile", [profile.name for profile in declaration.profile])
     faults += _twice("machine", [f"{machine.plant}/{machine.name}" for machine in declaration.machine])
     for i, machine in enumerate(declaration.machine):

@@ -13,6 +13,7 @@ from portineria.control.declaration.plan import Plan, Work
 from portineria.control.declaration.present import Present, look_up
 from portineria.control.declaration.profiles import plan_profiles
 from portineria.control.declaration.rules import plan_rules
+from portineria.control.declaration.surroundings import plan_surroundings
 from portineria.control.identity.models import Installation, Person
 from portineria.control.problem import DatabaseBusy
 from portineria.control.settings.start import current
@@ -42,6 +43,11 @@ class Proposal:
     @property
     def empty(self) -> bool:
         return not self.added and not self.changed
+
+    @property
+    def drifted(self) -> bool:
+        """What is there besides is the organisation's own, and no drift."""
+        return not self.empty or bool(self.waiting) or bool(self.kept)
 
 
 def check_set_up() -> None:
@@ -103,6 +109,7 @@ def _plan(declaration: Declaration, administrator: str, before_gateways: bool) -
     waiting = plan_machines(declaration, present, plan, before_gateways=before_gateways)
     plan_profiles(declaration, present, plan)
     plan_rules(declaration, present, plan, waiting)
+    plan_surroundings(declaration, present, plan)
     if plan.faults:
         raise Faulty(plan.faults)
     return present, plan

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import ID, Organisation, Person
 from portineria.core.errors import Conflict
 from portineria.core.ids import Kind, new_id
@@ -20,7 +21,7 @@ def _id_field(kind: Kind) -> "models.CharField[str, str]":
 
 class PlantQuerySet(models.QuerySet["Plant"]):
     def visible_to(self, actor: Person) -> "PlantQuerySet":
-        return self.filter(organisation__in=actor.staff_of)
+        return self.filter(organisation__in=actor.sees(Power.ESTATE))
 
 
 class Plant(models.Model):
@@ -67,7 +68,7 @@ class NotInThisState(Conflict):
 
 class GatewayQuerySet(models.QuerySet["Gateway"]):
     def visible_to(self, actor: Person) -> "GatewayQuerySet":
-        return self.filter(plant__organisation__in=actor.staff_of)
+        return self.filter(plant__organisation__in=actor.sees(Power.ESTATE))
 
 
 class GatewayState(models.TextChoices):
@@ -241,7 +242,7 @@ class OnSilence(models.TextChoices):
 class MachineQuerySet(models.QuerySet["Machine"]):
     def visible_to(self, actor: Person) -> "MachineQuerySet":
         """By role in the owner's organisation. What technicians see is decided by rules and grants: access.queries."""
-        return self.filter(plant__organisation__in=actor.staff_of)
+        return self.filter(plant__organisation__in=actor.sees(Power.ESTATE))
 
 
 class RecordingMode(models.TextChoices):

@@ -31,6 +31,8 @@ def record_denial(*, actor: Person, why: str, what: str, address: str, organisat
     ``organisation_id``: whose thing it was, the only one that is told. When nobody knows, somebody of several
     organisations is recorded in each of them, without what they asked for there or elsewhere.
     """
+    if actor.principal is not None:
+        address = ""  # it would say who is behind a pseudonym
     concerned = list(actor.memberships.select_related("organisation"))
     if organisation_id is not None:
         concerned = [row for row in concerned if row.organisation_id == organisation_id]

@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from portineria.control.identity.delegation_models import BUILDS_ON, Power
 from portineria.control.identity.models import Organisation, Person, Role
 from portineria.core.errors import Denied, NotFound
 
@@ -39,15 +40,27 @@ class DeniedHere(Denied):
         self.organisation_id = organisation_id
 
 
-def require(actor: Actor, organisation_id: int, may: Callable[[Role], bool]) -> None:
-    """Raise NotFound for strangers and technicians, who see no estate, and Denied for staff of a lesser role."""
-    if isinstance(actor, Operator):
+def permitted(actor: Person, organisation_id: int, may: Callable[[Role], bool], power: Power | None = None) -> bool:
+    """By a role there, or by what was delegated."""
+    role = actor.role_in(organisation_id)
+    if role is Role.ANALYST:
+        return power is not None and actor.holds(power, organisation_id)
+    return role is not None and may(role)
+
+
+def require(actor: Actor, organisation_id: int, may: Callable[[Role], bool], power: Power | None = None) -> None:
+    """Raise NotFound for strangers and technicians, who see no estate, and Denied for staff of a lesser role.
+
+    ``power``: by which an analyst may do it too; without one, and without sight of what it is about, there is nothing.
+    """
+    if isinstance(actor, Operator) or permitted(actor, organisation_id, may, power):
         return
     role = actor.role_in(organisation_id)
+    if role is Role.ANALYST and power in BUILDS_ON and actor.holds(BUILDS_ON[power], organisation_id):
+        raise DeniedHere(f"{power.value} was not delegated", organisation_id)
     if role is None or not role.staff:
         raise NotFound(f"organisation {organisation_id}")
-    if not may(role):
-        raise DeniedHere(f"{role.value} may not do this", organisation_id)
+    raise DeniedHere(f"{role.value} may not do this", organisation_id)
 
 
 def organisation_of(actor: Actor, public_id: str) -> Organisation:

@@ -11,7 +11,9 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from portineria.control.identity.delegation_models import ActsThere, ByDelegation, Power, provides
 from portineria.control.identity.provider_models import GroupRole
+from portineria.control.identity.template_models import Template as Template  # one of the app's tables
 from portineria.core.ids import Kind, new_id
 
 ID = 24
@@ -90,7 +92,7 @@ class Language(models.TextChoices):
     JAPANESE = "ja", "日本語"
 
 
-class Person(AbstractBaseUser):
+class Person(ActsThere, AbstractBaseUser):
     """Signs in with an e-mail address, a password and a second factor; or with a passkey."""
 
     public_id = _id_field(Kind.PERSON)
@@ -101,7 +103,7 @@ class Person(AbstractBaseUser):
     created_at = models.DateTimeField(default=timezone.now)
     disabled_at = models.DateTimeField(null=True, blank=True)
     erased_at = models.DateTimeField(null=True, blank=True)
-    is_service = models.BooleanField(default=False)  # a program of one organisation; never signs in
+    is_service = models.BooleanField(default=False)  # a program of one organisation, or an analyst; never signs in
 
     objects: ClassVar[PersonManager] = PersonManager()
 
@@ -142,8 +144,8 @@ class Person(AbstractBaseUser):
         """One query per object; services that change memberships work on fresh objects."""
         if not self.enabled:
             return []
-        found = Membership.objects.filter(person_id=self.pk).select_related("organisation", "supplier")
-        return [membership for membership in found if membership.supplier is None or membership.supplier.enabled]
+        found = Membership.objects.filter(person_id=self.pk).select_related("organisation", "supplier", "delegation")
+        return [membership for membership in found.annotate(provides=provides()) if membership.holds]
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
         self.__dict__.pop("_memberships", None)
@@ -177,13 +179,13 @@ class Person(AbstractBaseUser):
     @property
     def guest_of(self) -> list[int]:
         """Organisations where this person sees only what is their own."""
-        return [m.organisation_id for m in self._memberships if not Role(m.role).staff]
+        return [m.organisation_id for m in self._memberships if m.role_here is Role.TECHNICIAN]
 
-    def sees_where(self, organisation: str, own: str) -> Q:
+    def sees_where(self, organisation: str, own: str, power: Power | None = None) -> Q:
         """Rows of the organisations whose staff this person is, and their own of the others. For most people that is
         one condition: an OR keeps a database from reading the rows in the order of an index.
         """
-        of_staff = Q(**{f"{organisation}__in": self.staff_of})
+        of_staff = Q(**{f"{organisation}__in": self.staff_of if power is None else self.sees(power)})
         if not self.guest_of:
             return of_staff
         as_guest = Q(**{own: self, f"{organisation}__in": self.guest_of})
@@ -193,10 +195,6 @@ class Person(AbstractBaseUser):
     def supplier_ids(self) -> list[int]:
         return [membership.supplier_id for membership in self._memberships if membership.supplier_id is not None]
 
-    @property
-    def event_organisations(self) -> frozenset[str]:
-        return frozenset(m.organisation.public_id for m in self._memberships if Role(m.role).staff)
-
 
 class Role(models.TextChoices):
     ADMINISTRATOR = "administrator"
@@ -204,11 +202,12 @@ class Role(models.TextChoices):
     OPERATOR = "operator"
     TECHNICIAN = "technician"
     SERVICE = "service"  # of a service account: sees and cuts as an operator does, as far as its tokens go
+    ANALYST = "analyst"  # a provider's person: nothing but what was delegated
 
     @property
     def staff(self) -> bool:
         """Works for the asset owner and sees the estate."""
-        return self is not Role.TECHNICIAN
+        return self not in (Role.TECHNICIAN, Role.ANALYST)
 
     @property
     def approves(self) -> bool:
@@ -219,7 +218,7 @@ class Role(models.TextChoices):
         return self is Role.ADMINISTRATOR
 
 
-class Membership(models.Model):
+class Membership(ByDelegation, models.Model):
     """What one person is in one organisation: its own staff, its own technician, or a supplier's."""
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="memberships")
@@ -240,10 +239,18 @@ class Membership(models.Model):
             models.CheckConstraint(
                 name="identity_membership_role", condition=Q(role__in=[role.value for role in Role])
             ),
+            models.CheckConstraint(
+                name="identity_analyst_is_delegated",
+                condition=Q(role="analyst", delegation__isnull=False) | (~Q(role="analyst") & Q(delegation=None)),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.person_id}: {self.role} in {self.organisation_id}"
+
+    @property
+    def role_here(self) -> Role:
+        return Role(self.role)
 
 
 class MembershipOffer(models.Model):

@@ -250,6 +250,8 @@ def map_group(*, actor: Actor, provider: str, group: str, role: Role, supplier: 
         raise NotFound(f"supplier {supplier}")
     if firm is not None and role is not Role.TECHNICIAN:
         raise BadField("role", "people of a supplier are technicians")
+    if role in (Role.SERVICE, Role.ANALYST):
+        raise BadField("role", "a role of people")
     if group == "" and role.approves:
         raise BadField("group", "not for everybody")
     if row.group_roles.filter(group=group).exists():

@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from portineria.control.identity.inside import INSIDE, acting
 from portineria.control.identity.models import (
     SECOND_FACTORS,
     ApiToken,
@@ -99,11 +100,16 @@ def organisations_of_person(person: Person) -> list[str]:
 
 
 def person_of_browser(session_key: str) -> Person | None:
-    """Who is signed in there now, with the memberships of now. None after sign-out, lock or another password."""
+    """As whom somebody acts there now, with the memberships of now. None after sign-out, lock or another password, and
+    inside a customer when nothing is delegated any more.
+    """
     request = HttpRequest()
     request.session = SessionStore(session_key)
     found = get_user(request)
-    return found if isinstance(found, Person) else None
+    if not isinstance(found, Person):
+        return None
+    customer = request.session.get(INSIDE)
+    return acting(found, customer) if customer else found
 
 
 def has_second_factor(person: Person, before: datetime | None = None) -> bool:

@@ -125,8 +125,8 @@ def create_person(
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
     firm = _supplier(owner, supplier)
-    if (firm is not None and role is not Role.TECHNICIAN) or role is Role.SERVICE:
-        raise BadField("role", "people of a supplier are technicians, and people are no service accounts")
+    if (firm is not None and role is not Role.TECHNICIAN) or role in (Role.SERVICE, Role.ANALYST):
+        raise BadField("role", "people of a supplier are technicians; nobody is made a service account")
     email = _clean_email(email)
     person = Person.objects.filter(email=email).first()
     if person is None:

@@ -13,7 +13,7 @@ from portineria.control.access.job import JobEntry
 from portineria.control.access.models import AccessRequest, Grant, Lock, RequestState
 from portineria.control.access.substitution import Substitution
 from portineria.control.audit.models import Event
-from portineria.control.identity.models import Membership, Person, Role
+from portineria.control.identity.models import Membership, Organisation, Person, Role
 from portineria.control.notification.models import Kind
 from portineria.control.remote_sessions.models import Session
 from portineria.ledger import leaf as leaves
@@ -121,6 +121,13 @@ def _role(event: Event, fields: Fields) -> Iterator[Meant]:
     yield from (Meant(person, Kind.ROLE, event.organisation) for person in rows.values_list("pk", flat=True))
 
 
+def _delegation(event: Event, fields: Fields) -> Iterator[Meant]:
+    """Who administers the organisation whose register it is: the customer, and the provider."""
+    owner = Organisation.objects.filter(public_id=event.organisation).values_list("pk", flat=True).first()
+    people = _in_roles(owner, [role for role in Role if role.administers]) if owner is not None else []
+    yield from (Meant(person, Kind.ROLE, fields["delegation"]) for person in people)
+
+
 def _in_roles(organisation: int, roles: Iterable[Role]) -> list[int]:
     rows = Membership.objects.filter(organisation=organisation, role__in=list(roles), person__disabled_at__isnull=True)
     return list(rows.order_by("pk").values_list("person", flat=True))
@@ -143,5 +150,10 @@ _BY_CODE: Mapping[str, _Rule] = {
     "access.lock.set": _locked,
     "access.lock.lifted": _locked,
     "identity.membership.added": _role,
+    "identity.delegation.given": _delegation,
+    "identity.delegation.withdrawn": _delegation,
+    "identity.delegation.incident-declared": _delegation,
+    "identity.analyst.asked-about": _delegation,
+    "identity.analyst.resolved": _delegation,
 }
 CODES = frozenset(_BY_CODE)

@@ -37,7 +37,7 @@ def publish_notice(
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
     given = answers if answers is not None else first_answers(owner)
-    texts = {language: _cleaned(given.get(language, {})) for language in Language.values}
+    texts = {language: cleaned_answers(given.get(language, {})) for language in Language.values}
     # Two that publish at once: the second waits here, and takes the next number.
     Organisation.objects.select_for_update(no_key=True).get(pk=owner.pk)
     newest = Notice.objects.filter(organisation=owner).order_by("-number").values_list("number", flat=True).first()
@@ -49,7 +49,7 @@ def publish_notice(
     return made
 
 
-def _cleaned(answers: Mapping[str, str]) -> dict[str, str]:
+def cleaned_answers(answers: Mapping[str, str]) -> dict[str, str]:
     found = {name: answers.get(name, "").replace("\r\n", "\n").strip() for name in ANSWERS}
     for text in found.values():
         if not text or len(text) > ANSWER or not text.translate(_SPACES).isprintable():

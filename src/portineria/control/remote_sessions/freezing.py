@@ -6,6 +6,7 @@ from django.db import transaction
 from portineria.control.audit.services import record
 from portineria.control.estate.signers import signed_for
 from portineria.control.identity.authority import require, works_here
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import letters, outgoing
 from portineria.control.remote_sessions.models import Session, SessionEnded, SessionState
@@ -28,7 +29,7 @@ def thaw(*, actor: Person, session: str, reason: str = "") -> Session:
 def _say(actor: Person, session: str, reason: str, *, stands: bool) -> Session:
     """Raise NotFound, Denied, SessionEnded. Saying it again changes nothing."""
     row = visible_session(actor, session)
-    require(actor, row.organisation_id, works_here)
+    require(actor, row.organisation_id, works_here, Power.CUT)
     if row.state in (SessionState.CUTTING, SessionState.ENDED):
         raise SessionEnded(f"session {session} is {row.state}")
     if row.frozen == stands:

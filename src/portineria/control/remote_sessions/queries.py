@@ -87,7 +87,7 @@ def held_operation(actor: Person, public_id: str) -> HeldOperation:
 
 def held_for(actor: Person, at: datetime) -> HeldQuerySet:
     """What waits for this very person: where they approve or stand in, and not of their own session."""
-    here = [pk for pk in actor.staff_of if decides_here(actor, pk, at)]
+    here = [pk for pk in actor.member_of if decides_here(actor, pk, at)]
     return held(actor).waiting(at).filter(session__organisation__in=here).exclude(person=actor)
 
 

@@ -17,6 +17,7 @@ from portineria.control.audit.services import record
 from portineria.control.estate.models import Gateway, GatewayState, Link, Service
 from portineria.control.estate.queries import services_of
 from portineria.control.identity.authority import SYSTEM, require, works_here
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import letters, outgoing
 from portineria.control.remote_sessions.models import Session, SessionEnded, SessionState
@@ -203,7 +204,7 @@ def cut(*, actor: Person, session: str, reason: str) -> Session:
     """By the owner's people, or by whoever works in it. It is *cut* only when the gateway has signed for it."""
     row = visible_session(actor, session)
     if row.person_id != actor.pk:
-        require(actor, row.organisation_id, works_here)
+        require(actor, row.organisation_id, works_here, Power.CUT)
     if not row.open:
         raise SessionEnded(f"session {session} ended already")
     withdraw(
@@ -217,7 +218,7 @@ def drain(*, actor: Person, session: str, reason: str = "", why: str = "drained-
     """Nothing new starts; what runs may finish within the machine's drain time."""
     row = visible_session(actor, session)
     if row.person_id != actor.pk:
-        require(actor, row.organisation_id, works_here)
+        require(actor, row.organisation_id, works_here, Power.CUT)
     if not row.open:
         raise SessionEnded(f"session {session} ended already")
     withdraw(row, "drain", ending_class=Ending.ADMINISTRATIVE, why=why, actor=actor.public_id, reason=reason, by=actor)

@@ -51,7 +51,7 @@ class Look:
         """Raise NotFound."""
         row = queries.session(self._actor, self._session)
         self._who = [person.public_id for person in watchers(row)]
-        if shows_operations(row):
+        if shows_operations(row) and self._actor.may_watch(row.organisation_id):
             self._ring = glances.look(row.public_id, row.gateway.public_id, self._page)
             self._note(row)
 
@@ -60,6 +60,8 @@ class Look:
         if self._ring is None or time.monotonic() < self._again_at:
             return False
         row = queries.session(actor, self._session)
+        if not actor.may_watch(row.organisation_id):
+            raise NotFound(f"session {self._session}: watching was delegated")
         if shows_operations(row):
             self._note(row)
         who = [person.public_id for person in watchers(row)]

@@ -7,6 +7,7 @@ from ninja import NinjaAPI
 
 from portineria.control.api import handle_errors
 from portineria.control.rest.account import router as account
+from portineria.control.rest.delegations import router as delegations
 from portineria.control.rest.entering import estate, people
 from portineria.control.rest.locks import router as locks
 from portineria.control.rest.register import router as register
@@ -46,5 +47,5 @@ api = RestApi(
     description="What the console does, over the same services: docs/howto/api.md.",
 )  # fmt: skip
 handle_errors(api)
-for router in (account, estate, people, rules, requests, sessions, locks, register, sinks):
+for router in (account, estate, people, rules, requests, sessions, locks, register, sinks, delegations):
     api.add_router("", router)

@@ -21,10 +21,11 @@ from portineria.control.identity.api_tokens import (
     powers_of,
 )
 from portineria.control.identity.connector import BadToken, authenticate, read_proof
+from portineria.control.identity.inside import HEADER, acting
 from portineria.control.identity.middleware import keep_place
 from portineria.control.identity.models import ApiToken, Person
 from portineria.control.rest import limits
-from portineria.core.errors import Denied
+from portineria.core.errors import Denied, NotFound
 
 
 class Scope(StrEnum):
@@ -67,9 +68,9 @@ class Needs:
         self.scope = scope
 
     def __call__(self, request: HttpRequest) -> Caller:
-        """Raise BadToken, Forged, TooMany, ScopeMissing."""
+        """Raise BadToken, Forged, TooMany, ScopeMissing, NotFound."""
         authorisation = request.headers.get("Authorization", "")
-        found = _by_token(request, authorisation) if authorisation else _by_browser(request)
+        found = _inside(request, _by_token(request, authorisation)) if authorisation else _by_browser(request)
         limits.take(found.person.public_id)
         keep_place(request, found.person)
         request.auth = found  # type: ignore[attr-defined]  # a denial is recorded with whose it was
@@ -95,6 +96,17 @@ def _by_token(request: HttpRequest, authorisation: str) -> Caller:
         row = authenticate_bound(proof, **signed, at=at)  # type: ignore[arg-type]
     note_use(row, address_of(request), at)
     return Caller(row.person, frozenset(Scope(scope) for scope in powers_of(row).scopes), row)
+
+
+def _inside(request: HttpRequest, found: Caller) -> Caller:
+    """A person's program says in each request for which customer of their provider it is. Raise NotFound."""
+    customer = request.headers.get(HEADER)
+    if not customer:
+        return found
+    analyst = acting(found.person, customer) if found.token is None else None
+    if analyst is None:
+        raise NotFound("inside a customer that delegates nothing to you")
+    return Caller(analyst, found.scopes)
 
 
 def _by_browser(request: HttpRequest) -> Caller:

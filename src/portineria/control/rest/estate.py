@@ -15,6 +15,7 @@ from portineria.control.console import rule_queries
 from portineria.control.console.queries import shown_gateway_state
 from portineria.control.estate import enrolment, queries
 from portineria.control.estate.models import Gateway, Line, Plant, Service, Zone
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.leaves import Leaf, Where, leaf
@@ -151,7 +152,7 @@ def _machine_view(actor: Person, seen: MachineSight) -> MachineView:
 
 
 def _staff(actor: Person, seen: MachineSight) -> bool:
-    return seen.machine.plant.organisation_id in actor.staff_of
+    return seen.machine.plant.organisation_id in actor.sees(Power.ESTATE)
 
 
 @reads(router, "/machines", Leaf[MachineView])

@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "portineria.control.identity.browsers.BrowserSeenMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portineria.control.identity.middleware.SecondFactorMiddleware",
+    "portineria.control.inside_middleware.InsideMiddleware",
     "portineria.control.identity.middleware.ProblemMiddleware",
     "portineria.control.body_limit.BodyLimitMiddleware",
     "portineria.control.plain_address.PlainAddressMiddleware",

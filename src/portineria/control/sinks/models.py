@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where an organisation's register goes besides, how far each receiver has it, and what it would not take."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from portineria.control.identity.delegation_models import Delegation, Power
 from portineria.control.identity.models import ID, Organisation, Person
 from portineria.core.ids import Kind, new_id
 
@@ -18,7 +19,13 @@ _MINUTE = timedelta(minutes=1)
 
 class SinkQuerySet(models.QuerySet["Sink"]):
     def visible_to(self, actor: Person) -> "SinkQuerySet":
-        return self.filter(organisation__in=actor.staff_of)
+        """Of a provider's people those that they added; of the owner's also those, as it is their register."""
+        return self.filter(Q(organisation__in=actor.staff_of) | Q(delegation__in=actor.acts_by(Power.SINK)))
+
+    def leaving(self, at: datetime) -> "SinkQuerySet":
+        """Not paused, and what a provider added only while that is delegated."""
+        given = Delegation.objects.holding(at).filter(sink=True)
+        return self.filter(Q(delegation__isnull=True) | Q(delegation__in=given), paused_at__isnull=True)
 
 
 class Personal(models.TextChoices):
@@ -36,6 +43,8 @@ class Sink(models.Model):
         max_length=ID, unique=True, editable=False, default=partial(new_id, Kind.SINK)
     )
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="sinks")
+    # Whose it is, where a provider added it.
+    delegation = models.ForeignKey(Delegation, models.PROTECT, null=True, blank=True, related_name="sinks")
     name = models.CharField(max_length=60)
     kind = models.CharField(max_length=16)
     settings = models.JSONField(default=dict)

@@ -40,12 +40,12 @@ class Batch:
 def due() -> list[int]:
     """Sinks that are not where their register is: behind it, or ahead of one that was put back."""
     newest = Head.objects.filter(organisation=OuterRef("organisation__public_id")).values("seq")[:1]
-    rows = Sink.objects.filter(paused_at__isnull=True).annotate(written=Subquery(newest))
+    rows = Sink.objects.leaving(timezone.now()).annotate(written=Subquery(newest))
     return list(rows.exclude(delivered=F("written")).order_by("pk").values_list("pk", flat=True))
 
 
 def running(sink: int) -> Sink | None:
-    return Sink.objects.filter(pk=sink, paused_at__isnull=True).select_related("organisation").first()
+    return Sink.objects.leaving(timezone.now()).filter(pk=sink).select_related("organisation").first()
 
 
 def next_batch(sink: int, most: int, source: str) -> Batch | None:

@@ -14,7 +14,7 @@ from portineria.core.errors import NotFound
 def sinks(actor: Person) -> SinkQuerySet:
     """Each with ``written``, the newest number of its register, and ``dead``, how many it would not take."""
     newest = Head.objects.filter(organisation=OuterRef("organisation__public_id")).values("seq")[:1]
-    rows = Sink.objects.visible_to(actor).select_related("organisation").order_by("name", "pk")
+    rows = Sink.objects.visible_to(actor).select_related("organisation", "delegation__provider").order_by("name", "pk")
     return rows.annotate(written=Coalesce(Subquery(newest), Value(0)), dead=Count("dead_letters"))
 
 

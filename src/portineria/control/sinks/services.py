@@ -13,8 +13,9 @@ from portineria.control.audit import queries as audit_queries
 from portineria.control.audit import services as audit
 from portineria.control.audit.models import Event, Head
 from portineria.control.identity.authority import Actor, administers, organisation_of, require
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.services import NameTaken, clean_name
-from portineria.control.sinks import secret
+from portineria.control.sinks import provider_sinks, secret
 from portineria.control.sinks.models import DeadLetter, Personal, Sink
 from portineria.core.errors import Conflict, Invalid, NotFound
 from portineria.core.event import CATALOGUE
@@ -65,7 +66,8 @@ def add_sink(
 ) -> Sink:  # fmt: skip
     """``from_now``: what is in the register already stays here. Raise BadSinkSetting, NoEventFits, NameTaken."""
     owner = organisation_of(actor, organisation)
-    require(actor, owner.pk, administers)
+    require(actor, owner.pk, administers, Power.SINK)
+    delegation = provider_sinks.delegation_of(actor, kind)
     name = clean_name(name, characters=NAME_CHARACTERS)
     wanted.check()
     open_settings, secret_settings = _divided(kind, settings)
@@ -77,6 +79,7 @@ def add_sink(
         organisation=owner, name=name, kind=kind, settings=open_settings, personal=wanted.personal,
         codes=list(wanted.codes), severity=wanted.severity,
     )  # fmt: skip
+    made.delegation = delegation
     made.wrapped = secret.wrapped(made.public_id, secret_settings)
     _check_opens(made)
     made.delivered = _written(organisation) if from_now else 0
@@ -117,7 +120,8 @@ def _locked(actor: Actor, public_id: str) -> Sink:
     row = Sink.objects.select_for_update(no_key=True).filter(public_id=public_id).first()
     if row is None:
         raise NotFound(f"sink {public_id}")
-    require(actor, row.organisation_id, administers)
+    require(actor, row.organisation_id, administers, Power.SINK)
+    provider_sinks.require_own(actor, row)
     return row
 
 

@@ -13,7 +13,9 @@ from django.utils.translation import gettext as _
 
 from portineria.control.access import queries as access
 from portineria.control.identity import queries as identity
-from portineria.control.identity.models import Person
+from portineria.control.identity.delegation_models import Power
+from portineria.control.identity.inside import chosen
+from portineria.control.identity.models import Person, Role
 
 register = template.Library()
 
@@ -98,6 +100,21 @@ _SECTION_OF = {
     "playback-decide": "privacy",
     "supplier-lock": "people",
     "supplier-unlock": "people",
+    **dict.fromkeys(
+        (
+            "delegation",
+            "delegation-add",
+            "template",
+            "template-compare",
+            "template-apply",
+            "delegation-change",
+            "delegation-withdraw",
+            "name-ask",
+            "name-answer",
+        ),
+        "delegations",
+    ),
+    "incident": "customers",
     "notification-choices": "notifications",
     "notification-webhook": "notifications",
 }
@@ -116,24 +133,27 @@ def _section(context: Context) -> str:
 def _items(person: Person, section: str) -> list[Item]:
     roles = identity.roles(person).values()
     staff = any(role.staff for role in roles)
-    asks = any(not role.staff for role in roles)
-    waiting = access.decidable_requests(person).count() if staff else 0
+    asks = any(role is Role.TECHNICIAN for role in roles)
+    works = staff or bool(person.sees(Power.WORK))
+    waiting = access.decidable_requests(person).count() if works else 0
     waiting_text = ngettext("%(count)d request waits for you", "%(count)d requests wait for you", waiting)
     rows = [
         ("home", _("Now"), _("Now"), "home", True),
         ("machines", _("Machines"), _("Machines"), "building-factory-2", True),
-        ("approvals", _("Approvals"), pgettext("menu of a phone", "Approvals"), "circle-check", staff),
+        ("approvals", _("Approvals"), pgettext("menu of a phone", "Approvals"), "circle-check", works),
         ("requests", _("My requests"), pgettext("menu of a phone", "Requests"), "file-text", asks),
         ("sessions", _("Sessions"), _("Sessions"), "plug-connected", True),
         ("work", _("My work"), _("My work"), "list-details", asks),
-        ("gateways", _("Gateways"), _("Gateways"), "router", staff),
+        ("gateways", _("Gateways"), _("Gateways"), "router", staff or bool(person.sees(Power.ESTATE))),
         ("people", _("People"), _("People"), "users", staff),
         ("rules", _("Rules"), _("Rules"), "key", staff),
-        ("locks", _("Locks"), _("Locks"), "lock", staff),
+        ("locks", _("Locks"), _("Locks"), "lock", staff or bool(person.sees(Power.LOCK))),
         ("emergencies", _("Emergencies"), _("Emergencies"), "alert-triangle", staff),
-        ("events", _("Events"), _("Events"), "list-details", staff),
-        ("sinks", _("Sinks"), _("Sinks"), "server-2", staff),
+        ("events", _("Events"), _("Events"), "list-details", staff or bool(person.sees(Power.REGISTER))),
+        ("sinks", _("Sinks"), _("Sinks"), "server-2", staff or bool(person.sees(Power.SINK))),
         ("privacy", _("Privacy"), _("Privacy"), "shield-check", staff),
+        ("delegations", _("Providers"), _("Providers"), "link", staff),
+        ("customers", _("Customers"), _("Customers"), "building-factory-2", person.has_customers),
     ]
     return [
         Item(
@@ -147,10 +167,11 @@ def _items(person: Person, section: str) -> list[Item]:
 
 @register.inclusion_tag("console/parts/navigation.html", takes_context=True)
 def navigation(context: Context) -> dict[str, Any]:
-    person, section = context["request"].user, _section(context)
+    request, section = context["request"], _section(context)
+    person = getattr(request, "inside", None) or request.user
     items = _items(person, section)
     return {
-        "request": context["request"],
+        "request": request,
         "csrf_token": context.get("csrf_token"),
         "user": person,
         "section": section,
@@ -158,6 +179,16 @@ def navigation(context: Context) -> dict[str, Any]:
         "bar": items[:4],
         "more": items[4:],
     }
+
+
+@register.inclusion_tag("console/parts/inside.html", takes_context=True)
+def inside(context: Context) -> dict[str, Any]:
+    """For whom every page is, while somebody is inside a customer."""
+    analyst = getattr(context.get("request"), "inside", None)
+    return {
+        "analyst": analyst, "csrf_token": context.get("csrf_token"),
+        "delegation": chosen(analyst) if analyst is not None else None,
+    }  # fmt: skip
 
 
 @register.inclusion_tag("console/parts/preferences.html", takes_context=True)

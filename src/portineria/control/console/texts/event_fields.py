@@ -171,4 +171,13 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "narrower": _("narrowed to"),
     "to": _("handed over to"),
     "answer": _("last answer"),
+    "delegation": _("delegation"),
+    "customer": _("number of the customer"),
+    "customer_name": _("customer"),
+    "provider_organisation": _("number of the provider"),
+    "provider_name": pgettext_lazy("security provider", "provider"),
+    "powers": _("delegated"),
+    "incident_hours": _("hours of one incident"),
+    "analyst": _("analyst"),
+    "question": _("question about a pseudonym"),
 }

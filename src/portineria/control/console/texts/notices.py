@@ -41,6 +41,11 @@ SENTENCES: Words = {
     "access.lock.set": _("Locked: nobody gets in there for now"),
     "access.lock.lifted": _("A lock was lifted"),
     "identity.membership.added": _("You belong to an organisation now"),
+    "identity.delegation.given": _("Something was delegated to a provider"),
+    "identity.delegation.withdrawn": _("A delegation was withdrawn"),
+    "identity.delegation.incident-declared": _("A provider declared an incident"),
+    "identity.analyst.asked-about": _("Somebody asks who is behind a pseudonym"),
+    "identity.analyst.resolved": _("Both organisations said who is behind a pseudonym"),
     "access.substitution.named": _("You stand in for an approver"),
     "access.substitution.ended": _("A substitution that concerns you ended"),
 }

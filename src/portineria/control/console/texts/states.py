@@ -85,6 +85,7 @@ _STATES: dict[str, dict[str, Shown]] = {
         "operator": Shown(_("looks and cuts"), "rest", "eye"),
         "technician": Shown(_("technician"), "rest", "user"),
         "service": Shown(_("service account"), "rest", "server-2"),
+        "analyst": Shown(_("analyst of a provider"), "rest", "eye"),
     },
     "person": {
         "active": Shown(pgettext_lazy("person", "active"), "rest", "circle-check"),

@@ -10,9 +10,11 @@ from portineria.control.console.forms import AdmitForm, PlantForm, ReasonForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.estate import enrolment, introduction
 from portineria.control.estate import queries as estate
+from portineria.control.estate.models import Gateway
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.settings.start import current
+from portineria.core.errors import NotFound
 
 
 @page
@@ -87,9 +89,17 @@ def gateway(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
     return render(request, "console/gateway.html", context)
 
 
+def _own(actor: Person, public_id: str) -> Gateway:
+    """Of the actor's own organisation: to whom it is delegated, they see it, and no more."""
+    row = estate.gateway(actor, public_id)
+    if row.plant.organisation_id not in actor.staff_of:
+        raise NotFound(f"gateway {public_id}")
+    return row
+
+
 @page
 def refuse(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    row = estate.gateway(actor, public_id)
+    row = _own(actor, public_id)
     form = ReasonForm(request.POST or None)
     if form.is_valid() and attempt(
         form, lambda: enrolment.refuse_gateway(actor=actor, gateway=public_id, **form.cleaned_data)
@@ -101,7 +111,7 @@ def refuse(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
 
 @page
 def revoke(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    row = estate.gateway(actor, public_id)
+    row = _own(actor, public_id)
     form = ReasonForm(request.POST or None)
     if form.is_valid() and attempt(
         form, lambda: enrolment.revoke_gateway(actor=actor, gateway=public_id, **form.cleaned_data)

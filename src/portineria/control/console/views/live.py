@@ -16,6 +16,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from portineria.control.audit.news import News, Subscription, subscription
+from portineria.control.identity.delegation_models import Power
+from portineria.control.identity.inside import across, customers
 from portineria.control.identity.models import Person
 from portineria.control.identity.queries import person_of_browser
 from portineria.control.own_connection import given_back
@@ -29,6 +31,12 @@ _STILL_HERE_S = 25  # proxies drop what is silent for 30 s or longer
 _RETRY_MS = 1000
 _PER_PERSON = 16  # a browser opens six at the most; of a seventeenth the oldest ends, which nobody may read any more
 _NAME_CHARACTERS = 32
+_ELSEWHERE = "event: elsewhere\ndata: inside\n\n"  # the page is not theirs any more as it was made: load it anew
+_OF_POWER = {
+    Power.ESTATE: ("estate.",),
+    Power.WORK: ("access.request.", "access.grant.", "remote_sessions.", "session.", "operation."),
+    Power.LOCK: ("access.lock.",),
+}
 _streams: dict[str, list[Subscription]] = {}  # touched on the event loop only
 
 
@@ -53,7 +61,9 @@ async def _lines(browser: str, person: Person, session: str, last: str) -> Async
                 yield text
             async for news in _with_pauses(mine, _STILL_HERE_S if look is None else AGAIN_S):
                 somebody = await _asked(partial(person_of_browser, browser))
-                if somebody is None:
+                if somebody is None or somebody.pk != person.pk:
+                    if somebody is not None or person.principal is not None:
+                        yield _ELSEWHERE
                     return
                 for text in await _asked(partial(_said, somebody, news, look)):
                     yield text
@@ -133,13 +143,29 @@ async def _with_pauses(mine: Subscription, pause_s: float) -> AsyncIterator[News
 
 
 def _organisations(person: Person) -> frozenset[str]:
-    """All one belongs to: a receipt names the session, not the technician, so those are looked at one by one."""
-    return frozenset(
-        membership.organisation.public_id for membership in person.memberships.select_related("organisation")
-    )
+    """All one belongs to: a receipt names the session, not the technician, so those are looked at one by one. And those
+    of customers, for the page that shows them together.
+    """
+    own = {membership.organisation.public_id for membership in person.memberships.select_related("organisation")}
+    outside = () if person.principal is not None else customers(person)
+    return frozenset(own | {row.organisation.public_id for row in outside})
 
 
 def _concerns(person: Person, news: News) -> bool:
-    if news.organisation in person.event_organisations or person.public_id in (news.actor, news.person):
+    if (
+        news.organisation in person.event_organisations
+        or _delegated(person, news)
+        or person.public_id in (news.actor, news.person)
+    ):
         return True
     return bool(news.session) and remote_sessions.sessions(person).filter(public_id=news.session).exists()
+
+
+def _delegated(person: Person, news: News) -> bool:
+    """What a provider's people may see also without reading the register."""
+    if person.principal is None and news.organisation in person.roles:
+        return False
+    reader = person if person.principal is not None else across(person)
+    return any(
+        news.code.startswith(codes) and news.organisation in reader.told_of(power) for power, codes in _OF_POWER.items()
+    )

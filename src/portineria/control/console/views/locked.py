@@ -18,6 +18,7 @@ from portineria.control.console.page import attempt, leaf, page
 from portineria.control.estate import queries as estate
 from portineria.control.identity import queries as identity
 from portineria.control.identity.authority import administers, require
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Organisation, Person
 from portineria.core.errors import NotFound
 from portineria.policy.ending import Locked
@@ -27,7 +28,7 @@ _PER_LEAF = 25
 
 def _require_staff(actor: Person) -> None:
     """For everybody else these pages do not exist."""
-    if not actor.staff_of:
+    if not actor.sees(Power.LOCK):
         raise NotFound(f"locks, for {actor.public_id}")
 
 
@@ -101,7 +102,7 @@ def add(request: HttpRequest, actor: Person) -> HttpResponse:
 def everything(request: HttpRequest, actor: Person) -> HttpResponse:
     _require_staff(actor)
     if not _administered(actor):
-        require(actor, actor.staff_of[0], administers)
+        require(actor, actor.member_of[0], administers)
     answer: HttpResponse = _everything(request, actor)
     return answer
 
@@ -133,7 +134,7 @@ def _everything(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def lift(request: HttpRequest, actor: Person, lock: str) -> HttpResponse:
     row = access.lock(actor, lock)
-    require(actor, row.organisation_id, administers)
+    services.require_lifting(actor, row)
     form = ReasonForm(request.POST or None)
     if form.is_valid() and attempt(form, lambda: services.lift(actor=actor, lock=lock, **form.cleaned_data)):
         messages.success(request, _("The lock is lifted. Sessions that were cut stay cut; new ones may start."))

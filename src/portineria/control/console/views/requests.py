@@ -12,6 +12,7 @@ from portineria.control.console import emergency_rows, held, jobs, whereabouts
 from portineria.control.console.forms import ApprovalForm, DecisionForm, ExtendForm, ReasonForm, RevokeForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.request_page import request_page
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
 from portineria.policy.ending import Ending
 
@@ -26,7 +27,7 @@ def mine(request: HttpRequest, actor: Person) -> HttpResponse:
 
 @page
 def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
-    own = access.requests(actor).filter(organisation__in=actor.staff_of)
+    own = access.requests(actor).filter(organisation__in=actor.sees(Power.WORK))
     decidable = access.decidable_requests(actor)
     others = own.filter(state="pending").exclude(pk__in=decidable.values("pk"))
     context = {

@@ -61,7 +61,7 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "asks_to_look": playback.may_ask(actor, row),
         "recording": row.open and is_recorded(row),
         "watchers": [person.name for person in watching.watchers(row)],
-        "shows_operations": watching.shows_operations(row),
+        "shows_operations": watching.shows_operations(row) and actor.may_watch(row.organisation_id),
         "operation_words": texts.operation_words(),
         "held": held.held_in(actor, row, timezone.now()),
         "refused": event_queries.session_events(actor, row, refused[:_REFUSED], seen.place.zone),

@@ -8,10 +8,11 @@ from django.utils.translation import gettext as _
 
 from portineria.control.console import sink_rows
 from portineria.control.console.page import attempt, page
-from portineria.control.console.queries import administered
 from portineria.control.console.sink_forms import ReplayForm, SinkForm
 from portineria.control.console.texts.sinks import PERSONAL, SEVERITIES
-from portineria.control.identity.authority import administers, require
+from portineria.control.identity import queries as identity
+from portineria.control.identity.authority import administers, permitted, require
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.problem import problem_of
 from portineria.control.settings.start import current
@@ -22,13 +23,23 @@ from portineria.sinks.catalogue import ALL, kind_of
 from portineria.sinks.kind import SinkKind
 
 
+def _administered(actor: Person) -> list[Organisation]:
+    rows = identity.organisations(actor)
+    return [row for row in rows if permitted(actor, row.pk, administers, Power.SINK)]
+
+
+def _require_some(actor: Person) -> None:
+    """For everybody else these pages do not exist."""
+    if not actor.staff_of and not actor.acts_by(Power.SINK):
+        raise NotFound(f"sinks, for {actor.public_id}")
+
+
 @page
 def sinks(request: HttpRequest, actor: Person) -> HttpResponse:
     """Of the organisations whose staff the actor is. For everybody else the page does not exist."""
-    if not actor.staff_of:
-        raise NotFound(f"sinks, for {actor.public_id}")
+    _require_some(actor)
     context = {
-        "rows": sink_rows.rows(actor), "administers": bool(administered(actor)), "several": len(actor.staff_of) > 1,
+        "rows": sink_rows.rows(actor), "administers": bool(_administered(actor)), "several": len(actor.staff_of) > 1,
     }  # fmt: skip
     return render(request, "console/sinks.html", context)
 
@@ -36,9 +47,8 @@ def sinks(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def add(request: HttpRequest, actor: Person) -> HttpResponse:
     """First which kind, then its settings."""
-    if not actor.staff_of:
-        raise NotFound(f"sinks, for {actor.public_id}")
-    organisations = administered(actor)
+    _require_some(actor)
+    organisations = _administered(actor)
     if not organisations:
         raise Denied("administers no organisation")
     kind = kind_of(request.GET.get("kind", ""))
@@ -78,7 +88,7 @@ def sink(request: HttpRequest, actor: Person, sink: str) -> HttpResponse:
 
 def _changeable(actor: Person, public_id: str) -> Sink:
     row = queries.sink(actor, public_id)
-    require(actor, row.organisation_id, administers)
+    require(actor, row.organisation_id, administers, Power.SINK)
     return row
 
 

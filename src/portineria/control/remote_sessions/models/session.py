@@ -10,6 +10,7 @@ from django.utils import timezone
 from portineria.control.access.models import Grant
 from portineria.control.audit.models import Event
 from portineria.control.estate.models import Boot, Gateway, Machine, Service
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import ID, Organisation, Person
 from portineria.core.errors import Conflict
 from portineria.core.ids import Kind, new_id
@@ -39,7 +40,7 @@ _FROM = {
 
 class SessionQuerySet(models.QuerySet["Session"]):
     def visible_to(self, actor: Person) -> "SessionQuerySet":
-        return self.filter(actor.sees_where("organisation", own="person"))
+        return self.filter(actor.sees_where("organisation", "person", Power.WORK))
 
     def open(self) -> "SessionQuerySet":
         """By the states that it may be in: an index finds those, and has no answer to what a state is not."""

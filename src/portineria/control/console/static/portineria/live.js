@@ -52,6 +52,10 @@ function listen() {
   if (looked) address.searchParams.set("session", looked.dataset.liveSession);
   const source = new EventSource(address);
   source.addEventListener("changed", ({ data }) => changed(data));
+  source.addEventListener("elsewhere", () => {
+    source.close();
+    location.reload(); // what was delegated ended, or another customer was chosen: nothing of this page stays
+  });
   source.addEventListener("glance", ({ data }) => {
     document.dispatchEvent(new CustomEvent("glance", { detail: JSON.parse(data) }));
   });
