@@ -73,6 +73,10 @@ TEXTS: dict[str, str | Promise] = {
         "Nothing was taken out: more than %(most)s events fit. Narrow the search, by days for instance, or export the "
         "whole register."
     ),
+    "audit.report.too-many": _("Nothing was made: this list has more than %(most)s lines. Choose a shorter time."),
+    "identity.erase.accesses": _(
+        "Nothing was erased: this person administered, and when they signed in is kept for six months at least."
+    ),
     "audit.extract.nothing": _("Nothing was taken out: no event fits this search."),
     "audit.extract.format": _("Nothing was taken out: there is no such format."),
     "audit.extract.parquet": _(

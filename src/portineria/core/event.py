@@ -45,6 +45,8 @@ _SESSION = "session machine gateway person grant"
 CATALOGUE: Mapping[str, Fields] = {
     # the register itself
     "audit.register.extracted": _fields("events format first last"),
+    "audit.report.read": _fields("report from_day until_day"),
+    "audit.report.taken": _fields("report entries table_sha256"),
     "audit.register.exported": _fields("first"),
     "audit.event.proven": _fields("seq"),
     "audit.witness.disagreed": _fields("witness size witness_size"),

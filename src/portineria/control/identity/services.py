@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.audit import services as audit
+from portineria.control.identity.access_log import check_may_be_forgotten
 from portineria.control.identity.authority import Actor, Operator, administers, organisation_of, require
 from portineria.control.identity.models import (
     ApiToken,
@@ -321,6 +322,7 @@ def erase_person(*, actor: Actor, person: str) -> int:
     row = person_to_change(actor, person)
     if row.enabled or row.erased_at is not None:
         raise Conflict("disable first; and erasing is done once")
+    check_may_be_forgotten(row.public_id, organisations_of_person(row))
     Authenticator.objects.filter(user=row).delete()
     SocialAccount.objects.filter(user=row).delete()
     EmailAddress.objects.filter(user=row).delete()

@@ -85,6 +85,7 @@ _SECTION_OF = {
     "event": "events",
     "register-check": "events",
     "register-export": "events",
+    **dict.fromkeys(("lists", "list-accesses", "list-reachable"), "events"),
     "sink": "sinks",
     "sink-add": "sinks",
     "sink-replay": "sinks",

@@ -11,6 +11,8 @@ EVENTS: dict[str, str | Promise] = {
     "audit.watched.added": _("Register of another installation watched"),
     "audit.watched.caught": _("A watched register does not fit what was cosigned"),
     "audit.register.extracted": _("Events taken out of the register"),
+    "audit.report.read": _("Ready report read"),
+    "audit.report.taken": _("Ready report taken out"),
     "audit.register.read": _("Register read or searched"),
     "audit.event.read": _("One event looked at"),
     "audit.export.checked": _("File with events checked"),
