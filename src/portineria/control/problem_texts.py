@@ -74,6 +74,11 @@ TEXTS: dict[str, str | Promise] = {
         "whole register."
     ),
     "audit.report.too-many": _("Nothing was made: this list has more than %(most)s lines. Choose a shorter time."),
+    "identity.search.empty": _("Nothing was saved: there is nothing in this search, or it is too long."),
+    "identity.search.too-many": _(
+        "Nothing was saved: one person has at most 50 saved searches, an organisation 200 shared ones. Remove one "
+        "first."
+    ),
     "identity.erase.accesses": _(
         "Nothing was erased: this person administered, and when they signed in is kept for six months at least."
     ),

@@ -47,6 +47,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "audit.register.extracted": _fields("events format first last"),
     "audit.report.read": _fields("report from_day until_day"),
     "audit.report.taken": _fields("report entries table_sha256"),
+    "audit.search.saved": _fields("search shared", "name"),
+    "audit.search.removed": _fields("search", "name"),
     "audit.register.exported": _fields("first"),
     "audit.event.proven": _fields("seq"),
     "audit.witness.disagreed": _fields("witness size witness_size"),

@@ -113,7 +113,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
             "audit.register.exported audit.register.extracted audit.watched.added remote_sessions.recording.read",
         ),
         *_all(_N, _DONE, "audit.report.taken"),
-        *_all(_I, _DONE, "audit.report.read"),
+        *_all(_I, _DONE, "audit.report.read audit.search.saved audit.search.removed"),
         *_all(_N, _DONE, "audit.register.exported audit.watched.added remote_sessions.recording.read"),
         *_all(_W, _DONE, "identity.installation.restored"),
         *_all(_N, _DONE, "identity.installation.backed-up identity.installation.upgraded"),

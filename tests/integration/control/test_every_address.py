@@ -25,6 +25,7 @@ from portineria.control.access.models import EmergencyReview
 from portineria.control.api import api
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.provider_models import IdentityProvider
+from portineria.control.identity.saved_searches import save_search
 from portineria.control.notification.collecting import collect
 from portineria.control.notification.queries import notifications
 from portineria.control.sinks.services import add_sink
@@ -84,6 +85,7 @@ class Things:
     notification: str = f"ntf_{ABSENT}"
     substitution: str = f"sbs_{ABSENT}"
     entry: str = f"job_{ABSENT}"
+    search: str = f"srh_{ABSENT}"
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ def things(world: World) -> Things:
         world.organisation, world.technician.public_id, world.supplier, world.rule, lifted_lock(world),
         sink=sink, held=held_in(world, row).public_id, account=program.account.public_id,
         token=program.row.public_id, plant=world.plant, provider=provider_of(world),
-        notification=told_to_the_owner(world),
+        notification=told_to_the_owner(world), search=saved(world),
         entry=write(actor=world.owner, request=request, file=File("x", b"x")).public_id,
         substitution=stand_in(world, world.owner, world.operator).public_id,
         playback=may_look(world, world.owner, row).public_id,
@@ -128,6 +130,12 @@ def opened_in_an_emergency(world: World) -> dict[str, str]:
     )
     emergency.break_glass(actor=world.operator, machine=world.rivals_machine.public_id, reason="x")
     return {"role": role.public_id, "review": EmergencyReview.objects.get().public_id}
+
+
+def saved(world: World) -> str:
+    return save_search(
+        actor=world.owner, organisation=world.organisation, name="x", query="code=access.", shared=True
+    ).public_id  # fmt: skip
 
 
 def told_to_the_owner(world: World) -> str:

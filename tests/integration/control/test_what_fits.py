@@ -227,7 +227,19 @@ def test_no_body_brings_more_than_fits(linked: World, method: str, path: str, sc
 
 
 LATER = dict.fromkeys(
-    ("account", "plant", "token", "domain", "review", "role", "notification", "substitution", "entry", "playback"),
+    (
+        "account",
+        "plant",
+        "token",
+        "domain",
+        "review",
+        "role",
+        "notification",
+        "substitution",
+        "entry",
+        "playback",
+        "search",
+    ),
     "x%00",
 )
 

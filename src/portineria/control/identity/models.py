@@ -12,6 +12,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from portineria.control.identity.provider_models import GroupRole
+from portineria.control.identity.saved_models import SavedSearch as SavedSearch
 from portineria.core.ids import Kind, new_id
 
 ID = 24

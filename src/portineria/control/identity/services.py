@@ -28,6 +28,7 @@ from portineria.control.identity.models import (
 )
 from portineria.control.identity.offers import offer
 from portineria.control.identity.queries import organisations_of_person
+from portineria.control.identity.saved_models import SavedSearch
 from portineria.core.errors import Conflict, Invalid, NotFound
 from portineria.core.time_zones import time_zones
 
@@ -326,6 +327,7 @@ def erase_person(*, actor: Actor, person: str) -> int:
     Authenticator.objects.filter(user=row).delete()
     SocialAccount.objects.filter(user=row).delete()
     EmailAddress.objects.filter(user=row).delete()
+    SavedSearch.objects.filter(person=row).delete()
     row.email, row.name, row.erased_at = f"{row.public_id}@erased.invalid", "—", timezone.now()
     row.set_unusable_password()
     row.save(update_fields=["email", "name", "erased_at", "password"])

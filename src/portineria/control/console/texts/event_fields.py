@@ -24,6 +24,8 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "events": _("number of events"),
     "format": _("format"),
     "report": _("ready report"),
+    "shared": _("shared with everybody who reads the register"),
+    "search": _("saved search"),
     "entries": _("lines of the list"),
     "table_sha256": _("SHA-256 of the list"),
     "system": _("ticket system"),

@@ -13,6 +13,8 @@ EVENTS: dict[str, str | Promise] = {
     "audit.register.extracted": _("Events taken out of the register"),
     "audit.report.read": _("Ready report read"),
     "audit.report.taken": _("Ready report taken out"),
+    "audit.search.saved": _("Search of the register saved"),
+    "audit.search.removed": _("Saved search removed"),
     "audit.register.read": _("Register read or searched"),
     "audit.event.read": _("One event looked at"),
     "audit.export.checked": _("File with events checked"),
