@@ -303,6 +303,10 @@ TEXTS: dict[str, str | Promise] = {
     "sinks.setting": _("A setting of this sink does not fit, or its key is that of another certificate."),
     "sinks.filter": _("No event is called so: nothing would ever be sent."),
     "sinks.too-many": _("An organisation has at most 32 sinks. Nothing was added; remove one first."),
+    "sinks.secrets-again": _(
+        "Nothing was changed: the receiver would be another one, or proven otherwise. Give its secrets anew, so that "
+        "the kept ones go nowhere unseen."
+    ),
     "sinks.kind": _("This version of the server does not know this kind of sink."),
     "sinks.not-taken": _("The test event did not arrive: %(why)s"),
     "event.name.none": _("Nothing that you may see is called so."),

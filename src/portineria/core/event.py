@@ -219,6 +219,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "privacy.terms.changed": _fields("records_staff records_suppliers days"),
     # sinks: where the register goes besides
     "sinks.sink.added": _fields("sink kind name personal"),
+    "sinks.sink.changed": _fields("sink name personal settings"),
     "sinks.sink.paused": _fields("sink"),
     "sinks.sink.resumed": _fields("sink"),
     "sinks.sink.removed": _fields("sink name"),

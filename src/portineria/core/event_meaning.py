@@ -89,7 +89,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_C, _FAILED, "estate.gateway.events-lost estate.gateway.register-ahead"),
         *_all(_C, _FAILED, "sinks.register.gap"),
         *_all(_E, _FAILED, "sinks.sink.failing sinks.event.dead sinks.ticket.refused"),
-        *_all(_W, _DONE, "sinks.sink.paused sinks.sink.removed"),
+        *_all(_W, _DONE, "sinks.sink.paused sinks.sink.removed sinks.sink.changed"),
         *_all(_N, _DONE, "sinks.sink.added sinks.sink.resumed sinks.sink.replayed sinks.sink.recovered"),
         *_all(_I, _DONE, "sinks.sink.tested sinks.ticket.told notification.choices.changed"),
         *_all(_E, _FAILED, "notification.delivery.given-up"),

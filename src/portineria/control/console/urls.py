@@ -138,6 +138,7 @@ urlpatterns = [
     path("sinks/", sinks.sinks, name="sinks"),
     path("sinks/add/", sinks.add, name="sink-add"),
     path("sinks/<str:sink>/", sinks.sink, name="sink"),
+    path("sinks/<str:sink>/change/", sinks.change, name="sink-change"),
     path("sinks/<str:sink>/test/", sinks.test, name="sink-test"),
     path("sinks/<str:sink>/pause/", sinks.pause, name="sink-pause"),
     path("sinks/<str:sink>/again/", sinks.again, name="sink-again"),

@@ -24,6 +24,17 @@ def wrapped(public_id: str, given: Mapping[str, str]) -> bytes:
     return wrap(json.dumps({**given, _PSEUDONYMS: secrets.token_hex(32)}).encode(), purpose=f"sink {public_id}")
 
 
+def rewrapped(sink: Sink, given: Mapping[str, str]) -> bytes:
+    """With the key of its pseudonyms: what was sent and what will be are the same people."""
+    kept = {**given, _PSEUDONYMS: _opened(sink)[_PSEUDONYMS]}
+    return wrap(json.dumps(kept).encode(), purpose=f"sink {sink.public_id}")
+
+
+def secrets_of(sink: Sink) -> dict[str, str]:
+    """Raise WrongMasterKey."""
+    return {name: value for name, value in _opened(sink).items() if name != _PSEUDONYMS}
+
+
 def _opened(sink: Sink) -> dict[str, str]:
     found: dict[str, str] = json.loads(unwrap(bytes(sink.wrapped), purpose=f"sink {sink.public_id}"))
     return found

@@ -89,6 +89,7 @@ _SECTION_OF = {
     "sink": "sinks",
     "sink-add": "sinks",
     "sink-replay": "sinks",
+    "sink-change": "sinks",
     "sink-remove": "sinks",
     "notice": "account",
     "notice-edit": "privacy",

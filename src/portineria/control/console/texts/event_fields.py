@@ -24,6 +24,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "events": _("number of events"),
     "format": _("format"),
     "report": _("ready report"),
+    "settings": _("what was changed"),
     "shared": _("shared with everybody who reads the register"),
     "search": _("saved search"),
     "entries": _("lines of the list"),
