@@ -307,6 +307,9 @@ TEXTS: dict[str, str | Promise] = {
         "Nothing was changed: the receiver would be another one, or proven otherwise. Give its secrets anew, so that "
         "the kept ones go nowhere unseen."
     ),
+    "sinks.folder": _(
+        "Nothing was changed: whoever runs this server has set no folder for files of sinks, or it is not there."
+    ),
     "sinks.kind": _("This version of the server does not know this kind of sink."),
     "sinks.not-taken": _("The test event did not arrive: %(why)s"),
     "event.name.none": _("Nothing that you may see is called so."),

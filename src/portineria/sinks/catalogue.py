@@ -4,6 +4,7 @@
 from portineria.sinks import (
     cef,
     elastic,
+    file,
     jira,
     leef,
     mail,
@@ -30,6 +31,7 @@ ALL: tuple[SinkKind, ...] = (
     servicenow.INFO,
     jira.INFO,
     tickets.INFO,
+    file.INFO,
 )  # fmt: skip
 
 

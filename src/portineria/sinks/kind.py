@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from portineria.sinks.ticketing import Tickets
 
 
+FOLDER = "the server's folder"  # no setting is called so
+
+
 class Away(Unavailable):
     """Nothing of this batch is known to have arrived: it is sent again later. The message holds no text of theirs."""
 
@@ -65,6 +68,7 @@ class SinkKind:
     acknowledged: bool = True
     most_events: int = 500  # of one batch
     tickets: "Callable[[Mapping[str, str]], Tickets] | None" = None
+    local: bool = False  # it writes in the folder that FOLDER of ``open``'s mapping names, which nobody types
 
     @property
     def where(self) -> str:

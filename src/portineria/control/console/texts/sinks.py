@@ -68,6 +68,12 @@ SETTINGS: Mapping[str, Words] = {
     "supplier_field": Words(
         _("Field that names the supplier"), _("By the name it has here. Not looked at when empty.")
     ),
+    "file": Words(
+        _("Beginning of the files' names"), _("In the organisation's folder on the server: NAME-000001.log and so on.")
+    ),
+    "format": Words(_("Format")),
+    "size_mib": Words(_("Largest file (MiB)")),
+    "files": Words(_("How many files are kept"), _("Of more the oldest is removed; its events stay in the register.")),
     "opens": Words(
         _("New tickets"),
         _("It is asked about work and told of it in any case. Which events open one is chosen below."),
@@ -109,6 +115,12 @@ CHOICES: Mapping[str, "str | Promise"] = {
     "datacenter": "Data Center",
     "nothing": _("none"),
     "chosen": _("one per event"),
+    "ocsf": "OCSF",
+    "json": "JSON",
+    "syslog": "Syslog (RFC 5424)",
+    "cef": "CEF",
+    "leef": "LEEF",
+    **{number: number for number in ("1", "2", "10", "100", "1000")},
 }
 TICKETS: Mapping[str, "str | Promise"] = {
     "unasked": _("is being asked for"),
