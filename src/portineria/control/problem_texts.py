@@ -310,6 +310,10 @@ TEXTS: dict[str, str | Promise] = {
     "sinks.folder": _(
         "Nothing was changed: whoever runs this server has set no folder for files of sinks, or it is not there."
     ),
+    "sinks.extra": _(
+        "Nothing was changed: this kind of sink needs a library that this server does not have. Whoever runs it "
+        "installs portineria[%(extra)s]."
+    ),
     "sinks.kind": _("This version of the server does not know this kind of sink."),
     "sinks.not-taken": _("The test event did not arrive: %(why)s"),
     "event.name.none": _("Nothing that you may see is called so."),

@@ -6,6 +6,7 @@ from portineria.sinks import (
     elastic,
     file,
     jira,
+    kafka,
     leef,
     mail,
     ocsf,
@@ -32,6 +33,7 @@ ALL: tuple[SinkKind, ...] = (
     jira.INFO,
     tickets.INFO,
     file.INFO,
+    kafka.INFO,
 )  # fmt: skip
 
 

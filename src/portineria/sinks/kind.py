@@ -32,6 +32,12 @@ class Refused(Invalid):
     code = "sinks.refused"
 
 
+class NoLibrary(Unavailable):
+    """This kind needs an extra that is not installed; the message is its name."""
+
+    code = "sinks.extra"
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What became of the first ``count`` events: acknowledged, or never to be taken (index → why).
@@ -73,4 +79,4 @@ class SinkKind:
     @property
     def where(self) -> str:
         """The setting that says to whom it goes; empty where there is none."""
-        return next((setting.name for setting in self.settings if setting.shape in ("host", "address")), "")
+        return next((setting.name for setting in self.settings if setting.shape.whom), "")

@@ -22,8 +22,7 @@ from portineria.core.errors import Invalid, NotFound
 from portineria.sinks.catalogue import kind_of
 from portineria.sinks.setting import Shape
 
-# What says to whom it goes, and by whom that is proven. No choice lets a secret go to somebody else, or in the clear.
-_WHOM = (Shape.HOST, Shape.PORT, Shape.ADDRESS)
+# What proves to whom it goes. No choice of a setting lets a secret go to somebody else, or in the clear.
 _TRUST = "authorities"
 
 
@@ -75,7 +74,7 @@ def _check_secrets(row: Sink, before: Mapping[str, str], kept: Mapping[str, str]
     """A private key proves who we are and is never sent: it may stay whoever is at the other end."""
     kind = kind_of(row.kind)
     assert kind is not None  # noqa: S101  # changeable looked
-    whom = {setting.name for setting in kind.settings if setting.shape in _WHOM} | {_TRUST}
+    whom = {_TRUST} | {setting.name for setting in kind.settings if setting.shape.whom or setting.shape is Shape.PORT}
     moved = any(before.get(name, "") != row.settings.get(name, "") for name in whom)
     sent = [setting.name for setting in kind.settings if setting.shape is Shape.SECRET and kept.get(setting.name)]
     if moved and any(name not in given for name in sent):

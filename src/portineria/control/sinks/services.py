@@ -16,7 +16,7 @@ from portineria.control.identity.authority import Actor, administers, organisati
 from portineria.control.identity.services import NameTaken, clean_name
 from portineria.control.sinks import secret
 from portineria.control.sinks.models import DeadLetter, Personal, Sink
-from portineria.core.errors import Conflict, Invalid, NotFound
+from portineria.core.errors import Conflict, Invalid, NotFound, Unavailable
 from portineria.core.event import CATALOGUE
 from portineria.core.event_meaning import Severity
 from portineria.sinks.catalogue import kind_of
@@ -39,6 +39,14 @@ class NoEventFits(Invalid):
 
 class TooManySinks(Conflict):
     code = "sinks.too-many"
+
+
+class NoExtra(Unavailable):
+    code = "sinks.extra"
+
+    def __init__(self, extra: str) -> None:
+        super().__init__(f"pip install 'portineria[{extra}]'")
+        self.values = {"extra": extra}
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,9 @@ SETTINGS: Mapping[str, Words] = {
     "supplier_field": Words(
         _("Field that names the supplier"), _("By the name it has here. Not looked at when empty.")
     ),
+    "brokers": Words(_("Brokers"), _("HOST:PORT each, with commas between them.")),
+    "topic": Words(_("Topic"), _("It has to be there. An organisation's events are in one partition of it, in order.")),
+    "mechanism": Words(_("Way of signing in (SASL)")),
     "file": Words(
         _("Beginning of the files' names"), _("In the organisation's folder on the server: NAME-000001.log and so on.")
     ),
@@ -93,6 +96,7 @@ SEVERITIES: Mapping[int, "str | Promise"] = {
 }
 FAULTS: Mapping[Shape, "str | Promise"] = {
     Shape.HOST: _("Write a host name or an IP address, without a port."),
+    Shape.HOSTS: _("Write HOST:PORT for each, with commas between them."),
     Shape.PORT: _("A port is a number from 1 to 65535."),
     Shape.ADDRESS: _("Write an https address, without a name or a password in it."),
     Shape.CHOICE: _("Choose one of these."),
@@ -115,6 +119,7 @@ CHOICES: Mapping[str, "str | Promise"] = {
     "datacenter": "Data Center",
     "nothing": _("none"),
     "chosen": _("one per event"),
+    **{name: name for name in ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")},
     "ocsf": "OCSF",
     "json": "JSON",
     "syslog": "Syslog (RFC 5424)",
