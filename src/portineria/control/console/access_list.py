@@ -62,8 +62,9 @@ def access_list(
         "SHA-256",
     ]  # fmt: skip
     rows = list(_rows(actor, events[:most], zone))
+    title = _("Accesses of everybody") if everybody else _("Accesses of administrators")
     return ReadyReport(
-        NAME, _("Accesses of administrators"), organisation.public_id, facts, head, rows, events[:most], asked,
+        NAME, title, organisation.public_id, facts, head, rows, events[:most], asked,
         more=len(events) - len(rows),
     )  # fmt: skip
 
