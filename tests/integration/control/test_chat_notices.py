@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from asgiref.sync import sync_to_async as in_thread
 from django.utils import timezone
 
@@ -58,6 +59,7 @@ def notice(world: World) -> Any:
     return queries.notifications(world.owner).get()
 
 
+@pytest.mark.sqlite
 def test_slack_reads_text_as_text_and_one_link(world: World) -> None:
     row = notice(world)
     content = json.loads(slack(row, URL))
@@ -74,6 +76,7 @@ def test_slack_reads_text_as_text_and_one_link(world: World) -> None:
     assert (content["mrkdwn"], content["unfurl_links"]) == (False, False)
 
 
+@pytest.mark.sqlite
 def test_teams_reads_runs_without_markdown_and_one_link(world: World) -> None:
     row = notice(world)
     content = json.loads(teams(row, URL))
@@ -89,6 +92,7 @@ def test_teams_reads_runs_without_markdown_and_one_link(world: World) -> None:
     assert len(json.dumps(content)) < 28_000
 
 
+@pytest.mark.sqlite
 async def test_they_are_brought_without_a_signature_and_again_until_they_are_taken(committed_world: World) -> None:
     world, chat = committed_world, Chat()
     chat.faults = [(500, {}, b"")]

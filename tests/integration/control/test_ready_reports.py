@@ -142,6 +142,7 @@ def test_every_machine_is_in_the_list_of_what_can_be_reached(world: World) -> No
     assert "Presses &amp; Co (after a yes" in page
 
 
+@pytest.mark.sqlite
 def test_the_same_list_is_a_page_and_a_pdf_in_three_languages(visited: World) -> None:
     owner = signed_in(visited.owner)
     assert "/lists/accesses/" in shown(owner, "/lists/")
@@ -175,6 +176,7 @@ def test_a_list_says_nothing_to_others_and_never_ends_early(visited: World) -> N
         ready_report.taken_out(visited.owner, report)
 
 
+@pytest.mark.sqlite
 def test_whoever_administered_is_not_erased_before_their_accesses_may_be(world: World) -> None:
     second, third = (person(name, world.organisation, Role.ADMINISTRATOR) for name in ("second", "third"))
     visits(second)

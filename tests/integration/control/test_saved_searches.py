@@ -51,6 +51,7 @@ def test_a_search_is_kept_shared_opened_with_one_click_and_removed(world: World)
     assert [event.code.rpartition(".")[2] for event in told] == ["saved", "saved", "saved", "removed"]
 
 
+@pytest.mark.sqlite
 def test_what_is_no_search_of_one_s_own_register_is_not_kept(world: World) -> None:
     owner = signed_in(world.owner)
     for query, given in [

@@ -70,6 +70,7 @@ def test_on_its_page_a_sink_is_changed_and_keeps_cursor_secret_and_pseudonyms(wo
     assert b"whsec" not in b"".join(bytes(event.leaf) for event in told)
 
 
+@pytest.mark.sqlite
 def test_a_kept_secret_goes_to_no_other_receiver(world: World) -> None:
     sink, owner = add(world, PLACE, kind="webhook"), signed_in(world.owner)
     for moved in ({"address": "https://evil.example/x"}, {"authorities": Authority().certificate}):
@@ -105,6 +106,7 @@ def test_a_batch_on_its_way_counts_for_the_sink_that_it_was_made_by(world: World
     assert delivered(sink) == batch.begin
 
 
+@pytest.mark.sqlite
 async def test_what_follows_goes_to_the_new_receiver_without_a_gap(committed_world: World) -> None:
     from asgiref.sync import sync_to_async as in_thread
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 import threading
 
+import pytest
 from django.utils import timezone
 
 from portineria.control.audit.models import Event
@@ -70,6 +71,7 @@ def test_a_sink_is_set_up_tried_and_removed(world: World) -> None:
     ]
 
 
+@pytest.mark.sqlite
 def test_files_are_written_below_the_folder_of_the_server_and_nowhere_without_one(world: World) -> None:
     owner, folder = signed_in(world.owner), current().sink_folder
     assert folder is not None

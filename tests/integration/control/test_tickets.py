@@ -197,6 +197,7 @@ class Odd(ServiceNow):
         return super().answer(request)
 
 
+@pytest.mark.sqlite
 async def test_a_refused_comment_is_no_fault_and_an_unanswered_ticket_holds_up_no_other(linked: World) -> None:
     desk = Odd()
     desk.tickets |= {"CHG-1": dict(OPEN), "CHG-7": dict(OPEN)}
