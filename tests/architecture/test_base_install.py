@@ -14,7 +14,7 @@ NOT_IN_THE_BASE = [
     *("httpx", "httpcore"),
     *("reportlab", "PIL"),
     *("requests", "oauthlib", "jwt", "onelogin", "xmlsec", "lxml"),
-    *("nats", "prometheus_client", "opentelemetry", "google.protobuf", "pyarrow"),
+    *("nats", "prometheus_client", "opentelemetry", "google.protobuf", "pyarrow", "confluent_kafka"),
     *("rfc3161_client", "asyncssh", "asyncua", "pymodbus", "snap7", "c104"),
     *("pytest", "hypothesis", "playwright", "babel", "hatchling"),
 ]

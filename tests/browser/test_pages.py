@@ -81,6 +81,7 @@ PAGES = {
         "/emergencies/",
         "/events/",
         "/events/?code=access.",
+        "/lists/accesses/?who=everybody",
         "/events/?text=wrong+machine&person=technician",
         "/events/?text=nothing&machine=zzz",
         "/events/{organisation}/40/",

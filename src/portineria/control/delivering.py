@@ -123,6 +123,7 @@ class _Line:
 
     def __init__(self, lead: Lead, row: Sink, sender: Sender, most: int, source: str) -> None:
         self._lead, self._sink, self._sender, self._source = lead, row.pk, sender, source
+        self._version = row.version
         self._most = self._together = most
         self._attempts = 0
 
@@ -131,7 +132,7 @@ class _Line:
         while True:
             read = partial(progress.next_batch, self._sink, self._together, self._source)
             batch = await asyncio.to_thread(given_back(read))
-            if batch is None:
+            if batch is None or batch.version != self._version:  # changed: opened anew by the next round
                 return
             if not await self._bring(batch):
                 return

@@ -18,7 +18,7 @@ import structlog
 from django.db import DatabaseError
 from django.utils import timezone
 
-from portineria.control.console import notice_letter
+from portineria.control.console import notice_chat, notice_letter
 from portineria.control.identity.lead import Lead, LeadLost
 from portineria.control.notification import collecting, sending, services
 from portineria.control.notification.models import Channel, Delivery, DeliveryState
@@ -40,6 +40,7 @@ CLOCK_S = 15.0  # between two looks at what ends soon
 AT_ONCE = 8  # mails and webhooks, one after the other
 FAULT_S = 300.0  # until what met a fault of ours is tried again
 _NEVER = (400, 410, 413, 422)  # these bytes, or this receiver, however often they come
+_JSON = {"Content-Type": "application/json"}
 _RECIPIENT = Setting("recipient", Shape.MAIL)
 
 
@@ -145,12 +146,13 @@ class _Sender:
         await post(self._mail, self._tls, row.person.email, text)
 
     async def _by_webhook(self, row: Delivery) -> None:
-        address, secret = services.opened(row.person.notification_webhook)
+        hook = row.person.notification_webhook
+        address, secret = services.opened(hook)
         services.require_allowed(address)
-        body = await _asked(partial(notice_letter.body, row.notification, self._public_url))
+        body = await _asked(partial(notice_chat.BODIES[hook.form], row.notification, self._public_url))
         http = Http({})
         try:
-            signed = headers(secret_of(secret), row.notification.public_id, int(time.time()), body)
+            signed = headers(secret_of(secret), row.notification.public_id, int(time.time()), body) if secret else _JSON
             answer = await http.post(address, body, signed)
         finally:
             await http.close()

@@ -73,6 +73,15 @@ TEXTS: dict[str, str | Promise] = {
         "Nothing was taken out: more than %(most)s events fit. Narrow the search, by days for instance, or export the "
         "whole register."
     ),
+    "audit.report.too-many": _("Nothing was made: this list has more than %(most)s lines. Choose a shorter time."),
+    "identity.search.empty": _("Nothing was saved: there is nothing in this search, or it is too long."),
+    "identity.search.too-many": _(
+        "Nothing was saved: one person has at most 50 saved searches, an organisation 200 shared ones. Remove one "
+        "first."
+    ),
+    "identity.erase.accesses": _(
+        "Nothing was erased: this person administered, and when they signed in is kept for six months at least."
+    ),
     "audit.extract.nothing": _("Nothing was taken out: no event fits this search."),
     "audit.extract.format": _("Nothing was taken out: there is no such format."),
     "audit.extract.parquet": _(
@@ -308,6 +317,17 @@ TEXTS: dict[str, str | Promise] = {
     "sinks.setting": _("A setting of this sink does not fit, or its key is that of another certificate."),
     "sinks.filter": _("No event is called so: nothing would ever be sent."),
     "sinks.too-many": _("An organisation has at most 32 sinks. Nothing was added; remove one first."),
+    "sinks.secrets-again": _(
+        "Nothing was changed: the receiver would be another one, or proven otherwise. Give its secrets anew, so that "
+        "the kept ones go nowhere unseen."
+    ),
+    "sinks.folder": _(
+        "Nothing was changed: whoever runs this server has set no folder for files of sinks, or it is not there."
+    ),
+    "sinks.extra": _(
+        "Nothing was changed: this kind of sink needs a library that this server does not have. Whoever runs it "
+        "installs portineria[%(extra)s]."
+    ),
     "sinks.kind": _("This version of the server does not know this kind of sink."),
     "sinks.not-taken": _("The test event did not arrive: %(why)s"),
     "event.name.none": _("Nothing that you may see is called so."),

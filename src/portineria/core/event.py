@@ -47,6 +47,10 @@ _PAIR = "delegation customer customer_name provider_organisation provider_name"
 CATALOGUE: Mapping[str, Fields] = {
     # the register itself
     "audit.register.extracted": _fields("events format first last"),
+    "audit.report.read": _fields("report from_day until_day"),
+    "audit.report.taken": _fields("report entries table_sha256"),
+    "audit.search.saved": _fields("search shared", "name"),
+    "audit.search.removed": _fields("search", "name"),
     "audit.register.exported": _fields("first"),
     "audit.event.proven": _fields("seq"),
     "audit.witness.disagreed": _fields("witness size witness_size"),
@@ -225,6 +229,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "privacy.terms.changed": _fields("records_staff records_suppliers days"),
     # sinks: where the register goes besides
     "sinks.sink.added": _fields("sink kind name personal"),
+    "sinks.sink.changed": _fields("sink name personal settings"),
     "sinks.sink.paused": _fields("sink"),
     "sinks.sink.resumed": _fields("sink"),
     "sinks.sink.removed": _fields("sink name"),

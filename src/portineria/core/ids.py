@@ -45,6 +45,7 @@ class Kind(StrEnum):
     PLAYBACK = "plb"
     DELEGATION = "dlg"
     NAME_QUESTION = "nmq"
+    SEARCH = "srh"
 
 
 def new_id(kind: Kind) -> str:

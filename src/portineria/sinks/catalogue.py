@@ -4,7 +4,9 @@
 from portineria.sinks import (
     cef,
     elastic,
+    file,
     jira,
+    kafka,
     leef,
     mail,
     ocsf,
@@ -30,6 +32,8 @@ ALL: tuple[SinkKind, ...] = (
     servicenow.INFO,
     jira.INFO,
     tickets.INFO,
+    file.INFO,
+    kafka.INFO,
 )  # fmt: skip
 
 

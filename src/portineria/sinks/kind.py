@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from portineria.sinks.ticketing import Tickets
 
 
+FOLDER = "the server's folder"  # no setting is called so
+
+
 class Away(Unavailable):
     """Nothing of this batch is known to have arrived: it is sent again later. The message holds no text of theirs."""
 
@@ -27,6 +30,12 @@ class Refused(Invalid):
     """The receiver will never take these bytes, whatever is the matter with one of them."""
 
     code = "sinks.refused"
+
+
+class NoLibrary(Unavailable):
+    """This kind needs an extra that is not installed; the message is its name."""
+
+    code = "sinks.extra"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +74,9 @@ class SinkKind:
     acknowledged: bool = True
     most_events: int = 500  # of one batch
     tickets: "Callable[[Mapping[str, str]], Tickets] | None" = None
+    local: bool = False  # it writes in the folder that FOLDER of ``open``'s mapping names, which nobody types
 
     @property
     def where(self) -> str:
         """The setting that says to whom it goes; empty where there is none."""
-        return next((setting.name for setting in self.settings if setting.shape in ("host", "address")), "")
+        return next((setting.name for setting in self.settings if setting.shape.whom), "")

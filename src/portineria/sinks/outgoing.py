@@ -42,6 +42,8 @@ class Outgoing:
 
 def written(value: Value) -> str:
     """On one line, of bounded length: nothing in it ends a record or moves a terminal's cursor."""
+    if isinstance(value, str) and len(value) <= VALUE_CHARACTERS and value.isprintable():
+        return value  # nearly all of them
     if isinstance(value, bool):
         return "true" if value else "false"
     text = printable(str(value)[: VALUE_CHARACTERS + 1])
@@ -61,7 +63,7 @@ def as_json(value: Value) -> str | int | bool:
 
 def timestamp(at: datetime) -> str:
     """RFC 3339, UTC, to the thousandth of a second."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def milliseconds(at: datetime) -> int:

@@ -22,6 +22,7 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 class Shape(StrEnum):
     HOST = "host"
+    HOSTS = "hosts"  # HOST:PORT each, with commas between them
     PORT = "port"
     ADDRESS = "address"  # https; http on loopback only
     CHOICE = "choice"
@@ -36,6 +37,11 @@ class Shape(StrEnum):
     @property
     def secret(self) -> bool:
         return self in (Shape.SECRET, Shape.KEY)
+
+    @property
+    def whom(self) -> bool:
+        """It says to whom events go."""
+        return self in (Shape.HOST, Shape.HOSTS, Shape.ADDRESS)
 
     @property
     def long(self) -> bool:
@@ -87,6 +93,17 @@ def is_host(text: str) -> bool:
     return True
 
 
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= 65535
+
+
+def _is_place(text: str) -> bool:
+    """HOST:PORT; an IPv6 address stands in brackets."""
+    host, _, port = text.strip().rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    return is_host(bare) and (bare != host or ":" not in host) and _is_port(port)
+
+
 def is_address(text: str) -> bool:
     """An https address without a name, a password or a fragment; plain http on this machine only."""
     try:
@@ -103,8 +120,10 @@ def _fits(setting: Setting, value: str) -> bool:
     match setting.shape:
         case Shape.HOST:
             return is_host(value)
+        case Shape.HOSTS:
+            return all(_is_place(one) for one in value.split(","))
         case Shape.PORT:
-            return value.isascii() and value.isdigit() and 1 <= int(value) <= 65535
+            return _is_port(value)
         case Shape.ADDRESS:
             return is_address(value)
         case Shape.CHOICE:

@@ -29,6 +29,7 @@ from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.entering import enter
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.provider_models import IdentityProvider
+from portineria.control.identity.saved_searches import save_search
 from portineria.control.notification.collecting import collect
 from portineria.control.notification.queries import notifications
 from portineria.control.sinks.services import add_sink
@@ -94,6 +95,7 @@ class Things:
     question: str = f"nmq_{ABSENT}"
     analyst: str = f"per_{ABSENT}"
     customer: str = f"org_{ABSENT}"
+    search: str = f"srh_{ABSENT}"
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def things(world: World, watchful: Provider) -> Things:
         world.organisation, world.technician.public_id, world.supplier, world.rule, lifted_lock(world),
         sink=sink, held=held_in(world, row).public_id, account=program.account.public_id,
         token=program.row.public_id, plant=world.plant, provider=provider_of(world),
-        notification=told_to_the_owner(world),
+        notification=told_to_the_owner(world), search=saved(world),
         entry=write(actor=world.owner, request=request, file=File("x", b"x")).public_id,
         substitution=stand_in(world, world.owner, world.operator).public_id,
         playback=may_look(world, world.owner, row).public_id,
@@ -154,6 +156,12 @@ def opened_in_an_emergency(world: World) -> dict[str, str]:
     )
     emergency.break_glass(actor=world.operator, machine=world.rivals_machine.public_id, reason="x")
     return {"role": role.public_id, "review": EmergencyReview.objects.get().public_id}
+
+
+def saved(world: World) -> str:
+    return save_search(
+        actor=world.owner, organisation=world.organisation, name="x", query="code=access.", shared=True
+    ).public_id  # fmt: skip
 
 
 def told_to_the_owner(world: World) -> str:

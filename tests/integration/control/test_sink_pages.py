@@ -6,9 +6,11 @@ from __future__ import annotations
 import socket
 import threading
 
+import pytest
 from django.utils import timezone
 
 from portineria.control.audit.models import Event
+from portineria.control.settings.start import current
 from portineria.control.sinks import progress
 from portineria.control.sinks.models import DeadLetter, Sink
 from tests.integration.control.browsing import shown, signed_in
@@ -67,6 +69,28 @@ def test_a_sink_is_set_up_tried_and_removed(world: World) -> None:
         f"sinks.sink.{what}"
         for what in ("added", "tested", "tested", "paused", "resumed", "replayed", "replayed", "removed")
     ]
+
+
+@pytest.mark.sqlite
+def test_files_are_written_below_the_folder_of_the_server_and_nowhere_without_one(world: World) -> None:
+    owner, folder = signed_in(world.owner), current().sink_folder
+    assert folder is not None
+    form = {**CHOSEN, "name": "Files", "organisation": world.organisation, "setting_file": "soc",
+            "setting_format": "ocsf", "setting_size_mib": "1", "setting_files": "2"}  # fmt: skip
+    assert "Letters, digits" in owner.post("/sinks/add/?kind=file", {**form, "setting_file": "../x"}).content.decode()
+    owner.post("/sinks/add/?kind=file", form)
+    sink = Sink.objects.get()
+    page = owner.post(f"/sinks/{sink.public_id}/test/", follow=True).content.decode()
+    assert "the receiver took it" in page
+    [file] = folder.rglob("*.log")
+    assert file == folder / world.organisation / "soc-000001.log"
+    assert b'"sinks.sink.tested"' in file.read_bytes()
+    moved = folder.rename(folder.with_name("elsewhere"))
+    try:
+        assert "set no folder" in owner.post("/sinks/add/?kind=file", {**form, "name": "More"}).content.decode()
+    finally:
+        moved.rename(folder)
+    assert Sink.objects.count() == 1
 
 
 def test_what_does_not_fit_is_said_beside_it_and_a_key_is_kept_sealed(world: World) -> None:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from asgiref.sync import async_to_sync
+from asgiref.sync import sync_to_async as in_thread
 from django.utils import timezone
 
 from portineria.control.access import services as access
@@ -23,8 +25,9 @@ from portineria.control.sinks.models import Sink, TicketNote
 from portineria.control.ticketing import Ticketing
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.sessions import accepted, again, report, started
+from tests.integration.control.test_sinks import until
 from tests.integration.control.world import World
-from tests.integration.sinks.endpoint import closed_port, serving
+from tests.integration.sinks.endpoint import Reply, Request, as_json, closed_port, serving
 from tests.integration.sinks.ticket_desks import ServiceNow
 
 OPEN = {"state": "Implement", "cmdb_ci": "Press 3", "company": "Presses & Co"}
@@ -181,3 +184,44 @@ def test_a_ticket_that_takes_no_comment_is_told_once_and_the_register_says_so(li
     note = TicketNote.objects.get()
     assert note.over_at is not None
     assert Event.objects.filter(organisation=linked.organisation, code="sinks.ticket.refused").count() == 1
+
+
+class Odd(ServiceNow):
+    """Lets nobody write into a ticket, as where it is closed, and has no answer about one of them."""
+
+    def answer(self, request: Request) -> Reply:
+        if request.method == "PATCH":
+            return as_json(403, {"error": {"message": "Operation Failed", "detail": "ACL"}, "status": "failure"})
+        if "number=CHG-1" in request.query.get("sysparm_query", ""):
+            return as_json(500, {})
+        return super().answer(request)
+
+
+@pytest.mark.sqlite
+async def test_a_refused_comment_is_no_fault_and_an_unanswered_ticket_holds_up_no_other(linked: World) -> None:
+    desk = Odd()
+    desk.tickets |= {"CHG-1": dict(OPEN), "CHG-7": dict(OPEN)}
+    with serving(desk) as address:
+        sink = await in_thread(kept_at)(linked, address)
+        request = await in_thread(asked_with)(linked, "CHG-7")
+        await in_thread(access.approve)(actor=linked.approver, request=request.public_id)
+        session = await in_thread(lambda: accepted(linked, started(linked)))()
+        await in_thread(report)(
+            linked, "session.ended", session, ending="finished", streams=0, to_device=0, from_device=0
+        )
+        task = asyncio.get_running_loop().create_task(Ticketing("https://console.example").run())
+        try:
+            refused = Event.objects.filter(organisation=linked.organisation, code="sinks.ticket.refused")
+            await until(refused.exists, "the comment was refused")
+            assert (await in_thread(Sink.objects.get)(pk=sink.pk)).failures == 0
+            silent = await in_thread(asked_with)(linked, "CHG-1", 1)
+            other = await in_thread(asked_with)(linked, "CHG-7", 2)
+            await until(lambda: standing(other) == "holds", "the one behind it is asked for")
+            await until(lambda: Sink.objects.get(pk=sink.pk).failures > 0, "that it has no answer is seen")
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    assert await in_thread(standing)(silent) == "unasked"
+    assert await in_thread(refused.count)() == 1
+    assert (await in_thread(TicketNote.objects.get)()).over_at is not None
+    assert desk.wrong == []

@@ -242,6 +242,7 @@ LATER = dict.fromkeys(
         "question",
         "analyst",
         "customer",
+        "search",
     ),
     "x%00",
 )

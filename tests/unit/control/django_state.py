@@ -25,7 +25,9 @@ def start() -> Path:
     """Return the state folder. Whoever started Django before with another one gets this one too."""
     folder = Path(tempfile.mkdtemp(prefix="portineria-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    (folder / "portineria.toml").write_text(postgresql_server.settings_lines())
+    (folder / "sinks").mkdir()
+    lines = f'sink_folder = "{folder / "sinks"}"\n' + postgresql_server.settings_lines()
+    (folder / "portineria.toml").write_text(lines)
     make_master_key(folder)
     if django_settings.configured:
         settings_start._used[:] = [load(folder)]

@@ -197,4 +197,5 @@ READERS: dict[str, Callable[[bytes], dict[str, str]]] = {
     "syslog": syslog, "cef": cef, "leef": leef, "webhook": webhook, "splunk": splunk,
     "elastic": elastic, "ocsf": ocsf, "sentinel": sentinel,
     "mail": mail, "servicenow": servicenow, "jira": jira, "tickets": tickets,
+    "file": ocsf, "kafka": ocsf,
 }  # fmt: skip

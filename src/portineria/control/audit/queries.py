@@ -148,6 +148,10 @@ def event(actor: Reader, organisation: str, seq: int) -> Event:
     return row
 
 
+def first_event(actor: Reader, organisation: str) -> Event | None:
+    return Event.objects.visible_to(actor).filter(organisation=organisation).order_by("pk").first()
+
+
 @dataclass(frozen=True, slots=True)
 class SealState:
     organisation: str

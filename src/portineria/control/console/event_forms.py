@@ -5,6 +5,7 @@ import zoneinfo
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.utils import timezone
@@ -89,3 +90,8 @@ class EventFilter(forms.Form):
     @property
     def narrows(self) -> bool:
         return not self.is_valid() or any(self.cleaned_data.values())
+
+    def address(self) -> str:
+        """What is asked for, as the page's address says it; nothing besides."""
+        given = {name: str(self.data.get(name, "")).strip() for name in self.fields}
+        return urlencode({name: value for name, value in given.items() if value})

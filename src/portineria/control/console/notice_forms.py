@@ -7,8 +7,9 @@ from django import forms
 from django.forms import BoundField
 from django.utils.functional import Promise
 
-from portineria.control.console.texts.notices import CHANNELS, KINDS
+from portineria.control.console.texts.notices import CHANNELS, KINDS, WEBHOOKS
 from portineria.control.notification.models import ADDRESS, Channel, Kind
+from portineria.control.notification.models import WebhookForm as Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +42,7 @@ class WebhookForm(forms.Form):
     webhook = forms.CharField(
         max_length=ADDRESS, strip=True, widget=forms.URLInput(attrs={"autocomplete": "off", "spellcheck": "false"})
     )
+    form = forms.ChoiceField(required=False, choices=list(WEBHOOKS.items()), initial=Form.SIGNED.value)
+
+    def chosen(self) -> Form:
+        return Form(self.cleaned_data["form"] or Form.SIGNED)

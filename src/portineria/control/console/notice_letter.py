@@ -28,7 +28,7 @@ QUOTED = 300  # characters of what a stranger wrote
 
 
 @contextmanager
-def _as_read_by(person: Person) -> Iterator[None]:
+def as_read_by(person: Person) -> Iterator[None]:
     with translation.override(person.language or "en"), timezone.override(zone_of(person.time_zone)):
         yield
 
@@ -42,7 +42,7 @@ def quoted(text: str) -> str:
 
 def mail(row: Notification, sender: str, public_url: str) -> bytes:
     """The same notification has the same Message-ID, so that one that comes twice is known by it."""
-    with _as_read_by(row.person):
+    with as_read_by(row.person):
         [notice] = notices(row.person, [row])
         found = EmailMessage(policy=SMTP)
         found["From"], found["To"] = sender, row.person.email
@@ -88,7 +88,7 @@ def _moment(at: datetime, zone: str) -> str:
 
 
 def body(row: Notification, public_url: str) -> bytes:
-    with _as_read_by(row.person):
+    with as_read_by(row.person):
         [notice] = notices(row.person, [row])
         data = {
             "id": row.public_id,

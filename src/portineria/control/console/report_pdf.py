@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The service report on paper. Every text in it may be anybody's words: none of it is read as markup."""
+"""Reports on paper. Every text in it may be anybody's words: none of it is read as markup."""
 
 import io
 from functools import cache
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from reportlab.lib import colors
-from reportlab.lib.pagesizes import A4
+from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
@@ -25,22 +25,24 @@ _LINES = TableStyle([
 ])  # fmt: skip
 
 
-def report_pdf(session: str, sections: list[Section]) -> bytes:
-    """The same contents are the same bytes."""
+def report_pdf(about: str, sections: list[Section], *, title: str = "", wide: bool = False) -> bytes:
+    """The same contents are the same bytes. ``about``: the id that stands on each page; ``title``: of a service report
+    unless said; ``wide``: the long side below, for tables of many columns.
+    """
     _register_fonts()
-    title, file = _("Service report"), io.BytesIO()
+    title, file, size = title or _("Service report"), io.BytesIO(), landscape(A4) if wide else A4
     document = SimpleDocTemplate(
-        file, pagesize=A4, leftMargin=18 * mm, rightMargin=18 * mm, topMargin=16 * mm, bottomMargin=18 * mm,
-        title=f"{title} {session}", author="Portineria", invariant=1,
+        file, pagesize=size, leftMargin=18 * mm, rightMargin=18 * mm, topMargin=16 * mm, bottomMargin=18 * mm,
+        title=f"{title} {about}", author="Portineria", invariant=1,
     )  # fmt: skip
-    story: list[Flowable] = [_text(title, 16, bold=True), _text(session, 9), Spacer(0, 4 * mm)]
+    story: list[Flowable] = [_text(title, 16, bold=True), _text(about, 9), Spacer(0, 4 * mm)]
     for section in sections:
         story += _section(section, document.width)
 
     def numbered(canvas: Any, _document: Any) -> None:
         canvas.setFont(_LATIN, 8)
-        canvas.drawString(18 * mm, 10 * mm, session)
-        canvas.drawRightString(A4[0] - 18 * mm, 10 * mm, str(canvas.getPageNumber()))
+        canvas.drawString(18 * mm, 10 * mm, about)
+        canvas.drawRightString(size[0] - 18 * mm, 10 * mm, str(canvas.getPageNumber()))
 
     document.build(story, onFirstPage=numbered, onLaterPages=numbered)
     return file.getvalue()

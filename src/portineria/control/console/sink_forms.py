@@ -2,6 +2,7 @@
 """Setting up a sink: the same questions for every kind, and its own settings below them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -9,9 +10,9 @@ from django.forms import BoundField
 from django.utils.translation import gettext_lazy as _
 
 from portineria.control.console.texts import sinks as texts
-from portineria.control.console.texts.events import GROUPS, beginnings_of
+from portineria.control.console.texts.events import GROUPS, beginnings_of, groups_of
 from portineria.control.identity.models import Organisation
-from portineria.control.sinks.models import Personal
+from portineria.control.sinks.models import Personal, Sink
 from portineria.control.sinks.services import NAME_CHARACTERS, Wanted
 from portineria.core.event_meaning import Severity
 from portineria.sinks.kind import SinkKind
@@ -19,6 +20,7 @@ from portineria.sinks.setting import PEM_CHARACTERS, TEXT_CHARACTERS, BadSetting
 
 _ROWS = 4
 PREFIX = "setting_"
+FORGET = "forget_"
 
 
 class SinkForm(forms.Form):
@@ -47,11 +49,14 @@ class SinkForm(forms.Form):
             name = PREFIX + setting.name
             value = str(given.get(name, "")).strip() or setting.default
             try:
-                setting.check(value)
+                self.needed(setting).check(value)
             except BadSetting:
                 if name not in self.errors:
                     self.add_error(name, str(texts.FAULTS[setting.shape]))
         return given
+
+    def needed(self, setting: Setting) -> Setting:
+        return setting
 
     def settings(self) -> Mapping[str, str]:
         return {setting.name: self.cleaned_data[PREFIX + setting.name] for setting in self.kind.settings}
@@ -64,8 +69,50 @@ class SinkForm(forms.Form):
     def setting_fields(self) -> list[tuple[BoundField, texts.Words, bool]]:
         """Field, its words, whether it may be left empty."""
         return [
-            (self[PREFIX + setting.name], texts.SETTINGS[setting.name], not setting.needed)
+            (self[PREFIX + setting.name], texts.SETTINGS[setting.name], not self.needed(setting).needed)
             for setting in self.kind.settings
+        ]
+
+
+class ChangeForm(SinkForm):
+    """Of a sink that is there. A secret that is left empty stays as it is, or is forgotten where that was chosen."""
+
+    def __init__(self, *args: Any, sink: Sink, kind: SinkKind, **kwargs: Any) -> None:
+        initial = {PREFIX + name: value for name, value in sink.settings.items()}
+        initial |= {
+            "name": sink.name,
+            "severity": sink.severity,
+            "personal": sink.personal,
+            "codes": groups_of(sink.codes),
+        }
+        super().__init__(*args, kind=kind, organisations=[sink.organisation], initial=initial, **kwargs)
+        self._codes = list(sink.codes)
+        del self.fields["begin"], self.fields["organisation"]
+        self.kept = {setting.name for setting in kind.settings if setting.shape.secret}
+        for name in self.kept:
+            self.fields[PREFIX + name].required = False
+        optional = {setting.name for setting in kind.settings if not setting.needed}
+        for name in sorted(self.kept & optional):
+            self.fields[FORGET + name] = forms.BooleanField(required=False)
+
+    def needed(self, setting: Setting) -> Setting:
+        return replace(setting, needed=False) if setting.shape.secret else setting
+
+    def settings(self) -> Mapping[str, str]:
+        given = super().settings()
+        forgotten = {name for name in self.kept if self.cleaned_data.get(FORGET + name)}
+        return {name: value for name, value in given.items() if value or name not in self.kept or name in forgotten}
+
+    def wanted(self) -> Wanted:
+        """Codes that are no whole group, as the API sets them, stay: no box of this page stands for them."""
+        found = super().wanted()
+        whole = {code for group in groups_of(self._codes) for code in beginnings_of(group)}
+        codes = (*found.codes, *(code for code in self._codes if code not in whole))
+        return replace(found, codes=tuple(self._codes) if set(codes) == set(self._codes) else codes)
+
+    def forget_fields(self) -> list[tuple[BoundField, texts.Words]]:
+        return [
+            (self[name], texts.SETTINGS[name.removeprefix(FORGET)]) for name in self.fields if name.startswith(FORGET)
         ]
 
 

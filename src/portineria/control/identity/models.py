@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from portineria.control.identity.delegation_models import ActsThere, ByDelegation, Power, provides
 from portineria.control.identity.provider_models import GroupRole
+from portineria.control.identity.saved_models import SavedSearch as SavedSearch
 from portineria.control.identity.template_models import Template as Template  # one of the app's tables
 from portineria.core.ids import Kind, new_id
 

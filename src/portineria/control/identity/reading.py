@@ -47,6 +47,10 @@ def note_event_read(*, actor: Person, organisation: str, seq: int) -> None:
     note_reading("audit.event.read", actor=actor, organisations=[organisation], seq=seq)
 
 
+def note_report_read(*, actor: Person, organisation: str, report: str, **days: str) -> None:
+    note_reading("audit.report.read", actor=actor, organisations=[organisation], report=report, **days)
+
+
 def note_checked(*, actor: Person, verdict: Verdict) -> None:
     """Somebody had a file checked here. What the file says of itself stays out of the register."""
     with transaction.atomic():

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.audit import services as audit
+from portineria.control.identity.access_log import check_may_be_forgotten
 from portineria.control.identity.authority import Actor, Operator, administers, organisation_of, require
 from portineria.control.identity.models import (
     ApiToken,
@@ -27,6 +28,7 @@ from portineria.control.identity.models import (
 )
 from portineria.control.identity.offers import offer
 from portineria.control.identity.queries import organisations_of_person
+from portineria.control.identity.saved_models import SavedSearch
 from portineria.core.errors import Conflict, Invalid, NotFound
 from portineria.core.time_zones import time_zones
 
@@ -321,9 +323,11 @@ def erase_person(*, actor: Actor, person: str) -> int:
     row = person_to_change(actor, person)
     if row.enabled or row.erased_at is not None:
         raise Conflict("disable first; and erasing is done once")
+    check_may_be_forgotten(row.public_id, organisations_of_person(row))
     Authenticator.objects.filter(user=row).delete()
     SocialAccount.objects.filter(user=row).delete()
     EmailAddress.objects.filter(user=row).delete()
+    SavedSearch.objects.filter(person=row).delete()
     row.email, row.name, row.erased_at = f"{row.public_id}@erased.invalid", "—", timezone.now()
     row.set_unusable_password()
     row.save(update_fields=["email", "name", "erased_at", "password"])

@@ -146,13 +146,29 @@ class Choice(models.Model):
         return tuple(channel for channel in Channel if getattr(self, channel.value))
 
 
+class WebhookForm(models.TextChoices):
+    """What the receiver reads. The address of a chat is itself the secret that lets in."""
+
+    SIGNED = "signed"  # Standard Webhooks
+    SLACK = "slack"
+    TEAMS = "teams"
+
+
 class Webhook(models.Model):
-    """Where one person's notifications go besides. ``wrapped``: the secret they are signed with."""
+    """Where one person's notifications go besides. ``wrapped``: the whole address, and the secret they are signed with;
+    ``address`` as it may be shown.
+    """
 
     person = models.OneToOneField(Person, on_delete=models.CASCADE, related_name="notification_webhook")
     address = models.CharField(max_length=ADDRESS)
     wrapped = models.BinaryField()
     made_at = models.DateTimeField(default=timezone.now)
+    form = models.CharField(max_length=8, choices=WebhookForm.choices, default=WebhookForm.SIGNED)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="notification_webhook_form", condition=Q(form__in=WebhookForm.values))
+        ]
 
 
 class Reading(models.Model):

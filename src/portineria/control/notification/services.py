@@ -13,7 +13,7 @@ from django.utils import timezone
 from portineria.control.identity.models import Person
 from portineria.control.identity.services import BadField, record_for_person
 from portineria.control.identity.vault import unwrap, wrap
-from portineria.control.notification.models import Channel, Choice, Kind, Notification, Webhook
+from portineria.control.notification.models import Channel, Choice, Kind, Notification, Webhook, WebhookForm
 from portineria.control.settings.start import current
 from portineria.core.errors import Denied, NotFound
 from portineria.sinks.setting import TEXT_CHARACTERS, is_address
@@ -54,16 +54,22 @@ def choose(*, actor: Person, ways: Mapping[Kind, Collection[Channel]]) -> None:
 
 
 @transaction.atomic
-def set_webhook(*, actor: Person, address: str) -> str:
-    """Return its new secret, which is shown this once. Raise BadField, HostNotAllowed."""
+def set_webhook(*, actor: Person, address: str, form: WebhookForm = WebhookForm.SIGNED) -> str:
+    """Return its new secret, which is shown this once; empty for a chat, which checks no signature.
+
+    Raise BadField, HostNotAllowed.
+    """
     address = address.strip()
     if len(address) > TEXT_CHARACTERS or not is_address(address):
         raise BadField("webhook", "an https address")
     host = require_allowed(address)
-    secret = f"whsec_{base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}"
+    signed = form == WebhookForm.SIGNED
+    secret = f"whsec_{base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}" if signed else ""
+    shown = address if signed else f"https://{host}/…"
     wrapped = wrap(json.dumps({"address": address, "secret": secret}).encode(), purpose=_purpose(actor))
     Webhook.objects.update_or_create(
-        person=actor, defaults={"address": address, "wrapped": wrapped, "made_at": timezone.now()}
+        person=actor,
+        defaults={"address": shown, "wrapped": wrapped, "made_at": timezone.now(), "form": form},
     )
     record_for_person("notification.webhook.set", actor, host=host)
     return secret

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -43,6 +44,14 @@ def session(actor: Person, public_id: str) -> Session:
     if found is None:
         raise NotFound(f"session {public_id}")
     return found
+
+
+def last_sessions(actor: Person, machines: Collection[int]) -> dict[int, Session]:
+    """The newest of each of these machines, by key, with its person."""
+    mine = Session.objects.visible_to(actor).filter(machine__in=machines)
+    newest = mine.order_by().values("machine").annotate(newest=Max("pk")).values("newest")
+    rows = Session.objects.visible_to(actor).filter(pk__in=newest).select_related("person")
+    return {row.machine_id: row for row in rows.defer("order", "certificate", "withdrawal", "key")}
 
 
 def streams(actor: Person, session: str) -> StreamQuerySet:

@@ -2,20 +2,26 @@
 """Where events go besides, and how far behind each is."""
 
 from datetime import datetime
+from typing import Literal
 
 from django.http import HttpRequest
 from ninja import Router, Schema
+from pydantic import Field
 
 from portineria.control.console import sink_rows
 from portineria.control.console.sink_rows import SinkRow
 from portineria.control.identity.models import Person
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.leaves import Leaf, Where, leaf
-from portineria.control.rest.operation import Id, acts, reads, tries
+from portineria.control.rest.operation import Given, Id, acts, reads, tries
 from portineria.control.settings.start import current
-from portineria.control.sinks import queries, services, trial
+from portineria.control.sinks import changing, queries, services, trial
+from portineria.control.sinks.models import Personal
+from portineria.control.sinks.services import MOST_CODES, NAME_CHARACTERS, Wanted
+from portineria.core.event_meaning import Severity
 
 router = Router(tags=["sinks"])
+MOST_SETTINGS = 32
 
 
 class SinkView(Schema):
@@ -67,6 +73,35 @@ def sink_test(request: HttpRequest, sink: Id) -> SinkView:
     actor = person_of(request)
     queries.sink(actor, sink)
     trial.send_test_event(actor=actor, sink=sink, source=current().host)
+    return _sink(actor, sink)
+
+
+class Changes(Given):
+    """What is left out stays as it is."""
+
+    name: str | None = Field(default=None, max_length=NAME_CHARACTERS)
+    settings: dict[str, str] = Field(
+        default_factory=dict, max_length=MOST_SETTINGS,
+        description="By name. A secret stays unless it is given; it has to be given where the receiver changes.",
+    )  # fmt: skip
+    codes: list[str] | None = Field(default=None, max_length=MOST_CODES, description="Beginnings of codes; none: all.")
+    severity: int | None = Field(default=None, ge=2, le=6, description="Of syslog: this one, and what is worse.")
+    personal: Literal["none", "pseudonyms", "values"] | None = None
+
+
+@acts(router, "/sinks/{sink}/change", SinkView, Scope.ADMINISTER)
+def sink_change(request: HttpRequest, sink: Id, given: Changes) -> SinkView:
+    """Where it stands: what was brought stays brought."""
+    actor = person_of(request)
+    row = queries.sink(actor, sink)
+    wanted = Wanted(
+        Personal(given.personal or row.personal),
+        tuple(row.codes if given.codes is None else given.codes),
+        Severity(row.severity if given.severity is None else given.severity),
+    )
+    changing.change_sink(
+        actor=actor, sink=sink, name=given.name or row.name, settings={**row.settings, **given.settings}, wanted=wanted
+    )
     return _sink(actor, sink)
 
 

@@ -161,6 +161,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "stands in the address; nobody may where this is empty.",
         ),
     ] = []
+    sink_folder: Annotated[Path | None, Meta(description="Where sinks may write files; nowhere when empty.")] = None
     nested_only: Annotated[bool, Meta(description="Relays never take the outer TLS off (for middleboxes).")] = False
 
     @property

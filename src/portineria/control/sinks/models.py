@@ -54,6 +54,7 @@ class Sink(models.Model):
     severity = models.PositiveSmallIntegerField(default=6)  # syslog's: this one, and what is worse
     created_at = models.DateTimeField(default=timezone.now)
     paused_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)  # of what was set up: a batch counts for the one it was made by
 
     delivered = models.PositiveBigIntegerField(default=0)
     delivered_at = models.DateTimeField(null=True, blank=True)

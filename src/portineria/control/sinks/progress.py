@@ -2,7 +2,7 @@
 """How far each sink is. For the one process that delivers; every step follows from the database alone.
 
 A cursor moves from where the batch began and from nowhere else: whoever was frozen while another one delivered, or
-while somebody asked for a replay, moves nothing.
+while somebody asked for a replay or changed the sink, moves nothing.
 """
 
 from collections.abc import Sequence
@@ -35,6 +35,7 @@ class Batch:
     begin: int
     end: int
     events: tuple[Outgoing, ...]
+    version: int  # of the sink's settings
 
 
 def due() -> list[int]:
@@ -64,7 +65,7 @@ def next_batch(sink: int, most: int, source: str) -> Batch | None:
         rows.pop()  # up to the gap; the next batch begins with it
     leaving = Leaving(row, secret.pseudonym_key(row), source)
     events = tuple(leaving.outgoing(event) for event in rows if leaving.wants(event))
-    return Batch(row.pk, row.delivered, rows[-1].seq, events)
+    return Batch(row.pk, row.delivered, rows[-1].seq, events, row.version)
 
 
 def _rows(row: Sink, organisation: str) -> QuerySet[Event]:
@@ -74,13 +75,13 @@ def _rows(row: Sink, organisation: str) -> QuerySet[Event]:
 
 def _over_the_gap(row: Sink, found: int) -> Batch:
     _tell_gap(row, row.delivered + 1, found - 1)
-    return Batch(row.pk, row.delivered, found - 1, ())
+    return Batch(row.pk, row.delivered, found - 1, (), row.version)
 
 
 def _look_behind(row: Sink, organisation: str) -> None:
     """A register that has fewer events than were brought was cut, or put back from a copy."""
     written = Head.objects.filter(organisation=organisation).values_list("seq", flat=True).first() or 0
-    if row.delivered > written and _move(row.pk, row.delivered, written):
+    if row.delivered > written and _move(row.pk, row.delivered, written, row.version):
         _tell_gap(row, written + 1, row.delivered)
 
 
@@ -90,8 +91,8 @@ def _tell_gap(row: Sink, first: int, last: int) -> None:
     _record("sinks.register.gap", row, first=first, last=last)
 
 
-def _move(sink: int, begin: int, end: int) -> bool:
-    return bool(Sink.objects.filter(pk=sink, delivered=begin).update(delivered=end))
+def _move(sink: int, begin: int, end: int, version: int) -> bool:
+    return bool(Sink.objects.filter(pk=sink, delivered=begin, version=version).update(delivered=end))
 
 
 def _record(code: str, row: Sink, **fields: str | int | bool) -> None:
@@ -101,7 +102,7 @@ def _record(code: str, row: Sink, **fields: str | int | bool) -> None:
 @transaction.atomic
 def note_taken(batch: Batch, end: int, dead: Sequence[tuple[int, str]] = (), *, sent: int) -> bool:
     """Everything up to ``end`` was acknowledged, or is in ``dead`` (number, why). False: the cursor is elsewhere."""
-    if not _move(batch.sink, batch.begin, end):
+    if not _move(batch.sink, batch.begin, end, batch.version):
         return False
     row = Sink.objects.select_for_update(no_key=True).select_related("organisation").get(pk=batch.sink)
     for seq, why in dead:

@@ -17,7 +17,7 @@ from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.services import NameTaken, clean_name
 from portineria.control.sinks import provider_sinks, secret
 from portineria.control.sinks.models import DeadLetter, Personal, Sink
-from portineria.core.errors import Conflict, Invalid, NotFound
+from portineria.core.errors import Conflict, Invalid, NotFound, Unavailable
 from portineria.core.event import CATALOGUE
 from portineria.core.event_meaning import Severity
 from portineria.sinks.catalogue import kind_of
@@ -40,6 +40,14 @@ class NoEventFits(Invalid):
 
 class TooManySinks(Conflict):
     code = "sinks.too-many"
+
+
+class NoExtra(Unavailable):
+    code = "sinks.extra"
+
+    def __init__(self, extra: str) -> None:
+        super().__init__(f"pip install 'portineria[{extra}]'")
+        self.values = {"extra": extra}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,7 @@ def add_sink(
     delegation = provider_sinks.delegation_of(actor, kind)
     name = clean_name(name, characters=NAME_CHARACTERS)
     wanted.check()
-    open_settings, secret_settings = _divided(kind, settings)
+    open_settings, secret_settings = divided(kind, settings)
     if Sink.objects.filter(organisation=owner, name=name).exists():
         raise NameTaken(f"sink {name!r}")
     if Sink.objects.filter(organisation=owner).count() >= MOST_SINKS:
@@ -81,14 +89,14 @@ def add_sink(
     )  # fmt: skip
     made.delegation = delegation
     made.wrapped = secret.wrapped(made.public_id, secret_settings)
-    _check_opens(made)
+    check_opens(made)
     made.delivered = _written(organisation) if from_now else 0
     made.save()
-    _record("sinks.sink.added", actor, made, kind=kind, name=name, personal=str(made.personal))
+    record("sinks.sink.added", actor, made, kind=kind, name=name, personal=str(made.personal))
     return made
 
 
-def _divided(kind: str, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def divided(kind: str, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """What may be shown, and what may not."""
     known = kind_of(kind)
     if known is None:
@@ -104,7 +112,7 @@ def _divided(kind: str, given: Mapping[str, str]) -> tuple[dict[str, str], dict[
     )
 
 
-def _check_opens(sink: Sink) -> None:
+def check_opens(sink: Sink) -> None:
     """A key that belongs to another certificate is noticed now, not at night."""
     try:
         secret.sender(sink)
@@ -116,7 +124,7 @@ def _written(organisation: str) -> int:
     return Head.objects.filter(organisation=organisation).values_list("seq", flat=True).first() or 0
 
 
-def _locked(actor: Actor, public_id: str) -> Sink:
+def locked(actor: Actor, public_id: str) -> Sink:
     row = Sink.objects.select_for_update(no_key=True).filter(public_id=public_id).first()
     if row is None:
         raise NotFound(f"sink {public_id}")
@@ -125,7 +133,7 @@ def _locked(actor: Actor, public_id: str) -> Sink:
     return row
 
 
-def _record(code: str, actor: Actor, sink: Sink, **fields: str | int | bool) -> Event:
+def record(code: str, actor: Actor, sink: Sink, **fields: str | int | bool) -> Event:
     return audit.record(
         code, organisation=sink.organisation.public_id, actor=actor.public_id, about="", sink=sink.public_id, **fields
     )
@@ -133,26 +141,26 @@ def _record(code: str, actor: Actor, sink: Sink, **fields: str | int | bool) -> 
 
 @transaction.atomic
 def pause(*, actor: Actor, sink: str) -> None:
-    row = _locked(actor, sink)
+    row = locked(actor, sink)
     if not row.paused:
         row.paused_at = timezone.now()
         row.save(update_fields=["paused_at"])
-        _record("sinks.sink.paused", actor, row)
+        record("sinks.sink.paused", actor, row)
 
 
 @transaction.atomic
 def resume(*, actor: Actor, sink: str) -> None:
-    row = _locked(actor, sink)
+    row = locked(actor, sink)
     if row.paused:
         row.paused_at = None
         row.save(update_fields=["paused_at"])
-        _record("sinks.sink.resumed", actor, row)
+        record("sinks.sink.resumed", actor, row)
 
 
 @transaction.atomic
 def remove(*, actor: Actor, sink: str) -> None:
-    row = _locked(actor, sink)
-    _record("sinks.sink.removed", actor, row, name=row.name)
+    row = locked(actor, sink)
+    record("sinks.sink.removed", actor, row, name=row.name)
     row.delete()
 
 
@@ -162,31 +170,31 @@ def replay(*, actor: Actor, sink: str, day: date, zone: str) -> int:
 
     A batch on its way meanwhile counts for nothing: its cursor was moved away under it.
     """
-    row = _locked(actor, sink)
+    row = locked(actor, sink)
     since = datetime.combine(day, time.min, ZoneInfo(zone))
     organisation = row.organisation.public_id
     first = audit_queries.first_since(organisation, since) or _written(organisation) + 1
     row.delivered = first - 1
     row.save(update_fields=["delivered"])
-    _record("sinks.sink.replayed", actor, row, first=first)
+    record("sinks.sink.replayed", actor, row, first=first)
     return first
 
 
 @transaction.atomic
 def note_tested(*, actor: Actor, sink: str) -> Event:
     """The event that a test sends; it is one of the register like any other."""
-    return _record("sinks.sink.tested", actor, _locked(actor, sink))
+    return record("sinks.sink.tested", actor, locked(actor, sink))
 
 
 @transaction.atomic
 def forget_dead_letters(*, actor: Actor, sink: str) -> int:
     """Send what was put aside once more: from the first of them on, with what follows it. Return its number."""
-    row = _locked(actor, sink)
+    row = locked(actor, sink)
     first = DeadLetter.objects.filter(sink=row).order_by("seq").values_list("seq", flat=True).first()
     if first is None:
         raise NotFound(f"dead letters of {sink}")
     DeadLetter.objects.filter(sink=row).delete()
     row.delivered, row.dead_in_a_row = min(row.delivered, first - 1), 0
     row.save(update_fields=["delivered", "dead_in_a_row"])
-    _record("sinks.sink.replayed", actor, row, first=first)
+    record("sinks.sink.replayed", actor, row, first=first)
     return first

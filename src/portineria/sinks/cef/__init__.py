@@ -5,4 +5,4 @@ from portineria.sinks.cef.message import message
 from portineria.sinks.kind import SinkKind
 from portineria.sinks.syslog.line import SETTINGS, opener
 
-INFO = SinkKind("cef", "CEF", SETTINGS, message, opener(message), acknowledged=False)
+INFO = SinkKind("cef", "CEF", SETTINGS, message, opener(message), acknowledged=False, most_events=1000)

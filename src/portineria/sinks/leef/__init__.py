@@ -5,4 +5,4 @@ from portineria.sinks.kind import SinkKind
 from portineria.sinks.leef.message import message
 from portineria.sinks.syslog.line import SETTINGS, opener
 
-INFO = SinkKind("leef", "LEEF (QRadar)", SETTINGS, message, opener(message), acknowledged=False)
+INFO = SinkKind("leef", "LEEF (QRadar)", SETTINGS, message, opener(message), acknowledged=False, most_events=1000)

@@ -5,4 +5,4 @@ from portineria.sinks.kind import SinkKind
 from portineria.sinks.syslog.line import SETTINGS, opener
 from portineria.sinks.syslog.message import message
 
-INFO = SinkKind("syslog", "Syslog (RFC 5424)", SETTINGS, message, opener(message), acknowledged=False)
+INFO = SinkKind("syslog", "Syslog (RFC 5424)", SETTINGS, message, opener(message), acknowledged=False, most_events=1000)

@@ -6,6 +6,7 @@ ours cannot be taken for it. 32473 is the number of examples (RFC 5612) until th
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from portineria.core.event import Value
 from portineria.sinks.outgoing import PRODUCT, Outgoing, timestamp, written
@@ -31,6 +32,7 @@ def _head(event: Outgoing) -> bytes:
     return f"<{priority}>1 {timestamp(event.at)} {host} {PRODUCT} - {_plain(event.code, _NAME)} ".encode()
 
 
+@lru_cache(1024)  # names of fields, codes, our own host: a few hundred
 def _plain(text: str, most: int) -> str:
     """PRINTUSASCII: no space, nothing but ASCII."""
     if text.isascii() and text.isprintable() and " " not in text:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every code of the event catalogue in a few words. A test keeps the list complete."""
 
+from collections.abc import Iterable
+
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -11,6 +13,10 @@ EVENTS: dict[str, str | Promise] = {
     "audit.watched.added": _("Register of another installation watched"),
     "audit.watched.caught": _("A watched register does not fit what was cosigned"),
     "audit.register.extracted": _("Events taken out of the register"),
+    "audit.report.read": _("Ready report read"),
+    "audit.report.taken": _("Ready report taken out"),
+    "audit.search.saved": _("Search of the register saved"),
+    "audit.search.removed": _("Saved search removed"),
     "audit.register.read": _("Register read or searched"),
     "audit.event.read": _("One event looked at"),
     "audit.export.checked": _("File with events checked"),
@@ -168,6 +174,7 @@ EVENTS: dict[str, str | Promise] = {
     "privacy.duty.ended": _("No longer named for recordings"),
     "privacy.terms.changed": _("What is recorded of whom changed"),
     "sinks.sink.added": _("Sink added"),
+    "sinks.sink.changed": _("Sink changed"),
     "sinks.sink.paused": _("Sink paused"),
     "sinks.sink.resumed": _("Sink resumed"),
     "sinks.sink.removed": _("Sink removed"),
@@ -265,6 +272,12 @@ def codes_of(kind: str) -> list[str]:
 def beginnings_of(group: str) -> tuple[str, ...]:
     """Of the codes of a group; a group has events under several names."""
     return group, *_ALSO.get(group, ())
+
+
+def groups_of(beginnings: Iterable[str]) -> list[str]:
+    """The other way round: the groups that are whole among these."""
+    given = set(beginnings)
+    return [group for group, _label in GROUPS if given.issuperset(beginnings_of(group))]
 
 
 def kind_name(kind: str) -> str:

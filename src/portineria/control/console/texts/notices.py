@@ -24,6 +24,11 @@ CHANNELS: Words = {
     "mail": _("E-mail"),
     "webhook": _("Webhook"),
 }
+WEBHOOKS: Words = {
+    "signed": _("signed JSON (Standard Webhooks)"),
+    "slack": _("Slack: an incoming webhook"),
+    "teams": _("Microsoft Teams: a workflow that posts what a webhook receives"),
+}
 # By what happened.
 SENTENCES: Words = {
     "access.request.made": _("A request waits for your decision"),

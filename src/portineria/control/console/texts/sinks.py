@@ -68,6 +68,15 @@ SETTINGS: Mapping[str, Words] = {
     "supplier_field": Words(
         _("Field that names the supplier"), _("By the name it has here. Not looked at when empty.")
     ),
+    "brokers": Words(_("Brokers"), _("HOST:PORT each, with commas between them.")),
+    "topic": Words(_("Topic"), _("It has to be there. An organisation's events are in one partition of it, in order.")),
+    "mechanism": Words(_("Way of signing in (SASL)")),
+    "file": Words(
+        _("Beginning of the files' names"), _("In the organisation's folder on the server: NAME-000001.log and so on.")
+    ),
+    "format": Words(_("Format")),
+    "size_mib": Words(_("Largest file (MiB)")),
+    "files": Words(_("How many files are kept"), _("Of more the oldest is removed; its events stay in the register.")),
     "opens": Words(
         _("New tickets"),
         _("It is asked about work and told of it in any case. Which events open one is chosen below."),
@@ -87,6 +96,7 @@ SEVERITIES: Mapping[int, "str | Promise"] = {
 }
 FAULTS: Mapping[Shape, "str | Promise"] = {
     Shape.HOST: _("Write a host name or an IP address, without a port."),
+    Shape.HOSTS: _("Write HOST:PORT for each, with commas between them."),
     Shape.PORT: _("A port is a number from 1 to 65535."),
     Shape.ADDRESS: _("Write an https address, without a name or a password in it."),
     Shape.CHOICE: _("Choose one of these."),
@@ -109,6 +119,13 @@ CHOICES: Mapping[str, "str | Promise"] = {
     "datacenter": "Data Center",
     "nothing": _("none"),
     "chosen": _("one per event"),
+    **{name: name for name in ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")},
+    "ocsf": "OCSF",
+    "json": "JSON",
+    "syslog": "Syslog (RFC 5424)",
+    "cef": "CEF",
+    "leef": "LEEF",
+    **{number: number for number in ("1", "2", "10", "100", "1000")},
 }
 TICKETS: Mapping[str, "str | Promise"] = {
     "unasked": _("is being asked for"),

@@ -10,7 +10,7 @@ from portineria.control.console.page import page
 from portineria.control.console.sealing_state import sealing_states
 from portineria.control.estate.introduction import root_fingerprint
 from portineria.control.identity import queries as identity
-from portineria.control.identity import register
+from portineria.control.identity import register, saved_searches
 from portineria.control.identity.models import Person
 from portineria.control.identity.reading import note_event_read
 from portineria.sinks.extract import FORMATS
@@ -27,6 +27,7 @@ def events(request: HttpRequest, actor: Person) -> HttpResponse:
         "filtered": form.narrows,
         "seals": sealing_states(actor),
         "formats": FORMATS,
+        "saved": saved_searches.searches(actor),
         "registers": [row for row in identity.organisations(actor) if row.public_id in actor.event_organisations],
     }
     return render(request, "console/events.html", context)

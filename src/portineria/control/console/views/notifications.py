@@ -10,6 +10,8 @@ from portineria.control.console.notice_forms import ChoicesForm, WebhookForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.identity.models import Person
 from portineria.control.notification import queries, services
+from portineria.control.notification.models import Webhook
+from portineria.control.notification.models import WebhookForm as Form
 from portineria.control.settings.start import current
 
 _PER_LEAF = 25
@@ -47,10 +49,17 @@ def choices(request: HttpRequest, actor: Person) -> HttpResponse:
         return redirect("console:notification-choices")
     hooked = queries.webhook(actor)
     context = {
-        "form": form, "webhook": hooked, "webhook_form": WebhookForm(initial={"webhook": hooked and hooked.address}),
+        "form": form, "webhook": hooked, "webhook_form": WebhookForm(initial=_shown(hooked)),
         "mails": bool(current().mail_server), "hosts": current().webhook_hosts,
     }  # fmt: skip
     return render(request, "console/notification_choices.html", context)
+
+
+def _shown(hooked: Webhook | None) -> dict[str, str]:
+    """The address of a chat lets anybody in who has it, and is not shown again."""
+    if hooked is None:
+        return {}
+    return {"webhook": hooked.address if hooked.form == Form.SIGNED else "", "form": hooked.form}
 
 
 @page
@@ -62,7 +71,13 @@ def webhook(request: HttpRequest, actor: Person) -> HttpResponse:
         messages.success(request, _("Removed. Nothing is sent there any more."))
         return redirect("console:notification-choices")
     if form.is_valid() and attempt(
-        form, lambda: secret.append(services.set_webhook(actor=actor, address=form.cleaned_data["webhook"]))
+        form,
+        lambda: secret.append(
+            services.set_webhook(actor=actor, address=form.cleaned_data["webhook"], form=form.chosen())
+        ),
     ):
+        if not secret[0]:
+            messages.success(request, _("Your notifications go there from now on."))
+            return redirect("console:notification-choices")
         return render(request, "console/notification_webhook.html", {"form": form, "secret": secret[0]})
     return render(request, "console/notification_webhook.html", {"form": form, "hosts": current().webhook_hosts})

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from portineria.control.console import sink_rows
 from portineria.control.console.page import attempt, page
-from portineria.control.console.sink_forms import ReplayForm, SinkForm
+from portineria.control.console.sink_forms import ChangeForm, ReplayForm, SinkForm
 from portineria.control.console.texts.sinks import PERSONAL, SEVERITIES
 from portineria.control.identity import queries as identity
 from portineria.control.identity.authority import administers, permitted, require
@@ -16,7 +16,7 @@ from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.problem import problem_of
 from portineria.control.settings.start import current
-from portineria.control.sinks import queries, services, trial
+from portineria.control.sinks import changing, queries, services, trial
 from portineria.control.sinks.models import Sink
 from portineria.core.errors import Denied, NotFound, Unavailable
 from portineria.sinks.catalogue import ALL, kind_of
@@ -84,6 +84,24 @@ def sink(request: HttpRequest, actor: Person, sink: str) -> HttpResponse:
         "personal": PERSONAL[shown.sink.personal], "severity": SEVERITIES[shown.sink.severity],
     }  # fmt: skip
     return render(request, "console/sink.html", context)
+
+
+@page
+def change(request: HttpRequest, actor: Person, sink: str) -> HttpResponse:
+    row = _changeable(actor, sink)
+    kind = kind_of(row.kind)
+    if kind is None:  # a newer version made it
+        raise NotFound(f"sink {sink} of kind {row.kind!r}")
+    form = ChangeForm(request.POST or None, sink=row, kind=kind)
+    if form.is_valid() and attempt(
+        form,
+        lambda: changing.change_sink(
+            actor=actor, sink=sink, name=form.cleaned_data["name"], settings=form.settings(), wanted=form.wanted()
+        ),
+    ):
+        messages.success(request, _("Changed. What was brought stays brought; it goes on from there."))
+        return redirect("console:sink", sink)
+    return render(request, "console/sink_change.html", {"form": form, "kind": kind, "sink": row})
 
 
 def _changeable(actor: Person, public_id: str) -> Sink:

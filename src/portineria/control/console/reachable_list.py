@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be reached from elsewhere at all: each machine, by whom, through what, and how it is looked at."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, tzinfo
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portineria.control.access import emergency_queries as emergencies
+from portineria.control.access import queries as access
+from portineria.control.access.models import Rule
+from portineria.control.console import texts
+from portineria.control.console.ready_report import MOST, ReadyReport
+from portineria.control.console.templatetags.console import zone_of
+from portineria.control.estate import queries as estate
+from portineria.control.estate.models import Machine, RecordingMode
+from portineria.control.identity.models import Organisation, Person
+from portineria.control.remote_sessions import queries as remote_sessions
+from portineria.control.remote_sessions.models import Session
+from portineria.control.settings.start import current
+from portineria.policy.proof_level import proof_level
+
+NAME = "reachable"
+_RECORDING: Mapping[str, "str | Promise"] = {
+    RecordingMode.NONE.value: gettext_lazy("not recorded"),
+    RecordingMode.FULL.value: gettext_lazy("recorded"),
+    RecordingMode.STRICT.value: gettext_lazy("recorded: what cannot be kept does not pass"),
+}
+
+
+def reachable_list(actor: Person, organisation: Organisation, *, most: int = MOST + 1) -> ReadyReport:
+    """As it is now. A machine without services, which nobody can reach, is listed too, and says so."""
+    mine = estate.machines(actor).filter(plant__organisation=organisation)
+    machines = list(mine.prefetch_related("devices__services")[:most])
+    last = remote_sessions.last_sessions(actor, [machine.pk for machine in machines])
+    held = [role for role in emergencies.roles(actor) if role.organisation_id == organisation.pk]
+    zone = zone_of(actor.time_zone)
+    count = mine.count()
+    facts = [
+        (_("Organisation"), organisation.name),
+        (_("Machines"), str(count)),
+        (_("Server"), current().host),
+        (_("Made"), _moment(timezone.now(), zone)),
+    ]
+    head = [
+        _("Machine"), _("Where"), _("Services"), _("Who could"), _("Gateway"), _("How it is looked at"), _("Recording"),
+        _("Last session"),
+    ]  # fmt: skip
+    rows = list(_rows(actor, machines, held, last, zone))
+    return ReadyReport(
+        NAME, _("Systems that can be reached remotely"), organisation.public_id, facts, head, rows,
+        more=max(0, count - len(rows)),
+    )  # fmt: skip
+
+
+def _rows(
+    actor: Person, machines: Iterable[Machine], held: Sequence[Rule], last: Mapping[int, Session], zone: tzinfo
+) -> Iterator[list[str]]:
+    for machine in machines:
+        services = [(device, service) for device in machine.devices.all() for service in device.services.all()]
+        reach = [
+            f"{device.name} {device.address}: {service.name} · {texts.protocol(service.protocol)} "
+            f"{service.transport}/{service.port}"
+            for device, service in services
+        ]
+        seen = sorted({str(texts.PROOF_SHORT[proof_level(service.protocol)]) for _device, service in services})
+        yield [
+            " · ".join(part for part in (machine.name, machine.tag) if part),
+            _where(machine),
+            "\n".join(reach) or _("none: nobody can reach it"),
+            "\n".join(_who(actor, machine, held)) or _("nobody"),
+            f"{machine.gateway.name} · {texts.state(machine.gateway.state, 'gateway').text}",
+            ", ".join(seen),
+            str(_RECORDING[machine.recording]),
+            _session(last.get(machine.pk), zone),
+        ]
+
+
+def _where(machine: Machine) -> str:
+    line = machine.line
+    parts = (machine.plant.name, line.zone.name if line and line.zone else "", line.name if line else "")
+    return " › ".join(part for part in parts if part)
+
+
+def _who(actor: Person, machine: Machine, held: Sequence[Rule]) -> Iterator[str]:
+    """By the very question that the machine's own page asks, so that both always say the same."""
+    for rule in access.rules_naming(actor, machine):
+        name = rule.supplier.name if rule.supplier else rule.person.name if rule.person else "—"
+        after = _("after a yes of %(count)d") % {"count": rule.approvals} if rule.needs_approval else _("without a yes")
+        windows = texts.windows(rule.windows) if rule.windows else _("at any hour")
+        yield f"{name} ({after}, {windows})"
+    for role in held:
+        if role.emergency_plant_id == machine.plant_id and role.person is not None:
+            yield f"{role.person.name} ({_('in an emergency')})"
+
+
+def _session(session: Session | None, zone: tzinfo) -> str:
+    if session is None:
+        return _("never")
+    return f"{_moment(session.requested_at, zone)} · {session.person.name}"
+
+
+def _moment(moment: datetime, zone: tzinfo) -> str:
+    return moment.astimezone(zone).isoformat(" ", "seconds")
