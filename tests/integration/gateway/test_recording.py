@@ -114,6 +114,27 @@ async def test_a_session_is_recorded_from_its_start_to_its_end(quick: Build, tmp
     assert authority.faults == []
 
 
+async def test_a_password_in_clear_passes_and_is_not_recorded(quick: Build) -> None:
+    """The device hears it, the recording says where it was, and the rest of it is there."""
+    plant = await quick()
+    plant.device.answer = lambda heard: b"230 in\r\n" if b"PASS" in heard else b"331 which?\r\n"
+    plant.end.permit([plant.asset], recording="strict", recording_recipients=RECIPIENTS)
+    stream = await plant.end.open()
+    await stream.say(b"USER ann\r\n")
+    await stream.heard(12)
+    await stream.say(b"PASS hunter2\r\n")
+    await stream.heard(20)
+    plant.authority.withdraw(plant.end.session, "cut")
+    await plant.authority.event(plant.gateway, "recording.finished", plant.end.session)
+    assert b"PASS hunter2\r\n" in plant.device.connections[0].heard
+    verdict = verdict_of(plant.process)
+    assert verdict.complete
+    assert [(cut.rule, cut.direction, cut.at, cut.size) for cut in verdict.cuts] == [("ftp.password", 0, 15, 7)]
+    kept = b"".join(b"".join(open_chunk(read_chunk(path.read_bytes()), [OWNER])) for path in files(plant.process))
+    assert b"hunter2" not in kept
+    assert b"PASS *******\r\n" in kept
+
+
 def dissected(process: GatewayProcess, tmp_path: Path) -> tuple[int, int]:
     """(Modbus PDUs, packets that tshark complains about)."""
     if shutil.which("tshark") is None:

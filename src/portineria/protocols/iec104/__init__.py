@@ -18,4 +18,5 @@ INFO = ProtocolInfo(
     recognise=recognise,
     functions=listed(),
     patience_s=15.0,  # t1: 104, 9.6
+    withholds=True,
 )

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One Modbus/TCP connection: requests out of one direction, the answers that belong to them out of the other."""
 
-from portineria.protocols.inspection import Answer, Inspection, Refusal, Request
+from dataclasses import replace
+
+from portineria.protocols.inspection import Answer, Inspection, Refusal, Request, Withheld
 from portineria.protocols.modbus import umas
 from portineria.protocols.modbus.data_access import Values
 from portineria.protocols.modbus.frame import EXCEPTION, HEADER, UMAS, BadModbus, Splitter
@@ -37,7 +39,7 @@ class ModbusInspection(Inspection):
         self._by_key: dict[int, list[Request]] = {}  # a transaction id may be in use twice: oldest first
 
     def from_client(self, data: bytes | memoryview) -> list[Request]:
-        return [Request(_operations(frame), frame) for frame in self._client.take(data)]
+        return [Request(_operations(frame), frame, withheld=_withheld(frame)) for frame in self._client.take(data)]
 
     def forward(self, request: Request) -> bytes:
         if len(self._in_flight) >= MOST_IN_FLIGHT:
@@ -72,7 +74,7 @@ class ModbusInspection(Inspection):
             request = next((each for each in waiting if _fits(each, pdu)), request)
         error, values = _told(request, pdu)
         self._forget(request)
-        return Answer(frame, request, error, values)
+        return Answer(frame, request, error, values, withheld=_withheld(frame, request.data))
 
     def _forget(self, request: Request) -> None:
         key = self._in_flight.pop(request)
@@ -99,6 +101,14 @@ def _may_begin(beginning: bytes, size: int) -> bool:
         return False
     shortest, longest = FUNCTIONS[code].sizes
     return shortest <= size - HEADER <= longest
+
+
+def _withheld(frame: bytes, asked: bytes = b"") -> tuple[Withheld, ...]:
+    """``asked``: the request that ``frame`` answers."""
+    if frame[HEADER] != UMAS:
+        return ()
+    found = umas.withheld(frame[HEADER:], asked[HEADER + 2] if asked else None)
+    return tuple(replace(each, at=HEADER + each.at) for each in found)
 
 
 def _key(frame: bytes) -> int:
