@@ -213,6 +213,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "privacy.duty.given": _fields("person duty"),
     "privacy.duty.ended": _fields("person duty"),
     "privacy.terms.changed": _fields("records_staff records_suppliers days"),
+    "privacy.contents.agreed": _fields("supplier side"),
+    "privacy.contents.withdrawn": _fields("supplier side"),
     # sinks: where the register goes besides
     "sinks.sink.added": _fields("sink kind name personal"),
     "sinks.sink.paused": _fields("sink"),

@@ -31,6 +31,7 @@ Nonce = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Ending = Literal["cut", "drain"]
 OnSilence = Literal["drain", "cut", "until_expiry"]
 Recording = Literal["none", "full", "strict"]
+ProgramContents = Literal["hash", "kept"]
 
 
 class _Statement(msgspec.Struct, frozen=True, tag_field="is", forbid_unknown_fields=True):
@@ -62,7 +63,8 @@ class Order(_Statement, frozen=True, tag="order", omit_defaults=True):
     kept. ``recording_recipients``: age keys of whom it is encrypted to, besides those that the gateway knows already.
     Left out when empty: a gateway from before recordings understands the order, and refuses one that records.
     ``profiles``: function profiles as ``policy`` writes them; an operation passes when each of them admits it. With
-    any, every asset has a protocol: nothing passes beside them.
+    any, every asset has a protocol: nothing passes beside them. ``program_contents``: whether a recording keeps what
+    programs contain, or their hash and size; a gateway from before that difference refuses an order that keeps it.
     """
 
     organisation: Id
@@ -84,6 +86,7 @@ class Order(_Statement, frozen=True, tag="order", omit_defaults=True):
     signer_id: Id
     recording_recipients: Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(max_length=16)] = []
     profiles: Annotated[list[Annotated[bytes, Meta(max_length=PROFILE_BYTES)]], Meta(max_length=PROFILES)] = []
+    program_contents: ProgramContents = "hash"
 
 
 class Withdrawal(_Statement, frozen=True, tag="withdrawal"):

@@ -14,7 +14,7 @@ from portineria.control.estate.signers import signed_for, signer_for
 from portineria.control.identity import keys
 from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.control.remote_sessions.recording_keys import recipients_for
-from portineria.control.remote_sessions.recording_mode import recording_mode
+from portineria.control.remote_sessions.recording_mode import keeps_contents, recording_mode
 from portineria.control.settings.start import current
 from portineria.policy.proof_level import decoder_of
 from portineria.wire.certificate import load_spki
@@ -73,6 +73,7 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
         signer_id=signer.id,
         recording_recipients=recipients_for(session.organisation) if mode != "none" else [],
         profiles=[bytes(row.content) for row in profiles],
+        program_contents="kept" if keeps_contents(session) else "hash",
     )
     session.order = keys.signed(order, signer)
     session.order_sha256 = sha256(read_signed(session.order).statement)

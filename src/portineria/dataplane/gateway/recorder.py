@@ -53,7 +53,8 @@ class SessionRecorder:
     """``run`` in a task until ``finish`` was called and the end is on the disk."""
 
     def __init__(self, order: Order, means: Means) -> None:
-        self.strict, self.contents = order.recording == "strict", False
+        self.strict = order.recording == "strict"
+        self.contents = order.program_contents == "kept"
         self.recording, self.session = new_id(Kind.RECORDING), order.session
         self._means = means
         about = About(self.recording, order.session, order.organisation, order.gateway, means.spool.boot)
