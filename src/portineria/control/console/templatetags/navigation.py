@@ -8,12 +8,14 @@ from django import template
 from django.conf import settings
 from django.template.context import Context
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from portineria.control.access import queries as access
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
+from portineria.control.remote_sessions import queries as remote_sessions
 
 register = template.Library()
 
@@ -117,7 +119,10 @@ def _items(person: Person, section: str) -> list[Item]:
     roles = identity.roles(person).values()
     staff = any(role.staff for role in roles)
     asks = any(not role.staff for role in roles)
-    waiting = access.decidable_requests(person).count() if staff else 0
+    waiting = 0
+    if staff:  # requests for access, and held ones of sessions that run
+        waiting = access.decidable_requests(person).count()
+        waiting += remote_sessions.held_for(person, timezone.now()).count()
     waiting_text = ngettext("%(count)d request waits for you", "%(count)d requests wait for you", waiting)
     rows = [
         ("home", _("Now"), _("Now"), "home", True),
