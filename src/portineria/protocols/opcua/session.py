@@ -191,7 +191,7 @@ class OpcUaInspection(Inspection):
         asked.header, _ = read_request(chunk[reader.at :])
         reader.node(), reader.node(), reader.take(16), reader.text(), reader.take(4), reader.extension()
         reader.take(8)  # version of the protocol, issue or renew
-        if asked.header.service != OPEN_REQUEST or reader.number("I") != 1:  # Part 4 7.20: mode none
+        if asked.header.service != OPEN_REQUEST or reader.number("I") != 1:  # Part 4 7.15: mode none
             raise BadOpcUa("an opening of another service, or of another mode than its policy's")
         return self._held("open-channel", Kind.SESSION, asked)
 
@@ -319,7 +319,7 @@ def _renumbered(side: Side, chunks: list[bytes], at: int) -> bytes:
 
 
 def _result(reader: Reader) -> tuple[int, str]:
-    """Service and bad result of an answer: Part 4 7.34."""
+    """Service and bad result of an answer: Part 4 7.29."""
     service = service_of(reader)
     reader.take(12)  # time stamp, handle
     result = reader.number("I")
