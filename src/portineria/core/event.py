@@ -142,7 +142,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "estate.device.created": _fields("machine device name", secret="address"),
     "estate.device.changed": _fields("machine device name", secret="address previous_address"),
     "estate.service.created": _fields(
-        "machine device service name protocol port transport own_routes client_timeout_s"
+        "machine device service name protocol port transport own_routes client_timeout_s free_reads"
     ),
     "estate.service.removed": _fields("machine device service name"),
     # access

@@ -104,6 +104,12 @@ class Inspection(ABC):
         """
         return request.data
 
+    def read_first(self, request: Request) -> Request | None:
+        """A read of what an undecided request would write, under a number of its own, as forwarded; its answer has no
+        data for the client. None where the protocol cannot, or anything is under way.
+        """
+        return None
+
     @abstractmethod
     def from_device(self, data: bytes | memoryview) -> list[Answer]:
         """Return the answers completed by ``data``, in order. Raise Undecodable."""

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from portineria.bus.message import CloseLegs, Deliver, ToRelay
 from portineria.control.access.models import Grant
 from portineria.control.access.profiles import profiles_of, services_under
+from portineria.control.estate.free_reads import free_reads
 from portineria.control.estate.models import Gateway, Link, Machine, OnSilence, Service
 from portineria.control.estate.signers import signed_for, signer_for
 from portineria.control.identity import keys
@@ -96,7 +97,7 @@ def _asset(service: Service, *, inspected: bool) -> Asset:
     own = [[route] for route in service.own_routes.split(", ") if route]
     return Asset(
         service.public_id, service.device.address, service.port, protocol=decoder.name, own_routes=own,
-        client_timeout_ms=service.client_timeout_s * 1000,
+        client_timeout_ms=service.client_timeout_s * 1000, free_reads=free_reads(service.free_reads),
     )  # fmt: skip
 
 

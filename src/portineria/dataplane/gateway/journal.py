@@ -54,6 +54,13 @@ class Journal:
                 del self._asked[next(iter(self._asked))]
             self._asked[request] = lines
 
+    def own(self, request: Request) -> None:
+        """What the gateway asks by itself: nobody's work."""
+        if self._write is not None:
+            self._asked[request] = [
+                self._write(fields_of(each) | {"verdict": "own"}, True) for each in request.operations
+            ]
+
     def answered(self, answer: Answer) -> None:
         """Reports that nobody asked for stand for themselves."""
         if self._work is not None:
