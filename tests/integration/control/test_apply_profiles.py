@@ -59,9 +59,9 @@ def test_what_holds_and_how_long_a_tool_waits_are_declared_too(world: World) -> 
     [fault] = faults(declared.replace("FREE", '["input 7"]'))
     assert "holding or coil" in fault
     applied(declared.replace("FREE", '["holding 100-119", "coil 0"]'))
-    row = Service.objects.get(name="modbus", device__machine=world.machine)
-    assert (row.client_timeout_s, row.free_reads) == (30, "holding 100-119, coil 0")
-    assert free_reads(row.free_reads) == [("holding", 100, 119), ("coil", 0, 0)]
+    made = Service.objects.get(name="modbus", device__machine=world.machine)
+    assert (made.client_timeout_s, made.free_reads) == (30, "holding 100-119, coil 0")
+    assert free_reads(made.free_reads) == [("holding", 100, 119), ("coil", 0, 0)]
 
 
 def test_a_profile_over_what_nobody_can_decode_is_refused_before_anything_is_changed(world: World) -> None:

@@ -348,31 +348,15 @@ def add_service(
         raise NameTaken(f"service {name!r} or port {port}")
     if Service.objects.filter(device__machine=machine).count() >= SERVICES_PER_MACHINE:
         raise BadField("device", f"a machine has at most {SERVICES_PER_MACHINE} services")
-    routes, free = clean_routes(own_routes), clean_free_reads(free_reads)
-    service = Service.objects.create(
-        device=found,
-        name=name,
-        protocol=protocol,
-        port=port,
-        own_routes=routes,
-        client_timeout_s=client_timeout_s,
-        free_reads=free,
-    )
+    told: dict[str, Any] = {
+        "name": name, "protocol": protocol, "port": port, "own_routes": clean_routes(own_routes),
+        "client_timeout_s": client_timeout_s, "free_reads": clean_free_reads(free_reads),
+    }  # fmt: skip
+    service = Service.objects.create(device=found, **told)
     record(
-        "estate.service.created",
-        organisation=machine.plant.organisation.public_id,
-        actor=actor.public_id,
-        machine=machine.public_id,
-        device=device,
-        service=service.public_id,
-        name=name,
-        protocol=protocol,
-        port=port,
-        transport=service.transport,
-        own_routes=routes,
-        client_timeout_s=client_timeout_s,
-        free_reads=free,
-    )
+        "estate.service.created", organisation=machine.plant.organisation.public_id, actor=actor.public_id,
+        machine=machine.public_id, device=device, service=service.public_id, transport=service.transport, **told,
+    )  # fmt: skip
     return service
 
 

@@ -221,12 +221,6 @@ class Session:
         if not self.ended:
             asyncio.get_running_loop().call_soon(self.review)
 
-    def end_unreachable(self) -> None:
-        """The plant narrowed its reach list: what it no longer allows ends now."""
-        for stream in list(self.streams.values()):
-            if self._around.reach.refuses(stream.asset.address, stream.asset.port) is not None:
-                stream.end("cut")
-
     def stop(self) -> None:
         for stream in list(self.streams.values()):
             stream.end("gateway.stopped")
@@ -260,3 +254,10 @@ class Session:
         self._changed.set()
         self._on_ended(self, ending, reason, arrived)
         self.inspections.tell_work()  # behind the receipt: a cut is proven before anything else is told
+
+
+def end_unreachable(session: Session, reach: ReachList) -> None:
+    """The plant narrowed its reach list: what it no longer allows ends now."""
+    for stream in list(session.streams.values()):
+        if reach.refuses(stream.asset.address, stream.asset.port) is not None:
+            stream.end("cut")
