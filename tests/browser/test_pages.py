@@ -51,7 +51,6 @@ PAGES = {
         "/sessions/{session-cut}/",
         "/sessions/{session-cut}/playback/",
         "/sessions/{session-cut}/report/",
-        "/program-contents/",
         "/privacy/",
         "/sessions/{session-cutting}/",
         "/sessions/{session-draining}/",
