@@ -68,6 +68,7 @@ _SECTION_OF = {
     "gateway-revoke": "gateways",
     "grant-revoke": "requests",
     "substitutes": "approvals",
+    "contents": "privacy",
     "substitute-end": "approvals",
     "lock-person": "sessions",
     "lock-supplier": "sessions",
