@@ -171,8 +171,22 @@ def _lines(name: str, verdict: "Verdict") -> Iterator[str]:
     yield f"  {to_device} bytes to the device, {from_device} from it; {verdict.opened} chunks were looked into"
     if lost:
         yield f"  {lost} bytes passed without being recorded, as the gateway itself signed"
+    yield from _cut_lines(verdict)
     yield f"  head {verdict.head.hex()}"
     yield f"  signed by the key {first.key.hex()}"
+
+
+def _cut_lines(verdict: "Verdict") -> Iterator[str]:
+    places, size = verdict.cut
+    if not places:
+        return
+    yield f"  {size} bytes in {places} places were cut out, as the gateway itself signed"
+    counted: dict[str, list[int]] = {}
+    for cut in verdict.cuts:
+        count = counted.setdefault(cut.rule, [0, 0])
+        count[0], count[1] = count[0] + 1, count[1] + cut.size
+    for rule, (times, cut_bytes) in sorted(counted.items()):
+        yield f"    {rule}: {cut_bytes} bytes in {times} places"
 
 
 def _moment(unix_ms: int) -> str:
@@ -190,7 +204,12 @@ def _told(name: str, verdict: "Verdict") -> dict[str, Any]:
             "session": first.session, "organisation": first.organisation, "gateway": first.gateway,
             "key": first.key.hex(), "began_ms": first.began_ms, "sealed_ms": last.sealed_ms, "end": last.end,
             "to_device": last.totals[0], "from_device": last.totals[1], "lost": last.totals[2],
-            "recipients": first.recipients,
+            "recipients": first.recipients, "cut": {"places": verdict.cut[0], "bytes": verdict.cut[1]},
+            "cuts": [
+                {"stream": cut.stream, "to_device": cut.direction == 0, "at": cut.at, "bytes": cut.size,
+                 "rule": cut.rule}
+                for cut in verdict.cuts
+            ],
             "streams": [
                 {"stream": count.stream, "to_device": count.to_device, "from_device": count.from_device,
                  "lost": count.to_lost + count.from_lost, "over": count.over}

@@ -156,7 +156,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "estate.device.created": _fields("machine device name", secret="address"),
     "estate.device.changed": _fields("machine device name", secret="address previous_address"),
     "estate.service.created": _fields(
-        "machine device service name protocol port transport own_routes client_timeout_s"
+        "machine device service name protocol port transport own_routes client_timeout_s free_reads"
     ),
     "estate.service.removed": _fields("machine device service name"),
     # access
@@ -227,6 +227,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "privacy.duty.given": _fields("person duty"),
     "privacy.duty.ended": _fields("person duty"),
     "privacy.terms.changed": _fields("records_staff records_suppliers days"),
+    "privacy.contents.agreed": _fields("supplier side"),
+    "privacy.contents.withdrawn": _fields("supplier side"),
     # sinks: where the register goes besides
     "sinks.sink.added": _fields("sink kind name personal"),
     "sinks.sink.changed": _fields("sink name personal settings"),

@@ -95,6 +95,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_E, _FAILED, "notification.delivery.given-up"),
         *_all(_N, _DONE, "notification.webhook.set notification.webhook.removed"),
         *_all(_N, _DONE, "privacy.notice.published privacy.terms.changed privacy.duty.given privacy.duty.ended"),
+        *_all(_N, _DONE, "privacy.contents.agreed privacy.contents.withdrawn"),
         *_all(_N, _DONE, "remote_sessions.recording.deleted remote_sessions.hold.set remote_sessions.hold.lifted"),
         *_all(_N, _DONE, "remote_sessions.playback.asked remote_sessions.playback.allowed"),
         *_all(_N, _FAILED, "remote_sessions.playback.denied"),

@@ -30,16 +30,31 @@ class Undecodable(ProtocolError):
     code = "protocol.undecodable"
 
 
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """``size`` bytes at ``at`` of a message's data that whoever keeps it leaves out. ``rule``: a stable name of why.
+
+    ``content``: of a program or a file, kept where its owners agreed; otherwise it is a secret in clear, never kept.
+    """
+
+    rule: str
+    at: int
+    size: int
+    content: bool = False
+
+
 @dataclass(slots=True, eq=False)
 class Request:
     """One message of the client. Several ``operations`` when it bundles them: all pass, or none.
 
     ``data`` as it came, whole. ``expects_answer``: False when the device will say nothing to it.
+    ``withheld``: in the order of their places.
     """
 
     operations: tuple[Operation, ...]
     data: bytes
     expects_answer: bool = True
+    withheld: tuple[Withheld, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +72,7 @@ class Answer:
     values: tuple[tuple[Value, ...], ...] = ()
     operations: tuple[Operation, ...] = field(default=())  # what it tells unasked: a report, an event
     shares: tuple[int, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +104,12 @@ class Inspection(ABC):
         """
         return request.data
 
+    def read_first(self, request: Request) -> Request | None:
+        """A read of what an undecided request would write, under a number of its own, as forwarded; its answer has no
+        data for the client. None where the protocol cannot, or anything is under way.
+        """
+        return None
+
     @abstractmethod
     def from_device(self, data: bytes | memoryview) -> list[Answer]:
         """Return the answers completed by ``data``, in order. Raise Undecodable."""
@@ -108,7 +130,8 @@ class ProtocolInfo:
     """``ports``: where it is usually found. ``recognise``: whether a connection begins as this protocol's does, given
     the client's first bytes (at least 8 of them, or all there are). ``functions``: all that have a name, in the order
     in which they are shown. ``own``: routes that mean the device itself, besides none at all. ``patience_s``: how long
-    an ordinary client waits for an answer, where nobody says what the technician's tool does.
+    an ordinary client waits for an answer, where nobody says what the technician's tool does. ``withholds``: whether
+    its messages say what of them is not to be kept.
     """
 
     name: str
@@ -119,3 +142,4 @@ class ProtocolInfo:
     functions: tuple[FunctionInfo, ...] = ()
     own: tuple[tuple[str, ...], ...] = ()
     patience_s: float = 3.0
+    withholds: bool = False

@@ -12,6 +12,7 @@ import msgspec
 
 from portineria.recording import pcapng
 from portineria.recording.entry import STREAMS, StreamCount
+from portineria.recording.kept import Cut
 from portineria.recording.segment import SEGMENT_BYTES, Flow, endpoints
 
 OPERATION_BYTES = 16 << 10  # of one line of the index: 2,000 coils written at once are 14 KiB
@@ -36,6 +37,7 @@ class Piece:
     operations: int
     streams: list[StreamCount]
     totals: tuple[int, int, int]
+    cut: tuple[int, int]  # how often something was cut out, and how many bytes
     parts: "list[tuple[_Stream, tuple[int, int]]]"  # what it holds of each stream: for when it cannot be kept
 
 
@@ -71,6 +73,7 @@ class Capture:
         self._lines: list[bytes] = []
         self._changed: dict[str, _Stream] = {}
         self._packets = self._operations_here = 0
+        self._cuts = self._cut_bytes = 0
         self.size = 0
 
     @property
@@ -110,6 +113,19 @@ class Capture:
         found.passed[direction] += count
         found.here[direction] += count
         self._totals[direction] += count
+
+    def cut(self, stream: str, direction: int, cuts: Sequence[Cut], at: Clocks) -> None:
+        """Of the bytes that come next, and are given as they are kept: what was taken out of them, and why."""
+        found = self._streams[stream]
+        self._touch(found, at)
+        for cut in cuts:
+            self._cuts += 1
+            self._cut_bytes += cut.size
+            line: dict[str, object] = {
+                "cut": cut.rule, "stream": stream, "direction": direction, "at": found.passed[direction] + cut.at,
+                "bytes": cut.size,
+            }  # fmt: skip
+            self._line(msgspec.json.encode(line | ({"sha256": cut.sha256} if cut.sha256 else {})))
 
     def lost(self, stream: str, direction: int, count: int, at: Clocks) -> None:
         """It passed and is not recorded."""
@@ -184,7 +200,7 @@ class Capture:
         piece = Piece(
             clocks, b"".join(line + b"\n" for line in self._lines), b"".join([head, *self._blocks]), self._packets,
             self._operations_here, [stream.count() for stream in changed],
-            (self._totals[0], self._totals[1], self._totals[2]),
+            (self._totals[0], self._totals[1], self._totals[2]), (self._cuts, self._cut_bytes),
             [(stream, (stream.here[0], stream.here[1])) for stream in changed],
         )  # fmt: skip
         for stream in changed:

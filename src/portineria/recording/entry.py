@@ -49,9 +49,11 @@ class StreamCount(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     over: Annotated[str, Meta(max_length=32)]
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """``streams``: of those that changed since the entry before. ``totals``: (to the device, from it, lost), of all
-    streams so far. ``end``: empty but in the last entry, where it says why the recording ends.
+    streams so far. ``end``: empty but in the last entry, where it says why the recording ends. ``cuts``: how often
+    something was cut out of this chunk, and how many bytes; left out where nothing was, so that whoever knows no cuts
+    still reads what has none.
     """
 
     recording: PlainId
@@ -75,6 +77,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     totals: tuple[_COUNT, _COUNT, _COUNT]
     recipients: Annotated[list[Recipient], Meta(max_length=RECIPIENTS)]
     end: Annotated[str, Meta(max_length=32)] = ""
+    cuts: _COUNT = 0
+    cut_bytes: _COUNT = 0
 
 
 _ENTRY: Codec[Entry] = Codec(Entry)

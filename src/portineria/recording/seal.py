@@ -50,7 +50,8 @@ class Sealer:
             began_boot_ms=piece.clocks.boot_ns // _MS, sealed_boot_ms=at.boot_ns // _MS,
             packets=piece.packets, operations=piece.operations, plain_bytes=plain_bytes, cipher_bytes=len(cipher),
             cipher_sha256=hashlib.sha256(cipher).digest(), streams=piece.streams, totals=piece.totals,
-            recipients=list(recipients), end=end[:32],
+            recipients=list(recipients), end=end[:32], cuts=piece.cut[0],
+            cut_bytes=piece.cut[1],
         )  # fmt: skip
         signed = sign_entry(entry, self._key)
         return Sealed(entry, head_of(signed), write_chunk(signed, cipher))

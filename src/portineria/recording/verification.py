@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 
 from portineria.core.errors import PortineriaError, ProtocolError
 from portineria.recording.chunk import Chunk, NotForUs, Opener, read_chunk
-from portineria.recording.content import Contents
+from portineria.recording.content import Contents, CutOut
 from portineria.recording.entry import NOTHING_BEFORE, Entry, StreamCount
 from portineria.recording.pcapng import BadCapture
 
 FAULTS = 1000  # named at most
+CUTS = 10_000  # named at most; all are counted
 
 
 @dataclass(slots=True)
 class Verdict:
-    """``faults`` in the order of the chunks. ``lost``: bytes that passed unrecorded, by the gateway's own word."""
+    """``faults`` in the order of the chunks. ``lost``: bytes that passed unrecorded, by the gateway's own word.
+    ``cut``: how often something was cut out, and how many bytes. ``cuts``: what and why, where it was looked inside.
+    """
 
     chunks: int = 0
     first: Entry | None = None
@@ -24,6 +27,8 @@ class Verdict:
     streams: dict[str, StreamCount] = field(default_factory=dict)
     opened: int = 0  # chunks whose content was read too
     faults: list[str] = field(default_factory=list)
+    cut: tuple[int, int] = (0, 0)
+    cuts: list[CutOut] = field(default_factory=list)
 
     @property
     def fits(self) -> bool:
@@ -66,6 +71,8 @@ class Verifier:
             return
         self._chain(chunk)
         self._counts(chunk.entry)
+        places, size = self._verdict.cut
+        self._verdict.cut = places + chunk.entry.cuts, size + chunk.entry.cut_bytes
         if self._opener is not None:
             self._inside(chunk, self._opener)
         self._verdict.last, self._verdict.head = chunk.entry, chunk.head
@@ -119,7 +126,7 @@ class Verifier:
     def _inside(self, chunk: Chunk, opener: Opener) -> None:
         try:
             index, capture = opener(chunk)
-            self._contents.take(chunk.entry, index, capture)
+            cuts = self._contents.take(chunk.entry, index, capture)
         except NotForUs:
             raise
         except BadCapture as error:
@@ -128,6 +135,7 @@ class Verifier:
             self._fault(str(error))
         else:
             self._verdict.opened += 1
+            self._verdict.cuts += cuts[: CUTS - len(self._verdict.cuts)]
 
     def finish(self) -> Verdict:
         verdict, last = self._verdict, self._verdict.last

@@ -31,6 +31,10 @@ Nonce = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Ending = Literal["cut", "drain"]
 OnSilence = Literal["drain", "cut", "until_expiry"]
 Recording = Literal["none", "full", "strict"]
+FREE_RANGES = 16
+_Address = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
+FreeRange = tuple[Annotated[str, Meta(min_length=1, max_length=24)], _Address, _Address]
+ProgramContents = Literal["hash", "kept"]
 
 
 class _Statement(msgspec.Struct, frozen=True, tag_field="is", forbid_unknown_fields=True):
@@ -43,7 +47,8 @@ class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     ``protocol``: what is spoken there, and each of its operations inspected; empty: bytes pass as they come. Left out
     when empty, so that gateways from before inspection understand the order; with it they refuse the order.
     ``own_routes``: what means the device itself (``unit 1``); none: what its protocol says. ``client_timeout_ms``: how
-    long the technician's tool waits for an answer; 0: what is usual for the protocol.
+    long the technician's tool waits for an answer; 0: what is usual for the protocol. ``free_reads``: area, first and
+    last address of what the gateway may read by itself, because reading it has no side effect.
     """
 
     service: Id
@@ -53,6 +58,7 @@ class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     protocol: Annotated[str, Meta(max_length=24)] = ""
     own_routes: Annotated[list[Annotated[list[Hop], Meta(max_length=8)]], Meta(max_length=16)] = []
     client_timeout_ms: Annotated[int, Meta(ge=0, le=600_000)] = 0
+    free_reads: Annotated[list[FreeRange], Meta(max_length=FREE_RANGES)] = []
 
 
 class Order(_Statement, frozen=True, tag="order", omit_defaults=True):
@@ -62,7 +68,8 @@ class Order(_Statement, frozen=True, tag="order", omit_defaults=True):
     kept. ``recording_recipients``: age keys of whom it is encrypted to, besides those that the gateway knows already.
     Left out when empty: a gateway from before recordings understands the order, and refuses one that records.
     ``profiles``: function profiles as ``policy`` writes them; an operation passes when each of them admits it. With
-    any, every asset has a protocol: nothing passes beside them.
+    any, every asset has a protocol: nothing passes beside them. ``program_contents``: whether a recording keeps what
+    programs contain, or their hash and size; a gateway from before that difference refuses an order that keeps it.
     """
 
     organisation: Id
@@ -84,6 +91,7 @@ class Order(_Statement, frozen=True, tag="order", omit_defaults=True):
     signer_id: Id
     recording_recipients: Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(max_length=16)] = []
     profiles: Annotated[list[Annotated[bytes, Meta(max_length=PROFILE_BYTES)]], Meta(max_length=PROFILES)] = []
+    program_contents: ProgramContents = "hash"
 
 
 class Withdrawal(_Statement, frozen=True, tag="withdrawal"):

@@ -187,6 +187,20 @@ async def test_a_session_without_streams_hears_of_a_drain_and_of_its_end(
     )  # fmt: skip
 
 
+async def test_whoever_works_is_told_at_the_terminal_when_somebody_looks_on_and_when_nobody_does(
+    plane: ControlPlane, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "POLL_S", 0.1)
+    told, path = Told(), f"GET /api/v1/sessions/{SESSION}"
+    async with asyncio.timeout(30), connected(api, Wish("Press 3"), pin=plane.world.pin, tell=told):
+        for watched in (True, True, False):
+            plane.responder.answers[path] = 200, {**STATE, "watched": watched}
+            asked = plane.asked(path)
+            assert await until(lambda asked=asked: plane.asked(path) > asked + 1, timeout_s=10)  # type: ignore[misc]
+    assert told.codes == ["session.watched", "session.unwatched"]
+    assert told.lines[0].startswith("Somebody of the plant looks on")
+
+
 async def test_a_session_that_a_relay_closed_ends_as_the_gateway_signed(plane: ControlPlane, api: Api) -> None:
     async with asyncio.timeout(30), connected(api, Wish("Press 3"), pin=plane.world.pin, tell=Told()) as line:
         plane.responder.answers[f"GET /api/v1/sessions/{SESSION}"] = 200, {

@@ -106,6 +106,8 @@ def test_only_whoever_approves_answers_and_others_do_not_even_see_it(linked: Wor
     for person in (linked.stranger, linked.rival):
         with pytest.raises(NotFound):
             answer_held(actor=person, held=row.public_id, allowed=False)
+    for person, waits in ((linked.owner, True), (linked.operator, False)):
+        assert ("1 request waits for you" in shown(signed_in(fresh(person)), "/people/")) is waits
     text = shown(signed_in(fresh(linked.technician)), f"/sessions/{live.public_id}/")
     assert "Whoever approves for this machine is asked." in text
     assert f"yes-{row.public_id}" not in text

@@ -26,7 +26,7 @@ from portineria.wire.statement import Watch
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.sessions import accepted, started
 from tests.integration.control.test_live import BACKEND, Page, does
-from tests.integration.control.world import GatewayEnd, World, fresh
+from tests.integration.control.world import ConnectorEnd, GatewayEnd, World, fresh
 from tests.integration.process import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -121,10 +121,15 @@ async def test_a_watched_session_is_shown_to_whoever_sees_it_and_to_nobody_else(
     mark = await sync_to_async(page_text)(world.technician, session)
     assert "Somebody looks on at your work." in mark
     assert world.owner.name in mark
+    assert await sync_to_async(told_to_be_watched)(world, session)
     assert rival.unread == 0
     for page in (owner, again, technician, rival):
         page.reading.cancel()
     await eventually(lambda: not glances.wanted(world.gateway.id), "nothing is kept when nobody looks on")
+
+
+def told_to_be_watched(world: World, session: Session) -> bool:
+    return bool(ConnectorEnd(world.technician).call("GET", f"/sessions/{session.public_id}").json()["watched"])
 
 
 def page_text(person: Person, session: Session) -> str:

@@ -2,6 +2,7 @@
 """A gateway records what passes: whole, for its recipients only, and lost is at most what the last seconds said."""
 
 import asyncio
+import hashlib
 import random
 import shutil
 import struct
@@ -14,7 +15,7 @@ import pyrage
 import pytest
 
 from portineria.dataplane.gateway.recorder import BEHIND_BYTES
-from portineria.policy.function_profile import OBSERVE, encode_profile
+from portineria.policy.function_profile import OBSERVE, TRIAL, encode_profile
 from portineria.recording.chunk import open_chunk, read_chunk
 from portineria.recording.entry import key_of
 from portineria.recording.replay import Replay
@@ -112,6 +113,64 @@ async def test_a_session_is_recorded_from_its_start_to_its_end(quick: Build, tmp
         assert count.over == closed.fields["how"]
     assert dissected(plant.process, tmp_path) == (160, 0)
     assert authority.faults == []
+
+
+async def test_a_password_in_clear_passes_and_is_not_recorded(quick: Build) -> None:
+    """The device hears it, the recording says where it was, and the rest of it is there."""
+    plant = await quick()
+    plant.device.answer = lambda heard: b"230 in\r\n" if b"PASS" in heard else b"331 which?\r\n"
+    plant.end.permit([plant.asset], recording="strict", recording_recipients=RECIPIENTS)
+    stream = await plant.end.open()
+    await stream.say(b"USER ann\r\n")
+    await stream.heard(12)
+    await stream.say(b"PASS hunter2\r\n")
+    await stream.heard(20)
+    plant.authority.withdraw(plant.end.session, "cut")
+    await plant.authority.event(plant.gateway, "recording.finished", plant.end.session)
+    assert b"PASS hunter2\r\n" in plant.device.connections[0].heard
+    verdict = verdict_of(plant.process)
+    assert verdict.complete
+    assert [(cut.rule, cut.direction, cut.at, cut.size) for cut in verdict.cuts] == [("ftp.password", 0, 15, 7)]
+    kept = b"".join(b"".join(open_chunk(read_chunk(path.read_bytes()), [OWNER])) for path in files(plant.process))
+    assert b"hunter2" not in kept
+    assert b"PASS *******\r\n" in kept
+
+
+PROGRAM = bytes(range(65, 91)) * 4
+
+
+def umas(number: int, content: bytes) -> bytes:
+    """A block of a program, as it is written to the controller."""
+    pdu = b"\x5a\0\x31\0\1\2\0" + content
+    return struct.pack(">HHHB", number, 0, len(pdu) + 1, 1) + pdu
+
+
+async def test_a_program_is_its_hash_in_packets_and_index_until_an_order_keeps_it(quick: Build) -> None:
+    plant = await quick()
+    plant.device.answer = lambda heard: heard[:4] + b"\0\4\1\x5a\0\xfe"
+    told = {"recording": "strict", "recording_recipients": RECIPIENTS}
+    profile = encode_profile(TRIAL)
+    asset = msgspec.structs.replace(plant.asset, protocol="modbus")
+    plant.end.permit([asset], profiles=[profile], **told)
+    stream = await plant.end.open()
+    await stream.say(umas(1, PROGRAM))
+    await stream.heard(10)
+    plant.end.permit([asset], profiles=[profile], program_contents="kept", **told)
+    accepted = lambda: plant.authority.found(plant.gateway, "order.accepted")  # noqa: E731
+    await eventually(lambda: len(accepted()) == 2, "the second order is in force")
+    await stream.say(umas(2, b"agreed" + PROGRAM))
+    await stream.heard(20)
+    plant.authority.withdraw(plant.end.session, "cut")
+    await plant.authority.event(plant.gateway, "recording.finished", plant.end.session)
+    assert plant.device.connections[0].heard == umas(1, PROGRAM) + umas(2, b"agreed" + PROGRAM)
+    assert verdict_of(plant.process).complete
+    digest = hashlib.sha256(PROGRAM).hexdigest()
+    opened = [open_chunk(read_chunk(path.read_bytes()), [OWNER]) for path in files(plant.process)]
+    index, capture = b"".join(index for index, _ in opened), b"".join(capture for _, capture in opened)
+    assert [(cut.rule, cut.size) for cut in verdict_of(plant.process).cuts] == [("modbus.umas-program", len(PROGRAM))]
+    assert (capture.count(PROGRAM), capture.count(b"agreed" + PROGRAM)) == (1, 1)
+    assert index.count(digest.encode()) == 1  # beside the place where the bytes were
+    assert PROGRAM.hex().encode() not in index
 
 
 def dissected(process: GatewayProcess, tmp_path: Path) -> tuple[int, int]:

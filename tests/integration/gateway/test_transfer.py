@@ -53,3 +53,23 @@ async def test_a_freeze_waits_for_the_end_of_a_program_and_a_thaw_and_a_cut_do_n
     plant.authority.withdraw(plant.end.session, "cut")
     receipt = await event(plant.gateway, "session.ended", plant.end.session, ending="cut")
     assert int(receipt.fields["latency_ms"]) < 2_000
+
+
+async def test_a_drain_lets_a_program_go_on_over_further_connections_until_its_end(plant: Plant) -> None:
+    permit(plant, ENGINEER)
+    plant.device.answer = umas
+    event = plant.authority.event
+    stream = await plant.end.open()
+    await stream.say(BEGIN)
+    await event(plant.gateway, "session.transferring", plant.end.session)
+    plant.authority.withdraw(plant.end.session, "drain", drain_s=30)
+    await event(plant.gateway, "session.draining", plant.end.session)
+    stream.say_end()
+    await stream.ended("finished")
+    another = await plant.end.open()  # between the two nothing ran
+    await another.say(STOP)
+    await another.heard(10)
+    another.say_end()
+    await event(plant.gateway, "session.transferred", plant.end.session)
+    ended = await event(plant.gateway, "session.ended", plant.end.session)
+    assert (ended.fields["ending"], ended.fields["streams"]) == ("drained", 2)

@@ -111,14 +111,15 @@ def make_profile(name: str, allow: str, hold: str) -> Any:
     ).public_id
 
 
-def add_cip(name: str, port: str) -> Any:
-    """Another service of the controller of this machine, whose processor stands in slot 0 of its backplane."""
+def add_service_to(name: str, protocol: str, port: str, own: str) -> Any:
+    """Another service of the controller of this machine. ``own``: the route that means the device itself."""
     from portineria.control.estate.queries import machine
     from portineria.control.estate.services import add_service
 
     device = machine(_owner(), _machine(name)).devices.get(name="controller").public_id
-    own = ["port 1 link 0"]
-    made = add_service(actor=_owner(), device=device, name="cip", protocol="cip", port=int(port), own_routes=own)
+    made = add_service(
+        actor=_owner(), device=device, name=protocol, protocol=protocol, port=int(port), own_routes=[own]
+    )
     return made.public_id
 
 
@@ -176,7 +177,7 @@ def main(state: str, what: str, *words: str) -> None:
     from portineria.control.operations import open_state
 
     open_state(Path(state))
-    known = (*_ACTS, codes, record_machine, kept, inspected, set_rule_profile, told, make_profile, add_cip)
+    known = (*_ACTS, codes, record_machine, kept, inspected, set_rule_profile, told, make_profile, add_service_to)
     acts: dict[str, Callable[..., Any]] = {act.__name__: act for act in known}
     sys.stdout.write(json.dumps(acts[what](*words)) + "\n")
 

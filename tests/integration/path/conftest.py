@@ -22,6 +22,8 @@ from portineria.demo.visitor import Visitor
 from tests.integration.middlebox import free_port
 from tests.integration.path.cip_device import CIP
 
+OUTSTATION = CIP[0], 20000  # of DNP3, beside the demo's controller as well
+
 
 class WholePath:
     """What a test does on the stage, as the people of the plant do it."""
@@ -99,7 +101,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePath]:
         pytest.skip(f"no network namespaces: {available().reason}")
     state = tmp_path_factory.mktemp("stage")
     _make_ssh_key(state)
-    stage = Stage(state, free_port(), lambda text: None, more_relays=(free_port(),), reach=(f"{CIP[0]}:{CIP[1]}",))
+    reach = tuple(f"{address}:{port}" for address, port in (CIP, OUTSTATION))
+    stage = Stage(state, free_port(), lambda text: None, more_relays=(free_port(),), reach=reach)
     try:
         stage.open()
         whole = WholePath(stage)

@@ -5,6 +5,7 @@ import asyncio
 import json
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +15,19 @@ from pathlib import Path
 import pytest
 from asyncua.client.client import Client as OpcUaClient
 from asyncua.ua.uaerrors import UaStatusCodeError
+from py1815.control import CommandStatus
+from py1815.decode import PointType
+from py1815.master import Master
+from py1815.master.association import Outcome
 from pymodbus.client import ModbusTcpClient
 from snap7 import Client
 from snap7.error import S7Error
 
 from portineria.demo.main_job import HeldSession, journal
 from portineria.demo.processes import PORTINERIA, portineria
-from tests.integration.path.conftest import WholePath
+from tests.integration.path.conftest import OUTSTATION, WholePath
+from tests.integration.protocols.controlled import Controlled, running
+from tests.integration.protocols.dnp3 import server as dnp3
 
 SETPOINT = 104
 MACHINE = "Torino press 3 observed"
@@ -31,6 +38,7 @@ class Bench:
     path: WholePath
     rule: str
     held: HeldSession
+    outstation: Controlled
 
     def client(self) -> ModbusTcpClient:
         address, port = self.held.doors["modbus"]
@@ -50,9 +58,13 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(path: WholePath) -> Iterator[Bench]:
     made = path.act("inspected", f"{path.stage.plants[0].name} press 3", MACHINE, "observe")
+    path.act("add_service_to", MACHINE, "dnp3", str(OUTSTATION[1]), f"outstation {dnp3.OUTSTATION}")
     path.run("request", MACHINE, "--reason", "look", "--minutes", "60")
-    with HeldSession(MACHINE, path.env) as held:
-        yield Bench(path, made["rule"], held)
+    command = path.stage.plants[0].network.command(
+        [sys.executable, dnp3.__file__, "{}:{}".format(*OUTSTATION)], where="floor"
+    )
+    with running(command) as outstation, HeldSession(MACHINE, path.env) as held:
+        yield Bench(path, made["rule"], held, outstation)
 
 
 def test_a_write_is_refused_as_the_protocol_refuses_and_the_client_goes_on(bench: Bench) -> None:
@@ -143,6 +155,29 @@ async def _read_and_try_to_write(url: str) -> None:
             with pytest.raises(UaStatusCodeError):
                 await setpoint.write_value(before + 1)
             assert await setpoint.read_value() == before
+
+
+def test_an_outstation_is_polled_and_not_commanded(bench: Bench) -> None:
+    """A stock master; its answers take several fragments of several frames."""
+    asyncio.run(_poll_and_try_to_command(*bench.held.doors["dnp3"]))
+    assert bench.outstation.state() == {"acts": [], "reads": 5}
+    told = bench.told("operation.refused", 1)
+    refused = {(event["function"], event["reason"]) for event in told if event["protocol"] == "dnp3"}
+    assert {("binary-direct-operate", "function"), ("cold-restart", "function")} <= refused
+
+
+async def _poll_and_try_to_command(address: str, port: int) -> None:
+    async with Master() as master:
+        rtu = await master.add(
+            "rtu", host=address, port=port, outstation_address=dnp3.OUTSTATION, manual=True, confirm=True
+        )
+        for _ in range(5):
+            done = await rtu.operate(binary_outputs={3: True}, mode="direct")
+            assert done.status(PointType.BINARY_OUTPUT, 3) == CommandStatus.NOT_AUTHORIZED
+            poll = await rtu.integrity_poll()
+            assert (poll.outcome, len(poll.objects)) == (Outcome.COMPLETE, dnp3.BLOCKS * dnp3.POINTS)
+        assert (await rtu.restart()).outcome is Outcome.COMPLETE
+        assert rtu.connected
 
 
 def test_the_page_of_the_session_shows_what_was_refused(bench: Bench) -> None:

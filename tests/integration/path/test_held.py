@@ -94,7 +94,7 @@ def bench(path: WholePath) -> Iterator[Bench]:
     try:
         path.act("make_profile", "service", "start", "stop, write, control")
         path.act("inspected", f"{path.stage.plants[0].name} press 3", MACHINE, "service")
-        path.act("add_cip", MACHINE, str(CIP[1]))
+        path.act("add_service_to", MACHINE, "cip", str(CIP[1]), "port 1 link 0")  # slot 0 of its backplane
         path.run("request", MACHINE, "--reason", "service", "--minutes", "60")
         assert first_line(cip) == "listening\n"
         with HeldSession(MACHINE, path.env) as held:

@@ -41,8 +41,14 @@ class Controlled:
 
 @contextmanager
 def controlled(server: Path) -> Iterator[Controlled]:
-    pipe = subprocess.PIPE
-    process = subprocess.Popen([sys.executable, str(server)], stdin=pipe, stdout=pipe, text=True)
+    with running([sys.executable, str(server)]) as made:
+        yield made
+
+
+@contextmanager
+def running(command: list[str]) -> Iterator[Controlled]:
+    """Where it listens only it knows; the port that it says is on loopback unless the command says otherwise."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield Controlled(("127.0.0.1", int(first_line(process))), process)
     finally:

@@ -18,6 +18,7 @@ from portineria.recording import pcapng
 from portineria.recording.chunk import open_chunk, read_chunk
 from portineria.recording.entry import key_of
 from tests.unit.recording.recorded import ANSWER, AUDITOR, FIRST, KEY, OWNER, READ, Recording, conversation
+from tests.unit.recording.test_verification import cut_out
 
 
 @pytest.fixture
@@ -68,6 +69,23 @@ def test_a_head_of_the_register_must_be_there(folder: Path, capsys: pytest.Captu
     assert main(["recording", "verify", str(folder), "--head", head]) == 0
     assert main(["recording", "verify", str(folder), "--head", head, "--head", "00" * 32]) == 1
     assert f"no chunk has the head {'00' * 32}" in capsys.readouterr().err
+
+
+def test_what_was_cut_out_is_counted_without_an_identity_and_named_with_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chunk, told = tmp_path / "00000001.chunk", tmp_path / "told.json"
+    chunk.write_bytes(cut_out(b"PASS ****\r\n").chunks[0])
+    assert main(["recording", "verify", str(chunk)]) == 0
+    out = capsys.readouterr().out
+    assert "4 bytes in 1 places were cut out" in out
+    assert "ftp.password" not in out
+    whose = identity_file(tmp_path, OWNER)
+    assert main(["recording", "export", str(chunk), "-i", whose, "-o", str(told)]) == 0
+    assert "    ftp.password: 4 bytes in 1 places" in capsys.readouterr().out
+    [said] = json.loads(told.read_text())
+    assert said["cut"] == {"places": 1, "bytes": 4}
+    assert said["cuts"] == [{"stream": FIRST, "to_device": True, "at": 15, "bytes": 4, "rule": "ftp.password"}]
 
 
 def test_bytes_that_passed_unrecorded_end_with_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

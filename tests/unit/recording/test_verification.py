@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,7 +13,9 @@ from hypothesis import strategies as st
 
 from portineria.core.errors import ProtocolError
 from portineria.recording.chunk import BadIdentity, BadRecipient, NotForUs, open_chunk, parse_identities, read_chunk
+from portineria.recording.content import CutOut
 from portineria.recording.entry import Entry, head_of, key_of, sign_entry
+from portineria.recording.kept import Cut
 from portineria.recording.seal import About
 from portineria.recording.verification import Verifier, verify
 from tests.unit.recording.recorded import ABOUT, AUDITOR, FIRST, KEY, OWNER, SECOND, Recording, conversation, deep
@@ -180,3 +184,44 @@ def conversation_once() -> bytes:
     if not _MADE:
         _MADE.extend(conversation().chunks)
     return _MADE[1]
+
+
+def cut_out(kept: bytes, size: int = 4) -> Recording:
+    made = Recording()
+    made.open()
+    made.say(FIRST, 0, b"USER ann\r\n")
+    made.capture.cut(FIRST, 0, (Cut(5, size, "ftp.password"),), made.tick())
+    made.say(FIRST, 0, kept)
+    made.over()
+    made.seal(end="session.ended")
+    return made
+
+
+def test_what_was_cut_out_is_proven_with_its_place_length_and_rule() -> None:
+    made = cut_out(b"PASS ****\r\n")
+    assert verify(made.chunks).cut == (1, 4)  # without any key of a recipient
+    verdict = deep(made.chunks)
+    assert verdict.complete
+    assert verdict.cuts == [CutOut(FIRST, 0, 15, 4, "ftp.password")]
+    untouched = conversation()
+    assert verify(untouched.chunks).cut == (0, 0)
+    entry = read_chunk(untouched.chunks[0]).entry
+    assert b"cut" not in msgspec.msgpack.encode(entry)  # who knows no cuts still reads it
+
+
+def test_bytes_that_are_there_although_they_were_cut_out_are_found() -> None:
+    assert "1 bytes are there that were cut out" in deep(cut_out(b"PASS *a**\r\n").chunks).faults[0]
+    assert "4 bytes are there that were cut out" in deep(cut_out(b"PASS ****\r\n", size=8).chunks).faults[0]
+
+
+def test_a_place_that_was_cut_out_and_is_not_signed_is_found() -> None:
+    made = cut_out(b"PASS ****\r\n")
+    piece = Recording()
+    piece.open()
+    piece.say(FIRST, 0, b"PASS ****\r\n")
+    piece.over()
+    unsigned = piece.take()
+    line = b'{"cut":"x","stream":"' + FIRST.encode() + b'","direction":0,"at":5,"bytes":4}\n'
+    piece.seal("session.ended", replace(unsigned, index=unsigned.index + line))
+    assert "0 in 0 signed" in deep(piece.chunks).faults[0]
+    assert deep(made.chunks).fits

@@ -157,7 +157,7 @@ def test_a_gateway_from_before_inspection_understands_orders_without_and_refuses
         [
             (field.name, list[AssetBefore] if field.name == "assets" else field.type)
             for field in fields
-            if field.name not in {"profiles", "recording_recipients"}
+            if field.name not in {"profiles", "recording_recipients", "program_contents"}
         ],
         tag_field="is",
         tag="order",
@@ -165,7 +165,8 @@ def test_a_gateway_from_before_inspection_understands_orders_without_and_refuses
     )
     plain = msgspec.msgpack.encode(ORDER)
     assert msgspec.msgpack.decode(plain, type=before).assets == [AssetBefore("srv_aaaaaaaaaaaaaaaa", "10.0.0.5", 502)]  # type: ignore[attr-defined]
-    for asked in (INSPECTED, msgspec.structs.replace(INSPECTED, profiles=[])):
+    kept = msgspec.structs.replace(ORDER, program_contents="kept")
+    for asked in (INSPECTED, msgspec.structs.replace(INSPECTED, profiles=[]), kept):
         with pytest.raises(msgspec.ValidationError, match="unknown field"):
             msgspec.msgpack.decode(msgspec.msgpack.encode(asked), type=before)
 

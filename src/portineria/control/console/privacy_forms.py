@@ -102,5 +102,9 @@ class PlaybackForm(ReasonForm):
     )  # fmt: skip
 
 
+class ContentsForm(forms.Form):
+    answer = forms.ChoiceField(choices=[("yes", "yes"), ("no", "no")])
+
+
 class AnswerForm(forms.Form):
     answer = forms.ChoiceField(choices=[("yes", "yes"), ("no", "no"), ("end", "end")])

@@ -3,6 +3,7 @@ from django.urls import path
 
 from portineria.control.console.views import (
     account,
+    contents,
     customers,
     delegations,
     emergency,
@@ -175,6 +176,8 @@ urlpatterns = [
     path("notifications/webhook/", notifications.webhook, name="notification-webhook"),
     path("notifications/<str:notification>/open/", notifications.open_one, name="notification"),
     path("notices/<str:organisation>/", privacy.notice, name="notice"),
+    path("program-contents/", contents.contents, name="contents"),
+    path("program-contents/<str:supplier>/", contents.agree, name="contents-agree"),
     path("privacy/", privacy.privacy, name="privacy"),
     path("privacy/<str:organisation>/notice/", privacy.edit_notice, name="notice-edit"),
     path("privacy/<str:organisation>/terms/", privacy.terms, name="privacy-terms"),

@@ -20,6 +20,7 @@ from msgspec import Meta
 
 from portineria.control.access.models import MOST_APPROVALS
 from portineria.control.declaration.surroundings import DeclaredAnswers, DeclaredDelegation, DeclaredSink
+from portineria.control.estate.free_reads import clean_free_reads
 from portineria.control.estate.models import Criticality, OnSilence, RecordingMode
 from portineria.control.estate.services import SERVICES_PER_MACHINE, clean_routes
 from portineria.control.identity.models import Language, Role
@@ -154,12 +155,14 @@ class DeclaredService(Entry, frozen=True):
     port: Annotated[int, Meta(ge=1, le=65535)]
     own_routes: tuple[str, ...] = ()
     client_timeout: Annotated[int, Meta(ge=0, le=600)] = 0  # seconds; 0: as usual for the protocol
+    free_reads: tuple[str, ...] = ()
     CLEANED: ClassVar = {"name": _name("name", 60), "protocol": _name("protocol", 24)}
 
     def __post_init__(self) -> None:
         super().__post_init__()
         try:
             clean_routes(self.own_routes)
+            clean_free_reads(self.free_reads)
         except BadField as error:
             raise ValueError(str(error)) from error
 

@@ -16,6 +16,7 @@ from portineria.control.declaration.people import role_after
 from portineria.control.declaration.plan import Plan, Work
 from portineria.control.declaration.present import MachineName, Present
 from portineria.control.estate import services
+from portineria.control.estate.free_reads import clean_free_reads
 from portineria.control.estate.models import Device, Gateway, Machine, Service
 from portineria.core.ids import Kind
 
@@ -205,18 +206,23 @@ def _plan_services(
             plan.add(f"{place}.services[{i}]", text, partial(_add_service, path=path, service=service))
 
 
-def _spoken(service: DeclaredService) -> tuple[str, int, str, int]:
-    return service.protocol, service.port, services.clean_routes(service.own_routes), service.client_timeout
+Spoken = tuple[str, int, str, int, str]
 
 
-def _spoken_there(row: Service) -> tuple[str, int, str, int]:
-    return row.protocol, row.port, row.own_routes, row.client_timeout_s
+def _spoken(service: DeclaredService) -> Spoken:
+    routes, free = services.clean_routes(service.own_routes), clean_free_reads(service.free_reads)
+    return service.protocol, service.port, routes, service.client_timeout, free
 
 
-def _text(protocol: str, port: int, own_routes: str, client_timeout: int) -> str:
+def _spoken_there(row: Service) -> Spoken:
+    return row.protocol, row.port, row.own_routes, row.client_timeout_s, row.free_reads
+
+
+def _text(protocol: str, port: int, own_routes: str, client_timeout: int, free_reads: str) -> str:
     itself = f" (itself {own_routes})" if own_routes else ""
     patience = f" (tools wait {client_timeout} s)" if client_timeout else ""
-    return f"{protocol} {port}{itself}{patience}"
+    free = f" (read freely {free_reads})" if free_reads else ""
+    return f"{protocol} {port}{itself}{patience}{free}"
 
 
 def _make_plant(work: Work, *, plant: DeclaredPlant) -> None:
@@ -288,6 +294,7 @@ def _add_service(work: Work, *, path: tuple[str, ...], service: DeclaredService)
         port=service.port,
         own_routes=service.own_routes,
         client_timeout_s=service.client_timeout,
+        free_reads=service.free_reads,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from portineria.control.audit.services import record
+from portineria.control.estate.free_reads import clean_free_reads
 from portineria.control.estate.models import (
     Criticality,
     Device,
@@ -327,11 +328,12 @@ def change_device(*, actor: Person, device: str, address: str) -> Device:
 @transaction.atomic
 def add_service(
     *, actor: Person, device: str, name: str, protocol: str, port: int, own_routes: Iterable[str] = (),
-    client_timeout_s: int = 0,
+    client_timeout_s: int = 0, free_reads: Iterable[str] = (),
 ) -> Service:  # fmt: skip
     """``own_routes``: which mean the device itself, where its protocol does not say so ("unit 1").
 
     ``client_timeout_s``: how long the technician's tool waits for an answer, where somebody knows.
+    ``free_reads``: what may be read without a side effect ("holding 100-119").
     """
     found = Device.objects.filter(machine__plant__organisation__in=actor.staff_of, public_id=device).first()
     if found is None:
@@ -346,24 +348,15 @@ def add_service(
         raise NameTaken(f"service {name!r} or port {port}")
     if Service.objects.filter(device__machine=machine).count() >= SERVICES_PER_MACHINE:
         raise BadField("device", f"a machine has at most {SERVICES_PER_MACHINE} services")
-    routes = clean_routes(own_routes)
-    service = Service.objects.create(
-        device=found, name=name, protocol=protocol, port=port, own_routes=routes, client_timeout_s=client_timeout_s
-    )
+    told: dict[str, Any] = {
+        "name": name, "protocol": protocol, "port": port, "own_routes": clean_routes(own_routes),
+        "client_timeout_s": client_timeout_s, "free_reads": clean_free_reads(free_reads),
+    }  # fmt: skip
+    service = Service.objects.create(device=found, **told)
     record(
-        "estate.service.created",
-        organisation=machine.plant.organisation.public_id,
-        actor=actor.public_id,
-        machine=machine.public_id,
-        device=device,
-        service=service.public_id,
-        name=name,
-        protocol=protocol,
-        port=port,
-        transport=service.transport,
-        own_routes=routes,
-        client_timeout_s=client_timeout_s,
-    )
+        "estate.service.created", organisation=machine.plant.organisation.public_id, actor=actor.public_id,
+        machine=machine.public_id, device=device, service=service.public_id, transport=service.transport, **told,
+    )  # fmt: skip
     return service
 
 

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from portineria.control.identity.models import Language, Organisation, Person
+from portineria.control.identity.models import Language, Organisation, Person, Supplier
 
 ANSWER = 1200  # characters
 
@@ -135,3 +135,37 @@ class Appointment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person_id}: {self.duty} of {self.organisation_id}"
+
+
+class Side(models.TextChoices):
+    """Of a machine's program: whose it is depends, so both have to agree."""
+
+    OWNER = "owner"
+    SUPPLIER = "supplier"
+
+
+class ContentsAgreement(models.Model):
+    """One side says that recordings of a supplier's sessions keep what programs contain. Withdrawn, it stays a row."""
+
+    supplier = models.ForeignKey(Supplier, on_delete=models.PROTECT, related_name="contents_agreements")
+    side = models.CharField(max_length=16, choices=Side.choices)
+    agreed_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    agreed_at = models.DateTimeField(default=timezone.now)
+    withdrawn_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="privacy_contents_once", fields=["supplier", "side"], condition=Q(withdrawn_at__isnull=True)
+            ),
+            models.CheckConstraint(name="privacy_contents_side", condition=Q(side__in=Side.values)),
+            models.CheckConstraint(
+                name="privacy_contents_withdrawn",
+                condition=Q(withdrawn_at__isnull=True, withdrawn_by__isnull=True)
+                | Q(withdrawn_at__isnull=False, withdrawn_by__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.side} of {self.supplier_id}"

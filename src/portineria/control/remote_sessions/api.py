@@ -13,6 +13,7 @@ from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries, services
 from portineria.control.remote_sessions.models import Session
 from portineria.control.remote_sessions.scope import is_recorded
+from portineria.control.remote_sessions.watching import watchers
 
 router = Router(tags=["sessions"], auth=connector)
 
@@ -48,6 +49,7 @@ class SessionView(Schema):
     # For whoever works in it: an extension changes both.
     order_sha256: str | None = None
     certificate: str | None = None
+    watched: bool | None = None  # somebody looks on at this moment
 
 
 def _view(row: Session, actor: Person) -> SessionView:
@@ -162,7 +164,11 @@ def sessions(request: HttpRequest) -> list[SessionView]:
 @router.get("/sessions/{session}", response={200: SessionView, **ERRORS})
 def one_session(request: HttpRequest, session: str) -> SessionView:
     person = person_of(request)
-    return _view(queries.session(person, session), person)
+    row = queries.session(person, session)
+    view = _view(row, person)
+    if row.person_id == person.pk:
+        view.watched = bool(watchers(row))
+    return view
 
 
 class CutRequest(Asked):

@@ -9,12 +9,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from portineria.bus.message import CloseLegs, Deliver, ToRelay
 from portineria.control.access.models import Grant
 from portineria.control.access.profiles import profiles_of, services_under
+from portineria.control.estate.free_reads import free_reads
 from portineria.control.estate.models import Gateway, Link, Machine, OnSilence, Service
 from portineria.control.estate.signers import signed_for, signer_for
 from portineria.control.identity import keys
 from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.control.remote_sessions.recording_keys import recipients_for
-from portineria.control.remote_sessions.recording_mode import recording_mode
+from portineria.control.remote_sessions.recording_mode import keeps_contents, recording_mode
 from portineria.control.settings.start import current
 from portineria.policy.proof_level import decoder_of
 from portineria.wire.certificate import load_spki
@@ -73,6 +74,7 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
         signer_id=signer.id,
         recording_recipients=recipients_for(session.organisation) if mode != "none" else [],
         profiles=[bytes(row.content) for row in profiles],
+        program_contents="kept" if keeps_contents(session) else "hash",
     )
     session.order = keys.signed(order, signer)
     session.order_sha256 = sha256(read_signed(session.order).statement)
@@ -95,7 +97,7 @@ def _asset(service: Service, *, inspected: bool) -> Asset:
     own = [[route] for route in service.own_routes.split(", ") if route]
     return Asset(
         service.public_id, service.device.address, service.port, protocol=decoder.name, own_routes=own,
-        client_timeout_ms=service.client_timeout_s * 1000,
+        client_timeout_ms=service.client_timeout_s * 1000, free_reads=free_reads(service.free_reads),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 
 from portineria.control.estate.models import RecordingMode
 from portineria.control.identity.models import Membership
+from portineria.control.privacy.contents import agreed
 from portineria.control.privacy.queries import terms_of
 from portineria.control.remote_sessions.models import Session
 from portineria.wire.statement import Recording as WireRecording
@@ -24,3 +25,10 @@ def _recorded(session: Session) -> bool:
     members = Membership.objects.filter(person=session.person_id, organisation=session.organisation_id)
     of_supplier = members.filter(supplier__isnull=False).exists()
     return terms_of(session.organisation).records(supplier=of_supplier)
+
+
+def keeps_contents(session: Session) -> bool:
+    """Programs that pass are kept in the recording: only where the owner and the supplier of whoever works agreed."""
+    members = Membership.objects.filter(person=session.person_id, organisation=session.organisation_id)
+    supplier = members.values_list("supplier", flat=True).first()
+    return supplier is not None and agreed(supplier)

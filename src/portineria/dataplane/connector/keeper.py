@@ -39,6 +39,7 @@ class StateAnswer(msgspec.Struct):
     order_sha256: str | None = None
     certificate: str | None = None
     gateway_spki_sha256: str | None = None
+    watched: bool | None = None  # not said by servers from before, nor in other answers
 
 
 class TicketsAnswer(StateAnswer, kw_only=True):
@@ -52,7 +53,7 @@ class Keeper:
         self._tickets_end_ms = self._end_of(tickets)
         self._away = False
         self._session: Session | None = None
-        self._draining = False
+        self._draining = self._watched = False
         self._end: StateAnswer | None = None
 
     async def keep(self, session: Session) -> None:
@@ -78,6 +79,9 @@ class Keeper:
             self._end = answer
             session.end(answer.ending or "unproven")
         self._note_drain(session, answer)
+        if answer.watched is not None and answer.watched is not self._watched:
+            self._watched = answer.watched
+            session.tell("session.watched" if answer.watched else "session.unwatched")
         if answer.ends_at is not None:
             self._note_end(session, read_time(answer.ends_at))
         session.legs.certify(answer.certificate, answer.gateway_spki_sha256)

@@ -95,6 +95,8 @@ NEWS = {
     "stranger.refused": "A connection of another person on this computer was refused.",
     "local.full": "Too many connections to this computer's side are open; one was refused.",
     "session.recorded": "This session is recorded: what passes between this computer and the machine is kept.",
+    "session.watched": "Somebody of the plant looks on: what is done at the machine is shown to them while you work.",
+    "session.unwatched": "Nobody looks on any more.",
     "notice.head": "Before you work at {name}, please read this (version {number}):",
     "notice.line": "{text}",
     "notice.acknowledged": "Acknowledged: version {number}.",

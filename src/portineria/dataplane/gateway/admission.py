@@ -123,7 +123,8 @@ class Admission:
             return "order.unknown"
         if hello.order_sha256 != self._session.order_sha256:
             return "order.stale"
-        if (reason := self._session.permit.refuses_new(boot_s())) is not None:
+        transferring = self._session.inspections.transfer.running
+        if (reason := self._session.permit.refuses_new(boot_s(), transferring=transferring)) is not None:
             return reason
         if (asset := self._asset(hello)) is None:
             return "service.not-granted"

@@ -19,6 +19,7 @@ from portineria.dataplane.gateway.functions import Verdict
 from portineria.dataplane.gateway.held import Held, StreamHolds
 from portineria.dataplane.gateway.journal import Journal
 from portineria.dataplane.gateway.pieces import Pieces
+from portineria.dataplane.gateway.read_first import ReadFirst
 from portineria.dataplane.gateway.work import StreamWork
 from portineria.protocols.inspection import Inspection, Request, Undecodable
 from portineria.protocols.operation import Operation
@@ -45,10 +46,10 @@ class InspectedDevice:
 
     def __init__(
         self, device: Local, inspection: Inspection, decide: Decider, *, work: StreamWork | None = None,
-        holds: StreamHolds | None = None,
+        holds: StreamHolds | None = None, first: ReadFirst | None = None,
     ) -> None:  # fmt: skip
         self._device, self._inspection, self._decide = device, inspection, decide
-        self._holds = holds or StreamHolds()
+        self._holds, self._first = holds or StreamHolds(), first or ReadFirst()
         self._behind: deque[Request] = deque()  # decoded, not decided
         self.work, self.journal = work, Journal(work)
         self._stream: StreamEnd
@@ -69,7 +70,8 @@ class InspectedDevice:
     @property
     def _waits(self) -> int:
         """Bytes of requests that are not decided."""
-        return self._holds.bytes + self._undecided.size + sum(len(request.data) for request in self._behind)
+        held = self._holds.bytes + self._first.bytes
+        return held + self._undecided.size + sum(len(request.data) for request in self._behind)
 
     def write(self, pieces: list[memoryview]) -> None:
         self._undecided.add(pieces)
@@ -105,7 +107,7 @@ class InspectedDevice:
     @property
     def _stands(self) -> bool:
         """Nothing is decided now."""
-        return self._holds.held is not None or self._frozen or self._over
+        return self._holds.held is not None or self._first.waits is not None or self._frozen or self._over
 
     def _decide_each(self) -> None:
         """Until one is held."""
@@ -117,9 +119,18 @@ class InspectedDevice:
             if passes and verdict.held:
                 content = self._inspection.content(request)
                 passes = self._holds.ask(request, content, verdict, self._alive, self._decided)
+            if passes and not decided and self._first.ask(request, verdict, self._inspection, self._read_first):
+                self.to_device += self._first.send(self._device, self.journal)
+                return
             if passes is not None:
                 decided.append((request, verdict, passes))
         self._act(decided)
+
+    def _read_first(self) -> None:
+        """What was written waited for it; not while the session is frozen, nor once it is over."""
+        if not self._frozen and not self._over and (waited := self._first.finish()) is not None:
+            self._act([(*waited, True)])
+            self._resume()
 
     def _act(self, decided: list[tuple[Request, Verdict, bool]]) -> None:
         to_device, to_client = list[memoryview](), list[bytes]()
@@ -146,6 +157,7 @@ class InspectedDevice:
         """Requests wait undecided, so that what is decided later is decided by what holds then."""
         self._frozen = stands
         if not stands:
+            self._read_first()
             self._resume()
 
     # -- held ------------------------------------------------------------------------------------------------------
@@ -184,6 +196,7 @@ class InspectedDevice:
     def abort(self) -> None:
         self._over = True
         self._holds.leave()
+        self._first.leave()
         self._behind.clear()
         self._undecided.clear()
         self._device.abort()
@@ -198,7 +211,9 @@ class InspectedDevice:
             self._end(error, "device")
             return
         for answer in answers:
+            self._first.hears(answer)
             self.journal.answered(answer)
+        self._read_first()
         self._say(b"".join(answer.data for answer in answers))
 
     def local_eof(self) -> None:

@@ -9,6 +9,7 @@ from portineria.dataplane.gateway.beginning import Beginning
 from portineria.dataplane.gateway.functions import REFUSED, WOULD_REFUSE, Fields, Functions, Refusals, Verdict
 from portineria.dataplane.gateway.held import Holds, Place, StreamHolds
 from portineria.dataplane.gateway.inspected import InspectedDevice
+from portineria.dataplane.gateway.read_first import ReadFirst
 from portineria.dataplane.gateway.spool import Spool
 from portineria.dataplane.gateway.transfer import Transfer
 from portineria.dataplane.gateway.work import Work
@@ -72,7 +73,8 @@ class Inspections:
         patience_s = asset.client_timeout_ms / 1000 or info.patience_s
         holds = StreamHolds(self.holds, Place(stream, asset, patience_s, partial(decide, allowed=True)))
         work = self._work.of(asset.service)
-        return lambda device: InspectedDevice(device, info.begin(), decide, work=work, holds=holds)
+        first = ReadFirst(asset.free_reads, work)
+        return lambda device: InspectedDevice(device, info.begin(), decide, work=work, holds=holds, first=first)
 
     def over(self, inspected: InspectedDevice | None, beginning: Beginning | None) -> Fields:
         """A stream is over: what was merged is told before its end. Return what its end says besides."""

@@ -4,6 +4,7 @@ is recorded or somebody looks on.
 """
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 
 from portineria.dataplane.gateway.work import Before, StreamWork
 from portineria.protocols.inspection import Answer, Request
@@ -40,9 +41,11 @@ class Journal:
         if self._write is None:
             return
         verdict = "refused" if refused else "noted" if noted else "passed"
-        lines = []
+        lines, contents = [], _contents(request)
         for operation, before in zip(request.operations, known, strict=True):
             fields = fields_of(operation) | {"verdict": verdict}
+            if contents and "values" in fields:
+                fields["values"] = contents
             if before:
                 fields["before"] = _shown(before)
             lines.append(self._write(fields, not refused))
@@ -51,6 +54,13 @@ class Journal:
                 del self._asked[next(iter(self._asked))]
             self._asked[request] = lines
 
+    def own(self, request: Request) -> None:
+        """What the gateway asks by itself: nobody's work."""
+        if self._write is not None:
+            self._asked[request] = [
+                self._write(fields_of(each) | {"verdict": "own"}, True) for each in request.operations
+            ]
+
     def answered(self, answer: Answer) -> None:
         """Reports that nobody asked for stand for themselves."""
         if self._work is not None:
@@ -58,15 +68,26 @@ class Journal:
         if self._write is None:
             return
         for operation in answer.operations:
-            self._write(fields_of(operation) | {"verdict": "reported"}, False)
+            reported = fields_of(operation) | {"verdict": "reported"}
+            if "values" in reported and (told := _contents(answer)):
+                reported["values"] = told
+            self._write(reported, False)
         if answer.to is None:
             return
         fields: dict[str, object] = {"answers": self._asked.pop(answer.to, [])}
         if answer.error:
             fields["error"] = answer.error
-        if answer.values:
+        if contents := _contents(answer):
+            fields["values"] = [contents]
+        elif answer.values:
             fields["values"] = [_shown(values) for values in answer.values]
         self._write(fields, False)
+
+
+def _contents(message: Request | Answer) -> list[str]:
+    """Of programs, whose bytes are nobody's to read here: size and hash of each part, as a recording has them."""
+    parts = [message.data[each.at : each.at + each.size] for each in message.withheld if each.content]
+    return [f"{len(part)} bytes, sha256 {sha256(part).hexdigest()}" for part in parts]
 
 
 def fields_of(operation: Operation) -> dict[str, object]:

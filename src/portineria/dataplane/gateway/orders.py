@@ -26,7 +26,7 @@ from portineria.dataplane.gateway.seen import (
     with_order,
     with_withdrawal,
 )
-from portineria.dataplane.gateway.session import Session, Surroundings, Totals
+from portineria.dataplane.gateway.session import Session, Surroundings, Totals, end_unreachable
 from portineria.dataplane.gateway.store import Store, StoreFull
 from portineria.dataplane.gateway.waiting import WaitingOrders
 from portineria.wire.statement import HoldAnswer, Leases, Order, Withdrawal, sha256
@@ -222,7 +222,7 @@ class Orders:
 
     def reach_changed(self) -> None:
         for live in list(self.sessions.values()):
-            live.end_unreachable()
+            end_unreachable(live, self._around.reach)
 
     def stop(self) -> None:
         """This process ends. The sessions may go on in the next one, their streams cannot."""

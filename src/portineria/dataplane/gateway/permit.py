@@ -96,11 +96,13 @@ class Permit:
         over = [drain for drain in over if drain.until <= now or not drain.waits]
         return min(over, key=lambda drain: drain.until) if over else None
 
-    def refuses_new(self, now: float) -> str | None:
-        """The code of why nothing new may be opened; None when it may."""
+    def refuses_new(self, now: float, *, transferring: bool = False) -> str | None:
+        """The code of why nothing new may be opened; None when it may. ``transferring``: a program is being written,
+        and tools go on over further connections: a drain by order lets them, until its end.
+        """
         if now >= self.expires:
             return "order.expired"
-        if self.withdrawn is not None:
+        if self.withdrawn is not None and not transferring:
             return "order.draining"
         if self.obstructed is not None:
             return self.obstructed.reason

@@ -17,10 +17,12 @@ from portineria.core.ids import Kind, new_id
 from portineria.dataplane.aio.thread import in_thread
 from portineria.dataplane.gateway.chunk_folder import ChunkFolder, NoRoom
 from portineria.dataplane.gateway.clock import TrustedClock, boot_ns
-from portineria.dataplane.gateway.recorded import RecordedDevice
+from portineria.dataplane.gateway.recorded import FROM_DEVICE, TO_DEVICE, RecordedDevice
 from portineria.dataplane.gateway.spool import Spool
 from portineria.recording.capture import Capture, Clocks, Piece
+from portineria.recording.cut import Scissors
 from portineria.recording.entry import key_of
+from portineria.recording.kept import Kept
 from portineria.recording.seal import About, Sealed, Sealer
 from portineria.wire.statement import Asset, Order
 
@@ -52,6 +54,7 @@ class SessionRecorder:
 
     def __init__(self, order: Order, means: Means) -> None:
         self.strict = order.recording == "strict"
+        self.contents = order.program_contents == "kept"
         self.recording, self.session = new_id(Kind.RECORDING), order.session
         self._means = means
         about = About(self.recording, order.session, order.organisation, order.gateway, means.spool.boot)
@@ -84,7 +87,9 @@ class SessionRecorder:
         return StreamTap(self, stream, asset)
 
     def over(self, stream: str, how: str) -> None:
-        if self._taps.pop(stream, None) is not None:
+        if (tap := self._taps.get(stream)) is not None:
+            tap.over()
+            del self._taps[stream]
             self._capture.over(stream, how, self._means.clocks())
             self._look()
 
@@ -109,11 +114,14 @@ class SessionRecorder:
         self._capture.open(tap.stream, tap.asset.service, tap.asset.address, tap.asset.port, self._means.clocks())
         self._look()
 
-    def data(self, stream: str, direction: int, pieces: list[memoryview], comment: str) -> None:
+    def data(self, stream: str, direction: int, kept: Kept, comment: str) -> None:
+        at = self._means.clocks()
         if not self.strict and self._behind:
-            self._capture.lost(stream, direction, sum(map(len, pieces)), self._means.clocks())
+            self._capture.lost(stream, direction, len(kept.data), at)
         else:
-            self._capture.data(stream, direction, pieces, self._means.clocks(), comment)
+            if kept.cuts:
+                self._capture.cut(stream, direction, kept.cuts, at)
+            self._capture.data(stream, direction, [memoryview(kept.data)], at, comment)
         self._look()
 
     def half(self, stream: str, direction: int) -> None:
@@ -217,11 +225,13 @@ class SessionRecorder:
 
 
 class StreamTap:
-    """One stream of it."""
+    """One stream of it. What is to be cut out is, before anything of it is kept."""
 
     def __init__(self, recorder: SessionRecorder, stream: str, asset: Asset) -> None:
         self._recorder, self.stream, self.asset = recorder, stream, asset
+        self._scissors = Scissors(asset.protocol, contents=lambda: recorder.contents)
         self._device: RecordedDevice | None = None
+        self._comment = ""
 
     @property
     def blocked(self) -> bool:
@@ -232,10 +242,25 @@ class StreamTap:
         self._recorder.opened(self)
 
     def data(self, direction: int, pieces: list[memoryview], comment: str = "") -> None:
-        self._recorder.data(self.stream, direction, pieces, comment)
+        """What is not a whole message yet waits for the rest of it, as does its comment."""
+        self._comment = ", ".join(filter(None, (self._comment, comment)))
+        self._keep(direction, self._scissors.take(direction, b"".join(pieces)))
+
+    def _keep(self, direction: int, kept: Kept) -> None:
+        if not kept.data:
+            return
+        comment = ""
+        if direction == TO_DEVICE:
+            comment, self._comment = self._comment, ""
+        self._recorder.data(self.stream, direction, kept, comment)
 
     def half(self, direction: int) -> None:
+        self._keep(direction, self._scissors.rest(direction))
         self._recorder.half(self.stream, direction)
+
+    def over(self) -> None:
+        for direction in (TO_DEVICE, FROM_DEVICE):
+            self._keep(direction, self._scissors.rest(direction))
 
     def operation(self, fields: Mapping[str, object]) -> int:
         return self._recorder.operation(self.stream, fields)

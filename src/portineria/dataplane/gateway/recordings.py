@@ -94,9 +94,12 @@ class Recordings:
         return recorder
 
     def adopt(self, recorder: SessionRecorder | None, order: Order) -> SessionRecorder | None:
-        """A newer order of a session: it may begin a recording or add recipients, never end one."""
+        """A newer order of a session: it may begin a recording or add recipients, never end one. Whether contents of
+        programs are kept is as it says from now on.
+        """
         if recorder is None:
             return self.begin(order)
+        recorder.contents = order.program_contents == "kept"
         self._learn(order)
         return recorder
 

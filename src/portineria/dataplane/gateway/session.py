@@ -69,6 +69,7 @@ class Session:
         self.announcements = Announcements(order.session, around.spool, self.streams)
         self.recorder = around.recordings.begin(order)
         self.inspections = Inspections(order, around.spool, around.linked, quiet_s=around.settings.transfer_quiet_s)
+        self.inspections.transfer.over = self.review
         self.glances = Glances(order.session, around.glances)
         self._connecting, self.waiting = set[asyncio.Task[object]](), set[Opening]()
         self._changed = asyncio.Event()
@@ -100,7 +101,7 @@ class Session:
         self.review()
 
     def drain(self, order_seq: int, drain_s: float, reason: str) -> None:
-        self.permit.withdraw(boot_s(), order_seq, drain_s, reason, busy=self.load > 0)
+        self.permit.withdraw(boot_s(), order_seq, drain_s, reason, busy=self.busy)
         self.review()
 
     def freeze(self, stands: bool) -> None:
@@ -128,13 +129,13 @@ class Session:
         now = boot_s()
         self._stops_at = self.permit.stops_at
         self._note_lease(now)
-        if (over := self.permit.ended(now, busy=self.load > 0)) is not None:
+        if (over := self.permit.ended(now, busy=self.busy)) is not None:
             self._finish(over.ending, over.reason)
             return
         for stream in list(self.streams.values()):
             if stream.stops_at <= now:
                 stream.end("drained")
-        self.announcements.drain(self.permit.draining(now), now, busy=self.load > 0)
+        self.announcements.drain(self.permit.draining(now), now, busy=self.busy)
         self._changed.set()
         self._changed = asyncio.Event()
         self._come_back(now)
@@ -192,6 +193,11 @@ class Session:
             self.review()
 
     @property
+    def busy(self) -> bool:
+        """Between two connections of a program that is being written as well."""
+        return self.load > 0 or self.inspections.transfer.running
+
+    @property
     def load(self) -> int:
         return len(self.streams) + len(self._connecting)
 
@@ -214,12 +220,6 @@ class Session:
         )  # fmt: skip
         if not self.ended:
             asyncio.get_running_loop().call_soon(self.review)
-
-    def end_unreachable(self) -> None:
-        """The plant narrowed its reach list: what it no longer allows ends now."""
-        for stream in list(self.streams.values()):
-            if self._around.reach.refuses(stream.asset.address, stream.asset.port) is not None:
-                stream.end("cut")
 
     def stop(self) -> None:
         for stream in list(self.streams.values()):
@@ -254,3 +254,10 @@ class Session:
         self._changed.set()
         self._on_ended(self, ending, reason, arrived)
         self.inspections.tell_work()  # behind the receipt: a cut is proven before anything else is told
+
+
+def end_unreachable(session: Session, reach: ReachList) -> None:
+    """The plant narrowed its reach list: what it no longer allows ends now."""
+    for stream in list(session.streams.values()):
+        if reach.refuses(stream.asset.address, stream.asset.port) is not None:
+            stream.end("cut")

@@ -23,6 +23,7 @@ class Transfer:
         """Over ``quiet_s`` after its last request: tools pause for seconds while a controller checks a block."""
         self._session, self._spool, self._quiet_s = session, spool, quiet_s
         self.running = False
+        self.over: Callable[[], None] | None = None  # told of each end
         self._since = self._last = 0.0
         self._quiet: asyncio.TimerHandle | None = None
         self._late: asyncio.TimerHandle | None = None
@@ -51,6 +52,8 @@ class Transfer:
         self.running = False
         self._spool.record("session.transferred", self._session, seconds=round(self._last - self._since))
         self._act()
+        if self.over is not None:
+            self.over()
 
     def when_over(self, act: Callable[[], None], within_s: float) -> None:
         """Now, when none runs; else at its end, at the latest after so long. Takes the place of what waits already."""

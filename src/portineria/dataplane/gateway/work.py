@@ -168,6 +168,15 @@ class StreamWork:
             self._open[request] = before
         return before
 
+    def knows(self, operation: Operation) -> bool:
+        """Whether what this write changes was read and not written since."""
+        return self._work.last_read.before(self._service, operation) is not None
+
+    def read_first(self, operation: Operation, values: tuple[Values, ...]) -> None:
+        """What the gateway read by itself: nobody's work."""
+        if values:
+            self._work.last_read.read(self._service, operation, values)
+
     def answered(self, answer: Answer) -> None:
         if answer.to is not None and (before := self._open.pop(answer.to, None)) is not None:
             self._happened(answer.to, before, confirmed=not answer.error, answer=answer)

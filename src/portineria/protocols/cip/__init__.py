@@ -33,4 +33,6 @@ def recognise(first: bytes) -> bool:
     return len(head) >= 8 and _FIRST.get(command) == length and not any(head[4:12]) and not any(head[20:24])
 
 
-INFO = ProtocolInfo("cip", "EtherNet/IP with CIP", (44818,), CipInspection, recognise, known(), patience_s=5.0)
+INFO = ProtocolInfo(
+    "cip", "EtherNet/IP with CIP", (44818,), CipInspection, recognise, known(), patience_s=5.0, withholds=True
+)

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
+from portineria.protocols.cip import withheld
 from portineria.protocols.cip.answer import ENCAPSULATION, SUCCESS, answers, identity, refusal, split, understood
 from portineria.protocols.cip.connection import Connections
 from portineria.protocols.cip.frames import (
@@ -132,17 +133,18 @@ class CipInspection(Inspection):
     def _request(self, each: Frame) -> CipRequest:
         if each.command not in (Command.SEND_RR_DATA, Command.SEND_UNIT_DATA):
             silent = each.command in _SILENT
-            return CipRequest((_own(each),), each.whole, not silent, each.command, each.session, each.context)
+            return CipRequest((_own(each),), each.whole, not silent, (), each.command, each.session, each.context)
         inner = carried(each.command, each.body)
         if inner is None:
             strange = unknown("common-packet", f"0x{each.command:04x}")
-            return CipRequest((strange,), each.whole, True, each.command, each.session, each.context)
+            return CipRequest((strange,), each.whole, True, (), each.command, each.session, each.context)
         route, explicit, to_client = self._leads(inner)
         call = Reader().read(inner.message, route) if explicit else None
         # Not explicit: in a form that only the object at the other end knows.
         found = operations(call) if call else (unknown("connected-data", "0x0070", route),)
         head = each.command, each.session, each.context
-        return CipRequest(found, each.whole, True, *head, call, inner, to_client)
+        left_out = withheld.asked(found, each.whole)
+        return CipRequest(found, each.whole, True, left_out, *head, call, inner, to_client)
 
     def _leads(self, inner: Carried) -> tuple[tuple[str, ...], bool, int | None]:
         """Route, whether requests travel there, and the identifier towards the client."""
@@ -170,7 +172,8 @@ class CipInspection(Inspection):
             return Answer(each.whole, request)
         error, values = understood(request.call, inner.message)
         self._learn(request.call, inner.message)
-        return Answer(each.whole, request, error, values)
+        left_out = withheld.told(request.operations, values, each.whole)
+        return Answer(each.whole, request, error, values, withheld=left_out)
 
     def _own_answer(self, each: Frame) -> Answer:
         request = self._waiting.answered((each.command, each.context), None)

@@ -23,31 +23,31 @@ class Function(NamedTuple):
 # Those that do the same with every object.
 PLAIN = {
     CONFIRM: Function("confirm", Kind.SESSION, "4.4.1", answered=False),
-    7: Function("freeze", Kind.CONTROL, "4.4.8"),
-    8: Function("freeze-unanswered", Kind.CONTROL, "4.4.8", answered=False),
-    9: Function("freeze-and-clear", Kind.CONTROL, "4.4.9"),
-    10: Function("freeze-and-clear-unanswered", Kind.CONTROL, "4.4.9", answered=False),
-    FREEZE_AT_TIME: Function("freeze-at-time", Kind.CONTROL, "4.4.10"),
-    FREEZE_AT_TIME_UNANSWERED: Function("freeze-at-time-unanswered", Kind.CONTROL, "4.4.10", answered=False),
-    13: Function("cold-restart", Kind.STOP, "4.4.11"),
-    14: Function("warm-restart", Kind.STOP, "4.4.12"),
-    15: Function("initialize-data", Kind.PROGRAM_WRITE, "4.4.13"),
-    16: Function("initialize-application", Kind.MODE, "4.4.14"),
-    17: Function("start-application", Kind.START, "4.4.15"),
-    18: Function("stop-application", Kind.STOP, "4.4.16"),
-    19: Function("save-configuration", Kind.PROGRAM_WRITE, "4.4.17"),
-    20: Function("enable-unsolicited", Kind.MODE, "4.4.18"),
-    21: Function("disable-unsolicited", Kind.MODE, "4.4.19"),
-    22: Function("assign-class", Kind.MODE, "4.4.20"),
-    23: Function("measure-delay", Kind.SESSION, "4.4.21"),
-    24: Function("record-current-time", Kind.TIME, "4.4.22"),
-    25: Function("open-file", Kind.FILE, "4.4.23"),
-    26: Function("close-file", Kind.FILE, "4.4.24"),
-    27: Function("delete-file", Kind.FILE, "4.4.25"),
-    28: Function("file-information", Kind.FILE, "4.4.26"),
-    29: Function("authenticate-file", Kind.FILE, "4.4.27"),
-    30: Function("abort-file", Kind.FILE, "4.4.28"),
-    31: Function("activate-configuration", Kind.PROGRAM_WRITE, "4.4.29"),
+    7: Function("freeze", Kind.CONTROL, "4.4"),
+    8: Function("freeze-unanswered", Kind.CONTROL, "4.4", answered=False),
+    9: Function("freeze-and-clear", Kind.CONTROL, "4.4"),
+    10: Function("freeze-and-clear-unanswered", Kind.CONTROL, "4.4", answered=False),
+    FREEZE_AT_TIME: Function("freeze-at-time", Kind.CONTROL, "4.4"),
+    FREEZE_AT_TIME_UNANSWERED: Function("freeze-at-time-unanswered", Kind.CONTROL, "4.4", answered=False),
+    13: Function("cold-restart", Kind.STOP, "4.4"),
+    14: Function("warm-restart", Kind.STOP, "4.4"),
+    15: Function("initialize-data", Kind.PROGRAM_WRITE, "4.4"),
+    16: Function("initialize-application", Kind.MODE, "4.4"),
+    17: Function("start-application", Kind.START, "4.4"),
+    18: Function("stop-application", Kind.STOP, "4.4"),
+    19: Function("save-configuration", Kind.PROGRAM_WRITE, "4.4"),
+    20: Function("enable-unsolicited", Kind.MODE, "4.4"),
+    21: Function("disable-unsolicited", Kind.MODE, "4.4"),
+    22: Function("assign-class", Kind.MODE, "4.4"),
+    23: Function("measure-delay", Kind.SESSION, "4.4"),
+    24: Function("record-current-time", Kind.TIME, "4.4"),
+    25: Function("open-file", Kind.FILE, "4.4"),
+    26: Function("close-file", Kind.FILE, "4.4"),
+    27: Function("delete-file", Kind.FILE, "4.4"),
+    28: Function("file-information", Kind.FILE, "4.4"),
+    29: Function("authenticate-file", Kind.FILE, "4.4"),
+    30: Function("abort-file", Kind.FILE, "4.4"),
+    31: Function("activate-configuration", Kind.PROGRAM_WRITE, "4.4"),
 }
 AUTHENTICATES = Function("authenticate", Kind.SESSION, "7.5")
 CHANGES_USERS = Function("change-users", Kind.MODE, "7.5")
@@ -69,11 +69,11 @@ WRITES = {
 }
 WRITES_POINTS = Function("write", Kind.WRITE, "4.4.3")
 _WRITABLE = frozenset({10, 40, 87, 101, 102, 110})
-STEPS = {  # 4.4.4 to 4.4.7
+STEPS = {  # 4.4.4 and 4.4.5
     SELECT: ("select", "4.4.4"),
-    OPERATE: ("operate", "4.4.5"),
-    DIRECT: ("direct-operate", "4.4.6"),
-    DIRECT_UNANSWERED: ("direct-operate-unanswered", "4.4.7"),
+    OPERATE: ("operate", "4.4.4"),
+    DIRECT: ("direct-operate", "4.4.4"),
+    DIRECT_UNANSWERED: ("direct-operate-unanswered", "4.4.5"),
 }
 _CONTROLS = {"binary": Kind.CONTROL, "pattern": Kind.CONTROL, "analog": Kind.WRITE}
 CONTROLS = {
@@ -85,8 +85,8 @@ CONTROLS = {
 UNKNOWN = Function("unknown", Kind.UNKNOWN, "4.2.2.5")
 UNKNOWN_OBJECT = Function("unknown-object", Kind.UNKNOWN, "annex A")
 TOLD = {
-    RESPONSE: Function("response", Kind.READ, "4.4.30"),
-    UNSOLICITED: Function("unsolicited-response", Kind.READ, "4.4.31"),
+    RESPONSE: Function("response", Kind.READ, "4.4"),
+    UNSOLICITED: Function("unsolicited-response", Kind.READ, "4.4"),
     AUTHENTICATION_RESPONSE: Function("authentication-response", Kind.SESSION, "7.5"),
 }
 LINK = {name: Kind.SESSION for name in (*link.PRIMARIES.values(), *link.SECONDARIES.values()) if "data" not in name}

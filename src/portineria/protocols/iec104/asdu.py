@@ -8,6 +8,7 @@ from portineria.protocols.iec104 import functions as known
 from portineria.protocols.iec104.apci import BadIec104
 from portineria.protocols.iec104.elements import Values
 from portineria.protocols.iec104.functions import ACTIVATION, DEACTIVATION, TYPES, Type
+from portineria.protocols.inspection import Withheld
 from portineria.protocols.operation import Kind, Operation, Target, Value
 
 NAME = "iec104"
@@ -90,6 +91,15 @@ def _segment(known_as: Type, structure: int, body: bytes) -> tuple[int, Values]:
         raise BadIec104(f"a segment with structure {structure:#04x} in {len(body)} bytes (101, 7.3.6.6)")
     low, high, file, section, _ = head.unpack_from(body)
     return low | high << 16, (file, section, body[head.size :])
+
+
+def withheld(asdu: Asdu, frame: bytes) -> tuple[Withheld, ...]:
+    """A segment of a file is the rest of its frame (101, 7.3.6.6)."""
+    if asdu.type != known.SEGMENT:
+        return ()
+    content = asdu.objects[0][1][-1]
+    assert isinstance(content, bytes)  # noqa: S101 - as _segment reads it
+    return (Withheld("iec104.file", len(frame) - len(content), len(content), content=True),) if content else ()
 
 
 def requested(asdu: Asdu, frame: bytes, at: int) -> Operation:

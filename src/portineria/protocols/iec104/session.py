@@ -92,7 +92,8 @@ class Iec104Inspection(Inspection):
         sent, received = _numbers(frame)
         command = asdu.parse(frame, HEADER)
         acknowledged = self._numbers.client_acknowledges(received)
-        request = Request((asdu.requested(command, frame, HEADER),), frame)
+        told = asdu.requested(command, frame, HEADER)
+        request = Request((told,), frame, withheld=asdu.withheld(command, frame))
         self._places[request] = self._numbers.client_sends(sent, acknowledged)
         return request
 
@@ -125,7 +126,7 @@ class Iec104Inspection(Inspection):
             return Answer(data, request, "", values, operations)
         if said.cause in asdu.ERRORS and (request := self._answers(said)):
             return Answer(data, request, asdu.error(said))
-        return Answer(data, None, asdu.error(said), (), operations)
+        return Answer(data, None, asdu.error(said), (), operations, withheld=asdu.withheld(said, frame))
 
     def _answers(self, said: Asdu) -> Request | None:
         """The oldest request of the same type, station and object; to a broadcast each station answers for itself."""

@@ -17,4 +17,5 @@ INFO = ProtocolInfo(
     recognise=recognise,
     functions=listed(),
     own=(("unit 0",), ("unit 255",)),  # MG 4.4.2.3; any other may be a device behind it
+    withholds=True,
 )

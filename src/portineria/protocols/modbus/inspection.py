@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """One Modbus/TCP connection: requests out of one direction, the answers that belong to them out of the other."""
 
-from portineria.protocols.inspection import Answer, Inspection, Refusal, Request
+from dataclasses import replace
+from struct import Struct
+
+from portineria.protocols.inspection import Answer, Inspection, Refusal, Request, Withheld
 from portineria.protocols.modbus import umas
-from portineria.protocols.modbus.data_access import Values
+from portineria.protocols.modbus.data_access import MOST_REGISTERS_READ, Values
 from portineria.protocols.modbus.frame import EXCEPTION, HEADER, UMAS, BadModbus, Splitter
 from portineria.protocols.modbus.function import FUNCTIONS, LAST_FUNCTION, UNKNOWN
 from portineria.protocols.operation import Operation
@@ -27,6 +30,8 @@ EXCEPTIONS = {  # AP 7
 # would blame address or value, 4 reports a broken device, 5 and 6 ask for a repetition, 10 and 11 make clients count
 # the device as gone. Clients hand it on as the error of this one request and keep the connection.
 ILLEGAL_FUNCTION = 1
+_READS = {"holding": 3, "coil": 1}  # AP 6.3, 6.1: what can be written, read
+_READ = Struct(">HHHBBHH")  # MG 3.1.3, then AP 6.1
 
 
 class ModbusInspection(Inspection):
@@ -34,10 +39,11 @@ class ModbusInspection(Inspection):
         self._client = Splitter()
         self._device = Splitter()
         self._in_flight: dict[Request, int] = {}  # oldest first -> its key
+        self._ours: Request | None = None
         self._by_key: dict[int, list[Request]] = {}  # a transaction id may be in use twice: oldest first
 
     def from_client(self, data: bytes | memoryview) -> list[Request]:
-        return [Request(_operations(frame), frame) for frame in self._client.take(data)]
+        return [Request(_operations(frame), frame, withheld=_withheld(frame)) for frame in self._client.take(data)]
 
     def forward(self, request: Request) -> bytes:
         if len(self._in_flight) >= MOST_IN_FLIGHT:
@@ -58,6 +64,18 @@ class ModbusInspection(Inspection):
         exception = bytes((frame[HEADER] | EXCEPTION, ILLEGAL_FUNCTION))
         return Refusal(frame[:4] + b"\x00\x03" + frame[6:HEADER] + exception)
 
+    def read_first(self, request: Request) -> Request | None:
+        """Under a transaction identifier that the request does not have; nothing else is open."""
+        target, frame = request.operations[0].targets[0], request.data
+        code = _READS.get(target.area)
+        if code is None or self._in_flight or target.first is None or target.count > MOST_REGISTERS_READ:
+            return None
+        number = (frame[0] << 8 | frame[1]) ^ 0x8000
+        asked = _READ.pack(number, 0, 6, frame[6], code, target.first, target.count)
+        self._ours = Request(_operations(asked), asked)
+        self.forward(self._ours)
+        return self._ours
+
     def from_device(self, data: bytes | memoryview) -> list[Answer]:
         return [self._answer(frame) for frame in self._device.take(data)]
 
@@ -72,7 +90,9 @@ class ModbusInspection(Inspection):
             request = next((each for each in waiting if _fits(each, pdu)), request)
         error, values = _told(request, pdu)
         self._forget(request)
-        return Answer(frame, request, error, values)
+        if request is self._ours:
+            return Answer(b"", request, error, values)
+        return Answer(frame, request, error, values, withheld=_withheld(frame, request.data))
 
     def _forget(self, request: Request) -> None:
         key = self._in_flight.pop(request)
@@ -99,6 +119,14 @@ def _may_begin(beginning: bytes, size: int) -> bool:
         return False
     shortest, longest = FUNCTIONS[code].sizes
     return shortest <= size - HEADER <= longest
+
+
+def _withheld(frame: bytes, asked: bytes = b"") -> tuple[Withheld, ...]:
+    """``asked``: the request that ``frame`` answers."""
+    if frame[HEADER] != UMAS:
+        return ()
+    found = umas.withheld(frame[HEADER:], asked[HEADER + 2] if asked else None)
+    return tuple(replace(each, at=HEADER + each.at) for each in found)
 
 
 def _key(frame: bytes) -> int:

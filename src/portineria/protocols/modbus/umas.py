@@ -8,11 +8,13 @@ program goes. Layouts are used only where a capture shows them.
 
 from struct import unpack_from
 
+from portineria.protocols.inspection import Withheld
 from portineria.protocols.modbus.data_access import Route, Values
 from portineria.protocols.modbus.frame import BadModbus
 from portineria.protocols.operation import Kind, Operation, Target
 
 DONE, FAILED = 0xFE, 0xFD
+_WRITTEN, _TOLD = 7, 3  # behind the number of the block; behind "done"
 READ_BLOCK, WRITE_PROGRAM, READ_PROGRAM = 0x20, 0x31, 0x34
 
 # Reading a memory block reaches the program and its passwords, so it is no reading of values. Monitoring (0x50) carries
@@ -65,6 +67,17 @@ def _targets(sub: int, pdu: bytes) -> tuple[Target, ...]:
     if sub in (WRITE_PROGRAM, READ_PROGRAM) and len(pdu) >= 7:
         return (Target("program block", unpack_from("<H", pdu, 5)[0]),)
     return ()
+
+
+def withheld(pdu: bytes, asked: int | None = None) -> tuple[Withheld, ...]:
+    """Of a request, or of the answer to sub-function ``asked``: programs, and memory, where programs and their
+    passwords lie. Of layouts that no document says, all that follows what the targets are read from.
+    """
+    if asked is None:
+        at = _WRITTEN if len(pdu) > 2 and pdu[2] == WRITE_PROGRAM else len(pdu)
+    else:
+        at = _TOLD if asked in (READ_BLOCK, READ_PROGRAM) and pdu[2:3] == bytes((DONE,)) else len(pdu)
+    return (Withheld("modbus.umas-program", at, len(pdu) - at, content=True),) if at < len(pdu) else ()
 
 
 def told(_operations: tuple[Operation, ...], _asked: bytes, pdu: bytes) -> Values:

@@ -17,4 +17,5 @@ INFO = ProtocolInfo(
     recognise=recognise,
     functions=listed(),
     patience_s=4.0,
+    withholds=True,
 )

@@ -56,7 +56,7 @@ CHUNKS = (  # what is told by the type of the chunk alone
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Of a request: Part 4 7.33."""
+    """Of a request: Part 4 7.28."""
 
     service: int
     stamp: int

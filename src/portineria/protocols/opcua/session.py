@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from portineria.protocols.inspection import Answer, Inspection, Refusal, Request
+from portineria.protocols.opcua import identity
 from portineria.protocols.opcua.binary import BadOpcUa, Reader
 from portineria.protocols.opcua.services import (
     NAME,
@@ -141,12 +142,14 @@ class OpcUaInspection(Inspection):
         asked = Asked(whole, 16, int.from_bytes(chunk[20:24], "little"))
         if kind == b"MSGA":
             return self._held("abort", Kind.SESSION, asked, answered=False)
-        asked.header, told = read_request(b"".join(each[24:] for each in whole))
+        body = b"".join(each[24:] for each in whole)
+        asked.header, told = read_request(body)
         if (asked.header.service == CLOSE_REQUEST) != (kind == b"CLOF"):
             raise BadOpcUa(f"service {asked.header.service} in {kind!r}")
         if kind == b"CLOF":
             return self._held("close-channel", Kind.SESSION, asked, answered=False)
-        return self._keep(Request(told, b"".join(whole)), asked)
+        secret = identity.secret(body) if asked.header.service == identity.ACTIVATE else None
+        return self._keep(Request(told, b"".join(whole), withheld=identity.placed(secret, whole)), asked)
 
     def _keep(self, request: Request, asked: Asked) -> Request:
         """Whatever could speak against forwarding it is found here."""
@@ -188,7 +191,7 @@ class OpcUaInspection(Inspection):
         asked.header, _ = read_request(chunk[reader.at :])
         reader.node(), reader.node(), reader.take(16), reader.text(), reader.take(4), reader.extension()
         reader.take(8)  # version of the protocol, issue or renew
-        if asked.header.service != OPEN_REQUEST or reader.number("I") != 1:  # Part 4 7.20: mode none
+        if asked.header.service != OPEN_REQUEST or reader.number("I") != 1:  # Part 4 7.15: mode none
             raise BadOpcUa("an opening of another service, or of another mode than its policy's")
         return self._held("open-channel", Kind.SESSION, asked)
 
@@ -316,7 +319,7 @@ def _renumbered(side: Side, chunks: list[bytes], at: int) -> bytes:
 
 
 def _result(reader: Reader) -> tuple[int, str]:
-    """Service and bad result of an answer: Part 4 7.34."""
+    """Service and bad result of an answer: Part 4 7.29."""
     service = service_of(reader)
     reader.take(12)  # time stamp, handle
     result = reader.number("I")

@@ -17,4 +17,5 @@ INFO = ProtocolInfo(
     begin=S7Inspection,
     recognise=begins_as_s7,
     functions=listed(),
+    withholds=True,
 )

@@ -12,7 +12,7 @@ from typing import TypeVar
 from portineria.protocols.inspection import Answer, Inspection, Refusal, Request
 from portineria.protocols.operation import Kind, Operation, Target, Value
 from portineria.protocols.s7comm import functions as known
-from portineria.protocols.s7comm import header, jobs, refusals, transport, userdata
+from portineria.protocols.s7comm import header, jobs, refusals, transport, userdata, withheld
 from portineria.protocols.s7comm.errors import BadS7
 from portineria.protocols.s7comm.functions import Function
 from portineria.protocols.s7comm.header import ACK, ACK_DATA, JOB, USERDATA, Pdu
@@ -71,7 +71,8 @@ class S7Inspection(Inspection):
             asked = self._data(unit) if unit.code == DT else self._control(unit)
             if self._route:
                 asked.operations = tuple(replace(each, route=self._route + each.route) for each in asked.operations)
-            request = Request(asked.operations, unit.raw, _expects_answer(asked))
+            left_out = withheld.of(asked.operations[0], unit, asked.pdu) if asked.pdu else ()
+            request = Request(asked.operations, unit.raw, _expects_answer(asked), left_out)
             self._undecided[request] = asked
             requests.append(request)
         return requests
@@ -190,7 +191,9 @@ class S7Inspection(Inspection):
                 if head.more:
                     _remember(self._begun, head.sequence, request.operations[0])
                 _, content = userdata.payload(pdu.data)
-                return Answer(unit.raw, request, _error(head.error), ((content,),) if content else ())
+                left_out = withheld.of(request.operations[0], unit, pdu)
+                values = ((content,),) if content else ()
+                return Answer(unit.raw, request, _error(head.error), values, withheld=left_out)
         return Answer(unit.raw)
 
     def _fetching(self, unit: Unit, pdu: Pdu) -> Answer:
@@ -210,7 +213,7 @@ class S7Inspection(Inspection):
                     continue
                 del self._sent[request]
                 error, values = self._outcome(asked, job.parameter, pdu)
-                return Answer(unit.raw, request, error, values)
+                return Answer(unit.raw, request, error, values, withheld=withheld.of(request.operations[0], unit, pdu))
         return Answer(unit.raw, error=_error(pdu.error))
 
     def _outcome(self, asked: _Asked, job: bytes, pdu: Pdu) -> tuple[str, tuple[tuple[Value, ...], ...]]:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stock py1815 outstation as a process of its own. Says its port; answers each line of stdin with what reached it."""
+"""A stock py1815 outstation as a process of its own, on an address that it is given or on loopback. Says its port;
+answers each line of stdin with what reached it.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,7 @@ async def main() -> None:
         broadcast_controls=True,
         max_response=LARGEST,
     )
-    server = OutstationServer(session, bind="127.0.0.1:0")
+    server = OutstationServer(session, bind=sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:0")
     await server.start()
     print(server.port, flush=True)
     while await asyncio.to_thread(sys.stdin.readline):

@@ -8,6 +8,7 @@ from django import template
 from django.conf import settings
 from django.template.context import Context
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
@@ -16,6 +17,7 @@ from portineria.control.identity import queries as identity
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.inside import chosen
 from portineria.control.identity.models import Person, Role
+from portineria.control.remote_sessions import queries as remote_sessions
 
 register = template.Library()
 
@@ -68,6 +70,7 @@ _SECTION_OF = {
     "gateway-revoke": "gateways",
     "grant-revoke": "requests",
     "substitutes": "approvals",
+    "contents": "privacy",
     "substitute-end": "approvals",
     "lock-person": "sessions",
     "lock-supplier": "sessions",
@@ -137,7 +140,10 @@ def _items(person: Person, section: str) -> list[Item]:
     staff = any(role.staff for role in roles)
     asks = any(role is Role.TECHNICIAN for role in roles)
     works = staff or bool(person.sees(Power.WORK))
-    waiting = access.decidable_requests(person).count() if works else 0
+    waiting = 0
+    if works:  # requests for access, and held ones of sessions that run
+        waiting = access.decidable_requests(person).count()
+        waiting += remote_sessions.held_for(person, timezone.now()).count()
     waiting_text = ngettext("%(count)d request waits for you", "%(count)d requests wait for you", waiting)
     rows = [
         ("home", _("Now"), _("Now"), "home", True),

@@ -124,6 +124,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "own_routes": _("routes that mean the device itself"),
     "clauses": _("clauses"),
     "hold": _("clauses that hold"),
+    "free_reads": _("read without a side effect"),
     "client_timeout_s": _("seconds that a tool waits for an answer"),
     "besides": _("also in the same request"),
     "waited_ms": _("milliseconds after it was asked"),

@@ -173,6 +173,8 @@ EVENTS: dict[str, str | Promise] = {
     "privacy.duty.given": _("Named for recordings"),
     "privacy.duty.ended": _("No longer named for recordings"),
     "privacy.terms.changed": _("What is recorded of whom changed"),
+    "privacy.contents.agreed": _("Agreed that recordings keep programs"),
+    "privacy.contents.withdrawn": _("Withdrew that recordings keep programs"),
     "sinks.sink.added": _("Sink added"),
     "sinks.sink.changed": _("Sink changed"),
     "sinks.sink.paused": _("Sink paused"),

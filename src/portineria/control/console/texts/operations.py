@@ -13,6 +13,7 @@ VERDICTS: Mapping[str, "str | Promise"] = {  # of the gateway's journal
     "refused": pgettext_lazy("an operation", "refused"),
     "noted": pgettext_lazy("an operation", "passed on trial"),
     "reported": pgettext_lazy("an operation", "reported by the device"),
+    "own": pgettext_lazy("an operation", "read by the gateway"),
     "held": pgettext_lazy("an operation", "held"),
     "armed": pgettext_lazy("an operation", "allowed once"),
 }

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads what a write is about to change, so that a report says from what to what (decision 0094).
+
+Only where the machine's owner says that reading has no side effect, nobody has read it yet, and nothing else is under
+way on the connection: the write waits for the answer, for half a second at most, and passes whatever it is.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from portineria.dataplane.aio.stream_end import Local
+from portineria.dataplane.gateway.functions import Verdict
+from portineria.dataplane.gateway.journal import Journal
+from portineria.dataplane.gateway.work import StreamWork
+from portineria.protocols.inspection import Answer, Inspection, Request
+from portineria.protocols.operation import Kind, Target
+
+WITHIN_S = 0.5  # devices answer in hundredths of a second, the least patient client waits for one
+Range = tuple[str, int, int]  # area, first, last
+
+
+@dataclass(slots=True)
+class ReadFirst:
+    """Of one connection. Once a device did not answer in time it is asked nothing more on it."""
+
+    free: Sequence[Range] = ()
+    work: StreamWork | None = None
+    waits: tuple[Request, Verdict] | None = None  # the write
+    _asked: Request | None = None
+    _off: bool = False
+    _timer: asyncio.TimerHandle | None = None
+    _ready: bool = False
+
+    def ask(self, request: Request, verdict: Verdict, inspection: Inspection, ready: Callable[[], None]) -> bool:
+        """Whether this request waits, until ``ready`` is called, for a read that is to be sent now."""
+        if not self.free or self._off or not self._wanted(request):
+            return False
+        self._asked = inspection.read_first(request)
+        if self._asked is None:
+            return False
+        self.waits, self._ready = (request, verdict), False
+        self._timer = asyncio.get_running_loop().call_later(WITHIN_S, self._time_over, ready)
+        return True
+
+    def send(self, device: Local, journal: Journal) -> int:
+        """Return how many bytes."""
+        assert self._asked is not None  # noqa: S101 - as ask just said
+        journal.own(self._asked)
+        device.write([memoryview(self._asked.data)])
+        return len(self._asked.data)
+
+    def _wanted(self, request: Request) -> bool:
+        if self.work is None or len(request.operations) != 1:
+            return False
+        [operation] = request.operations
+        if operation.kind is not Kind.WRITE or len(operation.targets) != 1:
+            return False
+        return _within(operation.targets[0], self.free) and not self.work.knows(operation)
+
+    def _time_over(self, ready: Callable[[], None]) -> None:
+        self._asked, self._off, self._ready = None, True, True
+        ready()
+
+    def hears(self, answer: Answer) -> None:
+        if answer.to is not None and answer.to is self._asked:
+            if not answer.error and self.work is not None:
+                self.work.read_first(answer.to.operations[0], answer.values)
+            self._asked, self._ready = None, True
+
+    def finish(self) -> tuple[Request, Verdict] | None:
+        """The write that may go on now."""
+        if not self._ready:
+            return None
+        if self._timer is not None:
+            self._timer.cancel()
+        waited, self.waits, self._ready = self.waits, None, False
+        return waited
+
+    @property
+    def bytes(self) -> int:
+        return len(self.waits[0].data) if self.waits is not None else 0
+
+    def leave(self) -> None:
+        self.waits, self._ready = None, False
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _within(target: Target, free: Sequence[Range]) -> bool:
+    first = target.first
+    if first is None:
+        return False
+    last = first + target.count - 1
+    return any(target.area == area and least <= first and last <= most for area, least, most in free)

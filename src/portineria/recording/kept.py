@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is recorded of bytes that passed: as many, some of them FILL, and which those were."""
+
+from dataclasses import dataclass
+
+FILL = b"*"  # of every byte that was cut out: text stays text, and what frames a message is never cut
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """``at``: in the bytes that it is given with. ``sha256``: of contents; a secret has none, it could be guessed."""
+
+    at: int
+    size: int
+    rule: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Of one direction."""
+
+    data: bytes
+    cuts: tuple[Cut, ...] = ()
+
+
+def filled(data: bytes, cuts: tuple[Cut, ...]) -> Kept:
+    kept = bytearray(data)
+    for cut in cuts:
+        kept[cut.at : cut.at + cut.size] = FILL * cut.size
+    return Kept(bytes(kept), cuts)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contents of programs are kept in recordings only while owner and supplier both agree."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from portineria.control.audit.queries import events, views
+from portineria.control.identity.models import Role, Supplier
+from portineria.control.privacy.contents import agree
+from portineria.control.privacy.models import ContentsAgreement
+from portineria.core.errors import Denied, NotFound
+from portineria.wire.statement import Order
+from tests.integration.control.browsing import shown, signed_in
+from tests.integration.control.sessions import said_to, started
+from tests.integration.control.world import World, person
+
+
+def ordered(world: World) -> str:
+    [order] = said_to(world, started(world))
+    assert isinstance(order, Order)
+    return order.program_contents
+
+
+def test_contents_are_kept_while_both_sides_agree_and_no_longer(linked: World) -> None:
+    owner, technician = signed_in(linked.owner), signed_in(linked.technician)
+    assert "hash and size" in shown(technician, "/program-contents/")
+    assert ordered(linked) == "hash"
+    owner.post(f"/program-contents/{linked.supplier}/", {"answer": "yes"})
+    assert ordered(linked) == "hash"
+    technician.post(f"/program-contents/{linked.supplier}/", {"answer": "yes"})
+    technician.post(f"/program-contents/{linked.supplier}/", {"answer": "yes"})
+    assert ordered(linked) == "kept"
+    assert shown(owner, "/program-contents/").count("not agreed") == 2  # of the rival
+    technician.post(f"/program-contents/{linked.supplier}/", {"answer": "no"})
+    assert ordered(linked) == "hash"
+    told = [
+        (view.code, view.actor, view.fields["side"])
+        for view in reversed(views(events(linked.owner)))
+        if view.code.startswith("privacy.contents.")
+    ]
+    assert told == [
+        ("privacy.contents.agreed", linked.owner.public_id, "owner"),
+        ("privacy.contents.agreed", linked.technician.public_id, "supplier"),
+        ("privacy.contents.withdrawn", linked.technician.public_id, "supplier"),
+    ]
+    assert ContentsAgreement.objects.count() == 2  # what was withdrawn stays a row
+
+
+@pytest.mark.sqlite
+def test_nobody_speaks_for_the_other_side_or_for_another_supplier(linked: World) -> None:
+    operator = person("guard", linked.organisation, Role.OPERATOR)
+    with pytest.raises(Denied):
+        agree(actor=operator, supplier=linked.supplier, keeps=True)
+    for stranger in (linked.rival, linked.stranger):
+        with pytest.raises(NotFound):
+            agree(actor=stranger, supplier=linked.supplier, keeps=True)
+        assert signed_in(stranger).post(f"/program-contents/{linked.supplier}/", {"answer": "?"}).status_code == 404
+    assert "Presses &amp; Co" not in shown(signed_in(linked.rival), "/program-contents/")
+    agree(actor=linked.owner, supplier=linked.supplier, keeps=True)
+    row = Supplier.objects.get(public_id=linked.supplier)
+    for faulty in ({"side": "owner"}, {"side": "third"}, {"side": "supplier", "withdrawn_by": linked.rival}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            ContentsAgreement.objects.create(supplier=row, agreed_by=linked.rival, **faulty)
