@@ -171,6 +171,11 @@ TEXTS: dict[str, str | Promise] = {
     "gateway.no-emergencies": _(
         "Nothing was changed: this gateway never said that it knows of emergencies. Update it, and let it connect once."
     ),
+    "access.maintenance": _(
+        "Your permission opens only while the machine is in maintenance. Ask the people at the plant to put it there."
+    ),
+    "access.maintenance.already": _("Nothing was changed: this is in maintenance already."),
+    "access.maintenance.over": _("Nothing was changed: this maintenance is over already."),
     "access.no-grant": _("You have no permission for this machine now. Request access first."),
     "access.denied": _("You have no permission for this machine now. Request access first."),
     "access.person-disabled": _("Your account is locked. Ask whoever administers your organisation."),
@@ -348,6 +353,7 @@ TEXTS: dict[str, str | Promise] = {
     "field.file": _("A file is a picture (PNG, JPEG), a PDF or plain text, of at most 1 MiB."),
     "field.text": _("Write up to 2000 characters, or add a file."),
     "field.to": _("Choose somebody who sees this request."),
+    "field.place": _("Choose either a machine or a line."),
     "field.substitute": _("Choose somebody else than yourself."),
     "field.until": _("It ends after it begins, lasts at most 92 days, and begins within a year from now."),
     "field.webhook": _("Write an address that begins with https:// and holds no name or password."),

@@ -144,6 +144,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_W, _FAILED, "emergency.refused"),
         *_all(_I, _DONE, "emergency.ended"),
         *_all(_N, _DONE, "access.lock.lifted remote_sessions.evidence.taken"),
+        *_all(_N, _DONE, "access.maintenance.begun access.maintenance.ended"),
         *_all(_N, _DONE, "access.request.approved access.request.agreed access.grant.given access.grant.extended"),
         *_all(_N, _FAILED, "access.request.refused"),
         *_all(_N, _DONE, "remote_sessions.session.functions-changed remote_sessions.recipients.changed"),

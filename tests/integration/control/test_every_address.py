@@ -21,6 +21,7 @@ from django.utils import timezone
 from portineria.control.access import emergency, locks
 from portineria.control.access import services as access
 from portineria.control.access.jobs import File, write
+from portineria.control.access.maintaining import begin_maintenance
 from portineria.control.access.models import EmergencyReview
 from portineria.control.api import api
 from portineria.control.identity.models import Organisation, Person
@@ -84,6 +85,7 @@ class Things:
     notification: str = f"ntf_{ABSENT}"
     substitution: str = f"sbs_{ABSENT}"
     entry: str = f"job_{ABSENT}"
+    maintenance: str = f"mtn_{ABSENT}"
 
 
 @pytest.fixture
@@ -109,6 +111,7 @@ def things(world: World) -> Things:
         entry=write(actor=world.owner, request=request, file=File("x", b"x")).public_id,
         substitution=stand_in(world, world.owner, world.operator).public_id,
         playback=may_look(world, world.owner, row).public_id,
+        maintenance=in_maintenance(world),
         **opened_in_an_emergency(world),
     )  # fmt: skip
 
@@ -141,6 +144,12 @@ def lifted_lock(world: World) -> str:
         reason="x",
     )  # fmt: skip
     return locks.lift(actor=world.owner, lock=row.public_id, reason="x").public_id
+
+
+def in_maintenance(world: World) -> str:
+    return begin_maintenance(
+        actor=world.operator, organisation=world.organisation, machine=world.machine.public_id, reason="x"
+    ).public_id
 
 
 NOWHERE = Things(

@@ -31,6 +31,7 @@ class Conditions:
     needs_reference: bool = False
     needs_recording: bool = False
     watcher: str = ""
+    needs_maintenance: bool = False
 
     def set_on(self, rule: Rule) -> None:
         """In memory; raise BadField, NotFound."""
@@ -38,6 +39,7 @@ class Conditions:
             raise BadField("approvals", f"1 to {MOST_APPROVALS}", most=MOST_APPROVALS)
         rule.approvals, rule.needs_reference = self.approvals, self.needs_reference
         rule.needs_recording, rule.watcher = self.needs_recording, _member(rule.organisation, self.watcher)
+        rule.needs_maintenance = self.needs_maintenance
 
 
 NO_MORE = Conditions()
@@ -45,7 +47,7 @@ NO_MORE = Conditions()
 
 def conditions_of(rule: Rule) -> Conditions:
     watcher = rule.watcher.public_id if rule.watcher else ""
-    return Conditions(rule.approvals, rule.needs_reference, rule.needs_recording, watcher)
+    return Conditions(rule.approvals, rule.needs_reference, rule.needs_recording, watcher, rule.needs_maintenance)
 
 
 @transaction.atomic
@@ -107,6 +109,7 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "needs_reference": rule.needs_reference,
         "needs_recording": rule.needs_recording,
         "watcher": rule.watcher.public_id if rule.watcher else "",
+        "needs_maintenance": rule.needs_maintenance,
     }
 
 

@@ -46,6 +46,7 @@ class RuleForm(forms.Form):
     needs_reference = forms.BooleanField(required=False)
     needs_recording = forms.BooleanField(required=False)
     watcher = forms.EmailField(required=False, max_length=254)
+    needs_maintenance = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -124,6 +125,7 @@ class RuleForm(forms.Form):
             needs_reference=data["needs_reference"],
             needs_recording=data["needs_recording"],
             watcher=data["watcher"],
+            needs_maintenance=data["needs_maintenance"],
         )
         return found | {"needs_approval": data["approvals"] > 0, "conditions": conditions}
 
@@ -154,6 +156,7 @@ class RuleForm(forms.Form):
             needs_reference=data.get("needs_reference", False),
             needs_recording=data.get("needs_recording", False),
             watcher=self.data.get("watcher", "") if data.get("watcher") else "",
+            needs_maintenance=data.get("needs_maintenance", False),
         )
 
 

@@ -28,6 +28,7 @@ class Terms:
     needs_reference: bool
     needs_recording: bool
     watcher: str
+    needs_maintenance: bool = False
 
 
 def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
@@ -44,6 +45,7 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         needs_reference=rule.needs_reference,
         needs_recording=rule.needs_recording,
         watcher=rule.watcher.name if rule.watcher else "",
+        needs_maintenance=rule.needs_maintenance,
     )
 
 
@@ -82,6 +84,7 @@ def _besides(terms: Terms) -> list[str]:
         (terms.needs_reference, _("Each request gives the number of a ticket or work permit.")),
         (terms.needs_recording, _("It opens only where it is recorded.")),
         (bool(terms.watcher), _("%(name)s watches.") % {"name": terms.watcher}),
+        (terms.needs_maintenance, _("It opens only while the plant's people have the machine in maintenance.")),
     ]
     return [text for holds, text in parts if holds]
 
@@ -97,6 +100,7 @@ _TERMS = {
     "needs_recording": gettext_lazy("recording"),
     "watcher": gettext_lazy("who watches"),
     "ended": gettext_lazy("ended"),
+    "needs_maintenance": gettext_lazy("only in maintenance"),
 }
 
 

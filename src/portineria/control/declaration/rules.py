@@ -154,6 +154,8 @@ def _asks(rule: Wanted, row: Rule | None) -> list[str]:
         parts.append("only where recorded" if declared.needs_recording else "also where not recorded")
     if declared.watcher not in (None, watcher):
         parts.append(f"watched by {declared.watcher or 'nobody'}")
+    if declared.needs_maintenance not in (None, now.needs_maintenance):
+        parts.append("only in maintenance" if declared.needs_maintenance else "also out of maintenance")
     return parts
 
 
@@ -166,6 +168,7 @@ def _conditions(work: Work, rule: Wanted, row: Rule | None) -> Conditions:
         needs_reference=now.needs_reference if declared.needs_reference is None else declared.needs_reference,
         needs_recording=now.needs_recording if declared.needs_recording is None else declared.needs_recording,
         watcher=work.ids["person", declared.watcher] if declared.watcher else watcher,
+        needs_maintenance=now.needs_maintenance if declared.needs_maintenance is None else declared.needs_maintenance,
     )
 
 

@@ -32,6 +32,7 @@ from portineria.bus.message import (
     ToRelay,
 )
 from portineria.control.access.closing import look_after_requests
+from portineria.control.access.maintaining import settle_maintenance
 from portineria.control.audit import news
 from portineria.control.audit.news_of_others import NewsOfOthers
 from portineria.control.estate import introduction, links, signers
@@ -65,6 +66,7 @@ _ENFORCE = (
     "access.grant.",
     "access.rule.",
     "access.lock.",
+    "access.maintenance.",
 )
 _LIST_CHANGES = (
     "estate.gateway.admitted",
@@ -266,6 +268,7 @@ class Switchboard:
             self._enforce.set()
             await self._guarded(self._say_again())
             await self._guarded(self._in_thread(look_after_requests, timezone.now()))
+            await self._guarded(self._in_thread(settle_maintenance, timezone.now()))
             await self._guarded(self._admitted())
 
     async def _admitted(self) -> None:

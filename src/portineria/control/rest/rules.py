@@ -44,6 +44,7 @@ class RuleView(Schema):
     only_decoded: bool
     windows: str
     created_at: datetime
+    needs_maintenance: bool
 
 
 class NamedMachine(Schema):
@@ -73,6 +74,7 @@ def _rule_view(row: Rule) -> RuleView:
         needs_reference=row.needs_reference, needs_recording=row.needs_recording,
         watcher=row.watcher.public_id if row.watcher else None, profile=row.profile.name if row.profile else None,
         only_decoded=row.only_decoded, windows=row.windows, created_at=row.created_at,
+        needs_maintenance=row.needs_maintenance,
     )  # fmt: skip
 
 
@@ -139,10 +141,13 @@ class Terms(Given):
     profile: str = Field(default="", max_length=60)
     only_decoded: bool = False
     windows: str = Field(default="", max_length=1000)
+    needs_maintenance: bool = False
 
     def taken(self) -> dict[str, Any]:
         """As the services take it."""
-        conditions = Conditions(max(1, self.approvals), self.needs_reference, self.needs_recording, self.watcher)
+        conditions = Conditions(
+            max(1, self.approvals), self.needs_reference, self.needs_recording, self.watcher, self.needs_maintenance
+        )
         return {
             "machines": self.machines, "max_minutes": self.max_minutes, "needs_approval": self.approvals > 0,
             "profile": self.profile, "only_decoded": self.only_decoded, "windows": self.windows,

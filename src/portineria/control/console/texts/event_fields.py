@@ -171,4 +171,6 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "narrower": _("narrowed to"),
     "to": _("handed over to"),
     "answer": _("last answer"),
+    "maintenance": _("maintenance"),
+    "needs_maintenance": _("maintenance required"),
 }

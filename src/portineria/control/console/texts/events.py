@@ -116,6 +116,8 @@ EVENTS: dict[str, str | Promise] = {
     "access.rule.ended": _("Rule ended"),
     "access.lock.set": _("Locked"),
     "access.lock.lifted": _("Lock lifted"),
+    "access.maintenance.begun": _("Maintenance begun"),
+    "access.maintenance.ended": _("Maintenance ended"),
     "access.emergency.given": _("Emergency role given"),
     "access.emergency.taken": _("Emergency role taken back"),
     "access.emergency.limited": _("Longest time of an emergency set"),

@@ -34,6 +34,7 @@ REASONS: dict[str, str | Promise] = {
     "locked-everything": _("somebody locked everything"),
     "outside-windows": _("outside the windows of the rule"),
     "time-zone-unknown": _("the plant's time zone does not exist any more"),
+    "maintenance": _("the machine is not in maintenance: the plant's people put it there"),
     # how a session ended
     "cut": _("cut"),
     "drained": _("what ran was allowed to finish"),
