@@ -49,6 +49,7 @@ from portineria.wire.statement import (
     Leases,
     Letter,
     Order,
+    ReadSignals,
     RegisterCheckpoint,
     Time,
     Watch,
@@ -90,7 +91,8 @@ class Gateway:
         self._orders = Orders(
             self._store, self._clock, around, on_change=lambda: self._local.sessions_changed(self._reporter.ask)
         )
-        self._local = Local(state, self._store, around, self._orders.sessions.values)
+        sessions = self._orders.sessions.values
+        self._local = Local(state, self._store, around, sessions, lambda values: self._reporter.tell(values))
         way = partial(_way, lambda: self._pins.trust, settings, self._clock)
         self._links = Links(
             settings, way, lambda: self._pins.trust.relays, self._prove, receive=self._receive,
@@ -149,8 +151,8 @@ class Gateway:
             self._keeper.take(letter)
         elif isinstance(letter, Freeze | Watch):
             attend(letter, self._orders.sessions, self._freezes, self._clock.known_ms, arrived)
-        elif isinstance(letter, EmergencyTerms):
-            self._local.take(letter, then=self._reporter.ask)  # the question says what is kept by now
+        elif isinstance(letter, EmergencyTerms | ReadSignals):
+            self._local.take(letter, then=self._reporter.ask)
         else:
             self._add(letter)
 

@@ -21,9 +21,11 @@ from portineria.wire.report import (
     GLANCE_SEQ,
     KNOWN_SIGNERS,
     QUESTION_STREAMS,
+    SIGNALS_SEQ,
     Context,
     Glance,
     Question,
+    SignalValues,
     StreamTraffic,
     write_report,
 )
@@ -163,10 +165,17 @@ class Reporter:
         for link in self._links():  # over every link: a relay that drops it must not end sessions
             link.send(Letters([report]))
 
-    def _outside_the_chain(self, body: Question | Glance, seq: int, recipient: OpeningKey) -> bytes:
+    def _outside_the_chain(self, body: Question | Glance | SignalValues, seq: int, recipient: OpeningKey) -> bytes:
         context = Context(recipient.key_id, self._gateway, self._spool.epoch, seq, _NOTHING)
         opening = X25519PublicKey.from_public_bytes(recipient.key)
         return write_report(body, context, key=self._key, recipient=opening)[0]
+
+    def tell(self, values: SignalValues) -> None:
+        """Over every link that takes it now: a relay that drops it must not drain what runs."""
+        sealed = self._outside_the_chain(values, SIGNALS_SEQ, self._opening_key())
+        for link in self._links():
+            if not link.behind:
+                link.send(Letters([sealed]))
 
     def show(self, glance: Glance) -> bool:
         """For who looks on. Over one link that takes it now; False when there is none, and then it is lost."""
