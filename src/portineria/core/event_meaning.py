@@ -145,6 +145,8 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_I, _DONE, "emergency.ended"),
         *_all(_N, _DONE, "access.lock.lifted remote_sessions.evidence.taken"),
         *_all(_N, _DONE, "access.maintenance.begun access.maintenance.ended"),
+        *_all(_N, _DONE, "access.signal.added access.signal.removed"),
+        *_all(_I, _DONE, "access.signal.changed"),
         *_all(_N, _DONE, "access.request.approved access.request.agreed access.grant.given access.grant.extended"),
         *_all(_N, _FAILED, "access.request.refused"),
         *_all(_N, _DONE, "remote_sessions.session.functions-changed remote_sessions.recipients.changed"),

@@ -44,6 +44,7 @@ class Kind(StrEnum):
     JOB_ENTRY = "job"
     PLAYBACK = "plb"
     MAINTENANCE = "mtn"
+    SIGNAL = "sgl"
 
 
 def new_id(kind: Kind) -> str:

@@ -37,7 +37,8 @@ class GrantFacts:
     ``recorded``: the machine is recorded, or the rule does not ask for it; ``ticket_holds``: so says the system that
     keeps tickets, or the rule does not ask for one, or nobody keeps them where we could ask. ``emergency``: the rule is
     an emergency role, behind which nobody's yes stands: to lose it is a matter of security. ``maintained``: the plant's
-    people have put the machine into maintenance, or the rule does not ask for that.
+    people have put the machine into maintenance, or the rule does not ask for that. ``present``: every consent signal
+    that it asks for says yes; ``settable``: whoever works could set one of them, so that it says nothing.
     """
 
     id: str
@@ -52,6 +53,8 @@ class GrantFacts:
     ticket_holds: bool = True
     emergency: bool = False
     maintained: bool = True
+    present: bool = True
+    settable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,5 +140,7 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.OUTSIDE_WINDOWS: not lost and not grant.schedule.open_at(attempt.at),
         Reason.NOTICE: not attempt.told,
         Reason.MAINTENANCE: not grant.maintained,
+        Reason.PRESENCE: not grant.present,
+        Reason.PRESENCE_SETTABLE: grant.settable,
     }
     return tuple(reason for reason, refused in checks.items() if refused)

@@ -23,6 +23,7 @@ from portineria.control.access import services as access
 from portineria.control.access.jobs import File, write
 from portineria.control.access.maintaining import begin_maintenance
 from portineria.control.access.models import EmergencyReview
+from portineria.control.access.signals import Where, add_signal
 from portineria.control.api import api
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.provider_models import IdentityProvider
@@ -86,6 +87,7 @@ class Things:
     substitution: str = f"sbs_{ABSENT}"
     entry: str = f"job_{ABSENT}"
     maintenance: str = f"mtn_{ABSENT}"
+    signal: str = f"sgl_{ABSENT}"
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ def things(world: World) -> Things:
         entry=write(actor=world.owner, request=request, file=File("x", b"x")).public_id,
         substitution=stand_in(world, world.owner, world.operator).public_id,
         playback=may_look(world, world.owner, row).public_id,
-        maintenance=in_maintenance(world),
+        maintenance=in_maintenance(world), signal=signal_of(world),
         **opened_in_an_emergency(world),
     )  # fmt: skip
 
@@ -150,6 +152,13 @@ def in_maintenance(world: World) -> str:
     return begin_maintenance(
         actor=world.operator, organisation=world.organisation, machine=world.machine.public_id, reason="x"
     ).public_id
+
+
+def signal_of(world: World) -> str:
+    return add_signal(
+        actor=world.owner, organisation=world.organisation, machine=world.machine.public_id, kind="key", name="Key",
+        where=Where("file", place="key"),
+    ).public_id  # fmt: skip
 
 
 NOWHERE = Things(

@@ -13,7 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from asyncua import Server, ua
+from asyncua import ua
+from asyncua.server.server import Server
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -24,7 +25,7 @@ async def main(modbus_port: int, opcua_port: int, journal: Path) -> None:
     registers = [SimData(0, values=[0] * 8, datatype=DataType.REGISTERS)]
     ours = False
 
-    async def action(function, start, address, count, registers, values):  # type: ignore[no-untyped-def]
+    async def action(function, start, address, count, registers, values):
         if not ours:
             with journal.open("a") as file:
                 file.write(f"{function}\n")
@@ -38,7 +39,7 @@ async def main(modbus_port: int, opcua_port: int, journal: Path) -> None:
     opcua.set_endpoint(f"opc.tcp://127.0.0.1:{opcua_port}")
     opcua.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     space = await opcua.register_namespace("urn:example:press")
-    node = await opcua.nodes.objects.add_variable(ua.NodeId("Guard closed", space), "Guard", False)
+    node = await opcua.nodes.objects.add_variable(ua.NodeId(ua.String("Guard closed"), ua.Int16(space)), "Guard", False)
     async with opcua:
         print("ready", node.nodeid.to_string(), flush=True)
         loop = asyncio.get_running_loop()

@@ -75,6 +75,8 @@ def test_a_gateway_that_is_not_admitted_cuts_and_a_machine_without_services_drai
         ({"revoked": Ending.ADMINISTRATIVE}, Reason.REVOKED, Ending.ADMINISTRATIVE),
         ({"rule_holds": False}, Reason.NO_RULE, Ending.ADMINISTRATIVE),
         ({"maintained": False}, Reason.MAINTENANCE, Ending.ADMINISTRATIVE),
+        ({"present": False}, Reason.PRESENCE, Ending.ADMINISTRATIVE),
+        ({"settable": True}, Reason.PRESENCE_SETTABLE, Ending.ADMINISTRATIVE),
         ({"machine": "mac_other"}, Reason.OTHER_MACHINE, Ending.SECURITY),
     ],
 )
@@ -171,6 +173,8 @@ CONDITIONS: list[Callable[[Attempt, GrantFacts], tuple[Attempt, GrantFacts]]] = 
     lambda asked, grant: (asked, replace(grant, approved=False)),
     lambda asked, grant: (asked, replace(grant, recorded=False)),
     lambda asked, grant: (asked, replace(grant, maintained=False)),
+    lambda asked, grant: (asked, replace(grant, present=False)),
+    lambda asked, grant: (asked, replace(grant, settable=True)),
     lambda asked, grant: (asked, replace(grant, rule_holds=False)),
     lambda asked, grant: (asked, replace(grant, revoked=Ending.ADMINISTRATIVE)),
     lambda asked, grant: (asked, replace(grant, ends=grant.ends - timedelta(minutes=90))),

@@ -14,7 +14,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 
 from portineria.control.access.around import Around, around
 from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
-from portineria.control.access.plant_state import PlantState, plant_state
+from portineria.control.access.plant_state import PlantState, of_grant, plant_state
 from portineria.control.access.substitution import APPROVING, STAFF
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
 from portineria.control.identity.models import Membership, Person
@@ -98,7 +98,7 @@ def decisions(
         for row in rows.select_related("rule").annotate(**_ASKED)
         if (machine := wanted.get((row.person_id, row.machine_id))) is not None
     ]
-    state = plant_state(((row.rule, machine) for row, machine in given), at)
+    state = plant_state((of_grant(row, machine) for row, machine in given), at)
     for row, machine in given:
         facts = _facts_of(row, machine, _Asked(row.holds, row.stands, row.ticket), state)  # type: ignore[attr-defined]
         grants[row.person_id, row.machine_id].append(facts)
@@ -112,7 +112,7 @@ def opened(person: Person, at: datetime) -> set[int]:
     grants = list(rows.annotate(**_ASKED))
     standing_of = own_standings(person, (grant.machine.plant.organisation_id for grant in grants))
     attempts = attempts_at({(person.pk, grant.machine_id): grant.machine for grant in grants}, at, standing_of)
-    state = plant_state(((grant.rule, grant.machine) for grant in grants), at)
+    state = plant_state((of_grant(grant, grant.machine) for grant in grants), at)
     return {
         grant.machine_id
         for grant in grants
@@ -191,7 +191,7 @@ def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     wanted = {(grant.person_id, grant.machine_id): grant.machine for grant in grants}
     there = around((person, machine) for (person, _), machine in wanted.items())
     attempts = attempts_at(wanted, at, there=there)
-    facts = {grant.pk: facts for grant, facts in _facts(grants, at)}
+    facts = {grant.pk: facts for grant, facts in _facts(grants, at, running=True)}
     return {use.pk: decide(_through(use, attempts, there), [facts[use.grant.pk]]) for use in rows}
 
 
@@ -227,11 +227,11 @@ def attempts_at(
     }
 
 
-def _facts(grants: list[Grant], at: datetime) -> list[tuple[Grant, GrantFacts]]:
+def _facts(grants: list[Grant], at: datetime, *, running: bool = False) -> list[tuple[Grant, GrantFacts]]:
     rows = Grant.objects.filter(pk__in=[grant.pk for grant in grants])
     found = {pk: _Asked(*asked) for pk, *asked in rows.annotate(**_ASKED).values_list("pk", *_ASKED)}
     none = _Asked(holds=False, approved=False, ticket=False)
-    state = plant_state(((row.rule, row.machine) for row in grants), at)
+    state = plant_state((of_grant(row, row.machine) for row in grants), at, running=running)
     return [(row, _facts_of(row, row.machine, found.get(row.pk, none), state)) for row in grants]
 
 
@@ -253,7 +253,7 @@ _ASKED = {"holds": _asked(_HOLDS), "stands": _asked(_APPROVED), "ticket": _asked
 def _facts_of(grant: Grant, machine: Machine, asked: _Asked, state: PlantState) -> GrantFacts:
     """A rule that was shortened shortens what was given under it, and so does the end of what it asks for."""
     ends = min(grant.ends_at, grant.starts_at + timedelta(minutes=grant.rule.max_minutes))
-    maintained = state.maintained_until(grant.rule, machine)
+    maintained, consent = state.maintained_until(grant.rule, machine), state.consent(*of_grant(grant, machine))
     return GrantFacts(
         id=grant.public_id,
         machine=machine.public_id,
@@ -267,6 +267,8 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked, state: PlantState) 
         emergency=grant.rule.emergency,
         schedule=grant.rule.schedule_at(machine.plant.time_zone),
         maintained=maintained is not None,
+        present=consent.given,
+        settable=bool(consent.settable),
     )
 
 

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from portineria.control.access.facts import attempts_at, recorded_there
 from portineria.control.access.models import Rule
-from portineria.control.access.plant_state import PlantState, plant_state
+from portineria.control.access.plant_state import PlantState, of_rule, plant_state
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Membership
 from portineria.policy.decision import Decision, GrantFacts, decide
@@ -35,7 +35,7 @@ def would_open(
     members = Membership.objects.filter(person__in={person for person, _ in wanted})
     suppliers = {(person, owner): firm for person, owner, firm in members.values_list(*_MEMBER)}
     attempts = attempts_at(wanted, at)
-    state = plant_state(((rule, wanted[key]) for key in wanted for rule in naming[key[1]]), at)
+    state = plant_state((of_rule(rule, wanted[key]) for key in wanted for rule in naming[key[1]]), at)
     found: dict[tuple[int, int], list[Verdict]] = {}
     for (person, key), machine in wanted.items():
         firm = suppliers.get((person, machine.plant.organisation_id))
@@ -52,6 +52,7 @@ _MEMBER = ("person", "organisation", "supplier")
 
 def _as_granted(rule: Rule, machine: Machine, at: datetime, state: PlantState) -> GrantFacts:
     ends, maintained = at + timedelta(minutes=rule.max_minutes), state.maintained_until(rule, machine)
+    consent = state.consent(*of_rule(rule, machine))
     return GrantFacts(
         id=rule.public_id,
         machine=machine.public_id,
@@ -62,4 +63,6 @@ def _as_granted(rule: Rule, machine: Machine, at: datetime, state: PlantState) -
         schedule=rule.schedule_at(machine.plant.time_zone),
         recorded=recorded_there(rule, machine),
         maintained=maintained is not None,
+        present=consent.given,
+        settable=bool(consent.settable),
     )

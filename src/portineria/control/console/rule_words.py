@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from portineria.control.access.models import Rule, RuleVersion
 from portineria.control.console import texts
 from portineria.control.console.templatetags.console import minutes
+from portineria.control.console.texts import signals as signal_words
 
 _NAMED = 5  # machines in a sentence
 
@@ -29,6 +30,7 @@ class Terms:
     needs_recording: bool
     watcher: str
     needs_maintenance: bool = False
+    signals: str = ""  # kinds, apart by blanks
 
 
 def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
@@ -46,6 +48,7 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         needs_recording=rule.needs_recording,
         watcher=rule.watcher.name if rule.watcher else "",
         needs_maintenance=rule.needs_maintenance,
+        signals=rule.signals,
     )
 
 
@@ -85,8 +88,15 @@ def _besides(terms: Terms) -> list[str]:
         (terms.needs_recording, _("It opens only where it is recorded.")),
         (bool(terms.watcher), _("%(name)s watches.") % {"name": terms.watcher}),
         (terms.needs_maintenance, _("It opens only while the plant's people have the machine in maintenance.")),
+        (bool(terms.signals), _signals(terms.signals)),
     ]
     return [text for holds, text in parts if holds]
+
+
+def _signals(kinds: str) -> str:
+    if "usual" in kinds.split():
+        return _("Where something may be changed, every consent signal of the machines has to say yes.")
+    return _("It opens only while these say yes at the machine: %(kinds)s.") % {"kinds": signal_words.kinds(kinds)}
 
 
 _TERMS = {
@@ -101,6 +111,7 @@ _TERMS = {
     "watcher": gettext_lazy("who watches"),
     "ended": gettext_lazy("ended"),
     "needs_maintenance": gettext_lazy("only in maintenance"),
+    "signals": gettext_lazy("consent signals"),
 }
 
 

@@ -43,6 +43,7 @@ from portineria.control.remote_sessions import glances, letters, outgoing, prese
 from portineria.control.remote_sessions.emergency_terms import Spread
 from portineria.control.remote_sessions.inbox import Inbox
 from portineria.control.remote_sessions.reminder import Reminder
+from portineria.control.remote_sessions.signal_desk import SignalDesk, is_signals
 from portineria.control.statistics import refresh_statistics
 from portineria.core.errors import PortineriaError
 
@@ -67,6 +68,7 @@ _ENFORCE = (
     "access.rule.",
     "access.lock.",
     "access.maintenance.",
+    "access.signal.",
 )
 _LIST_CHANGES = (
     "estate.gateway.admitted",
@@ -92,7 +94,7 @@ class Switchboard:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="switchboard")
         self._queues: dict[str, Inbox] = {}
         self._workers: dict[str, asyncio.Task[None]] = {}
-        self._reminder, self._terms = Reminder(), Spread()
+        self._reminder, self._terms, self._signals = Reminder(), Spread(), SignalDesk()
         self._enforce, self._trust_grew = asyncio.Event(), asyncio.Event()
         self._list_at = 0.0
 
@@ -102,6 +104,7 @@ class Switchboard:
         loop = asyncio.get_running_loop()
         if forget:
             await self._in_thread(links.forget_all)
+        await self._in_thread(self._signals.open)
         outgoing.attach(lambda message: loop.call_soon_threadsafe(self._publish_all, message))
 
     async def run(self) -> None:
@@ -189,6 +192,9 @@ class Switchboard:
         self._publish(message.relay, said)
 
     async def _from_gateway(self, message: FromGateway) -> None:
+        if is_signals(message.sealed[0]):  # the inbox keeps them apart
+            await self._in_thread(self._signals.receive, message.gateway, message.sealed)
+            return
         answer = await self._in_thread(_answer, message.gateway, message.sealed)
         if answer is None:
             # Its sessions are cut before it is sent away: on the way out it can still hear so.
@@ -266,6 +272,7 @@ class Switchboard:
         while True:
             await asyncio.sleep(_TICK_S)
             self._enforce.set()
+            await self._guarded(self._ask_signals())
             await self._guarded(self._say_again())
             await self._guarded(self._in_thread(look_after_requests, timezone.now()))
             await self._guarded(self._in_thread(settle_maintenance, timezone.now()))
@@ -278,6 +285,10 @@ class Switchboard:
         message: SetAdmitted = await self._in_thread(presence.admitted)
         self._publish_all(message)
         await self._in_thread(_settle, timezone.now())
+
+    async def _ask_signals(self) -> None:
+        for message in await self._in_thread(self._signals.due):
+            self._publish_all(message)
 
     async def _say_again(self) -> None:
         due = self._reminder.due(await self._in_thread(_unanswered), time.monotonic())

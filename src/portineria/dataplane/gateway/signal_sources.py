@@ -30,8 +30,9 @@ class BadSignal(ProtocolError):
 
 
 class Source(Protocol):
-    """What one device, or the folder of files, is read by. None: it answers, and has no such thing. ``close`` lets go of
-    the connection.
+    """What one device, or the folder of files, is read by. None: it answers, and has no such thing.
+
+    ``close`` lets go of the connection.
     """
 
     async def read(self, source: SignalSource) -> bool | None: ...

@@ -173,4 +173,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "answer": _("last answer"),
     "maintenance": _("maintenance"),
     "needs_maintenance": _("maintenance required"),
+    "signal": _("consent signal"),
+    "signals": _("consent signals required"),
+    "source": pgettext_lazy("of a consent signal", "read from"),
 }
