@@ -195,6 +195,7 @@ TEXTS: dict[str, str | Promise] = {
     "field.file_name": _("Write the name of a file in the gateway's folder: letters, digits, dots, hyphens."),
     "field.coil": _("A unit is a number from 0 to 255, a coil or input one from 0 to 65535."),
     "field.node": _("Write a node as ns=2;s=Name or ns=2;i=17."),
+    "field.signal": _("Write a name of up to 60 characters."),
     "field.signal_kind": _("Choose lock-out, guard, key or button."),
     "access.maintenance.already": _("Nothing was changed: this is in maintenance already."),
     "access.maintenance.over": _("Nothing was changed: this maintenance is over already."),

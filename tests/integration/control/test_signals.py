@@ -112,8 +112,10 @@ def test_a_yes_is_steady_a_no_counts_at_once_and_silence_is_a_no(linked: World) 
     told = events(linked.owner, code="access.signal.changed")
     assert len(told) == 6  # off, on, lost, off, on, off: never one for each flap
     assert signal.public_id in shown(signed_in(linked.owner), f"/machines/{linked.machine.public_id}/")
+    assert "/signals/" not in shown(signed_in(linked.operator), f"/machines/{linked.machine.public_id}/")
 
 
+@pytest.mark.sqlite
 def test_a_report_counts_once_fresh_and_of_the_gateway_that_was_asked(linked: World) -> None:
     added(linked)
     plant = Plant(linked)
@@ -137,6 +139,7 @@ def test_a_report_counts_once_fresh_and_of_the_gateway_that_was_asked(linked: Wo
     plant.desk.receive("gw_aaaaaaaaaaaaaaaa", [plant.report(True)])
 
 
+@pytest.mark.sqlite
 def test_after_a_start_nothing_new_begins_before_it_was_heard_and_what_runs_goes_on(linked: World) -> None:
     added(linked)
     plant = Plant(linked)
@@ -191,6 +194,7 @@ def test_what_the_work_could_set_itself_is_refused_with_the_reason(linked: World
     assert "counts for nothing here" in shown(browser, f"/requests/{linked.request(30, in_days=1)}/")
 
 
+@pytest.mark.sqlite
 def test_beyond_observing_presence_is_asked_by_default_and_its_absence_is_said(linked: World) -> None:
     added(linked)
     added(linked, "Guard", "guard", COIL)

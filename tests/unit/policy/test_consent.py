@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portineria.policy.consent import Opened, Reading, SetBy, beyond_observing, set_by
@@ -98,6 +98,7 @@ profiles = st.builds(
 )
 
 
+@settings(max_examples=60)
 @given(st.lists(profiles, max_size=3))
 def test_whatever_profiles_let_pass_is_found(held: list[Profile]) -> None:
     """Against the very judgement that decides at the gateway."""
@@ -107,6 +108,7 @@ def test_whatever_profiles_let_pass_is_found(held: list[Profile]) -> None:
         assert set_by(COIL, [MODBUS], held) is not None
 
 
+@settings(max_examples=60)
 @given(
     st.lists(profiles, max_size=3),
     profiles.filter(lambda one: not one.notes_only),

@@ -33,17 +33,20 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class MachinePlant:
-    """For the owner's people only; empty for everybody else."""
+    """For the owner's people only; empty for everybody else. ``administers``: may add signals and remove them."""
 
     maintenance: list[Maintenance]
     signals: list[Shown]
+    administers: bool = False
 
 
 def of_machine(actor: Person, machine: Machine) -> MachinePlant:
     if machine.plant.organisation_id not in actor.staff_of:
         return MachinePlant([], [])
     rows = [Shown(row, words.KINDS[row.kind]) for row in signals_of(actor, machine)]
-    return MachinePlant(maintenance_of(actor, machine, timezone.now()), rows)
+    role = actor.role_in(machine.plant.organisation_id)
+    may = role is not None and role.administers
+    return MachinePlant(maintenance_of(actor, machine, timezone.now()), rows, may)
 
 
 def of_session(actor: Person, session: Session) -> list[Shown]:

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from portineria.bus.message import ToRelay
 from portineria.control.access.models import Signal, SignalState
 from portineria.control.access.signals import note_signals, unheard_all
-from portineria.control.estate.models import Gateway, GatewayState
+from portineria.control.estate.models import Gateway, GatewayState, Link
 from portineria.control.identity import keys
 from portineria.control.remote_sessions import letters
 from portineria.core.errors import PortineriaError, ProtocolError
@@ -70,11 +71,16 @@ class SignalDesk:
 
     def due(self) -> list[ToRelay]:
         """Each second: letters to the linked gateways, and what has not been heard of for too long is lost."""
-        rows = Signal.objects.standing().filter(gateway__state=GatewayState.ADMITTED, gateway__links__isnull=False)
+        linked = Exists(Link.objects.filter(gateway=OuterRef("gateway"), gateway__state=GatewayState.ADMITTED))
+        rows = Signal.objects.standing().annotate(linked=linked).select_related("gateway__plant__organisation")
         by_gateway: dict[int, tuple[Gateway, list[Signal]]] = {}
-        for row in rows.select_related("gateway__plant__organisation").order_by("pk").distinct():
-            by_gateway.setdefault(row.gateway_id, (row.gateway, []))[1].append(row)
-        self._settle()
+        waiting = []
+        for row in rows.order_by("pk"):
+            if row.linked:  # type: ignore[attr-defined]
+                by_gateway.setdefault(row.gateway_id, (row.gateway, []))[1].append(row)
+            if row.state != SignalState.LOST:
+                waiting.append(row.pk)
+        self._settle(waiting)
         return [message for gateway, found in by_gateway.values() for message in self._ask(gateway, found)]
 
     def _ask(self, gateway: Gateway, rows: Sequence[Signal]) -> list[ToRelay]:
@@ -88,9 +94,8 @@ class SignalDesk:
             log.error("letter.not-written", gateway=gateway.public_id, code=error.code, why=str(error))
             return []
 
-    def _settle(self) -> None:
+    def _settle(self, waiting: Sequence[int]) -> None:
         now = self._now()
-        waiting = Signal.objects.standing().exclude(state=SignalState.LOST).values_list("pk", flat=True)
         with self._lock:
             ages = {pk: now - (heard.at if (heard := self._heard.get(pk)) else self._since) for pk in waiting}
         lost = {pk: (SignalState.LOST, "signal.silent") for pk, age in ages.items() if age > STALE_S}
