@@ -205,6 +205,14 @@ def test_beyond_observing_presence_is_asked_by_default_and_its_absence_is_said(l
     assert "although nobody there has to agree" not in page
     assert "Shift leader" in page
     assert "nothing heard of it" in page
+    technician = signed_in(linked.technician)  # is told what it takes, and not how it stands there
+    for address in (f"/machines/{linked.machine.public_id}/ask/", "/requests/", "/work/"):
+        assert "nothing heard of it" not in (page := shown(technician, address)), address
+        assert "Shift leader<" not in page
+    assert "button" in shown(technician, f"/machines/{linked.machine.public_id}/ask/")
+    mine = shown(technician, f"/requests/{linked.request(20, in_days=2)}/")
+    assert "button" in mine
+    assert "nothing heard of it" not in mine
     assert "a consent signal of the plant does not say yes" in shown(
         signed_in(linked.owner),
         "/rules/simulate/?person=technician@example.com&machine=Press 3",
