@@ -119,8 +119,9 @@ def test_a_yes_is_steady_a_no_counts_at_once_and_silence_is_a_no(linked: World) 
 def test_a_report_counts_once_fresh_and_of_the_gateway_that_was_asked(linked: World) -> None:
     added(linked)
     plant = Plant(linked)
-    plant.seconds(5)
-    old = plant.report(True)
+    plant.seconds(2)
+    old = plant.report(True)  # a yes that a relay keeps: within its time, and older than the no
+    plant.seconds(2)
     assert plant.second(False) == "off"
     for bad in (
         plant.report(True, nonce=bytes(32)),  # to no letter of ours
@@ -132,7 +133,11 @@ def test_a_report_counts_once_fresh_and_of_the_gateway_that_was_asked(linked: Wo
         plant.desk.receive(linked.gateway.id, [bad])
         plant.at += 0.1
     assert Signal.objects.get().state == "off"
+    plant.asked()
+    no = plant.report(False)
     assert plant.seconds(4)[-1] == "on"
+    plant.desk.receive(linked.gateway.id, [no])  # within its time, and older than what was said since
+    assert Signal.objects.get().state == "on"
     assert plant.second(False, late_s=STALE_S + 0.1) == "on"  # a no that a relay kept back says nothing either
     plant.asked()
     assert Signal.objects.get().state == "lost"

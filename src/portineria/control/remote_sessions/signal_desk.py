@@ -144,7 +144,7 @@ class SignalDesk:
             heard.yes_since = None
             return SignalState.OFF, ""
         if heard.yes_since is None:
-            heard.yes_since = asked
+            heard.yes_since = heard.at
         steady = heard.at - heard.yes_since >= STEADY_S or row.state in (SignalState.ON, SignalState.UNHEARD)
         return SignalState.ON if steady else SignalState.OFF, ""
 
