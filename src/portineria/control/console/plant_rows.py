@@ -49,7 +49,7 @@ def of_machine(actor: Person, machine: Machine) -> MachinePlant:
     return MachinePlant(maintenance_of(actor, machine, timezone.now()), rows, may)
 
 
-def of_session(actor: Person, session: Session) -> list[Shown]:
+def consent_in(actor: Person, session: Session) -> list[Shown]:
     """All of the machine for who works at the plant; what the rule asks for, for whoever works in it."""
     if not session.open:
         return []

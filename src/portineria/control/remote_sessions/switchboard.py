@@ -192,10 +192,7 @@ class Switchboard:
         self._publish(message.relay, said)
 
     async def _from_gateway(self, message: FromGateway) -> None:
-        if is_signals(message.sealed[0]):  # the inbox keeps them apart
-            await self._in_thread(self._signals.receive, message.gateway, message.sealed)
-            return
-        answer = await self._in_thread(_answer, message.gateway, message.sealed)
+        answer = await self._in_thread(_answer, message.gateway, message.sealed, self._signals)
         if answer is None:
             # Its sessions are cut before it is sent away: on the way out it can still hear so.
             await self._in_thread(services.enforce, timezone.now())
@@ -272,10 +269,8 @@ class Switchboard:
         while True:
             await asyncio.sleep(_TICK_S)
             self._enforce.set()
-            await self._guarded(self._ask_signals())
             await self._guarded(self._say_again())
-            await self._guarded(self._in_thread(look_after_requests, timezone.now()))
-            await self._guarded(self._in_thread(settle_maintenance, timezone.now()))
+            await self._guarded(self._in_thread(_look_after, timezone.now()))
             await self._guarded(self._admitted())
 
     async def _admitted(self) -> None:
@@ -286,14 +281,16 @@ class Switchboard:
         self._publish_all(message)
         await self._in_thread(_settle, timezone.now())
 
-    async def _ask_signals(self) -> None:
-        for message in await self._in_thread(self._signals.due):
-            self._publish_all(message)
-
     async def _say_again(self) -> None:
         due = self._reminder.due(await self._in_thread(_unanswered), time.monotonic())
-        for message in await self._in_thread(_standing, due, self._terms):
+        for message in await self._in_thread(_standing, due, self._terms, self._signals):
             self._publish_all(message)
+
+
+def _look_after(at: datetime) -> None:
+    """What ends by itself, to the second."""
+    look_after_requests(at)
+    settle_maintenance(at)
 
 
 def _settle(at: datetime) -> None:
@@ -303,8 +300,11 @@ def _settle(at: datetime) -> None:
     refresh_statistics()
 
 
-def _answer(gateway: str, sealed: list[bytes]) -> list[ToRelay] | None:
+def _answer(gateway: str, sealed: list[bytes], signals: SignalDesk) -> list[ToRelay] | None:
     """None: it must not stay connected."""
+    if is_signals(sealed[0]):
+        signals.receive(gateway, sealed)
+        return []
     if glances.is_glance(sealed[0]):  # the inbox keeps them apart
         glances.receive(gateway, sealed)
         return []
@@ -320,9 +320,9 @@ def _unanswered() -> list[str]:
     return [session.public_id for session in services.unanswered()]
 
 
-def _standing(sessions: set[str], terms: Spread) -> list[ToRelay]:
+def _standing(sessions: set[str], terms: Spread, signals: SignalDesk) -> list[ToRelay]:
     rows = [session for session in services.unanswered() if session.public_id in sessions] if sessions else []
-    messages = terms.due()
+    messages = signals.due() + terms.due()
     for session in rows:
         try:
             messages += letters.standing_messages(session)

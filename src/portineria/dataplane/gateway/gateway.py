@@ -85,14 +85,13 @@ class Gateway:
         self._freezes = freezes.Freezes(self._store, self._spool)
         around = Surroundings(
             settings, self._spool, self._reach, self._recordings, room=lambda: self._orders.streams < settings.streams,
-            glances=Means(self._spool.boot, self._clock, lambda glance: self._reporter.show(glance)),
+            glances=Means(self._spool.boot, self._clock, lambda shown: self._reporter.show(shown)),
             linked=lambda: bool(self._links.up), freezes=self._freezes, closed=lambda: self._local.cut.closed(),
         )  # fmt: skip
         self._orders = Orders(
             self._store, self._clock, around, on_change=lambda: self._local.sessions_changed(self._reporter.ask)
         )
-        sessions = self._orders.sessions.values
-        self._local = Local(state, self._store, around, sessions, lambda values: self._reporter.tell(values))
+        self._local = Local(state, self._store, around, self._orders.sessions.values)
         way = partial(_way, lambda: self._pins.trust, settings, self._clock)
         self._links = Links(
             settings, way, lambda: self._pins.trust.relays, self._prove, receive=self._receive,

@@ -24,7 +24,6 @@ from portineria.dataplane.gateway.session import Session, Surroundings
 from portineria.dataplane.gateway.signals import Signals
 from portineria.dataplane.gateway.state import State
 from portineria.dataplane.gateway.store import Store
-from portineria.wire.report import SignalValues
 from portineria.wire.statement import EmergencyTerms, ReadSignals
 
 SCHEMA = local_cut.SCHEMA + emergency.SCHEMA
@@ -34,14 +33,13 @@ class Local:
     """``open`` it when spool and recordings are; ``close`` it before them."""
 
     def __init__(
-        self, state: State, store: Store, around: Surroundings, sessions: Callable[[], Collection[Session]],
-        tell: Callable[[SignalValues], None],
+        self, state: State, store: Store, around: Surroundings, sessions: Callable[[], Collection[Session]]
     ) -> None:  # fmt: skip
         self.emergency = Emergency(store, around)
         self.cut = LocalCut(store, around.spool, sessions, also_end=lambda: self.emergency.end_all(WHY))
         self._holders = Holders(store, around.spool)
         self._door = LocalDoor(state.door, self._act)
-        self.signals = Signals(state.signals, around.reach, around.spool.boot, tell)
+        self.signals = Signals(state.signals, around.reach, around.spool.boot, around.glances.show)
 
     async def open(self) -> None:
         await self.cut.open()

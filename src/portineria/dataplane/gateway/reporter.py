@@ -170,20 +170,15 @@ class Reporter:
         opening = X25519PublicKey.from_public_bytes(recipient.key)
         return write_report(body, context, key=self._key, recipient=opening)[0]
 
-    def tell(self, values: SignalValues) -> None:
-        """Over every link that takes it now: a relay that drops it must not drain what runs."""
-        sealed = self._outside_the_chain(values, SIGNALS_SEQ, self._opening_key())
-        for link in self._links():
-            if not link.behind:
-                link.send(Letters([sealed]))
-
-    def show(self, glance: Glance) -> bool:
-        """For who looks on. Over one link that takes it now; False when there is none, and then it is lost."""
-        link = next((link for link in self._links() if not link.behind), None)
-        if link is None:
-            return False
-        link.send(Letters([self._outside_the_chain(glance, GLANCE_SEQ, self._opening_key())]))
-        return True
+    def show(self, shown: Glance | SignalValues) -> bool:
+        """For who looks on, over one link that takes it now; what signals are over every such link: a relay that drops
+        it must not drain what runs. False when there is none, and then it is lost.
+        """
+        links = [link for link in self._links() if not link.behind]
+        seq = GLANCE_SEQ if isinstance(shown, Glance) else SIGNALS_SEQ
+        for link in links[: 1 if seq == GLANCE_SEQ else None]:
+            link.send(Letters([self._outside_the_chain(shown, seq, self._opening_key())]))
+        return bool(links)
 
     def _counted(self) -> list[StreamTraffic]:
         """Now and then only: with short leases questions are asked more often than anybody reads figures."""

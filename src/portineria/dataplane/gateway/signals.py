@@ -29,7 +29,7 @@ Device = tuple[str, str, int]  # protocol, address, port
 class Signals:
     """``tell`` sends what was read. Whatever a device does, the others are read in time."""
 
-    def __init__(self, folder: Path, reach: ReachList, boot: bytes, tell: Callable[[SignalValues], None]) -> None:
+    def __init__(self, folder: Path, reach: ReachList, boot: bytes, tell: Callable[[SignalValues], object]) -> None:
         self._reach, self._boot, self._tell = reach, boot, tell
         self._files = Files(folder)
         self._devices: dict[Device, _Device] = {}

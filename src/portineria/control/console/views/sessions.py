@@ -67,7 +67,7 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "refused": event_queries.session_events(actor, row, refused[:_REFUSED], seen.place.zone),
         "events": event_queries.session_events(actor, row, course.object_list, seen.place.zone),
         "evidence_command": evidence_command(row),
-        "signals": plant_rows.of_session(actor, row),
+        "signals": plant_rows.consent_in(actor, row),
     }
     return render(request, "console/session.html", context)
 
