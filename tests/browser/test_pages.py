@@ -49,6 +49,7 @@ PAGES = {
         "/sessions/{session}/unlock-person/",
         "/sessions/{session}/unlock-supplier/",
         "/machines/{press5}/",
+        "/machines/{press5}/signals/add/",
         "/requests/{inspected-waiting}/",
         "/sessions/{session-inspected}/",
         "/sessions/{session-cut}/",

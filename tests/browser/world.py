@@ -21,7 +21,9 @@ from django.utils import timezone
 
 from portineria.control.access import services as access
 from portineria.control.access.locks import lift, lock
+from portineria.control.access.maintaining import begin_maintenance
 from portineria.control.access.profiles import set_profile
+from portineria.control.access.signals import Where, add_signal
 from portineria.control.access.substituting import name_substitute
 from portineria.control.audit.services import record
 from portineria.control.estate import enrolment
@@ -276,6 +278,14 @@ class Maker:
         refused(session)
         held(session)
         ids["session-inspected"] = session.public_id
+        add_signal(
+            actor=self.owner, organisation=self.organisation, machine=ids["press5"], kind="button",
+            name="Shift leader, line 1", where=Where("file", place="button"),
+        )  # fmt: skip
+        begin_maintenance(
+            actor=self.owner, organisation=self.organisation, machine=ids["press5"], reason="belt change",
+            ends_at=timezone.now() + timedelta(hours=8),
+        )  # fmt: skip
 
     def granted(self, character: str, machine: str, reason: str) -> tuple[str, str]:
         person = Person.objects.get(public_id=self.world.ids[character])

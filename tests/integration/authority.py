@@ -32,7 +32,7 @@ from portineria.core.ids import Kind, new_id
 from portineria.wire import certificate as certificates
 from portineria.wire.enrolment import EnrolmentRequest, Trust
 from portineria.wire.envelope import read_signed, seal
-from portineria.wire.report import Context, Glance, Question, open_report, read_context
+from portineria.wire.report import Context, Glance, Question, SignalValues, open_report, read_context
 from portineria.wire.statement import (
     ROLES,
     Acknowledgement,
@@ -69,6 +69,7 @@ class KnownGateway:
     links: set[str] = field(default_factory=set)
     questions: list[Question] = field(default_factory=list)
     glances: list[Glance] = field(default_factory=list)
+    signals: list[SignalValues] = field(default_factory=list)
     boots: list[bytes] = field(default_factory=list)
 
     @property
@@ -273,6 +274,8 @@ class Authority(Credentials, Register):
             self._answer(relay, known, body)
         elif isinstance(body, Glance):
             known.glances.append(body)
+        elif isinstance(body, SignalValues):
+            known.signals.append(body)
         else:
             self._acknowledge(relay, self.keep(context, body, sha256(exact)), context)
 

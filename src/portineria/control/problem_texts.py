@@ -180,6 +180,34 @@ TEXTS: dict[str, str | Promise] = {
     "gateway.no-emergencies": _(
         "Nothing was changed: this gateway never said that it knows of emergencies. Update it, and let it connect once."
     ),
+    "access.maintenance": _(
+        "Your permission opens only while the machine is in maintenance. Ask the people at the plant to put it there."
+    ),
+    "access.presence": _(
+        "A consent signal of the plant does not say yes now. Ask somebody at the machine to set it: its lock-out, "
+        "guard, key switch or button."
+    ),
+    "access.presence-settable": _(
+        "A consent signal that your permission rests on could be set by the work itself, so it counts for nothing. Ask "
+        "the owner of the machine to change the rule."
+    ),
+    "access.rule.no-signal": _(
+        "Nothing was kept: %(machine)s has no consent signal of the kind %(kind)s. Add one first."
+    ),
+    "access.rule.signal-settable": _(
+        "Nothing was kept: %(signal)s of %(machine)s is no consent here, because whoever works under this rule could "
+        "set it (%(why)s). Choose a narrower profile, or read the signal from another device."
+    ),
+    "access.signal.many": _("Nothing was added: this gateway reads 128 consent signals already."),
+    "access.signal.removed": _("Nothing was changed: this consent signal is removed already."),
+    "field.source": _("A consent signal is read from a file, a coil, a discrete input or a node."),
+    "field.file_name": _("Write the name of a file in the gateway's folder: letters, digits, dots, hyphens."),
+    "field.coil": _("A unit is a number from 0 to 255, a coil or input one from 0 to 65535."),
+    "field.node": _("Write a node as ns=2;s=Name or ns=2;i=17."),
+    "field.signal": _("Write a name of up to 60 characters."),
+    "field.signal_kind": _("Choose lock-out, guard, key or button."),
+    "access.maintenance.already": _("Nothing was changed: this is in maintenance already."),
+    "access.maintenance.over": _("Nothing was changed: this maintenance is over already."),
     "access.no-grant": _("You have no permission for this machine now. Request access first."),
     "access.denied": _("You have no permission for this machine now. Request access first."),
     "access.person-disabled": _("Your account is locked. Ask whoever administers your organisation."),
@@ -389,6 +417,7 @@ TEXTS: dict[str, str | Promise] = {
     "field.file": _("A file is a picture (PNG, JPEG), a PDF or plain text, of at most 1 MiB."),
     "field.text": _("Write up to 2000 characters, or add a file."),
     "field.to": _("Choose somebody who sees this request."),
+    "field.place": _("Choose either a machine or a line."),
     "field.substitute": _("Choose somebody else than yourself."),
     "field.until": _("It ends after it begins, lasts at most 92 days, and begins within a year from now."),
     "field.webhook": _("Write an address that begins with https:// and holds no name or password."),

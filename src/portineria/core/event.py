@@ -163,15 +163,20 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.profile.set": _fields("profile name version clauses hold notes_only sha256 rules"),
     "access.rule.created": _fields(
         "rule supplier person minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher"
+        "needs_recording watcher needs_maintenance signals"
     ),
     "access.rule.changed": _fields(
         "rule minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher"
+        "needs_recording watcher needs_maintenance signals"
     ),
     "access.rule.ended": _fields("rule", "reason"),
     "access.lock.set": _fields("lock kind person supplier machine gateway plant name", "reason"),
     "access.lock.lifted": _fields("lock kind person supplier machine gateway plant name", "reason"),
+    "access.maintenance.begun": _fields("maintenance machine plant name ends_at", "reason"),
+    "access.maintenance.ended": _fields("maintenance machine plant name ends_at", "reason"),
+    "access.signal.added": _fields("signal machine gateway name kind source", secret="address"),
+    "access.signal.removed": _fields("signal machine gateway name", "reason"),
+    "access.signal.changed": _fields("signal machine gateway name standing why"),
     "access.request.made": _fields("request machine person starts_at minutes rule reference bundle", "reason"),
     "access.request.agreed": _fields("request machine person missing substitution", "reason"),
     "access.request.approved": _fields("request machine person substitution", "reason"),

@@ -46,6 +46,8 @@ class Kind(StrEnum):
     DELEGATION = "dlg"
     NAME_QUESTION = "nmq"
     SEARCH = "srh"
+    MAINTENANCE = "mtn"
+    SIGNAL = "sgl"
 
 
 def new_id(kind: Kind) -> str:

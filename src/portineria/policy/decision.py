@@ -36,7 +36,9 @@ class GrantFacts:
     ``schedule``: when that rule is open there; ``approved``: as many as the rule asks for said yes, and still may;
     ``recorded``: the machine is recorded, or the rule does not ask for it; ``ticket_holds``: so says the system that
     keeps tickets, or the rule does not ask for one, or nobody keeps them where we could ask. ``emergency``: the rule is
-    an emergency role, behind which nobody's yes stands: to lose it is a matter of security.
+    an emergency role, behind which nobody's yes stands: to lose it is a matter of security. ``maintained``: the plant's
+    people have put the machine into maintenance, or the rule does not ask for that. ``present``: every consent signal
+    that it asks for says yes; ``settable``: whoever works could set one of them, so that it says nothing.
     """
 
     id: str
@@ -50,6 +52,9 @@ class GrantFacts:
     recorded: bool = True
     ticket_holds: bool = True
     emergency: bool = False
+    maintained: bool = True
+    present: bool = True
+    settable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +139,8 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.TIME_ZONE_UNKNOWN: lost,
         Reason.OUTSIDE_WINDOWS: not lost and not grant.schedule.open_at(attempt.at),
         Reason.NOTICE: not attempt.told,
+        Reason.MAINTENANCE: not grant.maintained,
+        Reason.PRESENCE: not grant.present,
+        Reason.PRESENCE_SETTABLE: grant.settable,
     }
     return tuple(reason for reason, refused in checks.items() if refused)

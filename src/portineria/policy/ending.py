@@ -54,6 +54,9 @@ class Reason(StrEnum):
     LOCKED_PLANT = "locked-plant"
     LOCKED_GATEWAY = "locked-gateway"
     LOCKED_EVERYTHING = "locked-everything"
+    MAINTENANCE = "maintenance"
+    PRESENCE = "presence"
+    PRESENCE_SETTABLE = "presence-settable"
 
 
 BY_LOCK = {kind: Reason(f"locked-{kind.value}") for kind in Locked}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a gateway says: events (kept until acknowledged), questions (asked again when unanswered), glances (lost when
-nobody hears them).
+"""What a gateway says: events (kept until acknowledged), questions (asked again when unanswered), glances and values of
+signals (lost when nobody hears them).
 
 Signed with the gateway's event key inside the seal; the outer type is one for all, its ``context`` is the HPKE
 ``info``, so that a relay can neither reorder nor re-address a report unnoticed (WIRE 18).
@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from portineria.wire.envelope import read_signed, seal, sign, unseal, verify
 from portineria.wire.frame import BadFrame, Codec
-from portineria.wire.statement import PRINTABLE, REGISTER_EVENTS, Id, Nonce, PlainId, Sha256
+from portineria.wire.statement import PRINTABLE, REGISTER_EVENTS, SIGNALS, Id, Nonce, PlainId, Sha256
 
 VERSION = 1
 EVENT_BYTES = 8192  # an event names things, it carries no traffic
@@ -28,12 +28,13 @@ GLANCE_LINES = 20  # of one second: more nobody reads
 GLANCE_ANSWERS = 40
 SHOWN_CHARACTERS = 160
 GLANCE_SEQ = -1  # where its report says that it stands: nowhere
+SIGNALS_SEQ = -2  # the same, of values of consent signals
 Field = str | int | bool
 Shown = Annotated[str, Meta(max_length=SHOWN_CHARACTERS)]
 
 
 class Context(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Where a report stands. Questions have ``seq`` 0, glances −1; neither is part of the chain."""
+    """Where a report stands. Questions have ``seq`` 0, glances −1, values of signals −2; none is part of the chain."""
 
     recipient_key_id: Id
     gateway: Id
@@ -135,6 +136,25 @@ class Glance(msgspec.Struct, frozen=True, tag_field="is", tag="glance", forbid_u
     beyond: Annotated[int, Meta(ge=0)] = 0
 
 
+class SignalValue(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """``on`` None: it could not be read, and ``fault`` says why."""
+
+    signal: PlainId
+    on: bool | None
+    fault: Annotated[str, Meta(max_length=64, pattern=PRINTABLE)] = ""
+
+
+class SignalValues(msgspec.Struct, frozen=True, tag_field="is", tag="signals", forbid_unknown_fields=True):
+    """What consent signals were when they were read last, after ``nonce`` came. No event: it stands in no chain, and
+    silence is as good as a no. ``part`` counts from 1 within ``boot``: what a relay plays again is noticed.
+    """
+
+    boot: Nonce
+    nonce: Nonce
+    part: Annotated[int, Meta(ge=1)]
+    values: Annotated[list[SignalValue], Meta(max_length=SIGNALS)]
+
+
 class Report(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What crosses the relay."""
 
@@ -144,7 +164,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 _CONTEXT: Codec[Context] = Codec(Context)
 _REPORT: Codec[Report] = Codec(Report)
-Body = Event | Question | Glance
+Body = Event | Question | Glance | SignalValues
 _INSIDE: Codec[Body] = Codec(Body)
 
 

@@ -21,6 +21,7 @@ PROFILE_BYTES = 16384  # 64 ordinary clauses of 200 bytes
 MOST_FREEZES = (1 << 31) - 1  # of one session
 PROFILES = 4  # of one order: that of the approval, and the rule's of now; 64 KiB of a frame of 1 MiB
 EMERGENCY_MACHINES, EMERGENCY_SERVICES = 128, 32  # 128 x 32 x 200 bytes are 0.8 MiB of a frame of 1 MiB
+SIGNALS = 128  # of one gateway: 128 x 250 bytes are 32 KiB a second
 Id = Annotated[str, Meta(max_length=24)]  # four letters, "_" and 16 base32 characters fit
 PRINTABLE = r"\A[ -~]*\Z"
 # Of what the control plane itself named, in what comes back to it: searched for in a database that may refuse U+0000.
@@ -233,6 +234,32 @@ class EmergencyTerms(_Statement, frozen=True, tag="emergency-terms"):
     recording_recipients: Annotated[list[Annotated[str, Meta(max_length=128)]], Meta(max_length=16)]
 
 
+class SignalSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where a consent signal is read. ``place``: name of a file in the gateway's own folder, or an OPC UA node id;
+    ``number``: of a coil or discrete input, counted from 0, of ``unit``.
+    """
+
+    signal: PlainId
+    kind: Literal["file", "modbus-coil", "modbus-discrete", "opcua-node"]
+    address: Annotated[str, Meta(max_length=45)] = ""
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    unit: Annotated[int, Meta(ge=0, le=255)] = 0
+    number: Annotated[int, Meta(ge=0, le=65535)] = 0
+    place: Annotated[str, Meta(max_length=120, pattern=PRINTABLE)] = ""
+
+
+class ReadSignals(_Statement, frozen=True, tag="read-signals"):
+    """Read these, each second, for a few seconds from now, and say what they are with this nonce: so the control plane
+    knows, without a clock of the gateway's, how old each value is at most. Said again each second; a later one has a
+    higher ``number``.
+    """
+
+    gateway: Id
+    nonce: Nonce
+    number: Annotated[int, Meta(ge=1, le=REGISTER_EVENTS)]
+    signals: Annotated[list[SignalSource], Meta(max_length=SIGNALS)]
+
+
 class RelayAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relay: Id
     host: Annotated[str, Meta(max_length=253)]
@@ -248,7 +275,7 @@ class OpeningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 Letter = (
     Order | Withdrawal | Leases | Time | Acknowledgement | Additions | RegisterCheckpoint | HoldAnswer | Watch | Freeze
-    | EmergencyTerms
+    | EmergencyTerms | ReadSignals
 )  # fmt: skip
 
 
@@ -297,6 +324,7 @@ ROLE_OF = {
     "watch": "order",
     "freeze": "order",
     "emergency-terms": "order",
+    "read-signals": "order",
     "acknowledgement": "acknowledgement",
     "recording-kept": "acknowledgement",
     "ticket": "ticket",

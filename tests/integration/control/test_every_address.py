@@ -21,7 +21,9 @@ from django.utils import timezone
 from portineria.control.access import emergency, locks
 from portineria.control.access import services as access
 from portineria.control.access.jobs import File, write
+from portineria.control.access.maintaining import begin_maintenance
 from portineria.control.access.models import EmergencyReview
+from portineria.control.access.signals import Where, add_signal
 from portineria.control.api import api
 from portineria.control.estate.models import Service
 from portineria.control.identity import delegating, resolving
@@ -96,6 +98,8 @@ class Things:
     analyst: str = f"per_{ABSENT}"
     customer: str = f"org_{ABSENT}"
     search: str = f"srh_{ABSENT}"
+    maintenance: str = f"mtn_{ABSENT}"
+    signal: str = f"sgl_{ABSENT}"
 
 
 @pytest.fixture
@@ -130,6 +134,7 @@ def things(world: World, watchful: Provider) -> Things:
         substitution=stand_in(world, world.owner, world.operator).public_id,
         playback=may_look(world, world.owner, row).public_id,
         service=Service.objects.filter(device__machine=world.machine).order_by("pk")[0].public_id,
+        maintenance=in_maintenance(world), signal=signal_of(world),
         **opened_in_an_emergency(world), **delegated_by(world, watchful),
     )  # fmt: skip
 
@@ -175,6 +180,19 @@ def lifted_lock(world: World) -> str:
         reason="x",
     )  # fmt: skip
     return locks.lift(actor=world.owner, lock=row.public_id, reason="x").public_id
+
+
+def in_maintenance(world: World) -> str:
+    return begin_maintenance(
+        actor=world.operator, organisation=world.organisation, machine=world.machine.public_id, reason="x"
+    ).public_id
+
+
+def signal_of(world: World) -> str:
+    return add_signal(
+        actor=world.owner, organisation=world.organisation, machine=world.machine.public_id, kind="key", name="Key",
+        where=Where("file", place="key"),
+    ).public_id  # fmt: skip
 
 
 NOWHERE = Things(

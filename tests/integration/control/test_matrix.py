@@ -15,8 +15,10 @@ from portineria.control.access import emergency
 from portineria.control.access import services as access
 from portineria.control.access.closing import LockedNow
 from portineria.control.access.locks import LiftedAlready, LockedAlready, lift, lock
-from portineria.control.access.models import AccessRequest, Grant, Lock
+from portineria.control.access.maintaining import begin_maintenance, end_maintenance
+from portineria.control.access.models import AccessRequest, Grant, Lock, Maintenance, Signal
 from portineria.control.access.rules import Conditions
+from portineria.control.access.signals import Where, add_signal
 from portineria.control.audit.queries import events, views
 from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
@@ -122,6 +124,15 @@ def provider_disabled(w: World, grant: str) -> None:
     assert providers.disable(actor=w.owner, provider=made.public_id, reason="x") == 1
 
 
+def maintenance_over(w: World, grant: str) -> None:
+    held = Maintenance.objects.get()
+    end_maintenance(actor=w.operator, maintenance=held.public_id, reason="done")
+
+
+def signal_is(**now: object) -> Act:
+    return lambda w, grant: Signal.objects.update(**now)
+
+
 LONG_AGO = f"{timezone.now() - timedelta(days=3):%Y-%m-%d} 08:00-09:00"
 MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "person disabled": (disable, CUT, "person-disabled"),
@@ -159,6 +170,12 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
         lambda w, _: estate.change_machine(actor=w.owner, machine=w.machine.public_id, recording="none"),
         DRAIN, "not-recorded",
     ),
+    "maintenance ended": (maintenance_over, DRAIN, "maintenance"),
+    "consent signal off": (signal_is(state="off"), DRAIN, "presence"),
+    "consent signal lost": (signal_is(state="lost"), DRAIN, "presence"),
+    "consent signal the work could set": (
+        signal_is(source="modbus-coil", address="192.168.10.5", port=502), DRAIN, "presence-settable",
+    ),
     "service removed": (remove_service, DRAIN, "nothing-to-reach"),
     "device elsewhere": (change_address, DRAIN, "machine-changed"),
     "profile over what the gateway does not decode": (change_rule(profile="observe"), DRAIN, "not-inspectable"),
@@ -173,7 +190,13 @@ def stand_on(w: World) -> str:
     estate.create_zone(actor=w.owner, plant=w.plant, name="Press shop")
     estate.create_line(actor=w.owner, plant=w.plant, name="Line 1", zone="Press shop")
     estate.change_machine(actor=w.owner, machine=w.machine.public_id, line="Line 1", recording="full")
-    everything = Conditions(approvals=1, needs_recording=True)
+    everything = Conditions(approvals=1, needs_recording=True, needs_maintenance=True, signals="button")
+    add_signal(
+        actor=w.owner, organisation=w.organisation, machine=w.machine.public_id, kind="button", name="Shift leader",
+        where=Where("file", place="button"),
+    )  # fmt: skip
+    Signal.objects.update(state="on")
+    begin_maintenance(actor=w.operator, organisation=w.organisation, line=f"{w.plant}/Line 1", reason="belt")
     access.change_rule(actor=w.owner, rule=w.rule, windows="Mon-Sun 00:00-24:00", conditions=everything)
     return access.approve(actor=w.approver, request=w.request(60)).public_id
 

@@ -20,6 +20,7 @@ from portineria.control.remote_sessions import glances, outgoing
 from portineria.control.remote_sessions.inbox import Inbox
 from portineria.control.remote_sessions.models import Session
 from portineria.control.remote_sessions.reports import receive
+from portineria.control.remote_sessions.signal_desk import SignalDesk
 from portineria.control.remote_sessions.switchboard import _answer
 from portineria.wire.report import Seen
 from portineria.wire.statement import Watch
@@ -147,7 +148,7 @@ def hears(world: World, report: bytes) -> None:
     inbox.put(FromGateway("rel_a", world.gateway.id, [report]))
     message = inbox.take()
     assert isinstance(message, FromGateway)
-    _answer(message.gateway, message.sealed)
+    _answer(message.gateway, message.sealed, SignalDesk())
 
 
 def stranger_of(world: World) -> GatewayEnd:

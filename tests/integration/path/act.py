@@ -123,6 +123,21 @@ def add_service_to(name: str, protocol: str, port: str, own: str) -> Any:
     return made.public_id
 
 
+def consent(machine: str, rule: str) -> Any:
+    """A button, read from a file at the gateway, which its rule asks for, and a coil of the machine's controller."""
+    from portineria.control.access.rules import Conditions, change_rule
+    from portineria.control.access.signals import Where, add_signal
+    from portineria.control.estate.queries import machine as machine_of
+
+    row = machine_of(_owner(), machine)
+    device = row.devices.get(services__protocol="modbus")
+    coil = Where("modbus-coil", device.address, device.services.get(protocol="modbus").port, 1, 0)
+    for kind, where in (("button", Where("file", place="button")), ("guard", coil)):
+        add_signal(actor=_owner(), organisation=row.plant.organisation.public_id, kind=kind, name=kind, where=where,
+                   machine=machine)  # fmt: skip
+    return change_rule(actor=_owner(), rule=rule, conditions=Conditions(signals="button")).signals
+
+
 def set_rule_profile(rule: str, profile: str) -> Any:
     from portineria.control.access.services import change_rule
 
@@ -177,7 +192,8 @@ def main(state: str, what: str, *words: str) -> None:
     from portineria.control.operations import open_state
 
     open_state(Path(state))
-    known = (*_ACTS, codes, record_machine, kept, inspected, set_rule_profile, told, make_profile, add_service_to)
+    known = (*_ACTS, codes, record_machine, kept, inspected, set_rule_profile, told, make_profile, add_service_to,
+             consent)  # fmt: skip
     acts: dict[str, Callable[..., Any]] = {act.__name__: act for act in known}
     sys.stdout.write(json.dumps(acts[what](*words)) + "\n")
 

@@ -14,6 +14,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 
 from portineria.control.access.around import Around, around
 from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
+from portineria.control.access.plant_state import PlantState, of_grant, plant_state
 from portineria.control.access.substitution import APPROVING, STAFF
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
 from portineria.control.identity.models import Membership, Person
@@ -100,10 +101,15 @@ def decisions(
         ends_at__gt=at - _RECENT,
     )
     grants: dict[tuple[int, int], list[GrantFacts]] = defaultdict(list)
-    for row in rows.select_related("rule").annotate(**_ASKED):
-        if (machine := wanted.get((row.person_id, row.machine_id))) is not None:
-            facts = _facts_of(row, machine, _Asked(row.holds, row.stands, row.ticket))  # type: ignore[attr-defined]
-            grants[row.person_id, row.machine_id].append(facts)
+    given = [
+        (row, machine)
+        for row in rows.select_related("rule").annotate(**_ASKED)
+        if (machine := wanted.get((row.person_id, row.machine_id))) is not None
+    ]
+    state = plant_state((of_grant(row, machine) for row, machine in given), at)
+    for row, machine in given:
+        facts = _facts_of(row, machine, _Asked(row.holds, row.stands, row.ticket), state)  # type: ignore[attr-defined]
+        grants[row.person_id, row.machine_id].append(facts)
     attempts = attempts_at(wanted, at, standing_of)
     return {key: decide(attempt, grants[key]) for key, attempt in attempts.items()}
 
@@ -114,12 +120,13 @@ def opened(person: Person, at: datetime) -> set[int]:
     grants = list(rows.annotate(**_ASKED))
     standing_of = own_standings(person, (grant.machine.plant.organisation_id for grant in grants))
     attempts = attempts_at({(person.pk, grant.machine_id): grant.machine for grant in grants}, at, standing_of)
+    state = plant_state((of_grant(grant, grant.machine) for grant in grants), at)
     return {
         grant.machine_id
         for grant in grants
         if decide(
             attempts[person.pk, grant.machine_id],
-            [_facts_of(grant, grant.machine, _Asked(grant.holds, grant.stands, grant.ticket))],  # type: ignore[attr-defined]
+            [_facts_of(grant, grant.machine, _Asked(grant.holds, grant.stands, grant.ticket), state)],  # type: ignore[attr-defined]
         ).permitted
     }
 
@@ -140,7 +147,7 @@ def decisions_by_grant(
     """Grant → what it opens by itself. They come with ``rule``, ``machine__plant`` and ``machine__gateway`` loaded."""
     rows = list(grants)
     attempts = attempts_at({(grant.person_id, grant.machine_id): grant.machine for grant in rows}, at, standing_of)
-    return {grant.pk: decide(attempts[grant.person_id, grant.machine_id], [facts]) for grant, facts in _facts(rows)}
+    return {grant.pk: decide(attempts[grant.person_id, grant.machine_id], [facts]) for grant, facts in _facts(rows, at)}
 
 
 def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Decision]:
@@ -194,7 +201,7 @@ def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     wanted = {(grant.person_id, grant.machine_id): grant.machine for grant in grants}
     there = around((person, machine) for (person, _), machine in wanted.items())
     attempts = attempts_at(wanted, at, there=there)
-    facts = {grant.pk: facts for grant, facts in _facts(grants)}
+    facts = {grant.pk: facts for grant, facts in _facts(grants, at, running=True)}
     return {use.pk: decide(_through(use, attempts, there), [facts[use.grant.pk]]) for use in rows}
 
 
@@ -230,11 +237,12 @@ def attempts_at(
     }
 
 
-def _facts(grants: list[Grant]) -> list[tuple[Grant, GrantFacts]]:
+def _facts(grants: list[Grant], at: datetime, *, running: bool = False) -> list[tuple[Grant, GrantFacts]]:
     rows = Grant.objects.filter(pk__in=[grant.pk for grant in grants])
     found = {pk: _Asked(*asked) for pk, *asked in rows.annotate(**_ASKED).values_list("pk", *_ASKED)}
     none = _Asked(holds=False, approved=False, ticket=False)
-    return [(row, _facts_of(row, row.machine, found.get(row.pk, none))) for row in grants]
+    state = plant_state((of_grant(row, row.machine) for row in grants), at, running=running)
+    return [(row, _facts_of(row, row.machine, found.get(row.pk, none), state)) for row in grants]
 
 
 def _asked(condition: Q | Combinable) -> Case:
@@ -252,13 +260,15 @@ class _Asked(NamedTuple):
 _ASKED = {"holds": _asked(_HOLDS), "stands": _asked(_APPROVED), "ticket": _asked(_TICKET)}
 
 
-def _facts_of(grant: Grant, machine: Machine, asked: _Asked) -> GrantFacts:
-    """A rule that was shortened shortens what was given under it."""
+def _facts_of(grant: Grant, machine: Machine, asked: _Asked, state: PlantState) -> GrantFacts:
+    """A rule that was shortened shortens what was given under it, and so does the end of what it asks for."""
+    ends = min(grant.ends_at, grant.starts_at + timedelta(minutes=grant.rule.max_minutes))
+    maintained, consent = state.maintained_until(grant.rule, machine), state.consent(*of_grant(grant, machine))
     return GrantFacts(
         id=grant.public_id,
         machine=machine.public_id,
         starts=grant.starts_at,
-        ends=min(grant.ends_at, grant.starts_at + timedelta(minutes=grant.rule.max_minutes)),
+        ends=min(ends, maintained or ends),
         revoked=grant.revoked,
         rule_holds=asked.holds,
         approved=asked.approved,
@@ -266,6 +276,9 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked) -> GrantFacts:
         recorded=recorded_there(grant.rule, machine),
         emergency=grant.rule.emergency,
         schedule=grant.rule.schedule_at(machine.plant.time_zone),
+        maintained=maintained is not None,
+        present=consent.given,
+        settable=bool(consent.settable),
     )
 
 

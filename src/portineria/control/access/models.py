@@ -12,7 +12,13 @@ from portineria.control.access.job import JobEntry as JobEntry
 from portineria.control.access.lock import LOCKABLE as LOCKABLE
 from portineria.control.access.lock import Lock as Lock
 from portineria.control.access.lock import LockQuerySet as LockQuerySet
+from portineria.control.access.maintenance import Maintenance as Maintenance
+from portineria.control.access.maintenance import MaintenanceQuerySet as MaintenanceQuerySet
 from portineria.control.access.reviews import EmergencyReview as EmergencyReview
+from portineria.control.access.signal import Signal as Signal
+from portineria.control.access.signal import SignalQuerySet as SignalQuerySet
+from portineria.control.access.signal import SignalSourceKind as SignalSourceKind
+from portineria.control.access.signal import SignalState as SignalState
 from portineria.control.access.substitution import Substitution
 from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.delegation_models import Power
@@ -107,6 +113,8 @@ class Rule(models.Model):
     needs_reference = models.BooleanField(default=False)  # of a ticket or work permit
     needs_recording = models.BooleanField(default=False)
     watcher = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="watches")
+    needs_maintenance = models.BooleanField(default=False)  # of the machine or of its line
+    signals = models.CharField(max_length=60, blank=True, default="")  # kinds that have to be on, apart by blanks
     # An emergency role: it opens every machine of this plant, at once and to its person alone, and names none itself.
     emergency_plant = models.ForeignKey(
         Plant, on_delete=models.PROTECT, null=True, blank=True, related_name="emergency_roles"

@@ -54,6 +54,8 @@ class MachineSight:
     max_minutes: int | None
     needs_approval: bool
     needs_reference: bool = False
+    needs_maintenance: bool = False
+    signals: str = ""  # kinds of consent signals, apart by blanks
 
     @property
     def notice(self) -> str | None:
@@ -126,6 +128,8 @@ def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -
                 best.max_minutes if best else None,
                 best.needs_approval if best else True,
                 any(rule.needs_reference for rule in admitting),
+                best.needs_maintenance if best else False,
+                best.signals if best else "",
             )
         )
     return [seen for seen in found if seen.sight is not Sight.ABSENT]

@@ -10,6 +10,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from portineria.control.access.closing import hold_waiting, lapse_requests
+from portineria.control.access.consent import settle_signals
 from portineria.control.access.models import MOST_APPROVALS, Rule, RuleVersion
 from portineria.control.access.profiles import profile_named, require_inspectable
 from portineria.control.access.windows import clean_windows
@@ -25,12 +26,16 @@ RULE_MINUTES = 10080
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a rule asks for besides. ``watcher``: id of somebody of the organisation, or empty."""
+    """What a rule asks for besides. ``watcher``: id of somebody of the organisation, or empty. ``signals``: kinds of
+    consent signals, apart by blanks; None: as it was, of a new rule what is usual (``access.consent``).
+    """
 
     approvals: int = 1
     needs_reference: bool = False
     needs_recording: bool = False
     watcher: str = ""
+    needs_maintenance: bool = False
+    signals: str | None = None
 
     def set_on(self, rule: Rule) -> None:
         """In memory; raise BadField, NotFound."""
@@ -38,6 +43,7 @@ class Conditions:
             raise BadField("approvals", f"1 to {MOST_APPROVALS}", most=MOST_APPROVALS)
         rule.approvals, rule.needs_reference = self.approvals, self.needs_reference
         rule.needs_recording, rule.watcher = self.needs_recording, _member(rule.organisation, self.watcher)
+        rule.needs_maintenance = self.needs_maintenance
 
 
 NO_MORE = Conditions()
@@ -45,7 +51,9 @@ NO_MORE = Conditions()
 
 def conditions_of(rule: Rule) -> Conditions:
     watcher = rule.watcher.public_id if rule.watcher else ""
-    return Conditions(rule.approvals, rule.needs_reference, rule.needs_recording, watcher)
+    return Conditions(
+        rule.approvals, rule.needs_reference, rule.needs_recording, watcher, rule.needs_maintenance, rule.signals
+    )
 
 
 @transaction.atomic
@@ -78,6 +86,8 @@ def create_rule(
     conditions.set_on(rule)
     rule.save()
     rule.machines.set(named)
+    settle_signals(rule, conditions.signals, new=True)
+    rule.save(update_fields=["signals"])
     keep_version(rule, actor, [], named)
     _record("created", rule, actor, supplier=supplier, person=person)
     return rule
@@ -107,6 +117,8 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "needs_reference": rule.needs_reference,
         "needs_recording": rule.needs_recording,
         "watcher": rule.watcher.public_id if rule.watcher else "",
+        "needs_maintenance": rule.needs_maintenance,
+        "signals": rule.signals,
     }
 
 
@@ -197,6 +209,7 @@ def change_rule(
         row.windows = clean_windows(row.windows if windows is None else windows, row.machines.select_related("plant"))
     if conditions is not None:
         conditions.set_on(row)
+    settle_signals(row, conditions.signals if conditions else None, new=False)
     row.save()
     keep_version(row, actor, before, list(row.machines.all()) if machines is not None else [])
     _record("changed", row, actor)

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from portineria.control.access.facts import attempts_at, recorded_there
 from portineria.control.access.models import Rule
+from portineria.control.access.plant_state import PlantState, of_rule, plant_state
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Membership
 from portineria.policy.decision import Decision, GrantFacts, decide
@@ -34,11 +35,12 @@ def would_open(
     members = Membership.objects.filter(person__in={person for person, _ in wanted})
     suppliers = {(person, owner): firm for person, owner, firm in members.values_list(*_MEMBER)}
     attempts = attempts_at(wanted, at)
+    state = plant_state((of_rule(rule, wanted[key]) for key in wanted for rule in naming[key[1]]), at)
     found: dict[tuple[int, int], list[Verdict]] = {}
     for (person, key), machine in wanted.items():
         firm = suppliers.get((person, machine.plant.organisation_id))
         found[person, key] = [
-            (rule, decide(attempts[person, key], [_as_granted(rule, machine, at)]))
+            (rule, decide(attempts[person, key], [_as_granted(rule, machine, at, state)]))
             for rule in naming[key]
             if rule.person_id == person or (firm is not None and rule.supplier_id == firm)
         ]
@@ -48,14 +50,19 @@ def would_open(
 _MEMBER = ("person", "organisation", "supplier")
 
 
-def _as_granted(rule: Rule, machine: Machine, at: datetime) -> GrantFacts:
+def _as_granted(rule: Rule, machine: Machine, at: datetime, state: PlantState) -> GrantFacts:
+    ends, maintained = at + timedelta(minutes=rule.max_minutes), state.maintained_until(rule, machine)
+    consent = state.consent(*of_rule(rule, machine))
     return GrantFacts(
         id=rule.public_id,
         machine=machine.public_id,
         starts=at,
-        ends=at + timedelta(minutes=rule.max_minutes),
+        ends=min(ends, maintained or ends),
         revoked=None,
         rule_holds=True,
         schedule=rule.schedule_at(machine.plant.time_zone),
         recorded=recorded_there(rule, machine),
+        maintained=maintained is not None,
+        present=consent.given,
+        settable=bool(consent.settable),
     )

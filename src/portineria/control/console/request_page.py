@@ -12,7 +12,7 @@ from portineria.control.access.deciding import decides_here, may_answer
 from portineria.control.access.facts import approvals_missing, decisions_by_grant
 from portineria.control.access.models import AccessRequest, Grant
 from portineria.control.access.profiles import profiles_of
-from portineria.control.console import functions, texts, whereabouts
+from portineria.control.console import functions, plant_rows, texts, whereabouts
 from portineria.control.console.texts import sinks as sink_texts
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
@@ -47,6 +47,7 @@ class RequestPage:
     approver: bool
     missing: int  # people who have to say yes
     together: list[Asked]  # what was asked for at once with it, itself among them
+    plant: plant_rows.RequestPlant
 
     @property
     def pending(self) -> bool:
@@ -120,6 +121,7 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         ends=(row.starts_at or timezone.now()) + timedelta(minutes=row.minutes),
         approver=approver,
         together=whereabouts.asked(actor, access.bundled(actor, row)),
+        plant=plant_rows.of_request(row),
     )
 
 

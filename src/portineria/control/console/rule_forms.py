@@ -15,6 +15,7 @@ from portineria.control.access import queries as access
 from portineria.control.access.models import MOST_APPROVALS, Rule
 from portineria.control.access.rules import RULE_MINUTES, Conditions
 from portineria.control.console.forms import length_choices
+from portineria.control.console.plant_forms import KindsField
 from portineria.control.console.rule_words import Terms
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine
@@ -46,6 +47,8 @@ class RuleForm(forms.Form):
     needs_reference = forms.BooleanField(required=False)
     needs_recording = forms.BooleanField(required=False)
     watcher = forms.EmailField(required=False, max_length=254)
+    needs_maintenance = forms.BooleanField(required=False)
+    signals = KindsField()
 
     def __init__(self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -61,6 +64,8 @@ class RuleForm(forms.Form):
             # Kept as it is, even where no length that is offered fits.
             self._offer("max_minutes", sorted({*length_choices(RULE_MINUTES), *length_choices(rule.max_minutes)}))
             del self.fields["supplier"], self.fields["person"]
+        elif isinstance(kinds := self.fields["signals"], KindsField):
+            kinds.offer_usual()
 
     def _offer(self, name: str, choices: list[tuple[Any, str]]) -> None:
         field = self.fields[name]
@@ -124,6 +129,8 @@ class RuleForm(forms.Form):
             needs_reference=data["needs_reference"],
             needs_recording=data["needs_recording"],
             watcher=data["watcher"],
+            needs_maintenance=data["needs_maintenance"],
+            signals=KindsField.taken(data["signals"]),
         )
         return found | {"needs_approval": data["approvals"] > 0, "conditions": conditions}
 
@@ -154,6 +161,8 @@ class RuleForm(forms.Form):
             needs_reference=data.get("needs_reference", False),
             needs_recording=data.get("needs_recording", False),
             watcher=self.data.get("watcher", "") if data.get("watcher") else "",
+            needs_maintenance=data.get("needs_maintenance", False),
+            signals=" ".join(data.get("signals", ())),
         )
 
 

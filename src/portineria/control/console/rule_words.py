@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from portineria.control.access.models import Rule, RuleVersion
 from portineria.control.console import texts
 from portineria.control.console.templatetags.console import minutes
+from portineria.control.console.texts import signals as signal_words
 
 _NAMED = 5  # machines in a sentence
 
@@ -28,6 +29,8 @@ class Terms:
     needs_reference: bool
     needs_recording: bool
     watcher: str
+    needs_maintenance: bool = False
+    signals: str = ""  # kinds, apart by blanks
 
 
 def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
@@ -44,6 +47,8 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         needs_reference=rule.needs_reference,
         needs_recording=rule.needs_recording,
         watcher=rule.watcher.name if rule.watcher else "",
+        needs_maintenance=rule.needs_maintenance,
+        signals=rule.signals,
     )
 
 
@@ -82,8 +87,16 @@ def _besides(terms: Terms) -> list[str]:
         (terms.needs_reference, _("Each request gives the number of a ticket or work permit.")),
         (terms.needs_recording, _("It opens only where it is recorded.")),
         (bool(terms.watcher), _("%(name)s watches.") % {"name": terms.watcher}),
+        (terms.needs_maintenance, _("It opens only while the plant's people have the machine in maintenance.")),
+        (bool(terms.signals), _signals(terms.signals)),
     ]
     return [text for holds, text in parts if holds]
+
+
+def _signals(kinds: str) -> str:
+    if "usual" in kinds.split():
+        return _("Where something may be changed, every consent signal of the machines has to say yes.")
+    return _("It opens only while these say yes at the machine: %(kinds)s.") % {"kinds": signal_words.kinds(kinds)}
 
 
 _TERMS = {
@@ -97,6 +110,8 @@ _TERMS = {
     "needs_recording": gettext_lazy("recording"),
     "watcher": gettext_lazy("who watches"),
     "ended": gettext_lazy("ended"),
+    "needs_maintenance": gettext_lazy("only in maintenance"),
+    "signals": gettext_lazy("consent signals"),
 }
 
 

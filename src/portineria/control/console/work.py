@@ -16,6 +16,7 @@ from portineria.control.access import queries as access
 from portineria.control.access.models import AccessRequest
 from portineria.control.access.queries import MachineSight
 from portineria.control.console import texts, whereabouts
+from portineria.control.console.texts import signals
 from portineria.control.console.whereabouts import Place
 from portineria.control.estate.models import Machine, MachineQuerySet
 from portineria.control.identity.models import Person
@@ -93,3 +94,7 @@ def _to_ask(seen: MachineSight) -> Iterable[str]:
     if seen.needs_approval:
         who = seen.machine.answering.name if seen.machine.answering else seen.machine.plant.organisation.name
         yield _("a yes of %(who)s or somebody else there") % {"who": who}
+    if seen.needs_maintenance:
+        yield _("the machine in maintenance, by the people of the plant")
+    if seen.signals:
+        yield _("a yes at the machine: %(kinds)s") % {"kinds": signals.kinds(seen.signals)}

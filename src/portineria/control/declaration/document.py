@@ -27,6 +27,7 @@ from portineria.control.identity.models import Language, Role
 from portineria.control.identity.services import BadField, clean_name
 from portineria.core.errors import Invalid
 from portineria.core.time_zones import time_zones
+from portineria.policy.consent import SignalKind
 from portineria.policy.function_profile import BUILT_IN, OBSERVING, BadProfile, Profile, encode_profile
 from portineria.policy.profile_text import parse_clause
 from portineria.policy.windows import BadWindow, parse_windows, windows_text
@@ -267,6 +268,8 @@ class DeclaredRule(Entry, frozen=True):
     needs_reference: bool | None = None
     needs_recording: bool | None = None
     watcher: str | None = None  # e-mail address; "" is nobody
+    needs_maintenance: bool | None = None
+    signals: tuple[SignalKind, ...] | None = None  # kinds of consent signals; [] is none
     CLEANED: ClassVar = {
         "supplier": _name("supplier"),
         "person": _email("person"),

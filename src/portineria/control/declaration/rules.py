@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from portineria.control.access import services
+from portineria.control.access.consent import clean_kinds
 from portineria.control.access.models import Rule
 from portineria.control.access.rules import Conditions, conditions_of
 from portineria.control.declaration.document import Declaration, DeclaredRule
@@ -154,6 +155,10 @@ def _asks(rule: Wanted, row: Rule | None) -> list[str]:
         parts.append("only where recorded" if declared.needs_recording else "also where not recorded")
     if declared.watcher not in (None, watcher):
         parts.append(f"watched by {declared.watcher or 'nobody'}")
+    if declared.needs_maintenance not in (None, now.needs_maintenance):
+        parts.append("only in maintenance" if declared.needs_maintenance else "also out of maintenance")
+    if declared.signals is not None and (kinds := clean_kinds(declared.signals)) != (now.signals or ""):
+        parts.append(f"only while {kinds} say yes" if kinds else "without consent signals")
     return parts
 
 
@@ -166,6 +171,8 @@ def _conditions(work: Work, rule: Wanted, row: Rule | None) -> Conditions:
         needs_reference=now.needs_reference if declared.needs_reference is None else declared.needs_reference,
         needs_recording=now.needs_recording if declared.needs_recording is None else declared.needs_recording,
         watcher=work.ids["person", declared.watcher] if declared.watcher else watcher,
+        needs_maintenance=now.needs_maintenance if declared.needs_maintenance is None else declared.needs_maintenance,
+        signals=now.signals if declared.signals is None else clean_kinds(declared.signals),
     )
 
 

@@ -5,25 +5,30 @@ from collections import deque
 
 from portineria.bus.message import FromGateway, LinkDown, LinkUp, ToControl
 from portineria.core.errors import ProtocolError
-from portineria.wire.report import GLANCE_SEQ, read_context
+from portineria.wire.report import GLANCE_SEQ, SIGNALS_SEQ, read_context
 
 _QUESTIONS = 64  # per gateway; it asks again
+_SIGNALS = 4  # reports of one gateway, one a second: older ones say less and less
 _GLANCES = 64  # per gateway: of as many watched sessions, one a second
 # Per gateway, twice what it keeps under way (256, ``reporter.UNDERWAY``). What does not fit is not acknowledged, so the
 # gateway says it again.
 _EVENTS = 512
 _EVENT_BYTES = 8 << 20  # 512 of at most 8.5 KiB are 4.3 MiB
 _TOGETHER = 64  # events that share a transaction
+_OUTSIDE = (0, GLANCE_SEQ, SIGNALS_SEQ)  # of the chain of events
 _WAITING_LINKS = 1024  # a link that comes and goes more often than that while one message is dealt with is an attack
 
 
 class Inbox:
-    """Events that wait become one batch, whatever they came in: they share a transaction. Glances come last."""
+    """Events that wait become one batch, whatever they came in: they share a transaction. Signals come first,
+    since they grow old; glances last.
+    """
 
     def __init__(self) -> None:
         self._questions: deque[ToControl] = deque()
         self._rest: deque[ToControl] = deque()
         self._glances: deque[ToControl] = deque(maxlen=_GLANCES)
+        self._signals: deque[ToControl] = deque(maxlen=_SIGNALS)
         self._events = self._event_bytes = 0
 
     def put(self, message: LinkUp | LinkDown | FromGateway) -> bool:
@@ -33,7 +38,10 @@ class Inbox:
         seqs = [_seq(report) for report in message.sealed]
         questions = [report for seq, report in zip(seqs, message.sealed, strict=True) if seq == 0]
         glances = [report for seq, report in zip(seqs, message.sealed, strict=True) if seq == GLANCE_SEQ]
-        events = [report for seq, report in zip(seqs, message.sealed, strict=True) if seq not in (0, GLANCE_SEQ)]
+        signals = [report for seq, report in zip(seqs, message.sealed, strict=True) if seq == SIGNALS_SEQ]
+        events = [report for seq, report in zip(seqs, message.sealed, strict=True) if seq not in _OUTSIDE]
+        if signals:
+            self._signals.append(FromGateway(message.relay, message.gateway, signals))
         if glances:  # the oldest goes first: what nobody had time for is the past
             self._glances.append(FromGateway(message.relay, message.gateway, glances))
         kept = True
@@ -57,6 +65,8 @@ class Inbox:
         return True
 
     def take(self) -> ToControl | None:
+        if self._signals:
+            return self._signals.popleft()
         if self._questions:
             return self._questions.popleft()
         if not self._rest:

@@ -34,7 +34,7 @@ from portineria.control.settings.start import current
 from portineria.core.errors import NotFound, PortineriaError, ProtocolError
 from portineria.core.event import CATALOGUE, REPORTED_BY_GATEWAYS
 from portineria.core.ids import Kind, is_id
-from portineria.wire.report import Context, Event, Glance, Question, open_report, read_context
+from portineria.wire.report import Context, Event, Glance, Question, SignalValues, open_report, read_context
 from portineria.wire.statement import Acknowledgement, Leases, Letter, SessionLease, Time, sha256
 
 log = structlog.get_logger()
@@ -92,7 +92,7 @@ def _opened(gateway: str, sealed: list[bytes]) -> list[_Received]:
             if context.gateway != gateway:
                 raise Unreadable(f"a report of {context.gateway} on the link of {gateway}")
             body, signed = open_report(outer, key=keys.opening_key(context.recipient_key_id), sender=sender)
-            if isinstance(body, Glance) or isinstance(body, Event) == (context.seq == 0):
+            if isinstance(body, Glance | SignalValues) or isinstance(body, Event) == (context.seq == 0):
                 raise Unreadable("events are numbered, questions are not")
         except PortineriaError as error:
             log.warning("report.refused", gateway=gateway, code=error.code, why=str(error))

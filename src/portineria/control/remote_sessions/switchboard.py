@@ -32,6 +32,7 @@ from portineria.bus.message import (
     ToRelay,
 )
 from portineria.control.access.closing import look_after_requests
+from portineria.control.access.maintaining import settle_maintenance
 from portineria.control.audit import news
 from portineria.control.audit.news_of_others import NewsOfOthers
 from portineria.control.estate import introduction, links, signers
@@ -42,6 +43,7 @@ from portineria.control.remote_sessions import glances, letters, outgoing, prese
 from portineria.control.remote_sessions.emergency_terms import Spread
 from portineria.control.remote_sessions.inbox import Inbox
 from portineria.control.remote_sessions.reminder import Reminder
+from portineria.control.remote_sessions.signal_desk import SignalDesk, is_signals
 from portineria.control.statistics import refresh_statistics
 from portineria.core.errors import PortineriaError
 
@@ -65,6 +67,8 @@ _ENFORCE = (
     "access.grant.",
     "access.rule.",
     "access.lock.",
+    "access.maintenance.",
+    "access.signal.",
 )
 _LIST_CHANGES = (
     "estate.gateway.admitted",
@@ -90,7 +94,7 @@ class Switchboard:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="switchboard")
         self._queues: dict[str, Inbox] = {}
         self._workers: dict[str, asyncio.Task[None]] = {}
-        self._reminder, self._terms = Reminder(), Spread()
+        self._reminder, self._terms, self._signals = Reminder(), Spread(), SignalDesk()
         self._enforce, self._trust_grew = asyncio.Event(), asyncio.Event()
         self._list_at = 0.0
 
@@ -100,6 +104,7 @@ class Switchboard:
         loop = asyncio.get_running_loop()
         if forget:
             await self._in_thread(links.forget_all)
+        await self._in_thread(self._signals.open)
         outgoing.attach(lambda message: loop.call_soon_threadsafe(self._publish_all, message))
 
     async def run(self) -> None:
@@ -187,7 +192,7 @@ class Switchboard:
         self._publish(message.relay, said)
 
     async def _from_gateway(self, message: FromGateway) -> None:
-        answer = await self._in_thread(_answer, message.gateway, message.sealed)
+        answer = await self._in_thread(_answer, message.gateway, message.sealed, self._signals)
         if answer is None:
             # Its sessions are cut before it is sent away: on the way out it can still hear so.
             await self._in_thread(services.enforce, timezone.now())
@@ -265,7 +270,7 @@ class Switchboard:
             await asyncio.sleep(_TICK_S)
             self._enforce.set()
             await self._guarded(self._say_again())
-            await self._guarded(self._in_thread(look_after_requests, timezone.now()))
+            await self._guarded(self._in_thread(_look_after, timezone.now()))
             await self._guarded(self._admitted())
 
     async def _admitted(self) -> None:
@@ -278,8 +283,14 @@ class Switchboard:
 
     async def _say_again(self) -> None:
         due = self._reminder.due(await self._in_thread(_unanswered), time.monotonic())
-        for message in await self._in_thread(_standing, due, self._terms):
+        for message in await self._in_thread(_standing, due, self._terms, self._signals):
             self._publish_all(message)
+
+
+def _look_after(at: datetime) -> None:
+    """What ends by itself, to the second."""
+    look_after_requests(at)
+    settle_maintenance(at)
 
 
 def _settle(at: datetime) -> None:
@@ -289,8 +300,11 @@ def _settle(at: datetime) -> None:
     refresh_statistics()
 
 
-def _answer(gateway: str, sealed: list[bytes]) -> list[ToRelay] | None:
+def _answer(gateway: str, sealed: list[bytes], signals: SignalDesk) -> list[ToRelay] | None:
     """None: it must not stay connected."""
+    if is_signals(sealed[0]):
+        signals.receive(gateway, sealed)
+        return []
     if glances.is_glance(sealed[0]):  # the inbox keeps them apart
         glances.receive(gateway, sealed)
         return []
@@ -306,9 +320,9 @@ def _unanswered() -> list[str]:
     return [session.public_id for session in services.unanswered()]
 
 
-def _standing(sessions: set[str], terms: Spread) -> list[ToRelay]:
+def _standing(sessions: set[str], terms: Spread, signals: SignalDesk) -> list[ToRelay]:
     rows = [session for session in services.unanswered() if session.public_id in sessions] if sessions else []
-    messages = terms.due()
+    messages = signals.due() + terms.due()
     for session in rows:
         try:
             messages += letters.standing_messages(session)

@@ -10,6 +10,7 @@ from portineria.control.rest.account import router as account
 from portineria.control.rest.delegations import router as delegations
 from portineria.control.rest.entering import estate, people
 from portineria.control.rest.locks import router as locks
+from portineria.control.rest.plant import router as plant
 from portineria.control.rest.register import router as register
 from portineria.control.rest.requests import router as requests
 from portineria.control.rest.rules import router as rules
@@ -47,5 +48,5 @@ api = RestApi(
     description="What the console does, over the same services: docs/howto/api.md.",
 )  # fmt: skip
 handle_errors(api)
-for router in (account, estate, people, rules, requests, sessions, locks, register, sinks, delegations):
+for router in (account, estate, people, rules, requests, sessions, locks, register, sinks, delegations, plant):
     api.add_router("", router)

@@ -20,6 +20,7 @@ from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.estate import Search
 from portineria.control.rest.leaves import Leaf, Where, leaf
 from portineria.control.rest.operation import Given, Id, Reason, acts, reads
+from portineria.control.rest.plant import Signals
 from portineria.control.rest.reach import ReachView, reach_views
 
 router = Router(tags=["rules"])
@@ -44,6 +45,8 @@ class RuleView(Schema):
     only_decoded: bool
     windows: str
     created_at: datetime
+    needs_maintenance: bool
+    signals: list[str]
 
 
 class NamedMachine(Schema):
@@ -73,6 +76,7 @@ def _rule_view(row: Rule) -> RuleView:
         needs_reference=row.needs_reference, needs_recording=row.needs_recording,
         watcher=row.watcher.public_id if row.watcher else None, profile=row.profile.name if row.profile else None,
         only_decoded=row.only_decoded, windows=row.windows, created_at=row.created_at,
+        needs_maintenance=row.needs_maintenance, signals=row.signals.split(),
     )  # fmt: skip
 
 
@@ -139,10 +143,19 @@ class Terms(Given):
     profile: str = Field(default="", max_length=60)
     only_decoded: bool = False
     windows: str = Field(default="", max_length=1000)
+    needs_maintenance: bool = False
+    signals: list[Signals] | None = Field(
+        default=None, max_length=4,
+        description="Kinds of consent signals that have to say yes. Left out: as it was; of a new rule by which "
+        "something may be changed, what all of its machines have.",
+    )  # fmt: skip
 
     def taken(self) -> dict[str, Any]:
         """As the services take it."""
-        conditions = Conditions(max(1, self.approvals), self.needs_reference, self.needs_recording, self.watcher)
+        conditions = Conditions(
+            max(1, self.approvals), self.needs_reference, self.needs_recording, self.watcher, self.needs_maintenance,
+            None if self.signals is None else " ".join(self.signals),
+        )  # fmt: skip
         return {
             "machines": self.machines, "max_minutes": self.max_minutes, "needs_approval": self.approvals > 0,
             "profile": self.profile, "only_decoded": self.only_decoded, "windows": self.windows,

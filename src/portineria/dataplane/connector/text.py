@@ -171,6 +171,9 @@ WHYS = {
     "not-recorded": "it would not be recorded, which its rule asks for",
     "outside-windows": "its rule is closed at this time",
     "time-zone-unknown": "nobody knows the plant's time zone",
+    "presence": "a consent signal of the plant does not say yes: somebody at the machine has to set it",
+    "presence-settable": "a consent signal could be set by the work itself; the owner has to change the rule",
+    "maintenance": "the plant's people have not put the machine into maintenance, or ended it",
     # of the server, about its own acts
     "cut-by-person": "somebody cut it",
     "cut-locally": "somebody at the plant cut it at the gateway",

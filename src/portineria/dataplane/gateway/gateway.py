@@ -49,6 +49,7 @@ from portineria.wire.statement import (
     Leases,
     Letter,
     Order,
+    ReadSignals,
     RegisterCheckpoint,
     Time,
     Watch,
@@ -84,7 +85,7 @@ class Gateway:
         self._freezes = freezes.Freezes(self._store, self._spool)
         around = Surroundings(
             settings, self._spool, self._reach, self._recordings, room=lambda: self._orders.streams < settings.streams,
-            glances=Means(self._spool.boot, self._clock, lambda glance: self._reporter.show(glance)),
+            glances=Means(self._spool.boot, self._clock, lambda shown: self._reporter.show(shown)),
             linked=lambda: bool(self._links.up), freezes=self._freezes, closed=lambda: self._local.cut.closed(),
         )  # fmt: skip
         self._orders = Orders(
@@ -149,8 +150,8 @@ class Gateway:
             self._keeper.take(letter)
         elif isinstance(letter, Freeze | Watch):
             attend(letter, self._orders.sessions, self._freezes, self._clock.known_ms, arrived)
-        elif isinstance(letter, EmergencyTerms):
-            self._local.take(letter, then=self._reporter.ask)  # the question says what is kept by now
+        elif isinstance(letter, EmergencyTerms | ReadSignals):
+            self._local.take(letter, then=self._reporter.ask)
         else:
             self._add(letter)
 

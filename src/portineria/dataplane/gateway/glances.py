@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from portineria.dataplane.gateway.clock import TrustedClock, boot_s
 from portineria.dataplane.gateway.inspected import InspectedDevice
 from portineria.dataplane.gateway.journal import Fields, Write
-from portineria.wire.report import GLANCE_ANSWERS, GLANCE_LINES, SHOWN_CHARACTERS, Glance, LateAnswer, Seen
+from portineria.wire.report import (
+    GLANCE_ANSWERS,
+    GLANCE_LINES,
+    SHOWN_CHARACTERS,
+    Glance,
+    LateAnswer,
+    Seen,
+    SignalValues,
+)
 
 EVERY_S = 1.0  # between two glances of one session
 LOOKED_AT_S = 60.0  # after one letter at most; whoever goes on looking says so again
@@ -24,11 +32,11 @@ _QUIET_KINDS = frozenset({"read", "identify", "diagnostic", "session"})
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What all sessions of a gateway share. ``show`` returns whether it was sent."""
+    """What all sessions of a gateway share. ``show`` returns whether it was sent; it takes what signals are as well."""
 
     boot: bytes
     clock: TrustedClock
-    show: Callable[[Glance], bool]
+    show: Callable[[Glance | SignalValues], bool]
 
 
 # All that is shown of an operation before its answer: what is alike in it is one line.

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What somebody does at the machine of the gateway itself, whether or not a line leads to the server."""
+"""What somebody does at the machine of the gateway itself, whether or not a line leads to the server; and what the
+plant says there of itself.
+"""
 
 from collections.abc import Callable, Collection
 
@@ -19,9 +21,10 @@ from portineria.dataplane.gateway.local_door import (
     SetPin,
 )
 from portineria.dataplane.gateway.session import Session, Surroundings
+from portineria.dataplane.gateway.signals import Signals
 from portineria.dataplane.gateway.state import State
 from portineria.dataplane.gateway.store import Store
-from portineria.wire.statement import EmergencyTerms
+from portineria.wire.statement import EmergencyTerms, ReadSignals
 
 SCHEMA = local_cut.SCHEMA + emergency.SCHEMA
 
@@ -36,6 +39,7 @@ class Local:
         self.cut = LocalCut(store, around.spool, sessions, also_end=lambda: self.emergency.end_all(WHY))
         self._holders = Holders(store, around.spool)
         self._door = LocalDoor(state.door, self._act)
+        self.signals = Signals(state.signals, around.reach, around.spool.boot, around.glances.show)
 
     async def open(self) -> None:
         await self.cut.open()
@@ -45,9 +49,13 @@ class Local:
     async def close(self) -> None:
         await self._door.close()
         await self.emergency.close()
+        await self.signals.close()
 
-    def take(self, terms: EmergencyTerms, then: Callable[[], None]) -> None:
-        if self.emergency.terms.take(terms):
+    def take(self, letter: EmergencyTerms | ReadSignals, then: Callable[[], None]) -> None:
+        """``then``: the question says what is kept by now."""
+        if isinstance(letter, ReadSignals):
+            self.signals.take(letter)
+        elif self.emergency.terms.take(letter):
             then()
 
     def sessions_changed(self, then: Callable[[], None]) -> None:

@@ -21,9 +21,11 @@ from portineria.wire.report import (
     GLANCE_SEQ,
     KNOWN_SIGNERS,
     QUESTION_STREAMS,
+    SIGNALS_SEQ,
     Context,
     Glance,
     Question,
+    SignalValues,
     StreamTraffic,
     write_report,
 )
@@ -163,18 +165,20 @@ class Reporter:
         for link in self._links():  # over every link: a relay that drops it must not end sessions
             link.send(Letters([report]))
 
-    def _outside_the_chain(self, body: Question | Glance, seq: int, recipient: OpeningKey) -> bytes:
+    def _outside_the_chain(self, body: Question | Glance | SignalValues, seq: int, recipient: OpeningKey) -> bytes:
         context = Context(recipient.key_id, self._gateway, self._spool.epoch, seq, _NOTHING)
         opening = X25519PublicKey.from_public_bytes(recipient.key)
         return write_report(body, context, key=self._key, recipient=opening)[0]
 
-    def show(self, glance: Glance) -> bool:
-        """For who looks on. Over one link that takes it now; False when there is none, and then it is lost."""
-        link = next((link for link in self._links() if not link.behind), None)
-        if link is None:
-            return False
-        link.send(Letters([self._outside_the_chain(glance, GLANCE_SEQ, self._opening_key())]))
-        return True
+    def show(self, shown: Glance | SignalValues) -> bool:
+        """For who looks on, over one link that takes it now; what signals are over every such link: a relay that drops
+        it must not drain what runs. False when there is none, and then it is lost.
+        """
+        links = [link for link in self._links() if not link.behind]
+        seq = GLANCE_SEQ if isinstance(shown, Glance) else SIGNALS_SEQ
+        for link in links[: 1 if seq == GLANCE_SEQ else None]:
+            link.send(Letters([self._outside_the_chain(shown, seq, self._opening_key())]))
+        return bool(links)
 
     def _counted(self) -> list[StreamTraffic]:
         """Now and then only: with short leases questions are asked more often than anybody reads figures."""

@@ -99,6 +99,7 @@ class State:
         self.door = directory / "local.sock"
         self.keys = directory / "keys"
         self.recordings = directory / "recordings"
+        self.signals = directory / "signals"  # files and links to files that the plant's own people put there
         self._lock: int | None = None
 
     def lock(self) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from portineria.dataplane.gateway.clock import TrustedClock
 from portineria.dataplane.gateway.glances import _UNANSWERED, READS, Glances, Means, shown
-from portineria.wire.report import GLANCE_ANSWERS, GLANCE_LINES, SHOWN_CHARACTERS, Glance
+from portineria.wire.report import GLANCE_ANSWERS, GLANCE_LINES, SHOWN_CHARACTERS, Glance, SignalValues
 
 
 def test_names_from_the_wire_are_one_line_that_fits() -> None:
@@ -17,7 +17,8 @@ async def test_a_flood_of_reads_hides_no_write_and_fills_no_memory() -> None:
     told: list[Glance] = []
     takes = [False]
 
-    def show(glance: Glance) -> bool:
+    def show(glance: Glance | SignalValues) -> bool:
+        assert isinstance(glance, Glance)
         told.append(glance)
         return takes[0]
 

@@ -20,6 +20,7 @@ from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from portineria.control.console import texts
+from portineria.control.console.texts import signals
 from portineria.control.settings.start import current
 from portineria.policy import proof_level as levels
 from portineria.protocols.recognition import agrees
@@ -318,6 +319,11 @@ def named_field(bound: BoundField, kind: str, label: str) -> dict[str, Any]:
     }  # fmt: skip
     shown = field(bound, label, help=called if called != str(bound.value() or "") else "")
     return {**shown, "called": shown["help"]}
+
+
+@register.filter
+def signal_kinds(words: str) -> str:
+    return signals.kinds(words)
 
 
 @register.filter

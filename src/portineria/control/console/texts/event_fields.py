@@ -187,4 +187,9 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "incident_hours": _("hours of one incident"),
     "analyst": _("analyst"),
     "question": _("question about a pseudonym"),
+    "maintenance": _("maintenance"),
+    "needs_maintenance": _("maintenance required"),
+    "signal": _("consent signal"),
+    "signals": _("consent signals required"),
+    "source": pgettext_lazy("of a consent signal", "read from"),
 }

@@ -3,6 +3,7 @@
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 REASONS: dict[str, str | Promise] = {
     # policy.ending.Reason
@@ -34,6 +35,16 @@ REASONS: dict[str, str | Promise] = {
     "locked-everything": _("somebody locked everything"),
     "outside-windows": _("outside the windows of the rule"),
     "time-zone-unknown": _("the plant's time zone does not exist any more"),
+    "presence": _("a consent signal of the plant does not say yes: somebody at the machine sets it"),
+    "presence-settable": _("a consent signal could be set by the work itself, so it counts for nothing"),
+    "on": pgettext_lazy("consent signal", "yes"),
+    "off": pgettext_lazy("consent signal", "no"),
+    "lost": _("nothing heard of it"),
+    "unheard": _("not heard since the server started"),
+    "signal.silent": _("nothing heard of it for more than five seconds"),
+    "signal.unreadable": _("it is read, and says neither yes nor no"),
+    "device.pause": _("the device does not answer; it is asked again after a pause"),
+    "maintenance": _("the machine is not in maintenance: the plant's people put it there"),
     # how a session ended
     "cut": _("cut"),
     "drained": _("what ran was allowed to finish"),

@@ -27,6 +27,12 @@ _STATES: dict[str, dict[str, Shown]] = {
         "behind": Shown(sinks.STATES["behind"], "wait", "hourglass"),
         "current": Shown(sinks.STATES["current"], "live", "circle-check"),
     },
+    "signal": {
+        "on": Shown(pgettext_lazy("consent signal", "yes"), "live", "circle-check"),
+        "off": Shown(pgettext_lazy("consent signal", "no"), "stop", "circle-x"),
+        "lost": Shown(_("nothing heard of it"), "wait", "alert-triangle"),
+        "unheard": Shown(_("not heard since the server started"), "wait", "hourglass"),
+    },
     "session": {
         "opening": Shown(_("opening"), "wait", "hourglass"),
         "live": Shown(pgettext_lazy("session", "live"), "live", "plug-connected"),

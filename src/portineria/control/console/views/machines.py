@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from portineria.control.access import bundles, services
 from portineria.control.access import queries as access
 from portineria.control.access.emergency_queries import open_grant, role_for
-from portineria.control.console import queries, sorting, whereabouts
+from portineria.control.console import plant_rows, queries, sorting, whereabouts
 from portineria.control.console.forms import AskForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.templatetags.console import zone_of
@@ -45,7 +45,9 @@ def machine(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     command = f"portineria connect {shlex.quote(shown.row.machine.name)} --server {server}"
     row = shown.row.machine
     held = role_for(actor, row) is not None and open_grant(actor, row) is None
-    return render(request, "console/machine.html", {"page": shown, "command": command, "emergency": held})
+    context = {"page": shown, "command": command, "emergency": held,
+               "plant": plant_rows.of_machine(actor, row)}  # fmt: skip
+    return render(request, "console/machine.html", context)
 
 
 @page

@@ -98,6 +98,8 @@ def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
         "needs_reference": row.needs_reference,
         "needs_recording": row.needs_recording,
         "watcher": row.watcher.email if row.watcher else "",
+        "needs_maintenance": row.needs_maintenance,
+        "signals": row.signals.split(),
     }
     form = RuleForm(request.POST or None, actor=actor, owner=row.organisation, rule=row, initial=initial)
     if form.is_valid() and attempt(form, lambda: services.change_rule(actor=actor, rule=rule, **form.given)):
