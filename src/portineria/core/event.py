@@ -105,6 +105,12 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.domain.released": _fields("provider domain"),
     "identity.group.mapped": _fields("provider group role supplier"),
     "identity.group.unmapped": _fields("provider group role"),
+    "identity.group.created": _fields("group name"),
+    "identity.group.closed": _fields("group name", "reason"),
+    "identity.group.joined": _fields("group person joined_by"),
+    "identity.group.left": _fields("group person joined_by"),
+    "identity.group.sourced": _fields("group provider claimed"),
+    "identity.group.unsourced": _fields("group provider claimed"),
     "identity.token.issued": _fields("person token expires_at", "name address"),
     "identity.token.revoked": _fields("person token"),
     "identity.service-account.created": _fields("person", "name"),
@@ -149,7 +155,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.profile.set": _fields("profile name version clauses hold notes_only sha256 rules"),
     "access.rule.created": _fields(
         "rule supplier person minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher"
+        "needs_recording watcher group"
     ),
     "access.rule.changed": _fields(
         "rule minutes needs_approval machines profile only_decoded windows approvals needs_reference "

@@ -128,6 +128,8 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "identity.provider.added identity.provider.enabled identity.provider.secret-replaced"),
         *_all(_N, _DONE, "identity.domain.claimed identity.domain.confirmed identity.domain.released"),
         *_all(_N, _DONE, "identity.group.mapped identity.group.unmapped identity.membership.vouched"),
+        *_all(_N, _DONE, "identity.group.created identity.group.closed identity.group.joined identity.group.left"),
+        *_all(_N, _DONE, "identity.group.sourced identity.group.unsourced"),
         *_all(_N, _DONE, "identity.membership.lapsed identity.account.connected identity.account.disconnected"),
         *_all(_N, _DONE, "identity.provider.refreshed"),
         *_all(_I, _DONE, "identity.provider.tried"),

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     BUNDLE = "bnd"
     JOB_ENTRY = "job"
     PLAYBACK = "plb"
+    GROUP = "grp"
 
 
 def new_id(kind: Kind) -> str:

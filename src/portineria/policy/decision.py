@@ -36,7 +36,8 @@ class GrantFacts:
     ``schedule``: when that rule is open there; ``approved``: as many as the rule asks for said yes, and still may;
     ``recorded``: the machine is recorded, or the rule does not ask for it; ``ticket_holds``: so says the system that
     keeps tickets, or the rule does not ask for one, or nobody keeps them where we could ask. ``emergency``: the rule is
-    an emergency role, behind which nobody's yes stands: to lose it is a matter of security.
+    an emergency role, behind which nobody's yes stands: to lose it is a matter of security. ``in_group``: the person
+    is in the group that the rule names, or it names none.
     """
 
     id: str
@@ -50,6 +51,7 @@ class GrantFacts:
     recorded: bool = True
     ticket_holds: bool = True
     emergency: bool = False
+    in_group: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +136,6 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.TIME_ZONE_UNKNOWN: lost,
         Reason.OUTSIDE_WINDOWS: not lost and not grant.schedule.open_at(attempt.at),
         Reason.NOTICE: not attempt.told,
+        Reason.NO_GROUP: not grant.in_group,
     }
     return tuple(reason for reason, refused in checks.items() if refused)

@@ -23,6 +23,7 @@ from portineria.control.access import services as access
 from portineria.control.access.jobs import File, write
 from portineria.control.access.models import EmergencyReview
 from portineria.control.api import api
+from portineria.control.identity import groups
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.notification.collecting import collect
@@ -84,6 +85,7 @@ class Things:
     notification: str = f"ntf_{ABSENT}"
     substitution: str = f"sbs_{ABSENT}"
     entry: str = f"job_{ABSENT}"
+    group: str = f"grp_{ABSENT}"
 
 
 @pytest.fixture
@@ -108,6 +110,7 @@ def things(world: World) -> Things:
         notification=told_to_the_owner(world),
         entry=write(actor=world.owner, request=request, file=File("x", b"x")).public_id,
         substitution=stand_in(world, world.owner, world.operator).public_id,
+        group=groups.create_group(actor=world.owner, organisation=world.organisation, name="Night").public_id,
         playback=may_look(world, world.owner, row).public_id,
         **opened_in_an_emergency(world),
     )  # fmt: skip

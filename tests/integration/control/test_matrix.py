@@ -15,16 +15,16 @@ from portineria.control.access import emergency
 from portineria.control.access import services as access
 from portineria.control.access.closing import LockedNow
 from portineria.control.access.locks import LiftedAlready, LockedAlready, lift, lock
-from portineria.control.access.models import AccessRequest, Grant, Lock
+from portineria.control.access.models import AccessRequest, Grant, Lock, Rule
 from portineria.control.access.rules import Conditions
 from portineria.control.audit.queries import events, views
 from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
 from portineria.control.estate.models import Gateway, Plant
-from portineria.control.identity import providers, way_back
+from portineria.control.identity import groups, providers, way_back
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
-from portineria.control.identity.models import Membership, Role
+from portineria.control.identity.models import Group, Membership, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.services import BadField
 from portineria.control.remote_sessions import refusals, services
@@ -122,12 +122,22 @@ def provider_disabled(w: World, grant: str) -> None:
     assert providers.disable(actor=w.owner, provider=made.public_id, reason="x") == 1
 
 
+def leave_group(w: World, grant: str) -> None:
+    """The rule is one for a group that the technician is in: as if it had always been."""
+    group = groups.create_group(actor=w.owner, organisation=w.organisation, name="Night shift").public_id
+    groups.put_in(actor=w.owner, group=group, person=w.technician.public_id)
+    Rule.objects.filter(public_id=w.rule).update(supplier=None, group=Group.objects.get())
+    assert services.enforce(timezone.now()) == 0
+    groups.take_out(actor=w.owner, group=group, person=w.technician.public_id)
+
+
 LONG_AGO = f"{timezone.now() - timedelta(days=3):%Y-%m-%d} 08:00-09:00"
 MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "person disabled": (disable, CUT, "person-disabled"),
     "membership ended": (end_membership, CUT, "no-membership no-rule"),
     "identity provider disabled": (provider_disabled, CUT, "no-membership no-rule"),
     "supplier disabled": (disable_supplier, CUT, "supplier-disabled"),
+    "group left": (leave_group, CUT, "no-group"),
     "another supplier's person": (other_supplier, DRAIN, "no-rule"),
     "second factor taken": (
         lambda w, _: way_back.reset_second_factor(actor=w.owner, person=w.technician.public_id),

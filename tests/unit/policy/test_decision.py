@@ -75,6 +75,7 @@ def test_a_gateway_that_is_not_admitted_cuts_and_a_machine_without_services_drai
         ({"revoked": Ending.ADMINISTRATIVE}, Reason.REVOKED, Ending.ADMINISTRATIVE),
         ({"rule_holds": False}, Reason.NO_RULE, Ending.ADMINISTRATIVE),
         ({"machine": "mac_other"}, Reason.OTHER_MACHINE, Ending.SECURITY),
+        ({"in_group": False}, Reason.NO_GROUP, Ending.SECURITY),
     ],
 )
 def test_each_flaw_of_a_grant_has_its_reason_and_its_ending(
@@ -169,6 +170,7 @@ def test_another_grant_never_takes_permission_away(asked: Attempt, held: list[Gr
 CONDITIONS: list[Callable[[Attempt, GrantFacts], tuple[Attempt, GrantFacts]]] = [
     lambda asked, grant: (asked, replace(grant, approved=False)),
     lambda asked, grant: (asked, replace(grant, recorded=False)),
+    lambda asked, grant: (asked, replace(grant, in_group=False)),
     lambda asked, grant: (asked, replace(grant, rule_holds=False)),
     lambda asked, grant: (asked, replace(grant, revoked=Ending.ADMINISTRATIVE)),
     lambda asked, grant: (asked, replace(grant, ends=grant.ends - timedelta(minutes=90))),

@@ -16,7 +16,7 @@ from portineria.control.access.around import Around, around
 from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
 from portineria.control.access.substitution import APPROVING, STAFF
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
-from portineria.control.identity.models import Membership, Person
+from portineria.control.identity.models import GroupMember, Membership, Person
 from portineria.control.identity.queries import own_standings, standings
 from portineria.policy.decision import Attempt, Decision, GrantFacts, decide
 from portineria.policy.decision import Standing as PersonStanding
@@ -37,8 +37,14 @@ _HOLDS = Q(
         )
     ),
     Q(rule__person=F("person"))
-    | Exists(Membership.objects.filter(person=OuterRef("person"), supplier=OuterRef("rule__supplier"))),
+    | Exists(Membership.objects.filter(person=OuterRef("person"), supplier=OuterRef("rule__supplier")))
+    | Q(rule__group__isnull=False),
     rule__ended_at__isnull=True,
+)
+
+# Likewise: it names no group, or one that the person is in. Apart, for to leave a group ends otherwise than a rule.
+_IN_GROUP = Q(rule__group__isnull=True) | Q(
+    Exists(GroupMember.objects.filter(membership__person=OuterRef("person"), group=OuterRef("rule__group")))
 )
 
 
@@ -94,7 +100,7 @@ def decisions(
     grants: dict[tuple[int, int], list[GrantFacts]] = defaultdict(list)
     for row in rows.select_related("rule").annotate(**_ASKED):
         if (machine := wanted.get((row.person_id, row.machine_id))) is not None:
-            facts = _facts_of(row, machine, _Asked(row.holds, row.stands, row.ticket))  # type: ignore[attr-defined]
+            facts = _facts_of(row, machine, _Asked(row.holds, row.stands, row.ticket, row.grouped))  # type: ignore[attr-defined]
             grants[row.person_id, row.machine_id].append(facts)
     attempts = attempts_at(wanted, at, standing_of)
     return {key: decide(attempt, grants[key]) for key, attempt in attempts.items()}
@@ -111,7 +117,7 @@ def opened(person: Person, at: datetime) -> set[int]:
         for grant in grants
         if decide(
             attempts[person.pk, grant.machine_id],
-            [_facts_of(grant, grant.machine, _Asked(grant.holds, grant.stands, grant.ticket))],  # type: ignore[attr-defined]
+            [_facts_of(grant, grant.machine, _Asked(grant.holds, grant.stands, grant.ticket, grant.grouped))],  # type: ignore[attr-defined]
         ).permitted
     }
 
@@ -139,7 +145,8 @@ def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Deci
     """Request → what a yes would open once its time has come. They come as the grants above do."""
     rows = list(requests)
     attempts = attempts_at({(row.person_id, row.machine_id): row.machine for row in rows}, at)
-    holding = _holding(AccessRequest.objects.filter(pk__in=[row.pk for row in rows]))
+    asked = AccessRequest.objects.filter(pk__in=[row.pk for row in rows])
+    holding, grouped = _where(asked, _HOLDS), _where(asked, _IN_GROUP)
     return {
         row.pk: decide(
             # Whoever decides does not wait for the notice to be read: whoever begins does.
@@ -155,6 +162,7 @@ def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Deci
                     recorded=recorded_there(row.rule, row.machine),
                     ticket_holds=not row.rule.needs_reference or row.ticket_standing in ("", Standing.HOLDS),
                     emergency=row.rule.emergency,
+                    in_group=row.pk in grouped,
                 )
             ],
         )
@@ -223,7 +231,7 @@ def attempts_at(
 def _facts(grants: list[Grant]) -> list[tuple[Grant, GrantFacts]]:
     rows = Grant.objects.filter(pk__in=[grant.pk for grant in grants])
     found = {pk: _Asked(*asked) for pk, *asked in rows.annotate(**_ASKED).values_list("pk", *_ASKED)}
-    none = _Asked(holds=False, approved=False, ticket=False)
+    none = _Asked(holds=False, approved=False, ticket=False, grouped=False)
     return [(row, _facts_of(row, row.machine, found.get(row.pk, none))) for row in grants]
 
 
@@ -237,9 +245,10 @@ class _Asked(NamedTuple):
     holds: bool
     approved: bool
     ticket: bool
+    grouped: bool
 
 
-_ASKED = {"holds": _asked(_HOLDS), "stands": _asked(_APPROVED), "ticket": _asked(_TICKET)}
+_ASKED = {"holds": _asked(_HOLDS), "stands": _asked(_APPROVED), "ticket": _asked(_TICKET), "grouped": _asked(_IN_GROUP)}
 
 
 def _facts_of(grant: Grant, machine: Machine, asked: _Asked) -> GrantFacts:
@@ -256,6 +265,7 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked) -> GrantFacts:
         recorded=recorded_there(grant.rule, machine),
         emergency=grant.rule.emergency,
         schedule=grant.rule.schedule_at(machine.plant.time_zone),
+        in_group=asked.grouped,
     )
 
 
@@ -264,5 +274,5 @@ def recorded_there(rule: Rule, machine: Machine) -> bool:
     return rule.emergency or not rule.needs_recording or machine.recording != RecordingMode.NONE
 
 
-def _holding(rows: QuerySet[Any]) -> set[int]:
-    return set(rows.filter(_HOLDS).values_list("pk", flat=True))
+def _where(rows: QuerySet[Any], holds: Q) -> set[int]:
+    return set(rows.filter(holds).values_list("pk", flat=True))

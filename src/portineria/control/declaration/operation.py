@@ -7,6 +7,7 @@ from pathlib import Path
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 
 from portineria.control.declaration.document import Declaration, Faulty
+from portineria.control.declaration.groups import plan_groups
 from portineria.control.declaration.machines import plan_machines, plan_plants
 from portineria.control.declaration.people import plan_people
 from portineria.control.declaration.plan import Plan, Work
@@ -102,6 +103,7 @@ def _plan(declaration: Declaration, administrator: str, before_gateways: bool) -
     plan_plants(declaration, present, plan)
     waiting = plan_machines(declaration, present, plan, before_gateways=before_gateways)
     plan_profiles(declaration, present, plan)
+    plan_groups(declaration, present, plan)
     plan_rules(declaration, present, plan, waiting)
     if plan.faults:
         raise Faulty(plan.faults)

@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from portineria.control.audit import services as audit
 from portineria.control.identity.authority import SYSTEM, Actor
 from portineria.control.identity.claims import Refusal, Vouched, role_of
+from portineria.control.identity.groups import forget_claims, take_claims
 from portineria.control.identity.models import Membership, Person
 from portineria.control.identity.provider_models import GroupRole, IdentityProvider, ProviderDomain
 from portineria.control.identity.services import end_sign_ins, new_person
@@ -50,6 +51,8 @@ def admit(*, provider: str, vouched: Vouched, address: str) -> Person | Refusal:
     found = _known(row, account.user, vouched) if account else _unknown(row, vouched)
     if isinstance(found, Refusal):
         record_refusal(row, found, email=vouched.email, address=address)
+    else:
+        take_claims(row, found, vouched)
     return found
 
 
@@ -168,6 +171,7 @@ def disconnect(*, actor: Person, provider: str) -> None:
         raise OnlyWayIn(f"{actor.public_id} has no password")
     mine = Membership.objects.filter(person=actor, given_by__provider=row)
     end_given(mine, actor=actor, why="disconnected")
+    forget_claims(actor.public_id, row, actor)
     account.delete()
     audit.record(
         "identity.account.disconnected", organisation=row.organisation.public_id, actor=actor.public_id,

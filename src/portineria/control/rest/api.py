@@ -8,6 +8,7 @@ from ninja import NinjaAPI
 from portineria.control.api import handle_errors
 from portineria.control.rest.account import router as account
 from portineria.control.rest.estate import router as estate
+from portineria.control.rest.groups import router as groups
 from portineria.control.rest.locks import router as locks
 from portineria.control.rest.people import router as people
 from portineria.control.rest.register import router as register
@@ -47,5 +48,5 @@ api = RestApi(
     description="What the console does, over the same services: docs/howto/api.md.",
 )  # fmt: skip
 handle_errors(api)
-for router in (account, estate, people, rules, requests, sessions, locks, register, sinks):
+for router in (account, estate, people, rules, requests, sessions, locks, register, sinks, groups):
     api.add_router("", router)

@@ -27,7 +27,7 @@ _MACHINES = 2000  # as the console's form; more are declared in a file
 
 
 class RuleView(Schema):
-    """For all people of a supplier, or for one person. ``windows``: by the clock of each machine's plant."""
+    """For all people of a supplier or a group, or for one person. ``windows``: by the clock of each machine's plant."""
 
     rule: str
     organisation: str
@@ -44,6 +44,7 @@ class RuleView(Schema):
     only_decoded: bool
     windows: str
     created_at: datetime
+    group: str | None
 
 
 class NamedMachine(Schema):
@@ -73,6 +74,7 @@ def _rule_view(row: Rule) -> RuleView:
         needs_reference=row.needs_reference, needs_recording=row.needs_recording,
         watcher=row.watcher.public_id if row.watcher else None, profile=row.profile.name if row.profile else None,
         only_decoded=row.only_decoded, windows=row.windows, created_at=row.created_at,
+        group=row.group.public_id if row.group else None,
     )  # fmt: skip
 
 
@@ -151,19 +153,21 @@ class Terms(Given):
 
 
 class NewRule(Terms):
-    """Either a supplier or a person."""
+    """Either a supplier, a person or a group."""
 
     organisation: str = Field(max_length=24)
     supplier: str = Field(default="", max_length=24)
     person: str = Field(default="", max_length=24)
+    group: str = Field(default="", max_length=24)
 
 
 @acts(router, "/rules", RuleView, Scope.ADMINISTER)
 def rule_add(request: HttpRequest, given: NewRule) -> RuleView:
     actor = person_of(request)
     made = services.create_rule(
-        actor=actor, organisation=given.organisation, supplier=given.supplier, person=given.person, **given.taken()
-    )
+        actor=actor, organisation=given.organisation, supplier=given.supplier, person=given.person,
+        group=given.group, **given.taken(),
+    )  # fmt: skip
     return _rule(actor, made.public_id)
 
 

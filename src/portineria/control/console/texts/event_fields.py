@@ -27,6 +27,8 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "standing": _("what it says"),
     "ticket_state": _("state of the ticket"),
     "watcher": _("who watches"),
+    "joined_by": _("put in by"),
+    "claimed": _("group at the provider"),
     "reason": _("reason"),
     "name": pgettext_lazy("event field", "name"),
     "email": _("e-mail"),
