@@ -111,6 +111,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.group.left": _fields("group person joined_by"),
     "identity.group.sourced": _fields("group provider claimed"),
     "identity.group.unsourced": _fields("group provider claimed"),
+    "identity.group.renamed": _fields("group name previous"),
+    "identity.directory.renamed": _fields("person", "name email"),
     "identity.token.issued": _fields("person token expires_at", "name address"),
     "identity.token.revoked": _fields("person token"),
     "identity.service-account.created": _fields("person", "name"),

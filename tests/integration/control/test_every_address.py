@@ -53,6 +53,7 @@ NO_THING_OF_OTHERS = (
     "account/connectors",
     "account/providers",
     "witness/",
+    "scim/",  # for directories: tests/integration/control/test_scim.py
     "notices/",  # for every member of the organisation: tests/integration/control/test_notices.py
 )
 

@@ -25,10 +25,6 @@ class DirectoryEntry(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(name="identity_directory_once", fields=["organisation", "person"]),
-            models.CheckConstraint(
-                name="identity_directory_removed_is_closed",
-                condition=models.Q(removed=False) | models.Q(closed=True),
-            ),
         ]
 
     def __str__(self) -> str:

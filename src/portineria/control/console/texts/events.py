@@ -69,6 +69,8 @@ EVENTS: dict[str, str | Promise] = {
     "identity.group.left": _("Person no longer in a group"),
     "identity.group.sourced": _("Group follows a group of an identity provider"),
     "identity.group.unsourced": _("Group no longer follows a group of an identity provider"),
+    "identity.group.renamed": _("Group of people renamed by a directory"),
+    "identity.directory.renamed": _("Name or address changed by a directory"),
     "identity.token.issued": _("Connector signed in"),
     "identity.token.revoked": _("Connector signed out"),
     "identity.service-account.created": _("Service account added"),

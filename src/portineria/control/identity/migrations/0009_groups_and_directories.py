@@ -155,13 +155,6 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=("organisation", "person"), name="identity_directory_once"),
         ),
         migrations.AddConstraint(
-            model_name="directoryentry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("removed", False), ("closed", True), _connector="OR"),
-                name="identity_directory_removed_is_closed",
-            ),
-        ),
-        migrations.AddConstraint(
             model_name="group",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("closed_at__isnull", True)),
