@@ -174,6 +174,11 @@ TEXTS: dict[str, str | Promise] = {
     "access.no-grant": _("You have no permission for this machine now. Request access first."),
     "access.denied": _("You have no permission for this machine now. Request access first."),
     "access.person-disabled": _("Your account is locked. Ask whoever administers your organisation."),
+    "access.change-waits": _("The rule is being changed, and nothing new begins meanwhile. Try again in some minutes."),
+    "session.second-yes": _(
+        "Nothing was changed: it would end %(count)s open sessions. Look at them, and say yes to exactly these. "
+        "For five minutes nothing new begins under their rules."
+    ),
     "access.no-group": _("You are not in the group that this rule names. Ask whoever administers the organisation."),
     "access.no-membership": _("You no longer belong to this organisation. Ask whoever administers it."),
     "access.supplier-disabled": _("Your company is locked at this plant. Ask the owner of the machine."),

@@ -155,6 +155,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "estate.service.removed": _fields("machine device service name"),
     # access
     "access.profile.set": _fields("profile name version clauses hold notes_only sha256 rules"),
+    "access.rules.paused": _fields("rules sessions ends_at"),
     "access.rule.created": _fields(
         "rule supplier person minutes needs_approval machines profile only_decoded windows approvals needs_reference "
         "needs_recording watcher group"

@@ -129,6 +129,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "identity.domain.claimed identity.domain.confirmed identity.domain.released"),
         *_all(_N, _DONE, "identity.group.mapped identity.group.unmapped identity.membership.vouched"),
         *_all(_N, _DONE, "identity.group.created identity.group.closed identity.group.joined identity.group.left"),
+        *_all(_N, _DONE, "access.rules.paused"),
         *_all(_N, _DONE, "identity.group.sourced identity.group.unsourced identity.group.renamed"),
         *_all(_N, _DONE, "identity.membership.lapsed identity.account.connected identity.account.disconnected"),
         *_all(_N, _DONE, "identity.provider.refreshed"),

@@ -37,7 +37,8 @@ class GrantFacts:
     ``recorded``: the machine is recorded, or the rule does not ask for it; ``ticket_holds``: so says the system that
     keeps tickets, or the rule does not ask for one, or nobody keeps them where we could ask. ``emergency``: the rule is
     an emergency role, behind which nobody's yes stands: to lose it is a matter of security. ``in_group``: the person
-    is in the group that the rule names, or it names none.
+    is in the group that the rule names, or it names none. ``paused_until``: nothing new begins before that, because a
+    change of the rule waits for a second yes; for what runs already it is empty.
     """
 
     id: str
@@ -52,6 +53,7 @@ class GrantFacts:
     ticket_holds: bool = True
     emergency: bool = False
     in_group: bool = True
+    paused_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,5 +139,6 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.OUTSIDE_WINDOWS: not lost and not grant.schedule.open_at(attempt.at),
         Reason.NOTICE: not attempt.told,
         Reason.NO_GROUP: not grant.in_group,
+        Reason.CHANGE_WAITS: grant.paused_until is not None and attempt.at < grant.paused_until,
     }
     return tuple(reason for reason, refused in checks.items() if refused)

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     TICKET = "ticket"
     NOTICE = "notice"
     NO_GROUP = "no-group"
+    CHANGE_WAITS = "change-waits"
     LOCKED_PERSON = "locked-person"
     LOCKED_SUPPLIER = "locked-supplier"
     LOCKED_MACHINE = "locked-machine"

@@ -134,6 +134,7 @@ def test_a_sign_in_puts_into_the_groups_that_follow_the_providers_and_takes_out_
     assert not group.members.exists()
 
 
+@pytest.mark.sqlite
 def test_the_console_keeps_groups_and_says_whom_a_rule_for_one_means(linked: World) -> None:
     w, browser = linked, signed_in(linked.owner)
     address = browser.post("/groups/", {"name": "<b>Night</b>", "organisation": w.organisation}).headers["Location"]
@@ -168,6 +169,7 @@ def test_the_console_keeps_groups_and_says_whom_a_rule_for_one_means(linked: Wor
     assert signed_in(w.technician).get("/groups/").status_code == 404
 
 
+@pytest.mark.sqlite
 def test_programs_read_groups_and_browsers_change_them(linked: World) -> None:
     w, browser, program = linked, Browser(linked.owner), Program(linked)
     group = browser.post("/groups", {"organisation": w.organisation, "name": "Night"}).json()["group"]
@@ -187,6 +189,7 @@ GROUP = '[[group]]\nname = "Night"\npeople = ["technician@example.com", "newcome
 RULE = '[[rule]]\ngroup = "Night"\nmachines = ["Press 3"]\n'
 
 
+@pytest.mark.sqlite
 def test_a_file_declares_groups_and_rules_for_them(linked: World) -> None:
     w = linked
     applied(PERSON.format("newcomer", "technician") + GROUP + RULE)

@@ -90,7 +90,11 @@ def test_somebody_comes_works_and_is_out_at_once(linked: World) -> None:
     assert fresh(w.technician).enabled
     forgotten = [
         {"op": "Add", "path": 'emails[type eq "work"].value', "value": "x@plant.example"},
-        {"op": "Replace", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", "value": "x"},
+        {
+            "op": "Replace",
+            "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
+            "value": "x",
+        },
     ]
     assert directory.patch(f"Users/{tina.public_id}", *forgotten).json()["displayName"] == "Tina Weber"
     renamed = {"op": "replace", "value": {"displayName": "Tina W.", "userName": "tw@plant.example"}}
@@ -101,7 +105,11 @@ def test_somebody_comes_works_and_is_out_at_once(linked: World) -> None:
     assert directory.call("GET", f"Users/{tina.public_id}").status_code == 404
     assert not fresh(tina).enabled
     assert directory.call("POST", "Users", of_entra("tw@plant.example")).json()["id"] == tina.public_id
-    codes = [event.code for event in events(w.owner)[:30]]
+    directory.call("DELETE", f"Users/{tina.public_id}")
+    identity.erase_person(actor=w.owner, person=tina.public_id)
+    assert not tina.directory.exists()
+    assert directory.call("POST", "Users", of_entra("tw@plant.example")).json()["id"] != tina.public_id
+    codes = [event.code for event in events(w.owner)[:40]]
     assert {"identity.person.created", "identity.person.disabled", "identity.directory.renamed"} <= set(codes)
     assert codes.count("identity.api-token.acted") >= 8
 

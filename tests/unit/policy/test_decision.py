@@ -87,6 +87,13 @@ def test_each_flaw_of_a_grant_has_its_reason_and_its_ending(
     assert decision.ending is ending
 
 
+def test_nothing_begins_while_a_change_waits_and_everything_after_that() -> None:
+    paused = replace(GRANT, paused_until=NINE + timedelta(minutes=30))
+    assert decide(attempt(29), [paused]).denials == (Reason.CHANGE_WAITS,)
+    assert decide(attempt(29), [paused]).ending is Ending.ADMINISTRATIVE
+    assert decide(attempt(30), [paused]).permitted
+
+
 def test_every_reason_is_reported_not_only_the_first() -> None:
     bad = GrantFacts("grt_b", "mac_press", NINE, NINE + timedelta(hours=2), Ending.ADMINISTRATIVE, rule_holds=False)
     decision = decide(attempt(180, standing=Standing(False, True, True, True)), [bad])
@@ -171,6 +178,7 @@ CONDITIONS: list[Callable[[Attempt, GrantFacts], tuple[Attempt, GrantFacts]]] = 
     lambda asked, grant: (asked, replace(grant, approved=False)),
     lambda asked, grant: (asked, replace(grant, recorded=False)),
     lambda asked, grant: (asked, replace(grant, in_group=False)),
+    lambda asked, grant: (asked, replace(grant, paused_until=asked.at + timedelta(minutes=1))),
     lambda asked, grant: (asked, replace(grant, rule_holds=False)),
     lambda asked, grant: (asked, replace(grant, revoked=Ending.ADMINISTRATIVE)),
     lambda asked, grant: (asked, replace(grant, ends=grant.ends - timedelta(minutes=90))),

@@ -192,7 +192,7 @@ def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     wanted = {(grant.person_id, grant.machine_id): grant.machine for grant in grants}
     there = around((person, machine) for (person, _), machine in wanted.items())
     attempts = attempts_at(wanted, at, there=there)
-    facts = {grant.pk: facts for grant, facts in _facts(grants)}
+    facts = {grant.pk: replace(facts, paused_until=None) for grant, facts in _facts(grants)}
     return {use.pk: decide(_through(use, attempts, there), [facts[use.grant.pk]]) for use in rows}
 
 
@@ -266,6 +266,7 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked) -> GrantFacts:
         emergency=grant.rule.emergency,
         schedule=grant.rule.schedule_at(machine.plant.time_zone),
         in_group=asked.grouped,
+        paused_until=grant.rule.paused_until,
     )
 
 

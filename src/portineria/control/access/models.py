@@ -115,6 +115,7 @@ class Rule(models.Model):
     )
     emergency_guest = models.BooleanField(default=False)  # given although its person is of a supplier
     group = models.ForeignKey(Group, on_delete=models.PROTECT, null=True, blank=True, related_name="rules")
+    paused_until = models.DateTimeField(null=True, blank=True)  # nothing new begins: ``access.pausing``
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 

@@ -325,6 +325,7 @@ def erase_person(*, actor: Actor, person: str) -> int:
         raise Conflict("disable first; and erasing is done once")
     Authenticator.objects.filter(user=row).delete()
     SocialAccount.objects.filter(user=row).delete()
+    row.directory.all().delete()  # what a directory calls them
     EmailAddress.objects.filter(user=row).delete()
     row.email, row.name, row.erased_at = f"{row.public_id}@erased.invalid", "—", timezone.now()
     row.set_unusable_password()

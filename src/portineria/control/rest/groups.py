@@ -11,10 +11,11 @@ from portineria.control.identity import group_queries as queries
 from portineria.control.identity import groups as services
 from portineria.control.identity.group_models import Group, GroupMember
 from portineria.control.identity.models import Person
+from portineria.control.remote_sessions.second_yes import foreseen
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.estate import Search
 from portineria.control.rest.leaves import Leaf, Where, leaf
-from portineria.control.rest.operation import Given, Id, Reason, acts, reads
+from portineria.control.rest.operation import Confirmed, ConfirmedReason, Given, Id, acts, reads
 
 router = Router(tags=["people"])
 
@@ -88,6 +89,10 @@ class Whom(Given):
     person: str = Field(max_length=24)
 
 
+class WhomOut(Whom, Confirmed):
+    """Somebody who is in it."""
+
+
 @acts(router, "/groups/{group}/people/put-in", GroupView, Scope.ADMINISTER)
 def group_put_in(request: HttpRequest, group: Id, given: Whom) -> GroupView:
     actor = person_of(request)
@@ -96,10 +101,13 @@ def group_put_in(request: HttpRequest, group: Id, given: Whom) -> GroupView:
 
 
 @acts(router, "/groups/{group}/people/take-out", GroupView, Scope.ADMINISTER)
-def group_take_out(request: HttpRequest, group: Id, given: Whom) -> GroupView:
-    """What they have open under a rule for this group is cut."""
+def group_take_out(request: HttpRequest, group: Id, given: WhomOut) -> GroupView:
+    """What they have open under a rule for this group is cut; more than five sessions only with a second yes."""
     actor = person_of(request)
-    services.take_out(actor=actor, group=group, person=given.person)
+    foreseen(
+        lambda: services.take_out(actor=actor, group=group, person=given.person), actor=actor,
+        organisation=queries.group(actor, group).organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
     return _group(actor, group)
 
 
@@ -109,8 +117,14 @@ class Closed(Schema):
 
 
 @acts(router, "/groups/{group}/close", Closed, Scope.ADMINISTER)
-def group_close(request: HttpRequest, group: Id, given: Reason) -> Closed:
-    """Everybody leaves it. Rules that name it let nobody in any more."""
-    row = services.close_group(actor=person_of(request), group=group, reason=given.reason)
+def group_close(request: HttpRequest, group: Id, given: ConfirmedReason) -> Closed:
+    """Everybody leaves it. Rules that name it let nobody in any more; more than five open sessions end only with a
+    second yes.
+    """
+    actor = person_of(request)
+    row = foreseen(
+        lambda: services.close_group(actor=actor, group=group, reason=given.reason), actor=actor,
+        organisation=queries.group(actor, group).organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
     assert row.closed_at is not None  # noqa: S101  # the service has just set it
     return Closed(group=row.public_id, closed_at=row.closed_at)

@@ -16,10 +16,11 @@ from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
+from portineria.control.remote_sessions.second_yes import foreseen
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.estate import Search
 from portineria.control.rest.leaves import Leaf, Where, leaf
-from portineria.control.rest.operation import Given, Id, Reason, acts, reads
+from portineria.control.rest.operation import Confirmed, ConfirmedReason, Given, Id, acts, reads
 from portineria.control.rest.reach import ReachView, reach_views
 
 router = Router(tags=["rules"])
@@ -171,11 +172,20 @@ def rule_add(request: HttpRequest, given: NewRule) -> RuleView:
     return _rule(actor, made.public_id)
 
 
+class Changed(Terms, Confirmed):
+    """All of a rule's terms."""
+
+
 @acts(router, "/rules/{rule}/change", RuleView, Scope.ADMINISTER)
-def rule_change(request: HttpRequest, rule: Id, given: Terms) -> RuleView:
-    """All of its terms anew; whom it names stays. What it no longer allows ends by its class."""
+def rule_change(request: HttpRequest, rule: Id, given: Changed) -> RuleView:
+    """All of its terms anew; whom it names stays. What it no longer allows ends by its class; more than five open
+    sessions only with a second yes.
+    """
     actor = person_of(request)
-    services.change_rule(actor=actor, rule=rule, **given.taken())
+    foreseen(
+        lambda: services.change_rule(actor=actor, rule=rule, **given.taken()), actor=actor,
+        organisation=queries.rule(actor, rule).organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
     return _rule(actor, rule)
 
 
@@ -185,8 +195,13 @@ class Ended(Schema):
 
 
 @acts(router, "/rules/{rule}/end", Ended, Scope.ADMINISTER)
-def rule_end(request: HttpRequest, rule: Id, given: Reason) -> Ended:
-    row = services.end_rule(actor=person_of(request), rule=rule, reason=given.reason)
+def rule_end(request: HttpRequest, rule: Id, given: ConfirmedReason) -> Ended:
+    """More than five open sessions only with a second yes."""
+    actor = person_of(request)
+    row = foreseen(
+        lambda: services.end_rule(actor=actor, rule=rule, reason=given.reason), actor=actor,
+        organisation=queries.rule(actor, rule).organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
     assert row.ended_at is not None  # noqa: S101  # the service has just set it
     return Ended(rule=row.public_id, ended_at=row.ended_at)
 

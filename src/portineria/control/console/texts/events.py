@@ -119,6 +119,7 @@ EVENTS: dict[str, str | Promise] = {
     "access.substitution.named": _("Substitute named for an approver"),
     "access.substitution.ended": _("Substitute for an approver ended"),
     "access.request.reminded": _("Reminded of a request that nobody decides"),
+    "access.rules.paused": _("A change that would end many sessions waits for a second yes"),
     "access.rule.created": _("Rule made"),
     "access.rule.changed": _("Rule changed"),
     "access.rule.ended": _("Rule ended"),

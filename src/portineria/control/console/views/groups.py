@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Groups of people, of whom rules speak."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from portineria.control.access import queries as access
+from portineria.control.console.asking_twice import asking_twice, once_seen
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.group_forms import GroupForm, MemberForm, SourceForm
 from portineria.control.console.page import attempt, leaf, page
@@ -72,6 +74,10 @@ def _changeable(actor: Person, group: str) -> Group:
     return row
 
 
+def _seen(request: HttpRequest, actor: Person, row: Group, act: Callable[[], object]) -> Callable[[], object]:
+    return once_seen(request, act, actor=actor, organisation=row.organisation_id)
+
+
 @require_POST
 @page
 def add(request: HttpRequest, actor: Person, group: str) -> HttpResponse:
@@ -84,9 +90,10 @@ def add(request: HttpRequest, actor: Person, group: str) -> HttpResponse:
 
 @require_POST
 @page
+@asking_twice
 def remove(request: HttpRequest, actor: Person, group: str, person: str) -> HttpResponse:
-    _changeable(actor, group)
-    services.take_out(actor=actor, group=group, person=person)
+    row = _changeable(actor, group)
+    _seen(request, actor, row, lambda: services.take_out(actor=actor, group=group, person=person))()
     messages.success(request, _("Taken out. What they had open under a rule for this group is cut."))
     return redirect("console:group", group)
 
@@ -105,16 +112,20 @@ def follow(request: HttpRequest, actor: Person, group: str) -> HttpResponse:
 
 @require_POST
 @page
+@asking_twice
 def unfollow(request: HttpRequest, actor: Person, group: str, number: int) -> HttpResponse:
-    _changeable(actor, group)
-    services.remove_source(actor=actor, group=group, source=number)
+    row = _changeable(actor, group)
+    _seen(request, actor, row, lambda: services.remove_source(actor=actor, group=group, source=number))()
     return redirect("console:group", group)
 
 
 @page
+@asking_twice
 def close(request: HttpRequest, actor: Person, group: str) -> HttpResponse:
     row, form = _changeable(actor, group), ReasonForm(request.POST or None)
-    if form.is_valid() and attempt(form, lambda: services.close_group(actor=actor, group=group, **form.cleaned_data)):
+    if form.is_valid() and attempt(
+        form, _seen(request, actor, row, lambda: services.close_group(actor=actor, group=group, **form.cleaned_data))
+    ):
         messages.success(request, _("The group is closed. Rules that name it let nobody in."))
         return redirect("console:groups")
     naming = access.rules(actor).filter(group=row).count()
