@@ -34,12 +34,14 @@ PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 class Directory:
     def __init__(self, world: World) -> None:
-        self.program = Program(world, Powers(provisions=True))
+        self.program, self.client = Program(world, Powers(provisions=True)), Client()
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         given = {"Authorization": f"Bearer {self.program.token}"} | headers
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        return Client().generic(method, f"/scim/v2/{path}", data, content_type="application/scim+json", headers=given)
+        return self.client.generic(
+            method, f"/scim/v2/{path}", data, content_type="application/scim+json", headers=given
+        )
 
     def patch(self, path: str, *operations: dict[str, Any]) -> Any:
         return self.call("PATCH", path, {"schemas": [PATCH], "Operations": list(operations)})
