@@ -23,6 +23,7 @@ from portineria.control.identity.provider_models import IdentityProvider, Provid
 from portineria.control.identity.service_accounts import Powers, issue_token, revoke_api_token
 from portineria.control.identity.services import BadField
 from portineria.control.remote_sessions.services import enforce
+from portineria.control.scim import urls
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.calling import Program
 from tests.integration.control.sessions import accepted, again, started
@@ -171,6 +172,11 @@ def test_a_directory_sees_nobody_else_s_people_and_its_token_opens_nothing_else(
         refused = Client().get("/scim/v2/Users", headers=headers)
         assert (refused.status_code, refused["WWW-Authenticate"]) == (401, 'Bearer realm="scim"')
     assert signed_in(w.owner).get("/scim/v2/Users").status_code == 401
+    for route in urls.urlpatterns:
+        address = "/scim/v2/" + str(route.pattern).replace("<str:public_id>", w.owner.public_id).replace(
+            "<path:rest>", "x"
+        )
+        assert {Client().generic(method, address).status_code for method in ("GET", "POST", "DELETE")} == {401}, address
     for powers, key in ((Powers(asks=True, provisions=True), b""), (Powers(provisions=True), bytes(32))):
         with pytest.raises(BadField):
             issue_token(
