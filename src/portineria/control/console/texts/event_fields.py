@@ -81,6 +81,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "previous_time_zone": _("time zone before"),
     "zone": _("zone"),
     "previous_zone": _("zone before"),
+    "previous": _("name before"),
     "previous_address": _("address before"),
     "organisation": _("organisation"),
     "failures": _("failures"),
