@@ -27,6 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--as", dest="administrator", default="", metavar="EMAIL", help="in whose name; the only administrator's"
     )
     parser.add_argument(
+        "--end-sessions", action="store_true", help="with --yes: also where more than five open sessions end by it"
+    )
+    parser.add_argument(
         "--before-gateways", action="store_true", help="leave machines for later whose gateway is not enrolled yet"
     )
 
@@ -35,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     server_state.open_set_up(args.state)
     # These need Django to have started.
     from portineria.control.declaration.document import Faulty, read_declaration
-    from portineria.control.declaration.operation import carry_out, propose
+    from portineria.control.declaration.operation import carry_out, hold, propose
 
     try:
         declaration = read_declaration(args.file, args.organisation)
@@ -46,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
         if proposal.empty:
             print("Nothing to change.")
             return 0
-        if not args.yes and (status := _ask()):
+        hold(proposal)
+        if not (args.yes and (args.end_sessions or not proposal.ending)) and (status := _ask(proposal)):
             return status
         invitations = carry_out(proposal)
     except Faulty as error:
@@ -81,22 +85,28 @@ def _show(proposal: "Proposal", *, drift: bool) -> None:
             print(head)
             for text in texts:
                 print(f"  {_on_one_line(text)}")
+    if proposal.ending:
+        print("Open sessions that it ends (nothing new begins under their rules for five minutes):")
+        for row in proposal.ending:
+            print(f"  {row.public_id}  {_on_one_line(f'{row.person.name} · {row.machine.name}')}")
     if drift and not proposal.drifted:
         print("As in the template.")
     if not proposal.empty and not drift:
         print(f"Plants, machines and rules are entered in the name of {proposal.administrator}.")
 
 
-def _ask() -> int:
-    """0 for yes."""
+def _ask(proposal: "Proposal") -> int:
+    """0 for yes. Where many sessions would end, whoever says yes writes how many."""
+    count, yes = len(proposal.ending), "--yes --end-sessions" if proposal.ending else "--yes"
     if not sys.stdin.isatty():
-        print("Nothing was changed: add --yes to apply it.", file=sys.stderr)
+        print(f"Nothing was changed: add {yes} to apply it.", file=sys.stderr)
         return USAGE
+    question = f"It ends {count} open sessions. Apply this? [{count}/no] " if count else "Apply this? [yes/no] "
     try:
-        answer = input("Apply this? [yes/no] ").strip()
+        answer = input(question).strip()
     except EOFError:  # Ctrl-D
         answer = ""
-    if answer != "yes":
+    if answer != (str(count) if count else "yes"):
         print("Nothing was changed.")
         return REFUSED
     return 0

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         (
             row.public_id,
             row.organisation.name,
-            str(row.supplier.name if row.supplier else row.person.email if row.person else ""),
+            str(row.supplier or row.group or (row.person.email if row.person else "")),
             str(row.max_minutes),
             ", ".join(machine.name for machine in row.machines.all()),
         )

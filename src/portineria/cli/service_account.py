@@ -23,7 +23,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         act.set_defaults(run=run, do=do)
     token.add_argument("--for", required=True, dest="place", metavar="PLACE", help="where it will lie")
     token.add_argument("--days", type=int, default=DAYS, help=f"until it ends; {DAYS}")
-    token.add_argument("--may", action="append", choices=("ask", "operate"), default=[], help="besides reading")
+    token.add_argument(
+        "--may",
+        action="append",
+        choices=("ask", "operate", "provision"),
+        default=[],
+        help="besides reading; provision: SCIM alone",
+    )
     token.add_argument("--public-key", default="", metavar="KEY", help="Ed25519, base64url: requests must be signed")
     end.add_argument("token", metavar="TOKEN", help="its id, tok_…")
 

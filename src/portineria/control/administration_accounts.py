@@ -26,7 +26,7 @@ def token(
     """Return the token itself, and its row."""
     return services.issue_token(
         actor=Operator(), account=_account(name, organisation), name=place, days=days,
-        powers=services.Powers(asks="ask" in may, operates="operate" in may),
+        powers=services.Powers(asks="ask" in may, operates="operate" in may, provisions="provision" in may),
         key=unbase64(public_key, "public_key", size=32) if public_key else b"",
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from portineria.control.privacy.api import router as privacy
 from portineria.control.problem import of_database, problem_of
 from portineria.control.remote_sessions.api import router as remote_sessions
 from portineria.control.remote_sessions.recording_api import router as recordings
+from portineria.control.remote_sessions.second_yes import SecondYes
 from portineria.core.errors import Invalid, NotFound, PortineriaError
 
 api = NinjaAPI(title="Portineria", version="1", urls_namespace="api", docs_url=None)
@@ -48,6 +49,9 @@ def refused(request: HttpRequest, error: PortineriaError) -> HttpResponse:
         "type": f"urn:portineria:problem:{problem.code}", "status": problem.status,
         "code": problem.code, "title": problem.title, "detail": problem.detail,
     }  # fmt: skip
+    if isinstance(error, SecondYes):
+        error.pause()
+        body["sessions"] = error.ids
     response = JsonResponse(body, status=problem.status, content_type="application/problem+json")
     response["Cache-Control"] = "no-store"
     if problem.status == 401:

@@ -211,6 +211,12 @@ TEXTS: dict[str, str | Promise] = {
     "access.no-grant": _("You have no permission for this machine now. Request access first."),
     "access.denied": _("You have no permission for this machine now. Request access first."),
     "access.person-disabled": _("Your account is locked. Ask whoever administers your organisation."),
+    "access.change-waits": _("The rule is being changed, and nothing new begins meanwhile. Try again in some minutes."),
+    "session.second-yes": _(
+        "Nothing was changed: it would end %(count)s open sessions. Look at them, and say yes to exactly these. "
+        "For five minutes nothing new begins under their rules."
+    ),
+    "access.no-group": _("You are not in the group that this rule names. Ask whoever administers the organisation."),
     "access.no-membership": _("You no longer belong to this organisation. Ask whoever administers it."),
     "access.supplier-disabled": _("Your company is locked at this plant. Ask the owner of the machine."),
     "access.other-machine": _("Your permission is for another machine. Request access to this one."),
@@ -410,7 +416,13 @@ TEXTS: dict[str, str | Promise] = {
     "field.redirect": _("The sign-in did not come from this computer's connector. Start it again: portineria login."),
     "field.role": _("People of a supplier are technicians."),
     "field.starts_at": _("The start has to be between now and 90 days ahead."),
-    "field.supplier": _("Choose either a supplier or a person."),
+    "field.supplier": _("Choose either a supplier, a group or a person."),
+    "field.claimed": _("A name of 1 to 200 characters, exactly as the provider names it; at most 50 for one group."),
+    "field.external_id": _("An external id has at most %(most)s characters."),
+    "field.members": _("People of this organisation, and at most %(most)s."),
+    "field.provisions": _("A token for a directory does nothing else, and has no key."),
+    "identity.group.too-many": _("An organisation has at most 500 groups. Nothing was changed; close one first."),
+    "identity.group.in-already": _("This person is in the group already. Nothing was changed."),
     "field.tag": _("Write a tag of up to 60 characters."),
     "field.machines": _("Choose between 1 and %(most)s machines of one organisation."),
     "field.narrower": _("Choose a profile that refuses something: one on trial lets everything pass."),

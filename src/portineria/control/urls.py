@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
     URLResolver(RoutePattern("api/rest/v1/"), "portineria.control.rest.urls", app_name="rest", namespace="rest"),
     path("api/rest/<path:rest>", nowhere),
+    URLResolver(RoutePattern("scim/v2/"), "portineria.control.scim.urls", app_name="scim", namespace="scim"),
     path("witness/add-checkpoint", add_checkpoint),
     path("connect/", include("portineria.control.identity.urls")),
     re_path(r"^accounts/(?:signup|email|confirm-email(?:/[^/]+)?|password/reset|inactive)/(?:done/)?$", absent),

@@ -111,6 +111,14 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.domain.released": _fields("provider domain"),
     "identity.group.mapped": _fields("provider group role supplier"),
     "identity.group.unmapped": _fields("provider group role"),
+    "identity.group.created": _fields("group name"),
+    "identity.group.closed": _fields("group name", "reason"),
+    "identity.group.joined": _fields("group person joined_by"),
+    "identity.group.left": _fields("group person joined_by"),
+    "identity.group.sourced": _fields("group provider claimed"),
+    "identity.group.unsourced": _fields("group provider claimed"),
+    "identity.group.renamed": _fields("group name previous"),
+    "identity.directory.renamed": _fields("person", "name email"),
     "identity.token.issued": _fields("person token expires_at", "name address"),
     "identity.token.revoked": _fields("person token"),
     "identity.service-account.created": _fields("person", "name"),
@@ -161,9 +169,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "estate.service.removed": _fields("machine device service name"),
     # access
     "access.profile.set": _fields("profile name version clauses hold notes_only sha256 rules"),
+    "access.rules.paused": _fields("rules sessions ends_at"),
     "access.rule.created": _fields(
         "rule supplier person minutes needs_approval machines profile only_decoded windows approvals needs_reference "
         "needs_recording watcher needs_maintenance signals"
+        "needs_recording watcher group"
     ),
     "access.rule.changed": _fields(
         "rule minutes needs_approval machines profile only_decoded windows approvals needs_reference "

@@ -48,6 +48,7 @@ class Kind(StrEnum):
     SEARCH = "srh"
     MAINTENANCE = "mtn"
     SIGNAL = "sgl"
+    GROUP = "grp"
 
 
 def new_id(kind: Kind) -> str:

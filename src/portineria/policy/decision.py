@@ -39,6 +39,8 @@ class GrantFacts:
     an emergency role, behind which nobody's yes stands: to lose it is a matter of security. ``maintained``: the plant's
     people have put the machine into maintenance, or the rule does not ask for that. ``present``: every consent signal
     that it asks for says yes; ``settable``: whoever works could set one of them, so that it says nothing.
+    ``in_group``: the person is in the group that the rule names, or it names none. ``paused_until``: nothing new begins
+    before that, because a change of the rule waits for a second yes; for what runs already it is empty.
     """
 
     id: str
@@ -55,6 +57,8 @@ class GrantFacts:
     maintained: bool = True
     present: bool = True
     settable: bool = False
+    in_group: bool = True
+    paused_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,5 +146,7 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.MAINTENANCE: not grant.maintained,
         Reason.PRESENCE: not grant.present,
         Reason.PRESENCE_SETTABLE: grant.settable,
+        Reason.NO_GROUP: not grant.in_group,
+        Reason.CHANGE_WAITS: grant.paused_until is not None and attempt.at < grant.paused_until,
     }
     return tuple(reason for reason, refused in checks.items() if refused)

@@ -46,6 +46,8 @@ class Reason(StrEnum):
     NO_APPROVAL = "no-approval"
     TICKET = "ticket"
     NOTICE = "notice"
+    NO_GROUP = "no-group"
+    CHANGE_WAITS = "change-waits"
     LOCKED_PERSON = "locked-person"
     LOCKED_SUPPLIER = "locked-supplier"
     LOCKED_MACHINE = "locked-machine"
@@ -72,6 +74,7 @@ _SECURITY = frozenset(
         Reason.REVOKED_FOR_SECURITY,
         Reason.OTHER_MACHINE,
         Reason.NO_EMERGENCY_ROLE,
+        Reason.NO_GROUP,
     }
 )
 

@@ -26,7 +26,7 @@ from portineria.control.access.models import EmergencyReview
 from portineria.control.access.signals import Where, add_signal
 from portineria.control.api import api
 from portineria.control.estate.models import Service
-from portineria.control.identity import delegating, resolving
+from portineria.control.identity import delegating, groups, resolving
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.entering import enter
 from portineria.control.identity.models import Organisation, Person
@@ -60,6 +60,7 @@ NO_THING_OF_OTHERS = (
     "account/connectors",
     "account/providers",
     "witness/",
+    "scim/",  # for directories: tests/integration/control/test_scim.py
     "notices/",  # for every member of the organisation: tests/integration/control/test_notices.py
 )
 
@@ -100,6 +101,7 @@ class Things:
     search: str = f"srh_{ABSENT}"
     maintenance: str = f"mtn_{ABSENT}"
     signal: str = f"sgl_{ABSENT}"
+    group: str = f"grp_{ABSENT}"
 
 
 @pytest.fixture
@@ -132,6 +134,7 @@ def things(world: World, watchful: Provider) -> Things:
         notification=told_to_the_owner(world), search=saved(world),
         entry=write(actor=world.owner, request=request, file=File("x", b"x")).public_id,
         substitution=stand_in(world, world.owner, world.operator).public_id,
+        group=groups.create_group(actor=world.owner, organisation=world.organisation, name="Night").public_id,
         playback=may_look(world, world.owner, row).public_id,
         service=Service.objects.filter(device__machine=world.machine).order_by("pk")[0].public_id,
         maintenance=in_maintenance(world), signal=signal_of(world),

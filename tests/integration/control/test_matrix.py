@@ -16,17 +16,17 @@ from portineria.control.access import services as access
 from portineria.control.access.closing import LockedNow
 from portineria.control.access.locks import LiftedAlready, LockedAlready, lift, lock
 from portineria.control.access.maintaining import begin_maintenance, end_maintenance
-from portineria.control.access.models import AccessRequest, Grant, Lock, Maintenance, Signal
+from portineria.control.access.models import AccessRequest, Grant, Lock, Maintenance, Rule, Signal
 from portineria.control.access.rules import Conditions
 from portineria.control.access.signals import Where, add_signal
 from portineria.control.audit.queries import events, views
 from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
 from portineria.control.estate.models import Gateway, Plant
-from portineria.control.identity import providers, way_back
+from portineria.control.identity import groups, providers, way_back
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
-from portineria.control.identity.models import Membership, Role
+from portineria.control.identity.models import Group, Membership, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.services import BadField
 from portineria.control.remote_sessions import refusals, services
@@ -133,12 +133,22 @@ def signal_is(**now: object) -> Act:
     return lambda w, grant: Signal.objects.update(**now)
 
 
+def leave_group(w: World, grant: str) -> None:
+    """The rule is one for a group that the technician is in: as if it had always been."""
+    group = groups.create_group(actor=w.owner, organisation=w.organisation, name="Night shift").public_id
+    groups.put_in(actor=w.owner, group=group, person=w.technician.public_id)
+    Rule.objects.filter(public_id=w.rule).update(supplier=None, group=Group.objects.get())
+    assert services.enforce(timezone.now()) == 0
+    groups.take_out(actor=w.owner, group=group, person=w.technician.public_id)
+
+
 LONG_AGO = f"{timezone.now() - timedelta(days=3):%Y-%m-%d} 08:00-09:00"
 MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "person disabled": (disable, CUT, "person-disabled"),
     "membership ended": (end_membership, CUT, "no-membership no-rule"),
     "identity provider disabled": (provider_disabled, CUT, "no-membership no-rule"),
     "supplier disabled": (disable_supplier, CUT, "supplier-disabled"),
+    "group left": (leave_group, CUT, "no-group"),
     "another supplier's person": (other_supplier, DRAIN, "no-rule"),
     "second factor taken": (
         lambda w, _: way_back.reset_second_factor(actor=w.owner, person=w.technician.public_id),
@@ -264,8 +274,11 @@ def test_what_an_emergency_rests_on_ends_its_session_by_its_class(linked: World,
 def test_the_matrix_has_a_row_for_every_reason_that_may_end_a_session() -> None:
     named = {word for _, _, why in (*MATRIX.values(), *EMERGENCY.values()) for word in why.split()}
     # Of these there is no session: nothing was given, or not for this machine or not yet. A notice that nobody read
-    # keeps a session from beginning and ends none (tests/integration/control/test_notices.py).
-    assert {reason.value for reason in Reason} - named == {"no-grant", "other-machine", "not-yet", "notice"}
+    # keeps a session from beginning and ends none (tests/integration/control/test_notices.py); likewise a change that
+    # waits for a second yes (tests/integration/control/test_second_yes.py).
+    assert {reason.value for reason in Reason} - named == {
+        "no-grant", "other-machine", "not-yet", "notice", "change-waits",
+    }  # fmt: skip
 
 
 def test_a_lock_is_set_once_and_lifted_by_an_owner_with_a_reason(linked: World) -> None:

@@ -47,9 +47,9 @@ def test_a_rule_is_made_in_a_form_and_said_in_words(linked: World) -> None:
         ({"machines": "\n"}, "Please name at least one machine."),
         ({"windows": "2026-12-24 18:00-08:00"}, "This is not a window: 2026-12-24 18:00-08:00."),
         ({"windows": "<script>alert(1)</script>"}, "This is not a window: &lt;script&gt;"),
-        ({"person": "technician@example.com"}, "not both"),
+        ({"person": "technician@example.com"}, "one of these"),
         ({"supplier": "", "person": "stranger@example.com"}, "Nobody here has this address."),
-        ({"supplier": ""}, "Choose a supplier, or name one person"),
+        ({"supplier": ""}, "Choose a supplier or a group, or name one person"),
         ({"approvals": "6"}, "Select a valid choice"),
     ],
 )

@@ -249,7 +249,7 @@ LATER = dict.fromkeys(
 
 
 def test_no_address_brings_u0000_to_the_database(linked: World) -> None:
-    nul = replace(Things(*(["x%00"] * 8)), held="x%00", provider="x%00", **LATER)
+    nul = replace(Things(*(["x%00"] * 8)), held="x%00", provider="x%00", group="x%00", **LATER)
     client, end = signed_in(linked.owner), ConnectorEnd(linked.technician)
     with watched() as refused:
         for route in PAGES:

@@ -89,7 +89,7 @@ def test_the_third_machine_with_a_bad_address_is_named_by_its_place() -> None:
             "person[1].email: a@example.com is there already",
         ),
         ('[[rule]]\nsupplier = "S"\nmachines = []', "rule[0].machines: "),
-        ('[[rule]]\nmachines = ["M"]', "rule[0]: either a supplier or a person"),
+        ('[[rule]]\nmachines = ["M"]', "rule[0]: either a supplier, a group or a person"),
         ('[[rule]]\nsupplier = "S"\nperson = "a@example.com"\nmachines = ["M"]', "rule[0]: either a supplier"),
         ('[[rule]]\nsupplier = "S"\nmachines = ["M"]\nmax_minutes = 10081', "rule[0].max_minutes: "),
         ('[[rule]]\nsupplier = "S"\nmachines = ["M"]\nneeds_approval = "no"', "rule[0].needs_approval: "),

@@ -78,6 +78,7 @@ def test_a_gateway_that_is_not_admitted_cuts_and_a_machine_without_services_drai
         ({"present": False}, Reason.PRESENCE, Ending.ADMINISTRATIVE),
         ({"settable": True}, Reason.PRESENCE_SETTABLE, Ending.ADMINISTRATIVE),
         ({"machine": "mac_other"}, Reason.OTHER_MACHINE, Ending.SECURITY),
+        ({"in_group": False}, Reason.NO_GROUP, Ending.SECURITY),
     ],
 )
 def test_each_flaw_of_a_grant_has_its_reason_and_its_ending(
@@ -87,6 +88,13 @@ def test_each_flaw_of_a_grant_has_its_reason_and_its_ending(
     decision = decide(attempt(), [GrantFacts(**(facts | changed))])
     assert decision.denials == (reason,)
     assert decision.ending is ending
+
+
+def test_nothing_begins_while_a_change_waits_and_everything_after_that() -> None:
+    paused = replace(GRANT, paused_until=NINE + timedelta(minutes=30))
+    assert decide(attempt(29), [paused]).denials == (Reason.CHANGE_WAITS,)
+    assert decide(attempt(29), [paused]).ending is Ending.ADMINISTRATIVE
+    assert decide(attempt(30), [paused]).permitted
 
 
 def test_every_reason_is_reported_not_only_the_first() -> None:
@@ -175,6 +183,8 @@ CONDITIONS: list[Callable[[Attempt, GrantFacts], tuple[Attempt, GrantFacts]]] = 
     lambda asked, grant: (asked, replace(grant, maintained=False)),
     lambda asked, grant: (asked, replace(grant, present=False)),
     lambda asked, grant: (asked, replace(grant, settable=True)),
+    lambda asked, grant: (asked, replace(grant, in_group=False)),
+    lambda asked, grant: (asked, replace(grant, paused_until=asked.at + timedelta(minutes=1))),
     lambda asked, grant: (asked, replace(grant, rule_holds=False)),
     lambda asked, grant: (asked, replace(grant, revoked=Ending.ADMINISTRATIVE)),
     lambda asked, grant: (asked, replace(grant, ends=grant.ends - timedelta(minutes=90))),

@@ -18,7 +18,7 @@ from portineria.policy.ending import BY_LOCK, Reason
 PENDING = timedelta(days=7)  # an undecided request without a start is forgotten after that
 # What ends a request that waits. A person's lock, a gateway's or a second factor's absence may be over tomorrow: that
 # only keeps it from being approved now.
-_LAPSING = frozenset({Reason.NO_RULE, Reason.NO_MEMBERSHIP, Reason.SUPPLIER_DISABLED})
+_LAPSING = frozenset({Reason.NO_RULE, Reason.NO_MEMBERSHIP, Reason.SUPPLIER_DISABLED, Reason.NO_GROUP})
 _PERSON = frozenset({Reason.PERSON_DISABLED, Reason.NO_MEMBERSHIP, Reason.SUPPLIER_DISABLED})
 
 
@@ -62,7 +62,7 @@ def require_prospect(request: AccessRequest, at: datetime) -> None:
         raise PersonLocked(why)
     if set(BY_LOCK.values()) & set(denials):
         raise LockedNow(why)
-    if Reason.NO_RULE in denials:
+    if Reason.NO_RULE in denials or Reason.NO_GROUP in denials:
         raise RuleGone(why)
     if Reason.TICKET in denials:
         raise TicketDoesNotHold(why)

@@ -17,7 +17,7 @@ from portineria.control.access.models import AccessRequest, Approval, Grant, Rul
 from portineria.control.access.plant_state import PlantState, of_grant, plant_state
 from portineria.control.access.substitution import APPROVING, STAFF
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
-from portineria.control.identity.models import Membership, Person
+from portineria.control.identity.models import GroupMember, Membership, Person
 from portineria.control.identity.queries import own_standings, standings
 from portineria.policy.decision import Attempt, Decision, GrantFacts, decide
 from portineria.policy.decision import Standing as PersonStanding
@@ -38,8 +38,14 @@ _HOLDS = Q(
         )
     ),
     Q(rule__person=F("person"))
-    | Exists(Membership.objects.filter(person=OuterRef("person"), supplier=OuterRef("rule__supplier"))),
+    | Exists(Membership.objects.filter(person=OuterRef("person"), supplier=OuterRef("rule__supplier")))
+    | Q(rule__group__isnull=False),
     rule__ended_at__isnull=True,
+)
+
+# Likewise: it names no group, or one that the person is in. Apart, for to leave a group ends otherwise than a rule.
+_IN_GROUP = Q(rule__group__isnull=True) | Q(
+    Exists(GroupMember.objects.filter(membership__person=OuterRef("person"), group=OuterRef("rule__group")))
 )
 
 
@@ -108,7 +114,7 @@ def decisions(
     ]
     state = plant_state((of_grant(row, machine) for row, machine in given), at)
     for row, machine in given:
-        facts = _facts_of(row, machine, _Asked(row.holds, row.stands, row.ticket), state)  # type: ignore[attr-defined]
+        facts = _facts_of(row, machine, _asked_of(row), state)
         grants[row.person_id, row.machine_id].append(facts)
     attempts = attempts_at(wanted, at, standing_of)
     return {key: decide(attempt, grants[key]) for key, attempt in attempts.items()}
@@ -126,7 +132,7 @@ def opened(person: Person, at: datetime) -> set[int]:
         for grant in grants
         if decide(
             attempts[person.pk, grant.machine_id],
-            [_facts_of(grant, grant.machine, _Asked(grant.holds, grant.stands, grant.ticket), state)],  # type: ignore[attr-defined]
+            [_facts_of(grant, grant.machine, _asked_of(grant), state)],
         ).permitted
     }
 
@@ -156,7 +162,8 @@ def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Deci
     if not rows:  # as nearly always: the timer asks each second
         return {}
     attempts = attempts_at({(row.person_id, row.machine_id): row.machine for row in rows}, at)
-    holding = _holding(AccessRequest.objects.filter(pk__in=[row.pk for row in rows]))
+    asked = AccessRequest.objects.filter(pk__in=[row.pk for row in rows])
+    holding, grouped = _where(asked, _HOLDS), _where(asked, _IN_GROUP)
     return {
         row.pk: decide(
             # Whoever decides does not wait for the notice to be read: whoever begins does.
@@ -172,6 +179,7 @@ def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Deci
                     recorded=recorded_there(row.rule, row.machine),
                     ticket_holds=not row.rule.needs_reference or row.ticket_standing in ("", Standing.HOLDS),
                     emergency=row.rule.emergency,
+                    in_group=row.pk in grouped,
                 )
             ],
         )
@@ -201,7 +209,7 @@ def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     wanted = {(grant.person_id, grant.machine_id): grant.machine for grant in grants}
     there = around((person, machine) for (person, _), machine in wanted.items())
     attempts = attempts_at(wanted, at, there=there)
-    facts = {grant.pk: facts for grant, facts in _facts(grants, at, running=True)}
+    facts = {grant.pk: replace(facts, paused_until=None) for grant, facts in _facts(grants, at, running=True)}
     return {use.pk: decide(_through(use, attempts, there), [facts[use.grant.pk]]) for use in rows}
 
 
@@ -240,7 +248,7 @@ def attempts_at(
 def _facts(grants: list[Grant], at: datetime, *, running: bool = False) -> list[tuple[Grant, GrantFacts]]:
     rows = Grant.objects.filter(pk__in=[grant.pk for grant in grants])
     found = {pk: _Asked(*asked) for pk, *asked in rows.annotate(**_ASKED).values_list("pk", *_ASKED)}
-    none = _Asked(holds=False, approved=False, ticket=False)
+    none = _Asked(holds=False, approved=False, ticket=False, grouped=False)
     state = plant_state((of_grant(row, row.machine) for row in grants), at, running=running)
     return [(row, _facts_of(row, row.machine, found.get(row.pk, none), state)) for row in grants]
 
@@ -255,9 +263,15 @@ class _Asked(NamedTuple):
     holds: bool
     approved: bool
     ticket: bool
+    grouped: bool
 
 
-_ASKED = {"holds": _asked(_HOLDS), "stands": _asked(_APPROVED), "ticket": _asked(_TICKET)}
+_ASKED = {"holds": _asked(_HOLDS), "stands": _asked(_APPROVED), "ticket": _asked(_TICKET), "grouped": _asked(_IN_GROUP)}
+
+
+def _asked_of(row: Any) -> _Asked:
+    """Of a grant that was annotated with ``_ASKED``."""
+    return _Asked(row.holds, row.stands, row.ticket, row.grouped)
 
 
 def _facts_of(grant: Grant, machine: Machine, asked: _Asked, state: PlantState) -> GrantFacts:
@@ -279,6 +293,8 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked, state: PlantState) 
         maintained=maintained is not None,
         present=consent.given,
         settable=bool(consent.settable),
+        in_group=asked.grouped,
+        paused_until=grant.rule.paused_until,
     )
 
 
@@ -287,5 +303,5 @@ def recorded_there(rule: Rule, machine: Machine) -> bool:
     return rule.emergency or not rule.needs_recording or machine.recording != RecordingMode.NONE
 
 
-def _holding(rows: QuerySet[Any]) -> set[int]:
-    return set(rows.filter(_HOLDS).values_list("pk", flat=True))
+def _where(rows: QuerySet[Any], holds: Q) -> set[int]:
+    return set(rows.filter(holds).values_list("pk", flat=True))

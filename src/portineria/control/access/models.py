@@ -22,7 +22,7 @@ from portineria.control.access.signal import SignalState as SignalState
 from portineria.control.access.substitution import Substitution
 from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.delegation_models import Power
-from portineria.control.identity.models import ID, Organisation, Person, Supplier
+from portineria.control.identity.models import ID, Group, GroupMember, Organisation, Person, Supplier
 from portineria.core.errors import Conflict
 from portineria.core.ids import Kind, new_id
 from portineria.core.time_zones import zone_named
@@ -88,13 +88,16 @@ class RuleQuerySet(models.QuerySet["Rule"]):
         return self.filter(ended_at__isnull=True)
 
     def admitting(self, person: Person) -> "RuleQuerySet":
-        """Rules that name this person, or the supplier they come from, in an organisation they still belong to."""
-        named = Q(person=person) | Q(supplier__in=person.supplier_ids)
+        """Rules that name this person, the supplier they come from or a group that they are in, in an organisation they
+        still belong to.
+        """
+        groups = GroupMember.objects.filter(membership__person=person).values("group")
+        named = Q(person=person) | Q(supplier__in=person.supplier_ids) | Q(group__in=groups)
         return self.ordinary().holding().filter(named, organisation__in=person.member_of)
 
 
 class Rule(models.Model):
-    """Lets a supplier's people, or one person, ask for some machines."""
+    """Lets a supplier's people, a group's, or one person ask for some machines."""
 
     public_id = _id_field(Kind.RULE)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="rules")
@@ -120,6 +123,8 @@ class Rule(models.Model):
         Plant, on_delete=models.PROTECT, null=True, blank=True, related_name="emergency_roles"
     )
     emergency_guest = models.BooleanField(default=False)  # given although its person is of a supplier
+    group = models.ForeignKey(Group, on_delete=models.PROTECT, null=True, blank=True, related_name="rules")
+    paused_until = models.DateTimeField(null=True, blank=True)  # nothing new begins: ``access.pausing``
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -129,8 +134,9 @@ class Rule(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="access_rule_names_one",
-                condition=Q(supplier__isnull=True, person__isnull=False)
-                | Q(supplier__isnull=False, person__isnull=True),
+                condition=Q(supplier__isnull=True, person__isnull=False, group__isnull=True)
+                | Q(supplier__isnull=False, person__isnull=True, group__isnull=True)
+                | Q(supplier__isnull=True, person__isnull=True, group__isnull=False),
             ),
             # Seven days: longer work is asked for again, and looked at again.
             models.CheckConstraint(name="access_rule_minutes", condition=Q(max_minutes__gte=1, max_minutes__lte=10080)),
@@ -166,6 +172,7 @@ class Rule(models.Model):
             models.Index(
                 name="access_rule_person", fields=["person", "organisation"], condition=Q(person__isnull=False)
             ),
+            models.Index(name="access_rule_group", fields=["group", "organisation"], condition=Q(group__isnull=False)),
         ]
 
     def __str__(self) -> str:

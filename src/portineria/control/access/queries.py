@@ -258,7 +258,7 @@ def rules(actor: Person) -> RuleQuerySet:
     found = (
         Rule.objects.visible_to(actor)
         .holding()
-        .select_related("supplier", "person", "organisation", "profile", "watcher")
+        .select_related("supplier", "person", "organisation", "profile", "watcher", "group")
     )
     return found.prefetch_related("machines__plant").order_by("-created_at")
 
@@ -300,11 +300,12 @@ def profiles(actor: Person, organisation: Organisation) -> dict[str, FunctionPro
 
 def rules_listed(actor: Person, search: str = "") -> RuleQuerySet:
     """Without their machines, of which a rule may name thousands. ``named``: how many; ``first``: by name."""
-    found = Rule.objects.visible_to(actor).holding().select_related("supplier", "person", "organisation", "profile")
+    found = Rule.objects.visible_to(actor).holding()
+    found = found.select_related("supplier", "person", "organisation", "profile", "group")
     naming: QuerySet[Any] = Rule.machines.through._default_manager.all()
     for word in search.split():
         by_machine = naming.filter(machine__name__icontains=word).values("rule")
-        whom = Q(supplier__name__icontains=word) | Q(person__name__icontains=word)
+        whom = Q(supplier__name__icontains=word) | Q(person__name__icontains=word) | Q(group__name__icontains=word)
         found = found.filter(whom | Q(pk__in=by_machine))
     here = naming.filter(rule=OuterRef("pk"))
     counted = here.order_by().values("rule").annotate(count=Count("pk")).values("count")

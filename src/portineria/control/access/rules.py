@@ -17,7 +17,7 @@ from portineria.control.access.windows import clean_windows
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine
 from portineria.control.identity.authority import Actor, Operator, administers, organisation_of, require
-from portineria.control.identity.models import Organisation, Person, Supplier
+from portineria.control.identity.models import Group, Organisation, Person, Supplier
 from portineria.control.identity.services import BadField
 from portineria.core.errors import NotFound
 
@@ -60,16 +60,16 @@ def conditions_of(rule: Rule) -> Conditions:
 def create_rule(
     *, actor: Person, organisation: str, machines: Iterable[str], supplier: str = "", person: str = "",
     max_minutes: int = 480, needs_approval: bool = True, profile: str = "", only_decoded: bool = False,
-    windows: str = "", conditions: Conditions = NO_MORE,
+    windows: str = "", conditions: Conditions = NO_MORE, group: str = "",
 ) -> Rule:  # fmt: skip
-    """For all people of a supplier, or for one person. ``profile``: name of a function profile; without one nothing is
-    inspected. ``only_decoded``: services of which we would see metadata only are left out. ``windows``: when it is
-    open, as ``policy.windows`` reads them; empty: always.
+    """For all people of a supplier or a group, or for one person. ``profile``: name of a function profile; without one
+    nothing is inspected. ``only_decoded``: services of which we would see metadata only are left out. ``windows``:
+    when it is open, as ``policy.windows`` reads them; empty: always.
     """
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
-    if bool(supplier) == bool(person):
-        raise BadField("supplier", "either a supplier or a person")
+    if [bool(supplier), bool(person), bool(group)].count(True) != 1:
+        raise BadField("supplier", "either a supplier, a group or a person")
     check_minutes(max_minutes, RULE_MINUTES)
     named, functions = _machines(owner, machines), profile_named(owner, profile)
     require_inspectable(named, profile=functions, only_decoded=only_decoded)
@@ -77,6 +77,7 @@ def create_rule(
         organisation=owner,
         supplier=_supplier(owner, supplier),
         person=_member(owner, person),
+        group=_group(owner, group),
         max_minutes=max_minutes,
         needs_approval=needs_approval,
         profile=functions,
@@ -89,7 +90,7 @@ def create_rule(
     settle_signals(rule, conditions.signals, new=True)
     rule.save(update_fields=["signals"])
     keep_version(rule, actor, [], named)
-    _record("created", rule, actor, supplier=supplier, person=person)
+    _record("created", rule, actor, supplier=supplier, person=person, group=group)
     return rule
 
 
@@ -156,6 +157,15 @@ def _supplier(owner: Organisation, supplier: str) -> Supplier | None:
     found = Supplier.objects.filter(organisation=owner, public_id=supplier).first()
     if found is None:
         raise NotFound(f"supplier {supplier}")
+    return found
+
+
+def _group(owner: Organisation, group: str) -> Group | None:
+    if not group:
+        return None
+    found = Group.objects.open().filter(organisation=owner, public_id=group).first()
+    if found is None:
+        raise NotFound(f"group {group}")
     return found
 
 

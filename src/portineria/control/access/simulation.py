@@ -12,7 +12,7 @@ from portineria.control.access.facts import attempts_at, recorded_there
 from portineria.control.access.models import Rule
 from portineria.control.access.plant_state import PlantState, of_rule, plant_state
 from portineria.control.estate.models import Machine
-from portineria.control.identity.models import Membership
+from portineria.control.identity.models import GroupMember, Membership
 from portineria.policy.decision import Decision, GrantFacts, decide
 
 Verdict = tuple[Rule, Decision]
@@ -30,10 +30,11 @@ def would_open(
     rows: QuerySet[Any] = Rule.machines.through._default_manager.filter(
         machine__in={machine for _, machine in wanted}, rule__ended_at__isnull=True
     )
-    for named in rows.select_related("rule__supplier", "rule__person", "rule__profile").order_by("rule"):
+    for named in rows.select_related("rule__supplier", "rule__person", "rule__profile", "rule__group").order_by("rule"):
         naming[named.machine_id].append(named.rule)
     members = Membership.objects.filter(person__in={person for person, _ in wanted})
     suppliers = {(person, owner): firm for person, owner, firm in members.values_list(*_MEMBER)}
+    grouped = set(GroupMember.objects.filter(membership__in=members).values_list("membership__person", "group"))
     attempts = attempts_at(wanted, at)
     state = plant_state((of_rule(rule, wanted[key]) for key in wanted for rule in naming[key[1]]), at)
     found: dict[tuple[int, int], list[Verdict]] = {}
@@ -42,7 +43,9 @@ def would_open(
         found[person, key] = [
             (rule, decide(attempts[person, key], [_as_granted(rule, machine, at, state)]))
             for rule in naming[key]
-            if rule.person_id == person or (firm is not None and rule.supplier_id == firm)
+            if rule.person_id == person
+            or (firm is not None and rule.supplier_id == firm)
+            or (person, rule.group_id) in grouped
         ]
     return found
 

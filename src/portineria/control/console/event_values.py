@@ -16,12 +16,13 @@ from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Service
 from portineria.control.identity import queries as identity
 from portineria.control.identity.authority import SYSTEM
+from portineria.control.identity.group_queries import named_groups
 from portineria.control.identity.models import Person
 from portineria.control.identity.provider_queries import named_providers
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.core.event import REPORTED_BY_GATEWAYS
 from portineria.core.event import Value as Field
-from portineria.core.ids import Kind
+from portineria.core.ids import Kind, is_id
 
 
 def _by_kind(ids: Iterable[str]) -> Mapping[str, set[str]]:
@@ -62,6 +63,7 @@ class Names:
             (Kind.DEVICE, estate.devices(actor), ""),
             (Kind.SUPPLIER, identity.suppliers(actor), ""),
             (Kind.PROVIDER, named_providers(actor), ""),
+            (Kind.GROUP, named_groups(actor), ""),
         ]
         named = [
             rows.filter(public_id__in=of[kind])
@@ -96,7 +98,7 @@ _NOT_SHOWN = {
     "grant", "rule", "lookup", "stream", "key", "sha256", "expires_ms", "installation", "token", "unix_ms", "source",
     "dead", "recording", "number", "head", "end", "mode", "recipients",
     "question", "request_sha256", "held", "hold_ms", "answer_s", "notification",
-    "substitution", "bundle", "entry", "job", "search",
+    "substitution", "bundle", "entry", "job", "search", "rules",
 }  # fmt: skip
 # Names of keys that nobody has read anywhere else, and what an event of the installation alone tells.
 _NOT_SHOWN_OF = {("gateway.trust.changed", "what"), *((f"identity.key.{act}", "role") for act in (
@@ -135,7 +137,7 @@ def _shown(view: EventView, name: str, value: Field | None, names: Names) -> str
 
 
 def _named(name: str, value: str, names: Names) -> str:
-    if name in _IDS:
+    if name in _IDS or is_id(value, Kind.GROUP):  # of a group at a provider there is only its name there
         return names.several(value)
     if name in WORDS:
         return words(name, value)

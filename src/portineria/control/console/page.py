@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from portineria.control.identity.models import Person
 from portineria.control.problem import of_database, problem_of
+from portineria.control.remote_sessions.second_yes import SecondYes
 from portineria.core.errors import Conflict, Invalid, Unavailable
 
 P = ParamSpec("P")
@@ -41,6 +42,8 @@ def attempt(form: Form, act: Callable[[], Any]) -> bool:
             raise
         form.add_error(None, problem_of(known).detail)
         return False
+    except SecondYes:
+        raise  # asked on a page of its own: ``asking_twice``
     except (Conflict, Invalid, Unavailable) as error:
         name = error.code.removeprefix("field.")
         form.add_error(name if name in form.fields else None, problem_of(error).detail)

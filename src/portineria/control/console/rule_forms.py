@@ -16,14 +16,16 @@ from portineria.control.access.models import MOST_APPROVALS, Rule
 from portineria.control.access.rules import RULE_MINUTES, Conditions
 from portineria.control.console.forms import length_choices
 from portineria.control.console.plant_forms import KindsField
-from portineria.control.console.rule_words import Terms
+from portineria.control.console.rule_words import Terms, everybody_in, whom
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine
+from portineria.control.identity import group_queries
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Organisation, Person
 from portineria.policy.function_profile import BUILT_IN
 from portineria.policy.windows import BadWindow, parse_windows, windows_text
 
+_WHOM = ["supplier", "person", "group"]
 _MACHINES = 2000  # lines of a form; more are declared in a file
 
 
@@ -32,6 +34,7 @@ class RuleForm(forms.Form):
 
     supplier = forms.ChoiceField(required=False)
     person = forms.EmailField(required=False, max_length=254)
+    group = forms.ChoiceField(required=False)
     machines = forms.CharField(
         max_length=100_000,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
@@ -57,13 +60,15 @@ class RuleForm(forms.Form):
         firms = identity.own_suppliers(actor).filter(organisation=owner)
         profiles = sorted({*BUILT_IN, *access.profiles(actor, owner)})
         self._offer("supplier", [("", "—"), *((firm.public_id, firm.name) for firm in firms)])
+        groups = group_queries.groups(actor).filter(organisation=owner)
+        self._offer("group", [("", "—"), *((row.public_id, row.name) for row in groups)])
         self._offer("profile", [("", _("no inspection: everything passes")), *((name, name) for name in profiles)])
         self._offer("max_minutes", length_choices(RULE_MINUTES))
         self._offer("approvals", [(count, _people(count)) for count in range(MOST_APPROVALS + 1)])
         if rule is not None:
             # Kept as it is, even where no length that is offered fits.
             self._offer("max_minutes", sorted({*length_choices(RULE_MINUTES), *length_choices(rule.max_minutes)}))
-            del self.fields["supplier"], self.fields["person"]
+            del self.fields["supplier"], self.fields["person"], self.fields["group"]
         elif isinstance(kinds := self.fields["signals"], KindsField):
             kinds.offer_usual()
 
@@ -114,8 +119,9 @@ class RuleForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if self.rule is None and not self.errors and bool(cleaned.get("supplier")) == bool(cleaned.get("person")):
-            raise ValidationError(_("Choose a supplier, or name one person; not both."))
+        named = [name for name in _WHOM if cleaned.get(name)]
+        if self.rule is None and not self.errors and len(named) != 1:
+            raise ValidationError(_("Choose a supplier or a group, or name one person; one of these."))
         return cleaned
 
     @property
@@ -123,7 +129,7 @@ class RuleForm(forms.Form):
         """As the services take it."""
         data = self.cleaned_data
         taken = ["machines", "max_minutes", "profile", "only_decoded", "windows"]
-        found = {name: data[name] for name in taken + (["supplier", "person"] if self.rule is None else [])}
+        found = {name: data[name] for name in taken + (_WHOM if self.rule is None else [])}
         conditions = Conditions(
             approvals=max(1, data["approvals"]),
             needs_reference=data["needs_reference"],
@@ -134,6 +140,12 @@ class RuleForm(forms.Form):
         )
         return found | {"needs_approval": data["approvals"] > 0, "conditions": conditions}
 
+    def _whom(self, data: dict[str, Any]) -> str:
+        if data.get("group"):
+            return everybody_in(dict(getattr(self.fields["group"], "choices", ()))[data["group"]])
+        firms = dict(getattr(self.fields["supplier"], "choices", ()))
+        return str(firms[data["supplier"]] if data.get("supplier") else self.data.get("person", ""))
+
     def terms(self) -> Terms:
         """As far as it is filled in; of one that was not sent, what it begins with."""
         if not self.is_bound:
@@ -143,11 +155,9 @@ class RuleForm(forms.Form):
         data: dict[str, Any] = getattr(self, "cleaned_data", {})
         rule = self.rule
         if rule is not None:
-            who, firm = rule.supplier.name if rule.supplier else str(rule.person), rule.supplier is not None
+            who, firm = whom(rule), rule.supplier is not None
         else:
-            firm = bool(data.get("supplier"))
-            firms = dict(getattr(self.fields["supplier"], "choices", ()))
-            who = firms[data["supplier"]] if firm else self.data.get("person", "")
+            who, firm = self._whom(data), bool(data.get("supplier"))
         return Terms(
             who=str(who),
             firm=firm,

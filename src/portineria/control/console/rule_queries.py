@@ -16,7 +16,7 @@ from portineria.control.console.rule_words import Change, history, sentences, te
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine, MachineQuerySet
 from portineria.control.identity import queries as identity
-from portineria.control.identity.models import Membership, Person
+from portineria.control.identity.models import GroupMember, Membership, Person
 from portineria.policy.decision import Decision
 
 _VERSIONS = 20  # of a rule's history, the newest
@@ -67,6 +67,7 @@ def could_reach(actor: Person, machine: Machine) -> QuerySet[Membership]:
     """Everybody whom a rule lets ask for it."""
     rules = access.rules_naming(actor, machine)
     named = Q(supplier__in=rules.values("supplier")) | Q(person__in=rules.values("person"))
+    named |= Q(pk__in=GroupMember.objects.filter(group__in=rules.values("group")).values("membership"))
     return identity.members(actor).filter(named, organisation=machine.plant.organisation_id)
 
 
@@ -75,6 +76,7 @@ def in_reach(actor: Person, member: Membership) -> MachineQuerySet:
     named = Q(person=member.person_id)
     if member.supplier_id is not None:
         named |= Q(supplier=member.supplier_id)
+    named |= Q(group__in=member.in_groups.values("group"))
     rules = Rule.objects.visible_to(actor).holding().filter(named, organisation=member.organisation_id)
     naming = Rule.machines.through._default_manager.filter(rule__in=rules)
     return estate.machines(actor).filter(pk__in=naming.values("machine"))

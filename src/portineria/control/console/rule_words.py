@@ -33,9 +33,20 @@ class Terms:
     signals: str = ""  # kinds, apart by blanks
 
 
+def whom(rule: Rule) -> str:
+    """A supplier's name, of which ``firm`` says the rest."""
+    if rule.group is not None:
+        return everybody_in(rule.group.name)
+    return rule.supplier.name if rule.supplier else rule.person.name if rule.person else ""
+
+
+def everybody_in(group: str) -> str:
+    return _("Everybody in %(who)s") % {"who": group}
+
+
 def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
     return Terms(
-        who=rule.supplier.name if rule.supplier else rule.person.name if rule.person else "",
+        who=whom(rule),
         firm=rule.supplier is not None,
         machines=machines[:_NAMED],
         more=max(0, count - _NAMED),

@@ -25,6 +25,7 @@ class TokenForm(forms.Form):
     days = forms.IntegerField(min_value=1, max_value=LONGEST_DAYS, initial=90)
     asks = forms.BooleanField(required=False)
     operates = forms.BooleanField(required=False)
+    provisions = forms.BooleanField(required=False)
     public_key = forms.CharField(required=False, max_length=64)
 
     def given(self) -> dict[str, Any]:
@@ -33,6 +34,6 @@ class TokenForm(forms.Form):
         return {
             "name": said["name"],
             "days": said["days"],
-            "powers": Powers(said["asks"], said["operates"]),
+            "powers": Powers(said["asks"], said["operates"], said["provisions"]),
             "key": unbase64(key, "public_key", size=32) if key else b"",
         }

@@ -270,10 +270,12 @@ class DeclaredRule(Entry, frozen=True):
     watcher: str | None = None  # e-mail address; "" is nobody
     needs_maintenance: bool | None = None
     signals: tuple[SignalKind, ...] | None = None  # kinds of consent signals; [] is none
+    group: str | None = None
     CLEANED: ClassVar = {
         "supplier": _name("supplier"),
         "person": _email("person"),
         "watcher": _nobody_or_email("watcher"),
+        "group": _name("group"),
     }
 
     def __post_init__(self) -> None:
@@ -288,6 +290,12 @@ class DeclaredRule(Entry, frozen=True):
         return None if self.windows is None else windows_text(parse_windows("\n".join(self.windows)))
 
 
+class DeclaredGroup(Entry, frozen=True):
+    name: str
+    people: tuple[str, ...] | None = None  # e-mail addresses of whom it has by hand; left out: as it is
+    CLEANED: ClassVar = {"name": _name("name")}
+
+
 class Declaration(Entry, frozen=True):
     organisation: DeclaredOrganisation
     plant: tuple[DeclaredPlant, ...] = ()
@@ -299,6 +307,7 @@ class Declaration(Entry, frozen=True):
     sink: tuple[DeclaredSink, ...] = ()
     notice: dict[str, DeclaredAnswers] = {}  # by language
     delegation: tuple[DeclaredDelegation, ...] = ()
+    group: tuple[DeclaredGroup, ...] = ()
 
 
 def read_declaration(path: Path, organisation: str = "") -> Declaration:
@@ -364,9 +373,9 @@ def _contradictions(declaration: Declaration) -> list[str]:
     for i, machine in enumerate(declaration.machine):
         faults += _in_machine(f"machine[{i}]", machine)
     for i, rule in enumerate(declaration.rule):
-        if (rule.supplier is None) == (rule.person is None):
-            faults.append(f"rule[{i}]: either a supplier or a person")
-    return faults
+        if (rule.supplier, rule.person, rule.group).count(None) != 2:
+            faults.append(f"rule[{i}]: either a supplier, a group or a person")
+    return faults + _twice("group", [group.name for group in declaration.group])
 
 
 def _in_two_zones(place: str, plant: DeclaredPlant) -> list[str]:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.utils import timezone
 
 from portineria.control.declaration.document import Declaration, Faulty
+from portineria.control.declaration.groups import plan_groups
 from portineria.control.declaration.machines import plan_machines, plan_plants
 from portineria.control.declaration.people import plan_people
 from portineria.control.declaration.plan import Plan, Work
@@ -14,8 +16,11 @@ from portineria.control.declaration.present import Present, look_up
 from portineria.control.declaration.profiles import plan_profiles
 from portineria.control.declaration.rules import plan_rules
 from portineria.control.declaration.surroundings import plan_surroundings
+from portineria.control.identity.authority import Operator
 from portineria.control.identity.models import Installation, Person
 from portineria.control.problem import DatabaseBusy
+from portineria.control.remote_sessions.models import Session
+from portineria.control.remote_sessions.second_yes import MOST, SecondYes, ending, foreseen
 from portineria.control.settings.start import current
 from portineria.control.tables import check_tables
 from portineria.core.errors import Conflict, PortineriaError, Unavailable
@@ -39,6 +44,7 @@ class Proposal:
     waiting: tuple[str, ...]
     kept: tuple[str, ...]
     untouched: tuple[str, ...]
+    ending: tuple[Session, ...] = ()  # that it would end, where they are more than go without a second yes
 
     @property
     def empty(self) -> bool:
@@ -69,6 +75,7 @@ def propose(declaration: Declaration, *, administrator: str = "", before_gateway
         with transaction.atomic():
             present, plan = _plan(declaration, administrator, before_gateways)
             _carry_out(present, plan)
+            ends = ending(present.organisation.pk, timezone.now())
             transaction.set_rollback(True)
     except OperationalError as error:
         raise DatabaseBusy(f"the server is busy, nothing was changed; try again ({error})") from error
@@ -81,20 +88,31 @@ def propose(declaration: Declaration, *, administrator: str = "", before_gateway
         waiting=tuple(plan.waiting),
         kept=tuple(plan.kept),
         untouched=tuple(plan.untouched),
+        ending=tuple(ends) if len(ends) > MOST else (),
     )
 
 
-def carry_out(proposal: Proposal) -> dict[str, str]:
-    """Exactly what was proposed. Return e-mail address → full address where a new person sets a password.
+def hold(proposal: Proposal) -> None:
+    """While somebody is asked whether those sessions may end, nothing new begins under their rules."""
+    if proposal.ending:
+        SecondYes(Operator(), list(proposal.ending)).pause()
 
-    Raise ChangedMeanwhile when it would be something else by now.
+
+def carry_out(proposal: Proposal) -> dict[str, str]:
+    """Exactly what was proposed, ending no other sessions than those. Return e-mail address → full address where a new
+    person sets a password. Raise ChangedMeanwhile when it would be something else by now.
     """
     try:
         with transaction.atomic():
             present, plan = _plan(proposal.declaration, proposal.administrator, proposal.before_gateways)
             if sorted(plan.texts) != sorted((*proposal.added, *proposal.changed)):
                 raise ChangedMeanwhile("somebody changed something meanwhile; nothing was applied, look again")
-            invitations = _carry_out(present, plan)
+            invitations = foreseen(
+                lambda: _carry_out(present, plan), actor=Operator(), organisation=present.organisation.pk,
+                confirmed=[row.public_id for row in proposal.ending],
+            )  # fmt: skip
+    except SecondYes as error:
+        raise ChangedMeanwhile(f"it {error} by now; nothing was applied, look again") from error
     except OperationalError as error:
         raise DatabaseBusy(f"the server is busy, nothing was changed; try again ({error})") from error
     except IntegrityError as error:
@@ -108,6 +126,7 @@ def _plan(declaration: Declaration, administrator: str, before_gateways: bool) -
     plan_plants(declaration, present, plan)
     waiting = plan_machines(declaration, present, plan, before_gateways=before_gateways)
     plan_profiles(declaration, present, plan)
+    plan_groups(declaration, present, plan)
     plan_rules(declaration, present, plan, waiting)
     plan_surroundings(declaration, present, plan)
     if plan.faults:

@@ -7,8 +7,9 @@ from portineria.control.access import queries as access
 from portineria.control.access.models import FunctionProfile, Rule
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState, Line, Machine, Plant
+from portineria.control.identity import group_queries
 from portineria.control.identity import queries as identity
-from portineria.control.identity.models import Membership, Organisation, Person, Role, Supplier
+from portineria.control.identity.models import Group, Membership, Organisation, Person, Role, Supplier
 from portineria.core.errors import Invalid
 
 MachineName = tuple[str, str]  # of its plant, its own
@@ -35,11 +36,13 @@ class Present:
     members: dict[str, Membership]  # by e-mail address
     rules: list[Rule]
     profiles: dict[str, FunctionProfile]  # the newest of each name
+    groups: dict[str, Group]
 
     def ids(self) -> dict[tuple[str, ...], str]:
         found: dict[tuple[str, ...], str] = {("plant", name): row.public_id for name, row in self.plants.items()}
         found |= {("supplier", name): row.public_id for name, row in self.suppliers.items()}
         found |= {("person", email): row.person.public_id for email, row in self.members.items()}
+        found |= {("group", name): row.public_id for name, row in self.groups.items()}
         for name, machine in self.machines.items():
             found["machine", *name] = machine.public_id
             found |= {("device", *name, device.name): device.public_id for device in machine.devices.all()}
@@ -66,6 +69,7 @@ def look_up(organisation: str, administrator: str = "") -> Present:
         members={row.person.email: row for row in members},
         profiles=access.profiles(actor, owner),
         rules=list(access.rules(actor).filter(organisation=owner).order_by("created_at", "pk")),
+        groups={row.name: row for row in group_queries.groups(actor).filter(organisation=owner)},
     )
 
 

@@ -16,7 +16,7 @@ from portineria.control.declaration.plan import Plan, Work
 from portineria.control.declaration.present import MachineName, Present
 
 MAX_MINUTES = 480
-Subject = tuple[str, str]  # "supplier" and name, or "person" and e-mail address
+Subject = tuple[str, str]  # "supplier" or "group" and name, or "person" and e-mail address
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ def _wanted(declaration: Declaration, present: Present, plan: Plan) -> list[Want
     for i, rule in enumerate(declaration.rule):
         place = f"rule[{i}]"
         subject = ("supplier", rule.supplier) if rule.supplier is not None else ("person", rule.person or "")
+        subject = ("group", rule.group) if rule.group is not None else subject
         faults = _unknown_subject(place, subject, declaration, present)
         if rule.watcher and role_after(declaration, present.members.get(rule.watcher), rule.watcher) is None:
             faults.append(f"{place}.watcher: there is no person {rule.watcher}")
@@ -83,6 +84,8 @@ def _unknown_subject(place: str, subject: Subject, declaration: Declaration, pre
     kind, name = subject
     if kind == "supplier":
         known = name in present.suppliers or any(name == supplier.name for supplier in declaration.supplier)
+    elif kind == "group":
+        known = name in present.groups or any(name == group.name for group in declaration.group)
     else:
         known = role_after(declaration, present.members.get(name), name) is not None
     return [] if known else [f"{place}.{kind}: there is no {kind} {name}"]
@@ -97,6 +100,8 @@ def _called(text: str, declaration: Declaration, present: Present) -> set[Machin
 
 
 def _subject_of(row: Rule) -> Subject:
+    if row.group is not None:
+        return "group", row.group.name
     return ("supplier", row.supplier.name) if row.supplier else ("person", row.person.email if row.person else "")
 
 
@@ -216,6 +221,7 @@ def _make_rule(work: Work, *, rule: Wanted) -> None:
         only_decoded=rule.declared.only_decoded is True,
         windows=rule.declared.windows_text or "",
         conditions=_conditions(work, rule, None),
+        group=given if kind == "group" else "",
     )
 
 

@@ -20,7 +20,7 @@ def is_api_token(text: str) -> bool:
 
 
 def powers_of(row: ApiToken) -> Powers:
-    return Powers(row.asks, row.operates)
+    return Powers(row.asks, row.operates, row.provisions)
 
 
 def authenticate_bearer(token: str, *, at: datetime) -> ApiToken:

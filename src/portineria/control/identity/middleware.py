@@ -31,6 +31,7 @@ _OPEN_PATHS = (
     "/accounts/reauthenticate/",
     "/api/",  # programs prove themselves otherwise
     "/language/",
+    "/scim/",
     "/static/",
 )
 

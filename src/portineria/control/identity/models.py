@@ -12,6 +12,9 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from portineria.control.identity.delegation_models import ActsThere, ByDelegation, Power, provides
+from portineria.control.identity.directory_models import DirectoryEntry as DirectoryEntry
+from portineria.control.identity.group_models import Group as Group
+from portineria.control.identity.group_models import GroupMember as GroupMember
 from portineria.control.identity.provider_models import GroupRole
 from portineria.control.identity.saved_models import SavedSearch as SavedSearch
 from portineria.control.identity.template_models import Template as Template  # one of the app's tables
@@ -378,13 +381,18 @@ class ApiToken(_Expiring):
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="api_tokens")
     asks = models.BooleanField(default=False)
     operates = models.BooleanField(default=False)
+    provisions = models.BooleanField(default=False)  # speaks SCIM for a directory, and does nothing else
     key = models.BinaryField(max_length=32, default=b"")  # Ed25519; empty: whoever has the token has everything
     used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="identity_api_token_ends", condition=Q(expires_at__gt=models.F("created_at")))
+            models.CheckConstraint(name="identity_api_token_ends", condition=Q(expires_at__gt=models.F("created_at"))),
+            models.CheckConstraint(
+                name="identity_api_token_provisions_alone",
+                condition=Q(provisions=False) | Q(asks=False, operates=False),
+            ),
         ]
 
 

@@ -13,6 +13,7 @@ from portineria.control.audit import services as audit
 from portineria.control.identity import openid
 from portineria.control.identity.authority import Actor, Operator, administers, organisation_of, require
 from portineria.control.identity.claims import Refusal
+from portineria.control.identity.groups import forget_claims
 from portineria.control.identity.models import Membership, Organisation, Role, Supplier
 from portineria.control.identity.provider_http import NoAnswer
 from portineria.control.identity.provider_kinds import saml_room
@@ -236,6 +237,7 @@ def withdraw(*, actor: Actor, provider: str, reason: str) -> int:
 
 def _end_what_rests_on(row: IdentityProvider, actor: Actor, why: str) -> int:
     ended = end_given(Membership.objects.filter(given_by__provider=row), actor=actor, why=why)
+    forget_claims(actor.public_id, row)
     end_sign_ins_by(row)
     return ended
 

@@ -37,13 +37,16 @@ class AccountLocked(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Powers:
-    """What a token may do beyond reading."""
+    """What a token may do beyond reading; one that ``provisions`` speaks SCIM for a directory and does nothing else."""
 
     asks: bool = False
     operates: bool = False
+    provisions: bool = False
 
     @property
     def scopes(self) -> list[str]:
+        if self.provisions:
+            return ["provision"]
         return ["read", *(["ask"] if self.asks else []), *(["operate"] if self.operates else [])]
 
 
@@ -90,13 +93,15 @@ def issue_token(
         raise BadField("days", f"1 to {LONGEST_DAYS}", most=LONGEST_DAYS)
     if len(key) not in (0, 32):
         raise BadField("public_key", "32 bytes of Ed25519")
+    if powers.provisions and (powers.asks or powers.operates or key):
+        raise BadField("provisions", "nothing else besides, and no key: directories cannot sign")
     at = timezone.now()
     if ApiToken.objects.filter(person=row.person, revoked_at__isnull=True, expires_at__gt=at).count() >= MOST_TOKENS:
         raise TooManyTokens(f"service account {account} has {MOST_TOKENS} already")
     text = PREFIX + secrets.token_urlsafe(32)
     made = ApiToken.objects.create(
         person=row.person, token_sha256=hashlib.sha256(text.encode()).digest(), key=key,
-        name=clean_name(name, characters=64), asks=powers.asks, operates=powers.operates,
+        name=clean_name(name, characters=64), asks=powers.asks, operates=powers.operates, provisions=powers.provisions,
         created_at=at, expires_at=at + timedelta(days=days),
     )  # fmt: skip
     record(

@@ -129,7 +129,7 @@ def create_person(
     firm = _supplier(owner, supplier)
     if (firm is not None and role is not Role.TECHNICIAN) or role in (Role.SERVICE, Role.ANALYST):
         raise BadField("role", "people of a supplier are technicians; nobody is made a service account")
-    email = _clean_email(email)
+    email = clean_email(email)
     person = Person.objects.filter(email=email).first()
     if person is None:
         person = new_person(clean_name(name), email, language, time_zone)
@@ -177,7 +177,7 @@ def _supplier(owner: Organisation, supplier: str) -> Supplier | None:
     return row
 
 
-def _clean_email(email: str) -> str:
+def clean_email(email: str) -> str:
     email = email.strip().lower()
     try:
         validate_email(email)
@@ -247,10 +247,11 @@ def set_person_enabled(*, actor: Actor, person: str, enabled: bool, reason: str)
     if row.enabled == enabled or row.erased_at is not None:
         raise Conflict(f"person {person} is {'enabled' if row.enabled else 'disabled'}")
     if not enabled:
-        _keep_an_administrator(row)
+        keep_an_administrator(row)
         end_sign_ins(row)
     row.disabled_at = None if enabled else timezone.now()
     row.save(update_fields=["disabled_at"])
+    row.directory.update(closed=False)  # from here on it is ours: no directory undoes it
     for organisation in organisations_of_person(row):
         audit.record(
             f"identity.person.{'enabled' if enabled else 'disabled'}",
@@ -262,7 +263,8 @@ def set_person_enabled(*, actor: Actor, person: str, enabled: bool, reason: str)
     return row
 
 
-def _keep_an_administrator(person: Person, organisation: int | None = None) -> None:
+def keep_an_administrator(person: Person, organisation: int | None = None) -> None:
+    """Raise LastAdministrator."""
     # Those that a provider gave are its to take: with none of somebody's own right, nobody could get in without it.
     own = {"role": Role.ADMINISTRATOR, "given_by__isnull": True}
     led = person.memberships.filter(**own).order_by("organisation_id")
@@ -304,7 +306,7 @@ def end_membership(*, actor: Actor, person: str, organisation: str, reason: str)
     row = Membership.objects.select_for_update(no_key=True).filter(person__public_id=person, organisation=owner).first()
     if row is None:
         raise NotFound(f"person {person}")
-    _keep_an_administrator(row.person, owner.pk)
+    keep_an_administrator(row.person, owner.pk)
     row.delete()
     audit.record(
         "identity.membership.removed",
@@ -326,6 +328,7 @@ def erase_person(*, actor: Actor, person: str) -> int:
     check_may_be_forgotten(row.public_id, organisations_of_person(row))
     Authenticator.objects.filter(user=row).delete()
     SocialAccount.objects.filter(user=row).delete()
+    row.directory.all().delete()  # what a directory calls them
     EmailAddress.objects.filter(user=row).delete()
     SavedSearch.objects.filter(person=row).delete()
     row.email, row.name, row.erased_at = f"{row.public_id}@erased.invalid", "—", timezone.now()

@@ -16,6 +16,8 @@ from django.db.models import QuerySet
 from portineria.control.audit import services as audit
 from portineria.control.identity.authority import SYSTEM, Actor
 from portineria.control.identity.claims import Refusal, Vouched, role_of
+from portineria.control.identity.directory_queries import awaited
+from portineria.control.identity.groups import forget_claims, take_claims
 from portineria.control.identity.models import Membership, Person
 from portineria.control.identity.provider_models import GroupRole, IdentityProvider, ProviderDomain
 from portineria.control.identity.services import end_sign_ins, new_person
@@ -50,6 +52,8 @@ def admit(*, provider: str, vouched: Vouched, address: str) -> Person | Refusal:
     found = _known(row, account.user, vouched) if account else _unknown(row, vouched)
     if isinstance(found, Refusal):
         record_refusal(row, found, email=vouched.email, address=address)
+    else:
+        take_claims(row, found, vouched)
     return found
 
 
@@ -104,7 +108,11 @@ def _give(row: IdentityProvider, person: Person, membership: Membership | None, 
 
 
 def _unknown(row: IdentityProvider, vouched: Vouched) -> Person | Refusal:
-    """Somebody's first sign-in. An address that is somebody's here already proves nothing."""
+    """Somebody's first sign-in. An address that is somebody's here already proves nothing, unless the organisation's
+    own directory made that account and nobody has come in by it yet.
+    """
+    if (person := awaited(row.organisation, vouched.email)) is not None:
+        return _awaited(row, person, vouched)
     given = role_of(vouched, _roles(row))
     if isinstance(given, Refusal):
         return given
@@ -121,13 +129,26 @@ def _unknown(row: IdentityProvider, vouched: Vouched) -> Person | Refusal:
     return person
 
 
+def _awaited(row: IdentityProvider, person: Person, vouched: Vouched) -> Person | Refusal:
+    if not _of_a_confirmed_domain(row, vouched.email):
+        return Refusal.OTHER_DOMAIN
+    if not person.enabled:
+        return Refusal.LOCKED
+    _connect(row, person, vouched.subject)
+    return person
+
+
+def _of_a_confirmed_domain(row: IdentityProvider, email: str) -> bool:
+    domain = email.rpartition("@")[2]
+    return ProviderDomain.objects.filter(provider=row, domain=domain, confirmed_at__isnull=False).exists()
+
+
 def _address_refused(row: IdentityProvider, email: str) -> Refusal | None:
     try:
         validate_email(email)
     except ValidationError:
         return Refusal.NO_ADDRESS
-    domain = email.rpartition("@")[2]
-    if not ProviderDomain.objects.filter(provider=row, domain=domain, confirmed_at__isnull=False).exists():
+    if not _of_a_confirmed_domain(row, email):
         return Refusal.OTHER_DOMAIN
     return Refusal.ADDRESS_TAKEN if Person.objects.filter(email=email).exists() else None
 
@@ -168,6 +189,7 @@ def disconnect(*, actor: Person, provider: str) -> None:
         raise OnlyWayIn(f"{actor.public_id} has no password")
     mine = Membership.objects.filter(person=actor, given_by__provider=row)
     end_given(mine, actor=actor, why="disconnected")
+    forget_claims(actor.public_id, row, actor)
     account.delete()
     audit.record(
         "identity.account.disconnected", organisation=row.organisation.public_id, actor=actor.public_id,

@@ -9,6 +9,7 @@ from portineria.control.api import handle_errors
 from portineria.control.rest.account import router as account
 from portineria.control.rest.delegations import router as delegations
 from portineria.control.rest.entering import estate, people
+from portineria.control.rest.groups import router as groups
 from portineria.control.rest.locks import router as locks
 from portineria.control.rest.plant import router as plant
 from portineria.control.rest.register import router as register
@@ -48,5 +49,7 @@ api = RestApi(
     description="What the console does, over the same services: docs/howto/api.md.",
 )  # fmt: skip
 handle_errors(api)
-for router in (account, estate, people, rules, requests, sessions, locks, register, sinks, delegations, plant):
+for router in (
+    account, estate, people, groups, rules, requests, sessions, locks, register, sinks, delegations, plant,
+):  # fmt: skip
     api.add_router("", router)

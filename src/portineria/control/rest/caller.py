@@ -34,6 +34,7 @@ class Scope(StrEnum):
     OPERATE = "operate"
     ADMINISTER = "administer"
     APPROVE = "approve"
+    PROVISION = "provision"  # of no operation here: a directory speaks SCIM (control/scim)
 
 
 _BROWSER = frozenset(Scope)

@@ -48,6 +48,18 @@ class Reason(Given):
     reason: str = Field(min_length=1, max_length=500, description="Kept with the event.")
 
 
+class Confirmed(Given):
+    """``confirm``: ids of open sessions that may end by it, where it was refused with `session.second-yes` before and
+    listed them; nothing is done if it would end others by now.
+    """
+
+    confirm: list[Annotated[str, Field(max_length=24)]] = Field(default=[], max_length=2000)
+
+
+class ConfirmedReason(Confirmed):
+    reason: str = Field(min_length=1, max_length=500, description="Kept with the event.")
+
+
 class MaybeReason(Given):
     reason: str = Field(default="", max_length=500)
 

@@ -16,10 +16,11 @@ from portineria.control.identity.api_tokens import powers_of
 from portineria.control.identity.authority import administers, require
 from portineria.control.identity.models import ApiToken, Membership, Person, Role, Supplier
 from portineria.control.identity.way_back import invite_again
+from portineria.control.remote_sessions.second_yes import foreseen
 from portineria.control.rest.caller import Scope, person_of, require_recent_proof
 from portineria.control.rest.estate import Search
 from portineria.control.rest.leaves import Leaf, Where, leaf
-from portineria.control.rest.operation import Given, Id, Reason, acts, reads, tries
+from portineria.control.rest.operation import ConfirmedReason, Given, Id, Reason, acts, reads, tries
 from portineria.control.rest.reach import ReachView, reach_views
 from portineria.control.settings.start import current
 
@@ -208,11 +209,13 @@ def supplier_add(request: HttpRequest, given: NewSupplier) -> SupplierView:
 
 
 @acts(router, "/suppliers/{supplier}/lock", SupplierView, Scope.ADMINISTER)
-def supplier_lock(request: HttpRequest, supplier: Id, given: Reason) -> SupplierView:
-    """Every session of its people is cut."""
+def supplier_lock(request: HttpRequest, supplier: Id, given: ConfirmedReason) -> SupplierView:
+    """Every session of its people is cut; more than five only with a second yes. A lock (`/locks`) asks nothing."""
     actor = person_of(request)
-    queries.own_supplier(actor, supplier)
-    services.set_supplier_enabled(actor=actor, supplier=supplier, enabled=False, reason=given.reason)
+    foreseen(
+        lambda: services.set_supplier_enabled(actor=actor, supplier=supplier, enabled=False, reason=given.reason),
+        actor=actor, organisation=queries.own_supplier(actor, supplier).organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
     return _supplier(actor, supplier)
 
 

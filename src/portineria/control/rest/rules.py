@@ -16,10 +16,11 @@ from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
+from portineria.control.remote_sessions.second_yes import foreseen
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.estate import Search
 from portineria.control.rest.leaves import Leaf, Where, leaf
-from portineria.control.rest.operation import Given, Id, Reason, acts, reads
+from portineria.control.rest.operation import Confirmed, ConfirmedReason, Given, Id, acts, reads
 from portineria.control.rest.plant import Signals
 from portineria.control.rest.reach import ReachView, reach_views
 
@@ -28,7 +29,7 @@ _MACHINES = 2000  # as the console's form; more are declared in a file
 
 
 class RuleView(Schema):
-    """For all people of a supplier, or for one person. ``windows``: by the clock of each machine's plant."""
+    """For all people of a supplier or a group, or for one person. ``windows``: by the clock of each machine's plant."""
 
     rule: str
     organisation: str
@@ -47,6 +48,7 @@ class RuleView(Schema):
     created_at: datetime
     needs_maintenance: bool
     signals: list[str]
+    group: str | None
 
 
 class NamedMachine(Schema):
@@ -77,6 +79,7 @@ def _rule_view(row: Rule) -> RuleView:
         watcher=row.watcher.public_id if row.watcher else None, profile=row.profile.name if row.profile else None,
         only_decoded=row.only_decoded, windows=row.windows, created_at=row.created_at,
         needs_maintenance=row.needs_maintenance, signals=row.signals.split(),
+        group=row.group.public_id if row.group else None,
     )  # fmt: skip
 
 
@@ -164,27 +167,38 @@ class Terms(Given):
 
 
 class NewRule(Terms):
-    """Either a supplier or a person."""
+    """Either a supplier, a person or a group."""
 
     organisation: str = Field(max_length=24)
     supplier: str = Field(default="", max_length=24)
     person: str = Field(default="", max_length=24)
+    group: str = Field(default="", max_length=24)
 
 
 @acts(router, "/rules", RuleView, Scope.ADMINISTER)
 def rule_add(request: HttpRequest, given: NewRule) -> RuleView:
     actor = person_of(request)
     made = services.create_rule(
-        actor=actor, organisation=given.organisation, supplier=given.supplier, person=given.person, **given.taken()
-    )
+        actor=actor, organisation=given.organisation, supplier=given.supplier, person=given.person,
+        group=given.group, **given.taken(),
+    )  # fmt: skip
     return _rule(actor, made.public_id)
 
 
+class Changed(Terms, Confirmed):
+    """All of a rule's terms."""
+
+
 @acts(router, "/rules/{rule}/change", RuleView, Scope.ADMINISTER)
-def rule_change(request: HttpRequest, rule: Id, given: Terms) -> RuleView:
-    """All of its terms anew; whom it names stays. What it no longer allows ends by its class."""
+def rule_change(request: HttpRequest, rule: Id, given: Changed) -> RuleView:
+    """All of its terms anew; whom it names stays. What it no longer allows ends by its class; more than five open
+    sessions only with a second yes.
+    """
     actor = person_of(request)
-    services.change_rule(actor=actor, rule=rule, **given.taken())
+    foreseen(
+        lambda: services.change_rule(actor=actor, rule=rule, **given.taken()), actor=actor,
+        organisation=queries.rule(actor, rule).organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
     return _rule(actor, rule)
 
 
@@ -194,8 +208,13 @@ class Ended(Schema):
 
 
 @acts(router, "/rules/{rule}/end", Ended, Scope.ADMINISTER)
-def rule_end(request: HttpRequest, rule: Id, given: Reason) -> Ended:
-    row = services.end_rule(actor=person_of(request), rule=rule, reason=given.reason)
+def rule_end(request: HttpRequest, rule: Id, given: ConfirmedReason) -> Ended:
+    """More than five open sessions only with a second yes."""
+    actor = person_of(request)
+    row = foreseen(
+        lambda: services.end_rule(actor=actor, rule=rule, reason=given.reason), actor=actor,
+        organisation=queries.rule(actor, rule).organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
     assert row.ended_at is not None  # noqa: S101  # the service has just set it
     return Ended(rule=row.public_id, ended_at=row.ended_at)
 

@@ -150,6 +150,8 @@ WHYS = {
     "gateway-not-admitted": "the plant's gateway is not admitted any more",
     "revoked-for-security": "the permission was revoked for security",
     "no-rule": "no rule admits this any more",
+    "change-waits": "the rule is being changed; try again in some minutes",
+    "no-group": "you are no longer in the group that the rule names",
     "no-emergency-role": "your emergency role was taken back",
     "no-grant": "there is no permission",
     "other-machine": "the permission is for another machine",

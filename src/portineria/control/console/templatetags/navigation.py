@@ -46,6 +46,9 @@ _SECTION_OF = {
     "machine-who": "machines",
     "person-reach": "people",
     **dict.fromkeys(("service-accounts", "service-account", "service-account-add", "service-token-add"), "people"),
+    **dict.fromkeys(
+        ("groups", "group", "group-close", "group-add", "group-remove", "group-follow", "group-unfollow"), "people"
+    ),
     "machine-lock": "locks",
     "gateway-lock": "locks",
     "lock-add": "locks",

@@ -28,6 +28,7 @@ SOMEBODY = {  # by the beginning of their ids
     "gw": _("the gateway"), "per": _("somebody at the plant"), "mac": _("a machine"), "dev": _("a device"),
     "srv": _("a service"), "sup": _("a supplier"), "pla": _("a plant"), "org": _("an organisation"),
     "rel": _("a relay"), "ses": _("a session"), "idp": _("an identity provider"), "unknown": _("somebody unknown"),
+    "grp": _("a group"),
 }  # fmt: skip
 
 

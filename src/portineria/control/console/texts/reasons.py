@@ -14,6 +14,8 @@ REASONS: dict[str, str | Promise] = {
     "gateway-not-admitted": _("the gateway is not admitted"),
     "revoked-for-security": _("the grant was revoked for security"),
     "no-rule": _("no rule admits this any more"),
+    "change-waits": _("a change of the rule waits for a second yes; nothing new begins for some minutes"),
+    "no-group": _("the person is not in the group that the rule names"),
     "no-emergency-role": _("the emergency role is not theirs any more"),
     "no-grant": _("there is no grant"),
     "other-machine": _("the grant is for another machine"),

@@ -62,6 +62,11 @@ SIDES: Words = {  # of a service report
     "technician": _("who worked"),
     "owner": _("the plant"),
 }
+JOINED_BY: Words = {  # how somebody came into a group
+    "hand": _("by hand"),
+    "provider": _("an identity provider"),
+    "directory": _("a directory, through SCIM"),
+}
 _ATTEMPTS: Words = {
     "GET": pgettext_lazy("an attempt, before an address", "to look at"),
     "POST": pgettext_lazy("an attempt, before an address", "to do"),
@@ -79,6 +84,7 @@ WORDS: Mapping[str, Words] = {
     "transport": _TRANSPORTS,
     "operation": KINDS,
     "side": SIDES,
+    "joined_by": JOINED_BY,
     **dict.fromkeys(("console", "mail", "webhook"), notices.KINDS),
     "channel": notices.CHANNELS,
 }

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from portineria.control.console.asking_twice import asking_twice, once_seen
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.page import attempt, page
 from portineria.control.identity.authority import administers, require
@@ -57,10 +58,11 @@ def ask_unlock_person(request: HttpRequest, actor: Person, whom: Whom) -> HttpRe
 
 def ask_lock_supplier(request: HttpRequest, actor: Person, supplier: Supplier, back: str) -> HttpResponse:
     form = ReasonForm(request.POST or None)
-    if form.is_valid() and attempt(
-        form,
-        lambda: set_supplier_enabled(actor=actor, supplier=supplier.public_id, enabled=False, **form.cleaned_data),
-    ):
+
+    def act() -> Supplier:
+        return set_supplier_enabled(actor=actor, supplier=supplier.public_id, enabled=False, **form.cleaned_data)
+
+    if form.is_valid() and attempt(form, once_seen(request, act, actor=actor, organisation=supplier.organisation_id)):
         messages.success(request, _("%(name)s is locked. Open sessions are being cut.") % {"name": supplier.name})
         return redirect(back)
     return render(request, "console/lock_supplier.html", {"form": form, "supplier": supplier, "back": back})
@@ -101,6 +103,7 @@ def unlock_person(request: HttpRequest, actor: Person, public_id: str) -> HttpRe
 
 
 @page
+@asking_twice
 def lock_supplier(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
     """Everybody of the supplier through whose rule this session came."""
     row = _session(actor, public_id)

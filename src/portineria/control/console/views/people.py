@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from portineria.control.console import queries
+from portineria.control.console.asking_twice import asking_twice
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.people_queries import MemberRow, SupplierRow
@@ -67,6 +68,7 @@ def unlock(request: HttpRequest, actor: Person, organisation: str, person: str) 
 
 
 @page
+@asking_twice
 def lock_supplier(request: HttpRequest, actor: Person, supplier: str) -> HttpResponse:
     return locks.ask_lock_supplier(request, actor, _supplier(actor, supplier), reverse("console:people"))
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules: who may ask for what, when and how; what they said before; and what they would allow."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,6 +14,7 @@ from portineria.control.access import queries as access
 from portineria.control.access import services
 from portineria.control.access.models import Rule
 from portineria.control.console import queries, rule_queries
+from portineria.control.console.asking_twice import asking_twice, once_seen
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.rule_forms import RuleForm, SimulationForm
@@ -86,6 +89,7 @@ def _to_change(actor: Person, public_id: str) -> Rule:
 
 
 @page
+@asking_twice
 def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
     row = _to_change(actor, rule)
     initial = {
@@ -102,17 +106,26 @@ def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
         "signals": row.signals.split(),
     }
     form = RuleForm(request.POST or None, actor=actor, owner=row.organisation, rule=row, initial=initial)
-    if form.is_valid() and attempt(form, lambda: services.change_rule(actor=actor, rule=rule, **form.given)):
+    if form.is_valid() and attempt(
+        form, _seen(request, actor, row, lambda: services.change_rule(actor=actor, rule=rule, **form.given))
+    ):
         messages.success(request, _("The rule is changed. What it no longer allows is ending."))
         return redirect("console:rule", rule)
     return _form(request, form, row.organisation)
 
 
+def _seen(request: HttpRequest, actor: Person, row: Rule, act: Callable[[], Rule]) -> Callable[[], Rule]:
+    return once_seen(request, act, actor=actor, organisation=row.organisation_id)
+
+
 @page
+@asking_twice
 def end(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
     row = _to_change(actor, rule)
     form = ReasonForm(request.POST or None)
-    if form.is_valid() and attempt(form, lambda: services.end_rule(actor=actor, rule=rule, **form.cleaned_data)):
+    if form.is_valid() and attempt(
+        form, _seen(request, actor, row, lambda: services.end_rule(actor=actor, rule=rule, **form.cleaned_data))
+    ):
         messages.success(request, _("The rule has ended. What runs under it may finish."))
         return redirect("console:rules")
     return render(request, "console/rule_end.html", {"form": form, "rule": row})

@@ -86,7 +86,8 @@ def _token_add(request: HttpRequest, actor: Person, row: Membership) -> HttpResp
         form, lambda: made.append(services.issue_token(actor=actor, account=account, **form.given())[0])
     ):
         context = {"row": row, "token": made[0], "address": f"{current().public_url.rstrip('/')}/api/rest/v1/me",
-                   "bound": bool(form.cleaned_data["public_key"])}  # fmt: skip
+                   "bound": bool(form.cleaned_data["public_key"]), "provisions": form.cleaned_data["provisions"],
+                   "scim": f"{current().public_url.rstrip('/')}/scim/v2"}  # fmt: skip
         return render(request, "console/service_token_made.html", context)
     return render(request, "console/service_token_add.html", {"form": form, "row": row})
 

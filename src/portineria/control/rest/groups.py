@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Groups of people of the organisations whose staff the caller is."""
+
+from datetime import datetime
+
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from portineria.control.identity import group_queries as queries
+from portineria.control.identity import groups as services
+from portineria.control.identity.group_models import Group, GroupMember
+from portineria.control.identity.models import Person
+from portineria.control.remote_sessions.second_yes import foreseen
+from portineria.control.rest.caller import Scope, person_of
+from portineria.control.rest.estate import Search
+from portineria.control.rest.leaves import Leaf, Where, leaf
+from portineria.control.rest.operation import Confirmed, ConfirmedReason, Given, Id, acts, reads
+
+router = Router(tags=["people"])
+
+
+class GroupView(Schema):
+    group: str
+    organisation: str
+    name: str
+    people: int
+    created_at: datetime
+
+
+class GroupMemberView(Schema):
+    """``by``: `hand`, `provider` or `directory`; somebody is listed once for each."""
+
+    person: str
+    name: str
+    by: str
+
+
+def _view(row: Group) -> GroupView:
+    return GroupView(
+        group=row.public_id, organisation=row.organisation.public_id, name=row.name,
+        people=row.__dict__["people"], created_at=row.created_at,  # by ``group_queries.groups``
+    )  # fmt: skip
+
+
+@reads(router, "/groups", Leaf[GroupView])
+def groups(request: HttpRequest, place: Where, search: Query[Search]) -> Leaf[GroupView]:
+    actor = person_of(request)
+    found = queries.groups(actor, search.q)
+    return leaf(actor, f"groups {search.q}", found, place, lambda rows: [_view(row) for row in rows])
+
+
+def _group(actor: Person, group: str) -> GroupView:
+    return _view(queries.group(actor, group))
+
+
+@reads(router, "/groups/{group}", GroupView)
+def group(request: HttpRequest, group: Id) -> GroupView:
+    return _group(person_of(request), group)
+
+
+def _members(rows: list[GroupMember]) -> list[GroupMemberView]:
+    return [
+        GroupMemberView(person=row.membership.person.public_id, name=row.membership.person.name, by=row.by)
+        for row in rows
+    ]
+
+
+@reads(router, "/groups/{group}/people", Leaf[GroupMemberView])
+def group_people(request: HttpRequest, group: Id, place: Where) -> Leaf[GroupMemberView]:
+    actor = person_of(request)
+    row = queries.group(actor, group)
+    return leaf(actor, f"people of group {row.pk}", queries.group_members(actor, row), place, _members)
+
+
+class NewGroup(Given):
+    organisation: str = Field(max_length=24)
+    name: str = Field(max_length=200)
+
+
+@acts(router, "/groups", GroupView, Scope.ADMINISTER)
+def group_add(request: HttpRequest, given: NewGroup) -> GroupView:
+    actor = person_of(request)
+    made = services.create_group(actor=actor, organisation=given.organisation, name=given.name)
+    return _group(actor, made.public_id)
+
+
+class Whom(Given):
+    person: str = Field(max_length=24)
+
+
+class WhomOut(Whom, Confirmed):
+    """Somebody who is in it."""
+
+
+@acts(router, "/groups/{group}/people/put-in", GroupView, Scope.ADMINISTER)
+def group_put_in(request: HttpRequest, group: Id, given: Whom) -> GroupView:
+    actor = person_of(request)
+    services.put_in(actor=actor, group=group, person=given.person)
+    return _group(actor, group)
+
+
+@acts(router, "/groups/{group}/people/take-out", GroupView, Scope.ADMINISTER)
+def group_take_out(request: HttpRequest, group: Id, given: WhomOut) -> GroupView:
+    """What they have open under a rule for this group is cut; more than five sessions only with a second yes."""
+    actor = person_of(request)
+    foreseen(
+        lambda: services.take_out(actor=actor, group=group, person=given.person), actor=actor,
+        organisation=queries.group(actor, group).organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
+    return _group(actor, group)
+
+
+class Closed(Schema):
+    group: str
+    closed_at: datetime
+
+
+@acts(router, "/groups/{group}/close", Closed, Scope.ADMINISTER)
+def group_close(request: HttpRequest, group: Id, given: ConfirmedReason) -> Closed:
+    """Everybody leaves it. Rules that name it let nobody in any more; more than five open sessions end only with a
+    second yes.
+    """
+    actor = person_of(request)
+    row = foreseen(
+        lambda: services.close_group(actor=actor, group=group, reason=given.reason), actor=actor,
+        organisation=queries.group(actor, group).organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
+    assert row.closed_at is not None  # noqa: S101  # the service has just set it
+    return Closed(group=row.public_id, closed_at=row.closed_at)
