@@ -343,6 +343,8 @@ TEXTS: dict[str, str | Promise] = {
     "field.starts_at": _("The start has to be between now and 90 days ahead."),
     "field.supplier": _("Choose either a supplier or a person."),
     "field.tag": _("Write a tag of up to 60 characters."),
+    "field.labels": _("A label is one word of up to 32 letters, digits, dots and hyphens; a machine carries up to 16."),
+    "field.places": _("A rule names up to 20 places, each as it is offered: plant, zone, line or label."),
     "field.machines": _("Choose between 1 and %(most)s machines of one organisation."),
     "field.narrower": _("Choose a profile that refuses something: one on trial lets everything pass."),
     "field.file": _("A file is a picture (PNG, JPEG), a PDF or plain text, of at most 1 MiB."),

@@ -139,6 +139,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "estate.gateway.emergency-ended": _fields("gateway"),
     "estate.machine.created": _fields("machine plant line name tag gateway"),
     "estate.machine.changed": _fields("machine changed"),
+    "estate.machine.labelled": _fields("machine labels previous_labels"),
     "estate.device.created": _fields("machine device name", secret="address"),
     "estate.device.changed": _fields("machine device name", secret="address previous_address"),
     "estate.service.created": _fields(
@@ -149,11 +150,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.profile.set": _fields("profile name version clauses hold notes_only sha256 rules"),
     "access.rule.created": _fields(
         "rule supplier person minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher"
+        "needs_recording watcher places"
     ),
     "access.rule.changed": _fields(
         "rule minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher"
+        "needs_recording watcher places"
     ),
     "access.rule.ended": _fields("rule", "reason"),
     "access.lock.set": _fields("lock kind person supplier machine gateway plant name", "reason"),

@@ -20,6 +20,7 @@ from portineria.control.access.rules import Conditions
 from portineria.control.audit.queries import events, views
 from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
+from portineria.control.estate.labels import set_labels
 from portineria.control.estate.models import Gateway, Plant
 from portineria.control.identity import providers, way_back
 from portineria.control.identity import services as identity
@@ -122,6 +123,19 @@ def provider_disabled(w: World, grant: str) -> None:
     assert providers.disable(actor=w.owner, provider=made.public_id, reason="x") == 1
 
 
+def by_place(place: str, act: Act) -> Act:
+    """The rule names the machine by that place alone, which is no change for what runs; then it is there no longer."""
+
+    def acting(w: World, grant: str) -> None:
+        set_labels(actor=w.owner, machine=w.machine.public_id, labels=["paint"])
+        set_labels(actor=w.owner, machine=w.rivals_machine.public_id, labels=["another"])
+        access.change_rule(actor=w.owner, rule=w.rule, machines=[], places=[place])
+        assert services.enforce(timezone.now()) == 0
+        act(w, grant)
+
+    return acting
+
+
 LONG_AGO = f"{timezone.now() - timedelta(days=3):%Y-%m-%d} 08:00-09:00"
 MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "person disabled": (disable, CUT, "person-disabled"),
@@ -147,6 +161,21 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "rule names other machines": (
         lambda w, _: access.change_rule(actor=w.owner, rule=w.rule, machines=[w.rivals_machine.public_id]),
         DRAIN, "no-rule",
+    ),
+    "machine leaves the line that the rule names": (
+        by_place("line North/Line 1", lambda w, _: estate.change_machine(
+            actor=w.owner, machine=w.machine.public_id, line="")), DRAIN, "no-rule",
+    ),
+    "line leaves the zone that the rule names": (
+        by_place("zone North/Press shop", lambda w, _: estate.change_line(
+            actor=w.owner, plant=w.plant, name="Line 1", zone="")), DRAIN, "no-rule",
+    ),
+    "machine loses the label that the rule names": (
+        by_place("label paint", lambda w, _: set_labels(
+            actor=w.owner, machine=w.machine.public_id, labels=["x"])), DRAIN, "no-rule",
+    ),
+    "rule no longer names the machine's plant": (
+        by_place("plant North", change_rule(machines=[], places=["label another"])), DRAIN, "no-rule",
     ),
     "rule is shorter": (change_rule(max_minutes=1), DRAIN, "expired"),
     "rule's windows are closed": (change_rule(windows=LONG_AGO), DRAIN, "outside-windows"),

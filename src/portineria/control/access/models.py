@@ -12,6 +12,7 @@ from portineria.control.access.job import JobEntry as JobEntry
 from portineria.control.access.lock import LOCKABLE as LOCKABLE
 from portineria.control.access.lock import Lock as Lock
 from portineria.control.access.lock import LockQuerySet as LockQuerySet
+from portineria.control.access.place import RulePlace as RulePlace
 from portineria.control.access.reviews import EmergencyReview as EmergencyReview
 from portineria.control.access.substitution import Substitution
 from portineria.control.estate.models import Machine, Plant

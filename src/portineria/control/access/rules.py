@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from portineria.control.access.closing import hold_waiting, lapse_requests
 from portineria.control.access.models import MOST_APPROVALS, Rule, RuleVersion
+from portineria.control.access.places import places_text, require_something, set_places
 from portineria.control.access.profiles import profile_named, require_inspectable
 from portineria.control.access.windows import clean_windows
 from portineria.control.audit.services import record
@@ -52,11 +53,11 @@ def conditions_of(rule: Rule) -> Conditions:
 def create_rule(
     *, actor: Person, organisation: str, machines: Iterable[str], supplier: str = "", person: str = "",
     max_minutes: int = 480, needs_approval: bool = True, profile: str = "", only_decoded: bool = False,
-    windows: str = "", conditions: Conditions = NO_MORE,
+    windows: str = "", conditions: Conditions = NO_MORE, places: Iterable[str] = (),
 ) -> Rule:  # fmt: skip
     """For all people of a supplier, or for one person. ``profile``: name of a function profile; without one nothing is
     inspected. ``only_decoded``: services of which we would see metadata only are left out. ``windows``: when it is
-    open, as ``policy.windows`` reads them; empty: always.
+    open, as ``policy.windows`` reads them; empty: always. ``places``: whose machines it names besides (``places``).
     """
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
@@ -78,6 +79,8 @@ def create_rule(
     conditions.set_on(rule)
     rule.save()
     rule.machines.set(named)
+    set_places(rule, places)
+    require_something(rule)
     keep_version(rule, actor, [], named)
     _record("created", rule, actor, supplier=supplier, person=person)
     return rule
@@ -107,6 +110,7 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "needs_reference": rule.needs_reference,
         "needs_recording": rule.needs_recording,
         "watcher": rule.watcher.public_id if rule.watcher else "",
+        "places": places_text(rule),
     }
 
 
@@ -133,7 +137,7 @@ def _machines(owner: Organisation, machines: Iterable[str]) -> list[Machine]:
     wanted = set(machines)
     rows = Machine.objects.filter(plant__organisation=owner, public_id__in=wanted)
     found = list(rows.select_related("plant").order_by("pk"))
-    if not wanted or len(found) != len(wanted):
+    if len(found) != len(wanted):
         raise NotFound("machines of a rule")
     return found
 
@@ -171,7 +175,7 @@ def _rule_to_change(actor: Actor, rule: str) -> Rule:
 def change_rule(
     *, actor: Person, rule: str, machines: Iterable[str] | None = None, max_minutes: int | None = None,
     needs_approval: bool | None = None, profile: str | None = None, only_decoded: bool | None = None,
-    windows: str | None = None, conditions: Conditions | None = None,
+    windows: str | None = None, conditions: Conditions | None = None, places: Iterable[str] | None = None,
 ) -> Rule:  # fmt: skip
     """Machines that drop out: their grants under this rule stop holding, their sessions drain, and what waits ends.
 
@@ -187,6 +191,9 @@ def change_rule(
         row.needs_approval = needs_approval
     if machines is not None:
         row.machines.set(_machines(row.organisation, machines))
+    if places is not None:
+        set_places(row, places)
+    require_something(row)
     if profile is not None:
         row.profile = profile_named(row.organisation, profile)
     if only_decoded is not None:

@@ -18,6 +18,7 @@ from portineria.control.access.models import (
     RequestState,
     Rule,
 )
+from portineria.control.access.naming import naming
 from portineria.control.access.profiles import narrower_named
 from portineria.control.access.queries import visible_machine
 from portineria.control.access.rules import change_rule, check_minutes, create_rule, end_rule
@@ -149,7 +150,7 @@ def _rule_for(actor: Person, machine: Machine, minutes: int, starts_at: datetime
     Raise OutsideWindows where none of them opens in that time. Work that begins with a yes may begin later: there it is
     enough that a yes of this moment would open something, or that somebody has to give one.
     """
-    rules = list(Rule.objects.admitting(actor).filter(machines=machine))
+    rules = list(Rule.objects.admitting(actor).filter(naming(machine)))
     if not rules:
         raise NoRule(f"no rule lets {actor.public_id} ask for {machine.public_id}")
     check_minutes(minutes, max(rule.max_minutes for rule in rules))

@@ -18,6 +18,7 @@ from portineria.control.access.queries import MachineSight
 from portineria.control.console import texts, whereabouts
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
+from portineria.control.estate.labels import words_of
 from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
@@ -261,6 +262,7 @@ class MachinePage:
     inside: list[Seen]
     sessions: list[Seen]
     locks: list[Lock]
+    labels: list[str]
 
     @property
     def shows_details(self) -> bool:
@@ -285,6 +287,7 @@ def machine_page(actor: Person, name_or_id: str) -> MachinePage:
         inside=seen(row.inside, actor),
         sessions=seen(remote_sessions.sessions(actor).filter(machine=machine, state="ended")[:_RECENT], actor),
         locks=list(access.locks_meeting(actor, machine)) if row.owned else [],
+        labels=words_of(machine) if row.owned else [],
     )
 
 

@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from portineria.control.access import queries as access
 from portineria.control.access.models import MOST_APPROVALS, Rule
+from portineria.control.access.places import offered
 from portineria.control.access.rules import RULE_MINUTES, Conditions
 from portineria.control.console.forms import length_choices
-from portineria.control.console.rule_words import Terms
+from portineria.control.console.rule_words import Terms, place_words
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine
 from portineria.control.identity import queries as identity
@@ -32,9 +33,7 @@ class RuleForm(forms.Form):
     supplier = forms.ChoiceField(required=False)
     person = forms.EmailField(required=False, max_length=254)
     machines = forms.CharField(
-        max_length=100_000,
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
-        error_messages={"required": gettext_lazy("Please name at least one machine.")},
+        required=False, max_length=100_000, widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})
     )
     profile = forms.ChoiceField(required=False)
     only_decoded = forms.BooleanField(required=False)
@@ -46,6 +45,7 @@ class RuleForm(forms.Form):
     needs_reference = forms.BooleanField(required=False)
     needs_recording = forms.BooleanField(required=False)
     watcher = forms.EmailField(required=False, max_length=254)
+    places = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
 
     def __init__(self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -55,6 +55,8 @@ class RuleForm(forms.Form):
         profiles = sorted({*BUILT_IN, *access.profiles(actor, owner)})
         self._offer("supplier", [("", "—"), *((firm.public_id, firm.name) for firm in firms)])
         self._offer("profile", [("", _("no inspection: everything passes")), *((name, name) for name in profiles)])
+        self.there = {text: place_words(*rows[0]) for text, rows in offered(owner).items()}
+        self._offer("places", list(self.there.items()))
         self._offer("max_minutes", length_choices(RULE_MINUTES))
         self._offer("approvals", [(count, _people(count)) for count in range(MOST_APPROVALS + 1)])
         if rule is not None:
@@ -78,8 +80,8 @@ class RuleForm(forms.Form):
         """By name, plant/name or id, one on each line."""
         lines = [" ".join(line.split()) for line in self.cleaned_data["machines"].splitlines()]
         wanted = [line for line in dict.fromkeys(lines) if line]
-        if not 1 <= len(wanted) <= _MACHINES:
-            raise ValidationError(_("From 1 to %(count)d machines.") % {"count": _MACHINES})
+        if len(wanted) > _MACHINES:
+            raise ValidationError(_("At most %(count)d machines.") % {"count": _MACHINES})
         rows = list(estate.machines(self.actor).filter(plant__organisation=self.owner))
         called: dict[str, list[Machine]] = {}
         for row in rows:
@@ -109,6 +111,8 @@ class RuleForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        if not self.errors and not cleaned.get("machines") and not cleaned.get("places"):
+            raise ValidationError(_("Please name at least one machine or place."))
         if self.rule is None and not self.errors and bool(cleaned.get("supplier")) == bool(cleaned.get("person")):
             raise ValidationError(_("Choose a supplier, or name one person; not both."))
         return cleaned
@@ -117,7 +121,7 @@ class RuleForm(forms.Form):
     def given(self) -> dict[str, Any]:
         """As the services take it."""
         data = self.cleaned_data
-        taken = ["machines", "max_minutes", "profile", "only_decoded", "windows"]
+        taken = ["machines", "max_minutes", "profile", "only_decoded", "windows", "places"]
         found = {name: data[name] for name in taken + (["supplier", "person"] if self.rule is None else [])}
         conditions = Conditions(
             approvals=max(1, data["approvals"]),
@@ -154,6 +158,7 @@ class RuleForm(forms.Form):
             needs_reference=data.get("needs_reference", False),
             needs_recording=data.get("needs_recording", False),
             watcher=self.data.get("watcher", "") if data.get("watcher") else "",
+            places=[self.there[text] for text in data.get("places", ())],
         )
 
 

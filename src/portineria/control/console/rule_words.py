@@ -28,6 +28,19 @@ class Terms:
     needs_reference: bool
     needs_recording: bool
     watcher: str
+    places: Sequence[str] = ()  # in words
+
+
+def place_words(kind: str, row: object) -> str:
+    """All machines of a place; ``row`` comes with its plant."""
+    plant = getattr(row, "plant", None)
+    said = {
+        "plant": _("all machines of plant %(name)s"),
+        "zone": _("all machines of zone %(name)s (%(plant)s)"),
+        "line": _("all machines of line %(name)s (%(plant)s)"),
+        "label": _("all machines labelled %(name)s"),
+    }
+    return said[kind] % {"name": row, "plant": plant}
 
 
 def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
@@ -44,6 +57,7 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         needs_reference=rule.needs_reference,
         needs_recording=rule.needs_recording,
         watcher=rule.watcher.name if rule.watcher else "",
+        places=[place_words(place.kind, place.named) for place in rule.places.all()],
     )
 
 
@@ -53,6 +67,8 @@ def sentences(terms: Terms) -> list[str]:
     if terms.more:
         more = ngettext("and %(count)d more", "and %(count)d more", terms.more) % {"count": terms.more}
         what = f"{what} {more}"
+    if terms.places:
+        what = ", ".join([*([what] if terms.machines else []), *terms.places])
     said = [
         _("%(who)s may ask for %(what)s, for up to %(length)s.")
         % {"who": who or "…", "what": what, "length": minutes(terms.minutes)},
@@ -66,6 +82,8 @@ def sentences(terms: Terms) -> list[str]:
         said.append(_("What may be done there says the function profile %(name)s.") % {"name": terms.profile})
     else:
         said.append(_("Nothing is inspected: whatever the tool sends passes."))
+    if terms.places:
+        said.append(_("What joins these places is in it from then on, and what leaves them no longer."))
     return said + _besides(terms)
 
 
@@ -78,7 +96,7 @@ def _approval(count: int) -> str:
 
 def _besides(terms: Terms) -> list[str]:
     parts = [
-        (terms.only_decoded, _("Services that cannot be decoded stay closed.")),
+        (terms.only_decoded or bool(terms.places and terms.profile), _("Services that cannot be decoded stay closed.")),
         (terms.needs_reference, _("Each request gives the number of a ticket or work permit.")),
         (terms.needs_recording, _("It opens only where it is recorded.")),
         (bool(terms.watcher), _("%(name)s watches.") % {"name": terms.watcher}),
@@ -96,6 +114,7 @@ _TERMS = {
     "needs_reference": gettext_lazy("ticket or work permit"),
     "needs_recording": gettext_lazy("recording"),
     "watcher": gettext_lazy("who watches"),
+    "places": gettext_lazy("places"),
     "ended": gettext_lazy("ended"),
 }
 

@@ -19,6 +19,8 @@ from django.core.validators import validate_email
 from msgspec import Meta
 
 from portineria.control.access.models import MOST_APPROVALS
+from portineria.control.access.place import MOST_PLACES
+from portineria.control.estate.label import clean_labels
 from portineria.control.estate.models import Criticality, OnSilence, RecordingMode
 from portineria.control.estate.services import SERVICES_PER_MACHINE, clean_routes
 from portineria.control.identity.models import Language, Role
@@ -31,6 +33,7 @@ from portineria.policy.windows import BadWindow, parse_windows, windows_text
 
 FILE_BYTES = 4 << 20  # some 10,000 machines; what is longer was not meant
 Clean = Callable[[str], str]
+CleanWords = Callable[[Iterable[str]], tuple[str, ...]]
 _PLACE = re.compile(r"(?P<why>.*) - at `\$\.?(?P<where>.*)`", re.DOTALL)
 
 
@@ -68,6 +71,10 @@ def _line(text: str) -> str:
     return clean_name(text, "line") if text.strip() else ""
 
 
+def _labels(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(clean_labels(words))
+
+
 def _time_zone(text: str) -> str:
     if text not in time_zones():
         raise BadField("time_zone", "not a name of the tz database, such as Europe/Rome")
@@ -103,7 +110,7 @@ def _address(text: str) -> str:
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    CLEANED: ClassVar[dict[str, Clean]] = {}
+    CLEANED: ClassVar[dict[str, Clean | CleanWords]] = {}
 
     def __post_init__(self) -> None:
         for field, clean in self.CLEANED.items():
@@ -183,6 +190,7 @@ class DeclaredMachine(Entry, frozen=True):
     on_silence: str | None = None
     recording: str | None = None
     device: tuple[DeclaredDevice, ...] = ()
+    labels: tuple[str, ...] | None = None  # [] takes them away
     CLEANED: ClassVar = {
         "plant": _name("plant"),
         "name": _name("name"),
@@ -193,6 +201,7 @@ class DeclaredMachine(Entry, frozen=True):
         "answering": _email("answering"),
         "on_silence": _one_of("on_silence", OnSilence.values),
         "recording": _one_of("recording", RecordingMode.values),
+        "labels": _labels,
     }
 
 
@@ -251,7 +260,7 @@ class DeclaredProfile(Entry, frozen=True):
 
 
 class DeclaredRule(Entry, frozen=True):
-    machines: Annotated[tuple[str, ...], Meta(min_length=1)]  # name, or plant/name, or id
+    machines: tuple[str, ...] = ()  # name, or plant/name, or id
     supplier: str | None = None
     person: str | None = None  # e-mail address
     max_minutes: Annotated[int, Meta(ge=1, le=10080)] | None = None
@@ -263,6 +272,9 @@ class DeclaredRule(Entry, frozen=True):
     needs_reference: bool | None = None
     needs_recording: bool | None = None
     watcher: str | None = None  # e-mail address; "" is nobody
+    places: Annotated[tuple[str, ...], Meta(max_length=MOST_PLACES)] | None = (
+        None  # "line North/Line 1"; [] takes them away
+    )
     CLEANED: ClassVar = {
         "supplier": _name("supplier"),
         "person": _email("person"),
@@ -271,6 +283,10 @@ class DeclaredRule(Entry, frozen=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.machines and not self.places:
+            raise ValueError("machines: names no machine and no place")
+        if self.places is not None:
+            msgspec.structs.force_setattr(self, "places", tuple(" ".join(place.split()) for place in self.places))
         try:
             parse_windows("\n".join(self.windows or ()))
         except BadWindow as error:

@@ -14,6 +14,8 @@ from portineria.control.access.queries import MachineSight
 from portineria.control.console import rule_queries
 from portineria.control.console.queries import shown_gateway_state
 from portineria.control.estate import enrolment, queries
+from portineria.control.estate.label import LABELS_PER_MACHINE
+from portineria.control.estate.labels import set_labels, words_of
 from portineria.control.estate.models import Gateway, Line, Plant, Service, Zone
 from portineria.control.identity.models import Person
 from portineria.control.rest.caller import Scope, person_of
@@ -74,7 +76,10 @@ class MachineView(Schema):
 
 
 class MachinePage(MachineView):
+    """``labels``: for the owner's people."""
+
     services: list[ServiceView]
+    labels: list[str]
 
 
 class GatewayView(Schema):
@@ -175,12 +180,29 @@ def _service_view(row: Service, *, staff: bool) -> ServiceView:
 @reads(router, "/machines/{machine}", MachinePage)
 def machine(request: HttpRequest, machine: Id) -> MachinePage:
     """By id or exact name."""
-    actor = person_of(request)
+    return _machine_page(person_of(request), machine)
+
+
+def _machine_page(actor: Person, machine: str) -> MachinePage:
     seen = access.visible_machine(actor, machine)
     staff = _staff(actor, seen)
     told = staff or seen.sight is Sight.REACHABLE
     services = [_service_view(row, staff=staff) for row in queries.services_of(seen.machine)] if told else []
-    return MachinePage(**_machine_view(actor, seen).model_dump(), services=services)
+    labels = words_of(seen.machine) if staff else []
+    return MachinePage(**_machine_view(actor, seen).model_dump(), services=services, labels=labels)
+
+
+class Labels(Given):
+    """All of them anew: words of letters, digits, dots and hyphens."""
+
+    labels: list[str] = Field(max_length=LABELS_PER_MACHINE)
+
+
+@acts(router, "/machines/{machine}/labels", MachinePage, Scope.ADMINISTER)
+def machine_labels(request: HttpRequest, machine: Id, given: Labels) -> MachinePage:
+    """By its id. Rules that name one of them hold for this machine at once."""
+    set_labels(actor=person_of(request), machine=machine, labels=given.labels)
+    return _machine_page(person_of(request), machine)
 
 
 @reads(router, "/machines/{machine}/who", Leaf[ReachView])

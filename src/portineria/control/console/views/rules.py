@@ -43,7 +43,7 @@ def rules(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def rule(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
     shown = rule_queries.rule_page(actor, rule)
-    machines = leaf(request, estate.machines(actor).filter(rules=shown.rule), _PER_LEAF)
+    machines = leaf(request, rule_queries.named(actor, shown.rule), _PER_LEAF)
     return render(request, "console/rule.html", {"page": shown, "machines": machines})
 
 
@@ -95,6 +95,7 @@ def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
         "needs_reference": row.needs_reference,
         "needs_recording": row.needs_recording,
         "watcher": row.watcher.email if row.watcher else "",
+        "places": [str(place) for place in row.places.all()],
     }
     form = RuleForm(request.POST or None, actor=actor, owner=row.organisation, rule=row, initial=initial)
     if form.is_valid() and attempt(form, lambda: services.change_rule(actor=actor, rule=rule, **form.given)):
