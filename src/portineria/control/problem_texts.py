@@ -128,6 +128,9 @@ TEXTS: dict[str, str | Promise] = {
         "Nothing was changed: of these services only metadata can be seen, so no profile can decide about their "
         "operations: %(services)s. Leave such services out of the rule (only_decoded), or take no profile."
     ),
+    "access.rule.no-service-left": _(
+        "No service of %(machine)s has one of these names or protocols. Check how they are written."
+    ),
     "access.profile.nothing-decoded": _(
         "Nothing was changed: no service of %(machine)s can be decoded, so the rule would open nothing."
     ),
@@ -344,6 +347,7 @@ TEXTS: dict[str, str | Promise] = {
     "field.supplier": _("Choose either a supplier or a person."),
     "field.tag": _("Write a tag of up to 60 characters."),
     "field.labels": _("A label is one word of up to 32 letters, digits, dots and hyphens; a machine carries up to 16."),
+    "field.services": _("Up to 20 names of services or protocols, each of up to 60 characters."),
     "field.places": _("A rule names up to 20 places, each as it is offered: plant, zone, line or label."),
     "field.machines": _("Choose between 1 and %(most)s machines of one organisation."),
     "field.narrower": _("Choose a profile that refuses something: one on trial lets everything pass."),

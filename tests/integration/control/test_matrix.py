@@ -177,6 +177,9 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "rule no longer names the machine's plant": (
         by_place("plant North", change_rule(machines=[], places=["label another"])), DRAIN, "no-rule",
     ),
+    "rule names other services than the machine has": (
+        by_place("plant North", change_rule(only_services=["ssh"])), DRAIN, "no-service-left",
+    ),
     "rule is shorter": (change_rule(max_minutes=1), DRAIN, "expired"),
     "rule's windows are closed": (change_rule(windows=LONG_AGO), DRAIN, "outside-windows"),
     "plant's time zone vanished": (no_zone, DRAIN, "time-zone-unknown"),

@@ -32,6 +32,7 @@ def _id_field(kind: Kind) -> "models.CharField[str, str]":
 
 TICKET_UNASKED = "unasked"
 TICKET_STATE = 200
+SERVICES = 1219  # characters: 20 names of 60, and what stands between them
 MOST_APPROVALS = 5  # people who all have to be found before work begins
 
 
@@ -112,6 +113,8 @@ class Rule(models.Model):
         Plant, on_delete=models.PROTECT, null=True, blank=True, related_name="emergency_roles"
     )
     emergency_guest = models.BooleanField(default=False)  # given although its person is of a supplier
+    # Names of services or protocols, one on each line (only_services): what none names is left out. Empty: none is.
+    only_services = models.CharField(max_length=SERVICES, blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -321,6 +324,7 @@ class Grant(models.Model):
     profile = models.ForeignKey(FunctionProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="grants")
     # What its approval narrowed it to besides; null: to nothing.
     narrower = models.ForeignKey(FunctionProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    only_services = models.CharField(max_length=SERVICES, blank=True, default="")  # of the rule when it was given
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)

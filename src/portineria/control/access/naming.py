@@ -14,7 +14,7 @@ from django.db.models.expressions import Combinable
 
 from portineria.control.access.models import Rule
 from portineria.control.access.place import RulePlace
-from portineria.control.estate.models import Line, Machine
+from portineria.control.estate.models import Machine
 
 _ONE_BY_ONE: "QuerySet[Any]" = Rule.machines.through._default_manager.all()
 _LABELLED: "QuerySet[Any]" = Machine.labels.through._default_manager.all()
@@ -33,20 +33,17 @@ NAMED = Q(Exists(_ONE_BY_ONE.filter(rule=OuterRef("rule"), machine=OuterRef("mac
 )
 
 
-def machines_named(rules: "QuerySet[Rule]") -> Q:
-    """Of machines: those that any of these rules names. Each part by an index, however many machines there are."""
+def machines_named(rules: "QuerySet[Rule]", *besides: "QuerySet[Machine]") -> Q:
+    """Of machines: those that any of these rules names, or that are among others ``besides``. One list of keys, each
+    part of it by an index: of conditions side by side SQLite would try every machine of the owner.
+    """
     places = RulePlace.objects.filter(rule__in=rules)
-
-    def at(kind: str) -> Any:
-        return places.filter(**{f"{kind}__isnull": False}).values(kind)
-
-    return (
-        Q(pk__in=_ONE_BY_ONE.filter(rule__in=rules).values("machine"))
-        | Q(plant__in=at("plant"))
-        | Q(line__in=at("line"))
-        | Q(line__in=Line.objects.filter(zone__in=at("zone")).values("pk"))
-        | Q(pk__in=_LABELLED.filter(label__in=at("label")).values("machine"))
-    )
+    standing = [
+        places.filter(**{f"{there}__isnull": False}).order_by().values(there)
+        for there in ("plant__machines", "zone__lines__machines", "line__machines", "label__machines")
+    ]
+    others = [machines.order_by().values("pk") for machines in besides]
+    return Q(pk__in=_ONE_BY_ONE.filter(rule__in=rules).values("machine").union(*standing, *others))
 
 
 def naming(machine: Machine) -> Q:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from django.db import transaction
 
 from portineria.control.access.models import FunctionProfile, Grant, Rule
+from portineria.control.access.only_services import named_by_both
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine, Service
 from portineria.control.identity.authority import administers, organisation_of, require
@@ -143,7 +144,14 @@ def holds(grant: Grant) -> bool:
 
 
 def services_under(grant: Grant, services: Iterable[Service]) -> list[Service]:
-    """Those that a grant opens. What nobody can decode is left out where a profile has to decide."""
+    """Those that a grant opens: what its rule names, without what nobody can decode where a profile has to decide."""
+    named = named_by_both(grant, services)
     if not profiles_of(grant) and not grant.rule.only_decoded:
-        return list(services)
-    return [service for service in services if decoder_of(service.protocol) is not None]
+        return named
+    return [service for service in named if decoder_of(service.protocol) is not None]
+
+
+def opened_services(grant: str | None, services: Iterable[Service]) -> list[Service]:
+    """Of a machine that somebody may reach now, by this grant: what they may see of it is what it opens."""
+    row = Grant.objects.filter(public_id=grant).select_related("rule__profile", "profile", "narrower").first()
+    return services_under(row, services) if row is not None else []

@@ -27,6 +27,7 @@ from portineria.control.access.models import (
     RuleVersion,
 )
 from portineria.control.access.naming import machines_named, naming, rules_by_machine
+from portineria.control.access.only_services import words_of
 from portineria.control.access.places import PLACES, called
 from portineria.control.access.substitution import Substitution
 from portineria.control.estate.models import Machine, MachineQuerySet
@@ -54,6 +55,11 @@ class MachineSight:
     max_minutes: int | None
     needs_approval: bool
     needs_reference: bool = False
+    only_services: str = ""  # of the rule by which they would ask
+
+    @property
+    def services_named(self) -> list[str]:
+        return words_of(self.only_services)
 
     @property
     def notice(self) -> str | None:
@@ -79,9 +85,10 @@ def _in_sight(actor: Person) -> MachineQuerySet:
     """
     owned = Q(plant__organisation__in=actor.staff_of)
     # A rule names machines of its own organisation: to its staff it shows nothing more.
-    by_rule = machines_named(Rule.objects.admitting(actor).filter(organisation__in=actor.guest_of))
-    by_role = Q(plant__in=roles_of(actor).filter(organisation__in=actor.guest_of).values("emergency_plant"))
-    by_rule |= by_role
+    by_role = Machine.objects.filter(
+        plant__in=roles_of(actor).filter(organisation__in=actor.guest_of).values("emergency_plant")
+    )
+    by_rule = machines_named(Rule.objects.admitting(actor).filter(organisation__in=actor.guest_of), by_role)
     seen = owned if not actor.guest_of else owned | by_rule if actor.staff_of else by_rule
     found = Machine.objects.filter(seen).select_related("plant__organisation", "line__zone", "gateway", "answering")
     return _marked(actor, found)
@@ -123,6 +130,7 @@ def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -
                 best.max_minutes if best else None,
                 best.needs_approval if best else True,
                 any(rule.needs_reference for rule in admitting),
+                best.only_services if best else "",
             )
         )
     return [seen for seen in found if seen.sight is not Sight.ABSENT]

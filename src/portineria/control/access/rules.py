@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from portineria.control.access.closing import hold_waiting, lapse_requests
 from portineria.control.access.models import MOST_APPROVALS, Rule, RuleVersion
+from portineria.control.access.only_services import keep_to, words_of
 from portineria.control.access.places import places_text, require_something, set_places
 from portineria.control.access.profiles import profile_named, require_inspectable
 from portineria.control.access.windows import clean_windows
@@ -54,10 +55,12 @@ def create_rule(
     *, actor: Person, organisation: str, machines: Iterable[str], supplier: str = "", person: str = "",
     max_minutes: int = 480, needs_approval: bool = True, profile: str = "", only_decoded: bool = False,
     windows: str = "", conditions: Conditions = NO_MORE, places: Iterable[str] = (),
+    only_services: Iterable[str] = (),
 ) -> Rule:  # fmt: skip
     """For all people of a supplier, or for one person. ``profile``: name of a function profile; without one nothing is
     inspected. ``only_decoded``: services of which we would see metadata only are left out. ``windows``: when it is
     open, as ``policy.windows`` reads them; empty: always. ``places``: whose machines it names besides (``places``).
+    ``only_services``: names of services or protocols, to which it keeps; empty: to none.
     """
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
@@ -77,8 +80,9 @@ def create_rule(
         windows=clean_windows(windows, named),
     )
     conditions.set_on(rule)
-    rule.save()
     rule.machines.set(named)
+    keep_to(rule, only_services)
+    rule.save()
     set_places(rule, places)
     require_something(rule)
     keep_version(rule, actor, [], named)
@@ -111,6 +115,7 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "needs_recording": rule.needs_recording,
         "watcher": rule.watcher.public_id if rule.watcher else "",
         "places": places_text(rule),
+        "only_services": ", ".join(words_of(rule.only_services)),
     }
 
 
@@ -176,6 +181,7 @@ def change_rule(
     *, actor: Person, rule: str, machines: Iterable[str] | None = None, max_minutes: int | None = None,
     needs_approval: bool | None = None, profile: str | None = None, only_decoded: bool | None = None,
     windows: str | None = None, conditions: Conditions | None = None, places: Iterable[str] | None = None,
+    only_services: Iterable[str] | None = None,
 ) -> Rule:  # fmt: skip
     """Machines that drop out: their grants under this rule stop holding, their sessions drain, and what waits ends.
 
@@ -198,6 +204,7 @@ def change_rule(
         row.profile = profile_named(row.organisation, profile)
     if only_decoded is not None:
         row.only_decoded = only_decoded
+    keep_to(row, only_services)
     if (machines, profile, only_decoded) != (None, None, None):
         require_inspectable(row.machines.all(), profile=row.profile, only_decoded=row.only_decoded)
     if windows is not None or (machines is not None and row.windows):

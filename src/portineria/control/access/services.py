@@ -276,6 +276,7 @@ def _give(request: AccessRequest, actor: str) -> Grant:
         machine=request.machine,
         profile=request.rule.profile,
         narrower=narrowed.narrower if narrowed else None,
+        only_services=request.rule.only_services,
         starts_at=starts,
         ends_at=ends,
     )

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portineria.control.access import queries as access
-from portineria.control.access.models import MOST_APPROVALS, Rule
+from portineria.control.access.models import MOST_APPROVALS, SERVICES, Rule
 from portineria.control.access.places import offered
 from portineria.control.access.rules import RULE_MINUTES, Conditions
 from portineria.control.console.forms import length_choices
@@ -46,6 +46,9 @@ class RuleForm(forms.Form):
     needs_recording = forms.BooleanField(required=False)
     watcher = forms.EmailField(required=False, max_length=254)
     places = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    only_services = forms.CharField(
+        required=False, max_length=SERVICES, widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"})
+    )
 
     def __init__(self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -96,6 +99,10 @@ class RuleForm(forms.Form):
             self.named += found
         return [row.public_id for row in self.named]
 
+    def clean_only_services(self) -> list[str]:
+        """By name or protocol, one on each line."""
+        return [line.strip() for line in self.cleaned_data["only_services"].splitlines() if line.strip()]
+
     def clean_person(self) -> str:
         return self._member("person")
 
@@ -121,7 +128,7 @@ class RuleForm(forms.Form):
     def given(self) -> dict[str, Any]:
         """As the services take it."""
         data = self.cleaned_data
-        taken = ["machines", "max_minutes", "profile", "only_decoded", "windows", "places"]
+        taken = ["machines", "max_minutes", "profile", "only_decoded", "windows", "places", "only_services"]
         found = {name: data[name] for name in taken + (["supplier", "person"] if self.rule is None else [])}
         conditions = Conditions(
             approvals=max(1, data["approvals"]),
@@ -158,6 +165,7 @@ class RuleForm(forms.Form):
             needs_reference=data.get("needs_reference", False),
             needs_recording=data.get("needs_recording", False),
             watcher=self.data.get("watcher", "") if data.get("watcher") else "",
+            only_services=data.get("only_services", ()),
             places=[self.there[text] for text in data.get("places", ())],
         )
 

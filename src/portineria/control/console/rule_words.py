@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portineria.control.access.models import Rule, RuleVersion
+from portineria.control.access.only_services import words_of
 from portineria.control.console import texts
 from portineria.control.console.templatetags.console import minutes
 
@@ -29,6 +30,7 @@ class Terms:
     needs_recording: bool
     watcher: str
     places: Sequence[str] = ()  # in words
+    only_services: Sequence[str] = ()
 
 
 def place_words(kind: str, row: object) -> str:
@@ -57,6 +59,7 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         needs_reference=rule.needs_reference,
         needs_recording=rule.needs_recording,
         watcher=rule.watcher.name if rule.watcher else "",
+        only_services=words_of(rule.only_services),
         places=[place_words(place.kind, place.named) for place in rule.places.all()],
     )
 
@@ -97,6 +100,10 @@ def _approval(count: int) -> str:
 def _besides(terms: Terms) -> list[str]:
     parts = [
         (terms.only_decoded or bool(terms.places and terms.profile), _("Services that cannot be decoded stay closed.")),
+        (
+            bool(terms.only_services),
+            _("Only these services open: %(names)s.") % {"names": ", ".join(terms.only_services)},
+        ),
         (terms.needs_reference, _("Each request gives the number of a ticket or work permit.")),
         (terms.needs_recording, _("It opens only where it is recorded.")),
         (bool(terms.watcher), _("%(name)s watches.") % {"name": terms.watcher}),
@@ -115,6 +122,7 @@ _TERMS = {
     "needs_recording": gettext_lazy("recording"),
     "watcher": gettext_lazy("who watches"),
     "places": gettext_lazy("places"),
+    "only_services": gettext_lazy("only these services"),
     "ended": gettext_lazy("ended"),
 }
 

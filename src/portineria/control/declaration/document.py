@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from portineria.control.access.models import MOST_APPROVALS
 from portineria.control.access.place import MOST_PLACES
-from portineria.control.estate.label import clean_labels
+from portineria.control.declaration import word_lists
 from portineria.control.estate.models import Criticality, OnSilence, RecordingMode
 from portineria.control.estate.services import SERVICES_PER_MACHINE, clean_routes
 from portineria.control.identity.models import Language, Role
@@ -69,10 +69,6 @@ def _tag(text: str) -> str:
 def _line(text: str) -> str:
     """Empty: it stands in no line."""
     return clean_name(text, "line") if text.strip() else ""
-
-
-def _labels(words: Iterable[str]) -> tuple[str, ...]:
-    return tuple(clean_labels(words))
 
 
 def _time_zone(text: str) -> str:
@@ -201,7 +197,7 @@ class DeclaredMachine(Entry, frozen=True):
         "answering": _email("answering"),
         "on_silence": _one_of("on_silence", OnSilence.values),
         "recording": _one_of("recording", RecordingMode.values),
-        "labels": _labels,
+        "labels": word_lists.labels,
     }
 
 
@@ -275,10 +271,12 @@ class DeclaredRule(Entry, frozen=True):
     places: Annotated[tuple[str, ...], Meta(max_length=MOST_PLACES)] | None = (
         None  # "line North/Line 1"; [] takes them away
     )
+    only_services: tuple[str, ...] | None = None  # by name or protocol; [] is every service
     CLEANED: ClassVar = {
         "supplier": _name("supplier"),
         "person": _email("person"),
         "watcher": _nobody_or_email("watcher"),
+        "only_services": word_lists.services,
     }
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 
 from portineria.control.access import services
 from portineria.control.access.models import Rule
+from portineria.control.access.only_services import words_of
 from portineria.control.access.rules import Conditions, conditions_of
 from portineria.control.declaration.document import Declaration, DeclaredRule
 from portineria.control.declaration.labels import declared_places, places_difference, places_of, unknown_places
@@ -45,7 +46,8 @@ def plan_rules(declaration: Declaration, present: Present, plan: Plan, waiting: 
         if row is None:
             terms = _terms(rule.declared.max_minutes or MAX_MINUTES, rule.declared.needs_approval is not False)
             functions = _inspection(rule.declared.profile or "", only_decoded=rule.declared.only_decoded is True)
-            besides = _when(rule.declared.windows_text or "") + "".join(f", {part}" for part in _asks(rule, None))
+            asks = [*_asks(rule, None), *_services(rule, None)]
+            besides = _when(rule.declared.windows_text or "") + "".join(f", {part}" for part in asks)
             text = f"{_text(rule)}, {terms}, {functions}{besides}"
             plan.add(rule.place, text, partial(_make_rule, rule=rule))
         elif change := _difference(rule, row):
@@ -151,7 +153,7 @@ def _difference(rule: Wanted, row: Rule) -> str:
         parts.append("only decoded services" if rule.declared.only_decoded else "also services that cannot be decoded")
     if rule.declared.windows_text not in (None, row.windows):
         parts.append(f"{row.windows or 'always'} → {rule.declared.windows_text or 'always'}")
-    return ", ".join(parts + _asks(rule, row) + places_difference(rule.declared.places, row))
+    return ", ".join(parts + _asks(rule, row) + places_difference(rule.declared.places, row) + _services(rule, row))
 
 
 def _asks(rule: Wanted, row: Rule | None) -> list[str]:
@@ -168,6 +170,13 @@ def _asks(rule: Wanted, row: Rule | None) -> list[str]:
     if declared.watcher not in (None, watcher):
         parts.append(f"watched by {declared.watcher or 'nobody'}")
     return parts
+
+
+def _services(rule: Wanted, row: Rule | None) -> list[str]:
+    wanted = rule.declared.only_services
+    if wanted is None or list(wanted) == words_of(row.only_services if row is not None else ""):
+        return []
+    return [f"only services {', '.join(wanted)}" if wanted else "all services"]
 
 
 def _conditions(work: Work, rule: Wanted, row: Rule | None) -> Conditions:
@@ -223,6 +232,7 @@ def _make_rule(work: Work, *, rule: Wanted) -> None:
         windows=rule.declared.windows_text or "",
         conditions=_conditions(work, rule, None),
         places=rule.declared.places or (),
+        only_services=rule.declared.only_services or (),
     )
 
 
@@ -238,4 +248,5 @@ def _change_rule(work: Work, *, rule: Wanted, row: Rule) -> None:
         windows=rule.declared.windows_text,
         conditions=_conditions(work, rule, row),
         places=rule.declared.places,
+        only_services=rule.declared.only_services,
     )

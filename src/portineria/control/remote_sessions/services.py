@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from portineria.control.access.facts import decision, decisions_by_use
 from portineria.control.access.models import Grant
+from portineria.control.access.only_services import named_by_both
 from portineria.control.access.profiles import profiles_of, services_under
 from portineria.control.access.queries import visible_machine
 from portineria.control.audit.services import record
@@ -332,7 +333,8 @@ def _reorder_functions(session: Session, judged: Decision, at: datetime) -> None
     """Another profile holds: a new order says so. Where that cannot be, what runs may not go on under the old one."""
     services = services_under(session.grant, services_of(session.machine))
     if not services or cannot_enforce(session, services):
-        withdraw(session, "drain", ending_class=Ending.ADMINISTRATIVE, why="not-inspectable", actor=SYSTEM)
+        why = "not-inspectable" if named_by_both(session.grant, services_of(session.machine)) else "no-service-left"
+        withdraw(session, "drain", ending_class=Ending.ADMINISTRATIVE, why=why, actor=SYSTEM)
         return
     _reissue(
         session, judged, at, what="functions-changed", profile=" ".join(row.name for row in profiles_of(session.grant))

@@ -10,6 +10,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from portineria.control.access import queries as access
+from portineria.control.access.profiles import opened_services
 from portineria.control.access.queries import MachineSight
 from portineria.control.console import rule_queries
 from portineria.control.console.queries import shown_gateway_state
@@ -187,7 +188,9 @@ def _machine_page(actor: Person, machine: str) -> MachinePage:
     seen = access.visible_machine(actor, machine)
     staff = _staff(actor, seen)
     told = staff or seen.sight is Sight.REACHABLE
-    services = [_service_view(row, staff=staff) for row in queries.services_of(seen.machine)] if told else []
+    rows = queries.services_of(seen.machine) if told else []
+    opened = rows if staff else opened_services(seen.grant, rows)
+    services = [_service_view(row, staff=staff) for row in opened]
     labels = words_of(seen.machine) if staff else []
     return MachinePage(**_machine_view(actor, seen).model_dump(), services=services, labels=labels)
 

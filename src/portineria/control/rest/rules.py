@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field
 
 from portineria.control.access import queries, services
 from portineria.control.access.models import MOST_APPROVALS, Rule, RuleVersion
+from portineria.control.access.only_services import MOST_SERVICES, words_of
 from portineria.control.access.place import MOST_PLACES
 from portineria.control.access.rules import RULE_MINUTES, Conditions
 from portineria.control.console import rule_queries
@@ -49,6 +50,7 @@ class RuleView(Schema):
     windows: str
     created_at: datetime
     places: list[str]
+    only_services: list[str]
 
 
 class NamedMachine(Schema):
@@ -78,7 +80,7 @@ def _rule_view(row: Rule) -> RuleView:
         needs_reference=row.needs_reference, needs_recording=row.needs_recording,
         watcher=row.watcher.public_id if row.watcher else None, profile=row.profile.name if row.profile else None,
         only_decoded=row.only_decoded, windows=row.windows, created_at=row.created_at,
-        places=[str(place) for place in row.places.all()],
+        places=[str(place) for place in row.places.all()], only_services=words_of(row.only_services),
     )  # fmt: skip
 
 
@@ -149,6 +151,9 @@ class Terms(Given):
     only_decoded: bool = False
     windows: str = Field(default="", max_length=1000)
     places: list[str] = Field(default_factory=list, max_length=MOST_PLACES)
+    only_services: list[str] = Field(
+        default_factory=list, max_length=MOST_SERVICES, description="By name or protocol; none: every service."
+    )
 
     def taken(self) -> dict[str, Any]:
         """As the services take it."""
@@ -157,6 +162,7 @@ class Terms(Given):
             "machines": self.machines, "max_minutes": self.max_minutes, "needs_approval": self.approvals > 0,
             "profile": self.profile, "only_decoded": self.only_decoded, "windows": self.windows,
             "conditions": conditions, "places": self.places,
+            "only_services": self.only_services,
         }  # fmt: skip
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules name plants, zones, lines and labels, and single services of machines.
+"""Rules name plants, zones, lines and labels, and single services of machines; grants keep which services those were.
 
-Rows: a new table, empty; one short column of rules, empty for all that are there, which means every service. Locks: on
-PostgreSQL the column is added without a rewrite. Back: reversible; a rule that named no machine one by one names none
-then.
+Rows: a new table, empty; a short column of rules and of grants, empty for all that are there, which means every
+service. Locks: on PostgreSQL the columns are added without a rewrite. Back: reversible; a rule that named no machine
+one by one names none then, and one that named single services names all.
 """
 
 import django.db.models.deletion
@@ -17,6 +17,16 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name="grant",
+            name="only_services",
+            field=models.CharField(blank=True, default="", max_length=1219),
+        ),
+        migrations.AddField(
+            model_name="rule",
+            name="only_services",
+            field=models.CharField(blank=True, default="", max_length=1219),
+        ),
         migrations.CreateModel(
             name="RulePlace",
             fields=[

@@ -116,6 +116,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "profile": _("function profile"),
     "only_decoded": _("only what can be decoded"),
     "places": _("places"),
+    "only_services": _("only these services"),
     "labels": _("labels"),
     "previous_labels": _("labels before"),
     "own_routes": _("routes that mean the device itself"),

@@ -47,6 +47,7 @@ REASONS: dict[str, str | Promise] = {
     "gateway.cut": _("somebody at the gateway's own console lets nothing begin"),
     "drained-by-person": _("somebody let it finish"),
     "drain-overdue": _("the time to finish was over"),
+    "no-service-left": _("the rule names no service of this machine any more"),
     "machine-changed": _("what the session reaches was changed: a device's address, a service or the gateway"),
     "not-inspectable": _("its function profile cannot be held at the gateway"),
     "gateway-revoked": _("the gateway was revoked"),

@@ -95,6 +95,7 @@ def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
         "needs_reference": row.needs_reference,
         "needs_recording": row.needs_recording,
         "watcher": row.watcher.email if row.watcher else "",
+        "only_services": row.only_services,
         "places": [str(place) for place in row.places.all()],
     }
     form = RuleForm(request.POST or None, actor=actor, owner=row.organisation, rule=row, initial=initial)
