@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.utils import timezone
 
@@ -81,6 +83,25 @@ def test_a_wider_rule_is_no_wider_for_what_was_given_and_a_narrower_one_is_at_on
     accepted(w, again(session))
     assert services.enforce(timezone.now()) == 1
     assert (again(session).state, again(session).end_why) == ("draining", "no-service-left")
+
+
+def test_a_yes_to_other_services_than_were_shown_counts_for_nothing(served: World) -> None:
+    w = served
+    keep_to(w, "modbus")
+    request, owner = w.request(), signed_in(w.owner)
+    [mark] = re.findall(r'name="profile" value="([^"]*)"', shown(owner, f"/requests/{request}/"))
+    program = Browser(w.owner)
+    assert program.get(f"/requests/{request}").json()["profile"] == mark
+    assert program.get(f"/requests/{request}").json()["only_services"] == ["modbus"]
+    keep_to(w, "modbus", "ssh")
+    page = owner.post(f"/requests/{request}/approve/", {"profile": mark})
+    assert "Nothing was approved: what may be done was changed since you looked." in page.content.decode()
+    assert program.post(f"/requests/{request}/approve", {"profile": mark}).status_code == 409
+    assert program.post(f"/requests/{request}/approve", {"profile": ""}).status_code == 409
+    assert not Grant.objects.exists()
+    keep_to(w, "modbus")
+    assert owner.post(f"/requests/{request}/approve/", {"profile": mark}).status_code == 302
+    assert Grant.objects.get().only_services == "modbus"
 
 
 def test_words_are_names_or_protocols_and_no_more_than_twenty(served: World) -> None:

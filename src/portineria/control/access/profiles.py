@@ -18,6 +18,8 @@ from portineria.policy.function_profile import BUILT_IN, Clause, Profile, encode
 from portineria.policy.proof_level import ProofLevel, decoder_of, proof_level
 
 _NAMED = 5  # services in a message
+_MARK = 12  # hex digits
+MARK_CHARACTERS = 40  # of a profile's id, and of those beside it
 
 
 class OpaqueServices(Conflict):
@@ -136,6 +138,16 @@ def profiles_of(grant: Grant) -> list[FunctionProfile]:
     """
     found = {row.pk: row for row in (grant.profile, grant.rule.profile, grant.narrower) if row is not None}
     return list({bytes(row.content): row for row in found.values()}.values())
+
+
+def mark_of(rule: Rule) -> str:
+    """Of what a yes opens under it: the id of its function profile, and a hash of the services that it keeps to. Both
+    empty where it has neither. A yes comes with the mark of what was shown: the rule may have changed meanwhile.
+    """
+    profile = rule.profile.public_id if rule.profile else ""
+    if not rule.only_services:
+        return profile
+    return f"{profile}~{hashlib.sha256(rule.only_services.encode()).hexdigest()[:_MARK]}"
 
 
 def holds(grant: Grant) -> bool:

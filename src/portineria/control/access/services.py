@@ -19,7 +19,7 @@ from portineria.control.access.models import (
     Rule,
 )
 from portineria.control.access.naming import naming
-from portineria.control.access.profiles import narrower_named
+from portineria.control.access.profiles import mark_of, narrower_named
 from portineria.control.access.queries import visible_machine
 from portineria.control.access.rules import change_rule, check_minutes, create_rule, end_rule
 from portineria.control.access.tickets import system_of
@@ -231,11 +231,11 @@ def agree(
     """One yes. None while others are missing; with the last the grant, its approval and the events commit together, or
     none of them. ``minutes``: fewer than were asked for; of several yeses the shortest counts.
 
-    ``profile`: id of the function profile that whoever approves had before their eyes, empty for none. Raise
+    ``profile`: the mark (``profiles.mark_of``) of what whoever approves had before their eyes, empty for nothing. Raise
     ProfileChanged when it is another one by now. ``narrower``: name of a profile that has to admit all of it too.
     """
     row = _decide(actor, request, reason, approved=True, minutes=minutes, narrower=narrower)
-    if profile is not None and profile != (row.rule.profile.public_id if row.rule.profile else ""):
+    if profile is not None and profile != mark_of(row.rule):
         raise ProfileChanged(f"the profile of {request} is another than {profile!r}")
     return _give(row, actor.public_id) if row.state == RequestState.APPROVED else None
 

@@ -3,8 +3,9 @@
 
 from django import template
 
-from portineria.control.access.models import RulePlace
+from portineria.control.access.models import Rule, RulePlace
 from portineria.control.access.only_services import words_of
+from portineria.control.access.profiles import mark_of
 from portineria.control.console import rule_words
 
 register = template.Library()
@@ -14,6 +15,12 @@ register = template.Library()
 def in_one_line(kept: str) -> str:
     """Names of services."""
     return ", ".join(words_of(kept))
+
+
+@register.filter
+def mark(rule: Rule) -> str:
+    """Of what a yes under it opens, to come back with the yes."""
+    return mark_of(rule)
 
 
 @register.filter
