@@ -117,6 +117,7 @@ TEXTS: dict[str, str | Promise] = {
         "This is not a window: %(window)s. Write Mon-Fri 08:00-18:00, or 2026-12-24 08:00-12:00; each begins before it "
         "ends, at most 20."
     ),
+    "access.nobody-answers": _("Whoever answers for this agent is locked or has left: nothing is open to it."),
     "access.outside-windows": _("Your permission is not open at this hour. Its windows are those of the rule."),
     "access.time-zone-unknown": _(
         "Your permission is not open: nobody can say what time it is at this plant. Tell the owner of the machine."

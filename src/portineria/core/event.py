@@ -40,7 +40,7 @@ def _reported(public: str = "", personal: str = "") -> dict[str, DataClass]:
 
 _OPERATION = "stream service profile protocol function code operation targets route reason count"
 _DONE = "service protocol function operation"
-_SESSION = "session machine gateway person grant"
+_SESSION = "session machine gateway person grant answered_by"
 
 CATALOGUE: Mapping[str, Fields] = {
     # the register itself
@@ -107,7 +107,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.group.unmapped": _fields("provider group role"),
     "identity.token.issued": _fields("person token expires_at", "name address"),
     "identity.token.revoked": _fields("person token"),
-    "identity.service-account.created": _fields("person", "name"),
+    "identity.service-account.created": _fields("person answered_by", "name"),
     "identity.api-token.issued": _fields("person token scopes expires_at bound", "name"),
     "identity.api-token.revoked": _fields("person token"),
     "identity.api-token.used": _fields("person token", "address"),
@@ -159,7 +159,9 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.rule.ended": _fields("rule", "reason"),
     "access.lock.set": _fields("lock kind person supplier machine gateway plant name", "reason"),
     "access.lock.lifted": _fields("lock kind person supplier machine gateway plant name", "reason"),
-    "access.request.made": _fields("request machine person starts_at minutes rule reference bundle", "reason"),
+    "access.request.made": _fields(
+        "request machine person starts_at minutes rule reference bundle answered_by", "reason"
+    ),
     "access.request.agreed": _fields("request machine person missing substitution", "reason"),
     "access.request.approved": _fields("request machine person substitution", "reason"),
     "access.request.refused": _fields("request machine person substitution", "reason"),
@@ -213,7 +215,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "privacy.notice.acknowledged": _fields("person number language"),
     "privacy.duty.given": _fields("person duty"),
     "privacy.duty.ended": _fields("person duty"),
-    "privacy.terms.changed": _fields("records_staff records_suppliers days"),
+    "privacy.terms.changed": _fields("records_staff records_suppliers records_agents days"),
     # sinks: where the register goes besides
     "sinks.sink.added": _fields("sink kind name personal"),
     "sinks.sink.paused": _fields("sink"),

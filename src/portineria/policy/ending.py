@@ -54,6 +54,7 @@ class Reason(StrEnum):
     LOCKED_PLANT = "locked-plant"
     LOCKED_GATEWAY = "locked-gateway"
     LOCKED_EVERYTHING = "locked-everything"
+    NOBODY_ANSWERS = "nobody-answers"
 
 
 BY_LOCK = {kind: Reason(f"locked-{kind.value}") for kind in Locked}
@@ -69,6 +70,7 @@ _SECURITY = frozenset(
         Reason.REVOKED_FOR_SECURITY,
         Reason.OTHER_MACHINE,
         Reason.NO_EMERGENCY_ROLE,
+        Reason.NOBODY_ANSWERS,
     }
 )
 

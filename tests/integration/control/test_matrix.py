@@ -25,7 +25,7 @@ from portineria.control.estate.models import Gateway, Plant
 from portineria.control.identity import providers, way_back
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
-from portineria.control.identity.models import Membership, Role
+from portineria.control.identity.models import Membership, Person, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.services import BadField
 from portineria.control.remote_sessions import refusals, services
@@ -136,6 +136,16 @@ def by_place(place: str, act: Act) -> Act:
     return acting
 
 
+def nobody_answers(w: World, grant: str) -> None:
+    """The technician is an agent, for which the operator answers; as if it had always been one."""
+    w.technician.set_unusable_password()
+    Person.objects.filter(pk=w.technician.pk).update(
+        is_service=True, answered_by=w.operator, password=w.technician.password
+    )
+    assert services.enforce(timezone.now()) == 0
+    identity.set_person_enabled(actor=w.owner, person=w.operator.public_id, enabled=False, reason="x")
+
+
 LONG_AGO = f"{timezone.now() - timedelta(days=3):%Y-%m-%d} 08:00-09:00"
 MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "person disabled": (disable, CUT, "person-disabled"),
@@ -147,6 +157,7 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
         lambda w, _: way_back.reset_second_factor(actor=w.owner, person=w.technician.public_id),
         CUT, "second-factor",
     ),
+    "whoever answers for the agent disabled": (nobody_answers, CUT, "nobody-answers"),
     "gateway revoked": (
         lambda w, _: admission.revoke_gateway(actor=w.owner, gateway=w.gateway.id, reason="x"),
         CUT, "gateway-not-admitted",

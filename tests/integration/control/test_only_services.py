@@ -85,6 +85,7 @@ def test_a_wider_rule_is_no_wider_for_what_was_given_and_a_narrower_one_is_at_on
     assert (again(session).state, again(session).end_why) == ("draining", "no-service-left")
 
 
+@pytest.mark.sqlite
 def test_a_yes_to_other_services_than_were_shown_counts_for_nothing(served: World) -> None:
     w = served
     keep_to(w, "modbus")
@@ -104,6 +105,7 @@ def test_a_yes_to_other_services_than_were_shown_counts_for_nothing(served: Worl
     assert Grant.objects.get().only_services == "modbus"
 
 
+@pytest.mark.sqlite
 def test_words_are_names_or_protocols_and_no_more_than_twenty(served: World) -> None:
     w = served
     with pytest.raises(NoServiceLeft, match="Press 3"):

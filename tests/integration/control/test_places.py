@@ -81,6 +81,7 @@ def test_what_joins_a_place_is_named_from_then_on_and_what_leaves_it_no_longer(p
     assert queries.reachable_machines(fresh(w.technician)) == []
 
 
+@pytest.mark.sqlite
 def test_a_rule_may_name_places_alone_and_says_so_everywhere(placed: World) -> None:
     w = placed
     services.change_rule(actor=w.owner, rule=w.rule, machines=[], places=PLACES[1:])
@@ -131,6 +132,7 @@ def test_a_label_of_one_organisation_names_nothing_of_another(placed: World) -> 
             RulePlace.objects.filter(pk=row.pk).update(**change)
 
 
+@pytest.mark.sqlite
 def test_labels_are_short_words_that_administrators_set(placed: World) -> None:
     w, oven_id = placed, oven().public_id
     set_labels(actor=w.owner, machine=oven_id, labels=["ＰＡＩＮＴ", "Hot-1", "hot-1", "塗装"])

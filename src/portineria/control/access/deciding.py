@@ -15,8 +15,12 @@ from portineria.control.identity.models import Membership, Person
 
 
 def same_person(one: Person, other: Person) -> bool:
-    """One account, or two of one mailbox: what stands behind a plus is no other person (RFC 5233)."""
-    return one.pk == other.pk or _mailbox(one) == _mailbox(other)
+    """One account, or two of one mailbox: what stands behind a plus is no other person (RFC 5233). Whoever answers for
+    an agent is no other person than it either.
+    """
+    if one.pk in (other.pk, other.answered_by_id) or other.pk == one.answered_by_id:
+        return True
+    return _mailbox(one) == _mailbox(other)
 
 
 def _mailbox(person: Person) -> tuple[str, str]:

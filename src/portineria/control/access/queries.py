@@ -232,7 +232,7 @@ def decidable_requests(actor: Person) -> RequestQuerySet:
     may = Q(organisation__in=approving)
     if set(actor.staff_of) - set(approving):
         may |= Q(Exists(lent.exclude(approver=OuterRef("person"))))
-    found = pending_requests(actor).filter(may).exclude(person=actor)
+    found = pending_requests(actor).filter(may).exclude(person=actor).exclude(person__answered_by=actor)
     return found.exclude(pk__in=Approval.objects.filter(decided_by=actor).values("request"))
 
 

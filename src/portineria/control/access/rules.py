@@ -39,7 +39,10 @@ class Conditions:
         if not 1 <= self.approvals <= MOST_APPROVALS:
             raise BadField("approvals", f"1 to {MOST_APPROVALS}", most=MOST_APPROVALS)
         rule.approvals, rule.needs_reference = self.approvals, self.needs_reference
-        rule.needs_recording, rule.watcher = self.needs_recording, _member(rule.organisation, self.watcher)
+        rule.needs_recording, rule.watcher = (
+            self.needs_recording,
+            _member(rule.organisation, self.watcher, watches=True),
+        )
 
 
 NO_MORE = Conditions()
@@ -156,11 +159,11 @@ def _supplier(owner: Organisation, supplier: str) -> Supplier | None:
     return found
 
 
-def _member(owner: Organisation, person: str) -> Person | None:
+def _member(owner: Organisation, person: str, *, watches: bool = False) -> Person | None:
     if not person:
         return None
     found = Person.objects.filter(memberships__organisation=owner, public_id=person).first()
-    if found is None:
+    if found is None or (watches and found.is_service):
         raise NotFound(f"person {person}")
     return found
 

@@ -33,6 +33,7 @@ from portineria.control.identity.authority import (
     works_here,
 )
 from portineria.control.identity.models import Person
+from portineria.control.identity.service_accounts import answering
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import Ending
@@ -121,7 +122,7 @@ def make_request(
     )
     record_request("made", request, actor.public_id, reason=reason, rule=rule.public_id, minutes=minutes,
                    starts_at=starts_at.isoformat(timespec="seconds") if starts_at else "",
-                   reference=reference, bundle=bundle)  # fmt: skip
+                   reference=reference, bundle=bundle, answered_by=answering(actor))  # fmt: skip
     if not rule.needs_approval and not (rule.needs_reference and system):
         _give_by_rule(request)
     return request

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -31,7 +32,7 @@ class RuleForm(forms.Form):
     """Of one organisation, which the actor administers. A rule that exists keeps whom it names."""
 
     supplier = forms.ChoiceField(required=False)
-    person = forms.EmailField(required=False, max_length=254)
+    person = forms.CharField(required=False, max_length=254)
     machines = forms.CharField(
         required=False, max_length=100_000, widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})
     )
@@ -110,11 +111,16 @@ class RuleForm(forms.Form):
         return self._member("watcher")
 
     def _member(self, field: str) -> str:
-        email = self.cleaned_data[field].strip().lower()
-        row = identity.members(self.actor).filter(organisation=self.owner, person__email=email).first()
-        if email and row is None:
+        """By e-mail address; an AI agent by its name, since it has none."""
+        text = self.cleaned_data[field].strip()
+        if not text:
+            return ""
+        agents = Q(person__answered_by__isnull=False, person__name=text)
+        found = identity.members(self.actor).filter(Q(person__email=text.lower()) | agents, organisation=self.owner)
+        rows = list(found[:2])
+        if len(rows) != 1:
             raise ValidationError(_("Nobody here has this address."))
-        return row.person.public_id if row is not None else ""
+        return rows[0].person.public_id
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

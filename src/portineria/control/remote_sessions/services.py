@@ -19,6 +19,7 @@ from portineria.control.estate.models import Gateway, GatewayState, Link, Servic
 from portineria.control.estate.queries import services_of
 from portineria.control.identity.authority import SYSTEM, require, works_here
 from portineria.control.identity.models import Person
+from portineria.control.identity.service_accounts import answering
 from portineria.control.remote_sessions import letters, outgoing
 from portineria.control.remote_sessions.models import Session, SessionEnded, SessionState
 from portineria.control.remote_sessions.queries import links_of
@@ -124,6 +125,7 @@ def _record(what: str, session: Session, actor: str, **fields: Any) -> None:
         gateway=session.gateway.public_id,
         person=session.person.public_id,
         grant=session.grant.public_id,
+        answered_by=answering(session.person),
         **fields,
     )
 

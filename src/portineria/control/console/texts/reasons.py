@@ -10,6 +10,7 @@ REASONS: dict[str, str | Promise] = {
     "no-membership": _("the person no longer belongs to the organisation"),
     "supplier-disabled": _("the supplier is locked"),
     "second-factor": _("no second factor is set up"),
+    "nobody-answers": _("whoever answers for this agent is locked or has left"),
     "gateway-not-admitted": _("the gateway is not admitted"),
     "revoked-for-security": _("the grant was revoked for security"),
     "no-rule": _("no rule admits this any more"),
