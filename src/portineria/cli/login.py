@@ -16,7 +16,7 @@ from portineria.cli.account import Account, account_of, add_state, store_of
 from portineria.core.errors import NotFound
 from portineria.dataplane.aio.thread import in_thread
 from portineria.dataplane.connector.api import Api
-from portineria.dataplane.connector.login import Attempt, SignedIn, wait_for_code
+from portineria.dataplane.connector.login import Attempt, SignedIn, public_half, wait_for_code, with_token
 from portineria.dataplane.connector.state import NotSignedIn, Store, origin, unusable
 from portineria.process.loop import run as run_loop
 
@@ -24,9 +24,13 @@ from portineria.process.loop import run as run_loop
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", nargs="?", help="the server, as in the address line of the browser; the last one again")
     parser.add_argument("--no-browser", action="store_true", help="only print the address to open")
+    parser.add_argument("--agent", action="store_true", help="for an AI agent: with a token that is made for its key")
     parser.add_argument("--ca", type=Path, help="certificate (PEM) that signed the server's, when the system lacks it")
     parser.add_argument("--proxy", help="http://[user:password@]host:port, or none; the surroundings' when left out")
     add_state(parser)
+
+
+_TOKEN_LINE = 200  # characters; a token has some sixty
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class _Server:
 def run(args: argparse.Namespace) -> int:
     store = store_of(args)
     server = _server(args, store)
-    signed_in = run_loop(_sign_in(server, browser=not args.no_browser))
+    signed_in = _by_token(server) if args.agent else run_loop(_sign_in(server, browser=not args.no_browser))
     kept = msgspec.structs.replace(signed_in.server, ca=server.ca, proxy=server.proxy)
     store.save(kept, signed_in.key, signed_in.token)
     print(f"Signed in to {server.url} as {kept.person}.")
@@ -80,6 +84,16 @@ def _check_readable(file: Path) -> None:
         file.read_bytes()
     except OSError as error:
         raise unusable(file, error) from error
+
+
+def _by_token(server: _Server) -> SignedIn:
+    """The key is made here and stays here; whoever administers the agent makes a token for its public half."""
+    key = Ed25519PrivateKey.generate()
+    print(f"Public key of this agent, for its token:\n\n    {public_half(key)}\n\nThe token, on a line:", flush=True)
+    token = sys.stdin.readline(_TOKEN_LINE).strip()
+    return with_token(
+        server.url, key, token, lambda it: Api(server.url, ca=server.ca, proxy=server.proxy, credential=it)
+    )
 
 
 async def _sign_in(server: _Server, *, browser: bool) -> SignedIn:

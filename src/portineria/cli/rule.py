@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
             row.organisation.name,
             str(row.supplier or row.group or (row.person.email if row.person else "")),
             str(row.max_minutes),
-            ", ".join(machine.name for machine in row.machines.all()),
+            ", ".join([*(machine.name for machine in row.machines.all()), *map(str, row.places.all())]),
         )
         for row in administration.rules()
     ]

@@ -21,6 +21,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         act.add_argument("name", metavar="NAME", help="of the account")
         act.add_argument("--organisation", default="", metavar="NAME", help="whose, when there are several")
         act.set_defaults(run=run, do=do)
+    add.add_argument(
+        "--answered-by", default="", metavar="EMAIL", help="it is an AI agent, for which this person answers"
+    )
     token.add_argument("--for", required=True, dest="place", metavar="PLACE", help="where it will lie")
     token.add_argument("--days", type=int, default=DAYS, help=f"until it ends; {DAYS}")
     token.add_argument(
@@ -43,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 def _add(args: argparse.Namespace) -> None:
     from portineria.control import administration_accounts as accounts
 
-    row = accounts.add(args.name, organisation=args.organisation)
+    row = accounts.add(args.name, organisation=args.organisation, answered_by=args.answered_by)
     print(f"{row.public_id}: {row.name}. It can do nothing yet: portineria service-account token …")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from portineria.control.access import services as access
 from portineria.control.access.models import Rule
+from portineria.control.access.places import PLACES
 from portineria.control.audit.cosigning import Lag, lags
 from portineria.control.audit.exporting import checkpoint_line, newest_of
 from portineria.control.audit.services import BrokenChain
@@ -85,7 +86,7 @@ def rules() -> list[Rule]:
         Rule.objects.ordinary()
         .holding()
         .select_related("organisation", "supplier", "person")
-        .prefetch_related("machines")
+        .prefetch_related("machines", PLACES)
     )
     return list(rows.order_by("organisation__name", "pk"))
 

@@ -8,12 +8,17 @@ from portineria.control.identity import service_accounts as services
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.connector import unbase64
 from portineria.control.identity.models import ApiToken, Person
+from portineria.core.errors import NotFound
 
 
-def add(name: str, *, organisation: str) -> Person:
-    """Raise WhichRegister, TooManyAccounts."""
+def add(name: str, *, organisation: str, answered_by: str = "") -> Person:
+    """``answered_by``: of an AI agent, the e-mail address. Raise WhichRegister, TooManyAccounts, NotFound."""
     owner = organisation_called(organisation).public_id
-    return services.create_service_account(actor=Operator(), organisation=owner, name=name)
+    row = Person.objects.filter(email=answered_by.strip().lower()).first() if answered_by else None
+    if answered_by and row is None:
+        raise NotFound(f"nobody has the address {answered_by!r}")
+    answering = row.public_id if row is not None else ""
+    return services.create_service_account(actor=Operator(), organisation=owner, name=name, answered_by=answering)
 
 
 def _account(name: str, organisation: str) -> str:

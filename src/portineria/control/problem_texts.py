@@ -126,6 +126,7 @@ TEXTS: dict[str, str | Promise] = {
         "This is not a window: %(window)s. Write Mon-Fri 08:00-18:00, or 2026-12-24 08:00-12:00; each begins before it "
         "ends, at most 20."
     ),
+    "access.nobody-answers": _("Whoever answers for this agent is locked or has left: nothing is open to it."),
     "access.outside-windows": _("Your permission is not open at this hour. Its windows are those of the rule."),
     "access.time-zone-unknown": _(
         "Your permission is not open: nobody can say what time it is at this plant. Tell the owner of the machine."
@@ -136,6 +137,9 @@ TEXTS: dict[str, str | Promise] = {
     "access.profile.opaque": _(
         "Nothing was changed: of these services only metadata can be seen, so no profile can decide about their "
         "operations: %(services)s. Leave such services out of the rule (only_decoded), or take no profile."
+    ),
+    "access.rule.no-service-left": _(
+        "No service of %(machine)s has one of these names or protocols. Check how they are written."
     ),
     "access.profile.nothing-decoded": _(
         "Nothing was changed: no service of %(machine)s can be decoded, so the rule would open nothing."
@@ -424,6 +428,9 @@ TEXTS: dict[str, str | Promise] = {
     "identity.group.too-many": _("An organisation has at most 500 groups. Nothing was changed; close one first."),
     "identity.group.in-already": _("This person is in the group already. Nothing was changed."),
     "field.tag": _("Write a tag of up to 60 characters."),
+    "field.labels": _("A label is one word of up to 32 letters, digits, dots and hyphens; a machine carries up to 16."),
+    "field.services": _("Up to 20 names of services or protocols, each of up to 60 characters."),
+    "field.places": _("A rule names up to 20 places, each as it is offered: plant, zone, line or label."),
     "field.machines": _("Choose between 1 and %(most)s machines of one organisation."),
     "field.narrower": _("Choose a profile that refuses something: one on trial lets everything pass."),
     "field.file": _("A file is a picture (PNG, JPEG), a PDF or plain text, of at most 1 MiB."),

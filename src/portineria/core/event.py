@@ -40,7 +40,11 @@ def _reported(public: str = "", personal: str = "") -> dict[str, DataClass]:
 
 _OPERATION = "stream service profile protocol function code operation targets route reason count"
 _DONE = "service protocol function operation"
-_SESSION = "session machine gateway person grant"
+_RULE = (
+    "minutes needs_approval machines places only_services profile only_decoded windows approvals needs_reference "
+    "needs_recording watcher needs_maintenance signals"
+)
+_SESSION = "session machine gateway person grant answered_by"
 
 _PAIR = "delegation customer customer_name provider_organisation provider_name"
 
@@ -121,7 +125,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.directory.renamed": _fields("person", "name email"),
     "identity.token.issued": _fields("person token expires_at", "name address"),
     "identity.token.revoked": _fields("person token"),
-    "identity.service-account.created": _fields("person", "name"),
+    "identity.service-account.created": _fields("person answered_by", "name"),
     "identity.api-token.issued": _fields("person token scopes expires_at bound", "name"),
     "identity.api-token.revoked": _fields("person token"),
     "identity.api-token.used": _fields("person token", "address"),
@@ -161,6 +165,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "estate.gateway.emergency-ended": _fields("gateway"),
     "estate.machine.created": _fields("machine plant line name tag gateway"),
     "estate.machine.changed": _fields("machine changed"),
+    "estate.machine.labelled": _fields("machine labels previous_labels"),
     "estate.device.created": _fields("machine device name", secret="address"),
     "estate.device.changed": _fields("machine device name", secret="address previous_address"),
     "estate.service.created": _fields(
@@ -170,15 +175,8 @@ CATALOGUE: Mapping[str, Fields] = {
     # access
     "access.profile.set": _fields("profile name version clauses hold notes_only sha256 rules"),
     "access.rules.paused": _fields("rules sessions ends_at"),
-    "access.rule.created": _fields(
-        "rule supplier person minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher needs_maintenance signals"
-        "needs_recording watcher group"
-    ),
-    "access.rule.changed": _fields(
-        "rule minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher needs_maintenance signals"
-    ),
+    "access.rule.created": _fields(f"rule supplier person group {_RULE}"),
+    "access.rule.changed": _fields(f"rule {_RULE}"),
     "access.rule.ended": _fields("rule", "reason"),
     "access.lock.set": _fields("lock kind person supplier machine gateway plant name", "reason"),
     "access.lock.lifted": _fields("lock kind person supplier machine gateway plant name", "reason"),
@@ -187,7 +185,9 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.signal.added": _fields("signal machine gateway name kind source", secret="address"),
     "access.signal.removed": _fields("signal machine gateway name", "reason"),
     "access.signal.changed": _fields("signal machine gateway name standing why"),
-    "access.request.made": _fields("request machine person starts_at minutes rule reference bundle", "reason"),
+    "access.request.made": _fields(
+        "request machine person starts_at minutes rule reference bundle answered_by", "reason"
+    ),
     "access.request.agreed": _fields("request machine person missing substitution", "reason"),
     "access.request.approved": _fields("request machine person substitution", "reason"),
     "access.request.refused": _fields("request machine person substitution", "reason"),
@@ -241,9 +241,9 @@ CATALOGUE: Mapping[str, Fields] = {
     "privacy.notice.acknowledged": _fields("person number language"),
     "privacy.duty.given": _fields("person duty"),
     "privacy.duty.ended": _fields("person duty"),
-    "privacy.terms.changed": _fields("records_staff records_suppliers days"),
     "privacy.contents.agreed": _fields("supplier side"),
     "privacy.contents.withdrawn": _fields("supplier side"),
+    "privacy.terms.changed": _fields("records_staff records_suppliers records_agents days"),
     # sinks: where the register goes besides
     "sinks.sink.added": _fields("sink kind name personal"),
     "sinks.sink.changed": _fields("sink name personal settings"),

@@ -141,6 +141,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "estate.gateway.introduced estate.gateway.admitted estate.gateway.refused"),
         *_all(_N, _DONE, "estate.device.created estate.device.changed estate.service.created"),
         *_all(_N, _DONE, "estate.machine.created estate.machine.changed estate.service.removed access.profile.set"),
+        *_all(_N, _DONE, "estate.machine.labelled"),
         *_all(_N, _DONE, "access.rule.created access.rule.changed access.rule.ended"),
         *_all(_W, _DONE, "identity.delegation.withdrawn identity.delegation.incident-declared"),
         *_all(_N, _DONE, "identity.delegation.given identity.delegation.entered identity.analyst.asked-about"),

@@ -17,6 +17,7 @@ class Standing:
     member: bool
     supplier_enabled: bool
     second_factor: bool
+    answered: bool = True  # of an AI agent: whoever answers for it is in good standing there
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def _standing_denials(standing: Standing) -> tuple[Reason, ...]:
         Reason.NO_MEMBERSHIP: not standing.member,
         Reason.SUPPLIER_DISABLED: not standing.supplier_enabled,
         Reason.SECOND_FACTOR: not standing.second_factor,
+        Reason.NOBODY_ANSWERS: not standing.answered,
     }
     return tuple(reason for reason, refused in checks.items() if refused)
 

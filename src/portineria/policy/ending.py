@@ -59,6 +59,7 @@ class Reason(StrEnum):
     MAINTENANCE = "maintenance"
     PRESENCE = "presence"
     PRESENCE_SETTABLE = "presence-settable"
+    NOBODY_ANSWERS = "nobody-answers"
 
 
 BY_LOCK = {kind: Reason(f"locked-{kind.value}") for kind in Locked}
@@ -75,6 +76,7 @@ _SECURITY = frozenset(
         Reason.OTHER_MACHINE,
         Reason.NO_EMERGENCY_ROLE,
         Reason.NO_GROUP,
+        Reason.NOBODY_ANSWERS,
     }
 )
 

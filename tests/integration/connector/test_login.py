@@ -5,6 +5,9 @@ import asyncio
 import base64
 import hashlib
 import http.client
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from portineria.core.errors import Denied
 from portineria.dataplane.connector.api import Api, BadAnswer, encode
-from portineria.dataplane.connector.login import Attempt, LoginDenied, LoginTime, wait_for_code
+from portineria.dataplane.connector.login import Attempt, LoginDenied, LoginTime, wait_for_code, with_token
 from portineria.dataplane.connector.state import OtherRoot, Server, Store
 from portineria.wire.certificate import make_root, spki_sha256
 from tests.integration.connector.responder import Answer, Asked, Responder, responding
@@ -76,6 +79,8 @@ class AuthorisationServer:
     def me(self, asked: Asked) -> Answer:
         return 200, {
             "person": "per_technician",
+            "name": "Tuner",
+            "expires_at": "2026-12-23T00:00:00Z",
             "trust": {"root": encode(self.root.public_bytes(Encoding.DER)), "issuers": {}},
         }
 
@@ -192,3 +197,22 @@ def test_a_server_with_another_root_is_refused_later(tmp_path: Path) -> None:
     assert store.credential(first.url)[1] == "token"
     store.forget(first.url)
     store.save(Server("https://a.example", "b" * 64, "per_1", ""), key, "other")
+
+
+def test_an_agent_signs_in_with_the_token_that_is_made_for_the_key_of_this_computer(
+    server: AuthorisationServer, tmp_path: Path
+) -> None:
+    words = [sys.executable, "-m", "portineria.cli.main", "login", server.responder.url, "--agent", "--proxy", "none"]
+    surroundings = {**os.environ, "PORTINERIA_HOME": str(tmp_path)}
+    with subprocess.Popen(words, stdin=-1, stdout=-1, stderr=-1, text=True, env=surroundings) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        shown = [process.stdout.readline() for _ in range(4)][2].strip()
+        server.responder.key = Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(shown + "="))
+        said, why = process.communicate("granted\n", timeout=60)
+    assert process.returncode == 0, why
+    assert f"Signed in to {server.responder.url} as Tuner." in said
+    assert Store(tmp_path).server().root_spki_sha256 == server.pin
+    stolen = Ed25519PrivateKey.generate()
+    with pytest.raises(Denied):
+        with_token(server.responder.url, stolen, "granted", lambda it: Api(server.responder.url, credential=it))

@@ -22,11 +22,12 @@ from portineria.control.access.signals import Where, add_signal
 from portineria.control.audit.queries import events, views
 from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
+from portineria.control.estate.labels import set_labels
 from portineria.control.estate.models import Gateway, Plant
 from portineria.control.identity import groups, providers, way_back
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
-from portineria.control.identity.models import Group, Membership, Role
+from portineria.control.identity.models import Group, Membership, Person, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.services import BadField
 from portineria.control.remote_sessions import refusals, services
@@ -142,6 +143,29 @@ def leave_group(w: World, grant: str) -> None:
     groups.take_out(actor=w.owner, group=group, person=w.technician.public_id)
 
 
+def by_place(place: str, act: Act) -> Act:
+    """The rule names the machine by that place alone, which is no change for what runs; then it is there no longer."""
+
+    def acting(w: World, grant: str) -> None:
+        set_labels(actor=w.owner, machine=w.machine.public_id, labels=["paint"])
+        set_labels(actor=w.owner, machine=w.rivals_machine.public_id, labels=["another"])
+        access.change_rule(actor=w.owner, rule=w.rule, machines=[], places=[place])
+        assert services.enforce(timezone.now()) == 0
+        act(w, grant)
+
+    return acting
+
+
+def nobody_answers(w: World, grant: str) -> None:
+    """The technician is an agent, for which the operator answers; as if it had always been one."""
+    w.technician.set_unusable_password()
+    Person.objects.filter(pk=w.technician.pk).update(
+        is_service=True, answered_by=w.operator, password=w.technician.password
+    )
+    assert services.enforce(timezone.now()) == 0
+    identity.set_person_enabled(actor=w.owner, person=w.operator.public_id, enabled=False, reason="x")
+
+
 LONG_AGO = f"{timezone.now() - timedelta(days=3):%Y-%m-%d} 08:00-09:00"
 MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "person disabled": (disable, CUT, "person-disabled"),
@@ -154,6 +178,7 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
         lambda w, _: way_back.reset_second_factor(actor=w.owner, person=w.technician.public_id),
         CUT, "second-factor",
     ),
+    "whoever answers for the agent disabled": (nobody_answers, CUT, "nobody-answers"),
     "gateway revoked": (
         lambda w, _: admission.revoke_gateway(actor=w.owner, gateway=w.gateway.id, reason="x"),
         CUT, "gateway-not-admitted",
@@ -168,6 +193,24 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "rule names other machines": (
         lambda w, _: access.change_rule(actor=w.owner, rule=w.rule, machines=[w.rivals_machine.public_id]),
         DRAIN, "no-rule",
+    ),
+    "machine leaves the line that the rule names": (
+        by_place("line North/Line 1", lambda w, _: estate.change_machine(
+            actor=w.owner, machine=w.machine.public_id, line="")), DRAIN, "no-rule",
+    ),
+    "line leaves the zone that the rule names": (
+        by_place("zone North/Press shop", lambda w, _: estate.change_line(
+            actor=w.owner, plant=w.plant, name="Line 1", zone="")), DRAIN, "no-rule",
+    ),
+    "machine loses the label that the rule names": (
+        by_place("label paint", lambda w, _: set_labels(
+            actor=w.owner, machine=w.machine.public_id, labels=["x"])), DRAIN, "no-rule",
+    ),
+    "rule no longer names the machine's plant": (
+        by_place("plant North", change_rule(machines=[], places=["label another"])), DRAIN, "no-rule",
+    ),
+    "rule names other services than the machine has": (
+        by_place("plant North", change_rule(only_services=["ssh"])), DRAIN, "no-service-left",
     ),
     "rule is shorter": (change_rule(max_minutes=1), DRAIN, "expired"),
     "rule's windows are closed": (change_rule(windows=LONG_AGO), DRAIN, "outside-windows"),

@@ -44,7 +44,7 @@ def test_a_rule_is_made_in_a_form_and_said_in_words(linked: World) -> None:
     ("changed", "said"),
     [
         ({"machines": "Press 9"}, "There is no machine Press 9."),
-        ({"machines": "\n"}, "Please name at least one machine."),
+        ({"machines": "\n"}, "Please name at least one machine or place."),
         ({"windows": "2026-12-24 18:00-08:00"}, "This is not a window: 2026-12-24 18:00-08:00."),
         ({"windows": "<script>alert(1)</script>"}, "This is not a window: &lt;script&gt;"),
         ({"person": "technician@example.com"}, "one of these"),

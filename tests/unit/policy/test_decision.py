@@ -38,6 +38,7 @@ def test_a_grant_opens_at_its_start_and_is_shut_at_its_end(minutes: int, denials
         (Standing(True, False, True, True), Reason.NO_MEMBERSHIP),
         (Standing(True, True, False, True), Reason.SUPPLIER_DISABLED),
         (Standing(True, True, True, False), Reason.SECOND_FACTOR),
+        (Standing(True, True, True, True, answered=False), Reason.NOBODY_ANSWERS),
     ],
 )
 def test_whoever_does_not_stand_is_refused_and_their_session_is_cut(standing: Standing, reason: Reason) -> None:
@@ -135,7 +136,7 @@ grants = st.builds(
     revoked=st.sampled_from([None, Ending.SECURITY, Ending.ADMINISTRATIVE]),
     rule_holds=st.booleans(),
 )
-standings = st.builds(Standing, st.booleans(), st.booleans(), st.booleans(), st.booleans())
+standings = st.builds(Standing, st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.booleans())
 attempts = st.builds(
     lambda minutes, standing, admitted, serving: attempt(
         minutes, standing=standing, admitted=admitted, serving=serving

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from portineria.control.access import emergency, queries, services
 from portineria.control.access.models import AccessRequest
+from portineria.control.access.profiles import opened_services
 from portineria.control.access.queries import MachineSight
 from portineria.control.estate.models import Service
 from portineria.control.estate.queries import services_of
@@ -65,7 +66,7 @@ def _view(seen: MachineSight) -> MachineView:
     if seen.sight is Sight.REACHABLE:
         view.plant = machine.plant.name
         view.line = machine.line.name if machine.line else None
-        view.services = [service_view(service) for service in services_of(machine)]
+        view.services = [service_view(row) for row in opened_services(seen.grant, services_of(machine))]
         view.grant, view.ends_at = seen.grant, seen.ends_at
     return view
 

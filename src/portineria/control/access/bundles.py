@@ -48,7 +48,7 @@ def agree_to_all(
 ) -> list[AccessRequest]:
     """A yes to each that ``seen`` names and that waits, or to none of them.
 
-    ``seen``: request → id of the function profile that the page showed, empty for none. Raise as ``agree``.
+    ``seen``: request → the mark (``profiles.mark_of``) that the page showed. Raise as ``agree``.
     """
     rows = _locked(actor, bundle, seen)
     for row in rows:

@@ -16,11 +16,13 @@ from portineria.control.identity.models import Membership, Person
 
 
 def same_person(one: Person, other: Person) -> bool:
-    """One account, or two of one mailbox: what stands behind a plus is no other person (RFC 5233); and an analyst is
-    whoever is behind them.
+    """One account, or two of one mailbox: what stands behind a plus is no other person (RFC 5233). An analyst is
+    whoever is behind them, and whoever answers for an agent is no other person than it either.
     """
     one, other = one.principal or one, other.principal or other
-    return one.pk == other.pk or _mailbox(one) == _mailbox(other)
+    if one.pk in (other.pk, other.answered_by_id) or other.pk == one.answered_by_id:
+        return True
+    return _mailbox(one) == _mailbox(other)
 
 
 def _mailbox(person: Person) -> tuple[str, str]:

@@ -96,7 +96,7 @@ def give_role(*, actor: Actor, organisation: str, person: str, plant: str, guest
     member = Membership.objects.filter(organisation=owner, person__public_id=person)
     found = member.select_related("person", "supplier").first()
     place = Plant.objects.filter(organisation=owner, public_id=plant).first()
-    if found is None or place is None:
+    if found is None or place is None or found.person.is_service:
         raise NotFound(f"person {person} or plant {plant}")
     if found.supplier is not None and not guest:
         raise OfSupplier(found.person, found.supplier.name)

@@ -14,6 +14,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 
 from portineria.control.access.around import Around, around
 from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
+from portineria.control.access.naming import NAMED
 from portineria.control.access.plant_state import PlantState, of_grant, plant_state
 from portineria.control.access.substitution import APPROVING, STAFF
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
@@ -28,8 +29,7 @@ _RECENT = timedelta(days=1)
 # Of a grant or a request: its rule is still there, still names the machine, and still names the person or their firm.
 # An emergency role names a plant, and somebody of the owner's own people unless it was given to a supplier's knowingly.
 _HOLDS = Q(
-    Q(Exists(Rule.machines.through._default_manager.filter(rule=OuterRef("rule"), machine=OuterRef("machine"))))
-    | Q(rule__emergency_plant=F("machine__plant")),
+    NAMED | Q(rule__emergency_plant=F("machine__plant")),
     Q(rule__emergency_plant__isnull=True)
     | Q(rule__emergency_guest=True)
     | Exists(

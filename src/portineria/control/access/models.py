@@ -14,6 +14,7 @@ from portineria.control.access.lock import Lock as Lock
 from portineria.control.access.lock import LockQuerySet as LockQuerySet
 from portineria.control.access.maintenance import Maintenance as Maintenance
 from portineria.control.access.maintenance import MaintenanceQuerySet as MaintenanceQuerySet
+from portineria.control.access.place import RulePlace as RulePlace
 from portineria.control.access.reviews import EmergencyReview as EmergencyReview
 from portineria.control.access.signal import Signal as Signal
 from portineria.control.access.signal import SignalQuerySet as SignalQuerySet
@@ -38,6 +39,7 @@ def _id_field(kind: Kind) -> "models.CharField[str, str]":
 
 TICKET_UNASKED = "unasked"
 TICKET_STATE = 200
+SERVICES = 1219  # characters: 20 names of 60, and what stands between them
 MOST_APPROVALS = 5  # people who all have to be found before work begins
 
 
@@ -125,6 +127,8 @@ class Rule(models.Model):
     emergency_guest = models.BooleanField(default=False)  # given although its person is of a supplier
     group = models.ForeignKey(Group, on_delete=models.PROTECT, null=True, blank=True, related_name="rules")
     paused_until = models.DateTimeField(null=True, blank=True)  # nothing new begins: ``access.pausing``
+    # Names of services or protocols, one on each line (only_services): what none names is left out. Empty: none is.
+    only_services = models.CharField(max_length=SERVICES, blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -336,6 +340,7 @@ class Grant(models.Model):
     profile = models.ForeignKey(FunctionProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="grants")
     # What its approval narrowed it to besides; null: to nothing.
     narrower = models.ForeignKey(FunctionProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    only_services = models.CharField(max_length=SERVICES, blank=True, default="")  # of the rule when it was given
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from django.db import transaction
 
 from portineria.control.access.models import FunctionProfile, Grant, Rule
+from portineria.control.access.only_services import named_by_both
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine, Service
 from portineria.control.identity.authority import administers, organisation_of, require
@@ -17,6 +18,8 @@ from portineria.policy.function_profile import BUILT_IN, Clause, Profile, encode
 from portineria.policy.proof_level import ProofLevel, decoder_of, proof_level
 
 _NAMED = 5  # services in a message
+_MARK = 12  # hex digits
+MARK_CHARACTERS = 40  # of a profile's id, and of those beside it
 
 
 class OpaqueServices(Conflict):
@@ -137,13 +140,30 @@ def profiles_of(grant: Grant) -> list[FunctionProfile]:
     return list({bytes(row.content): row for row in found.values()}.values())
 
 
+def mark_of(rule: Rule) -> str:
+    """Of what a yes opens under it: the id of its function profile, and a hash of the services that it keeps to. Both
+    empty where it has neither. A yes comes with the mark of what was shown: the rule may have changed meanwhile.
+    """
+    profile = rule.profile.public_id if rule.profile else ""
+    if not rule.only_services:
+        return profile
+    return f"{profile}~{hashlib.sha256(rule.only_services.encode()).hexdigest()[:_MARK]}"
+
+
 def holds(grant: Grant) -> bool:
     """Whether somebody has to be asked about an operation."""
     return any(row.profile.hold and not row.profile.notes_only for row in profiles_of(grant))
 
 
 def services_under(grant: Grant, services: Iterable[Service]) -> list[Service]:
-    """Those that a grant opens. What nobody can decode is left out where a profile has to decide."""
+    """Those that a grant opens: what its rule names, without what nobody can decode where a profile has to decide."""
+    named = named_by_both(grant, services)
     if not profiles_of(grant) and not grant.rule.only_decoded:
-        return list(services)
-    return [service for service in services if decoder_of(service.protocol) is not None]
+        return named
+    return [service for service in named if decoder_of(service.protocol) is not None]
+
+
+def opened_services(grant: str | None, services: Iterable[Service]) -> list[Service]:
+    """Of a machine that somebody may reach now, by this grant: what they may see of it is what it opens."""
+    row = Grant.objects.filter(public_id=grant).select_related("rule__profile", "profile", "narrower").first()
+    return services_under(row, services) if row is not None else []

@@ -26,6 +26,9 @@ from portineria.control.access.models import (
     RuleQuerySet,
     RuleVersion,
 )
+from portineria.control.access.naming import machines_named, naming, rules_by_machine
+from portineria.control.access.only_services import words_of
+from portineria.control.access.places import PLACES, called
 from portineria.control.access.substitution import Substitution
 from portineria.control.estate.models import Machine, MachineQuerySet
 from portineria.control.estate.queries import BY_LINE
@@ -56,6 +59,11 @@ class MachineSight:
     needs_reference: bool = False
     needs_maintenance: bool = False
     signals: str = ""  # kinds of consent signals, apart by blanks
+    only_services: str = ""  # of the rule by which they would ask
+
+    @property
+    def services_named(self) -> list[str]:
+        return words_of(self.only_services)
 
     @property
     def notice(self) -> str | None:
@@ -81,9 +89,10 @@ def _in_sight(actor: Person) -> MachineQuerySet:
     """
     owned = Q(plant__organisation__in=actor.sees(Power.ESTATE))
     # A rule names machines of its own organisation: to its staff it shows nothing more.
-    by_rule = Q(pk__in=Rule.objects.admitting(actor).filter(organisation__in=actor.guest_of).values("machines"))
-    by_role = Q(plant__in=roles_of(actor).filter(organisation__in=actor.guest_of).values("emergency_plant"))
-    by_rule |= by_role
+    by_role = Machine.objects.filter(
+        plant__in=roles_of(actor).filter(organisation__in=actor.guest_of).values("emergency_plant")
+    )
+    by_rule = machines_named(Rule.objects.admitting(actor).filter(organisation__in=actor.guest_of), by_role)
     seen = owned if not actor.guest_of else owned | by_rule if actor.staff_of else by_rule
     found = Machine.objects.filter(seen).select_related("plant__organisation", "line__zone", "gateway", "answering")
     return _marked(actor, found)
@@ -103,10 +112,7 @@ def _by_role(machine: Machine) -> bool:
 def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -> list[MachineSight]:
     """Of some of ``machines_in_sight``; the number of queries does not grow with theirs."""
     at = at or timezone.now()
-    rules: dict[int, list[Rule]] = {}
-    naming: QuerySet[Any] = Rule.machines.through._default_manager.filter(machine__in=machines)
-    for named in naming.filter(rule__in=Rule.objects.admitting(actor)).select_related("rule"):
-        rules.setdefault(named.machine_id, []).append(named.rule)
+    rules = rules_by_machine(machines, Rule.objects.admitting(actor))
     standing_of = own_standings(actor, (machine.plant.organisation_id for machine in machines))
     judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of)
     owned = set(actor.sees(Power.ESTATE))
@@ -130,6 +136,7 @@ def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -
                 any(rule.needs_reference for rule in admitting),
                 best.needs_maintenance if best else False,
                 best.signals if best else "",
+                best.only_services if best else "",
             )
         )
     return [seen for seen in found if seen.sight is not Sight.ABSENT]
@@ -177,7 +184,7 @@ def visible_machine(actor: Person, name_or_id: str, at: datetime | None = None) 
 
 def sight_by_machine(actor: Person, machines: Iterable[int], at: datetime | None = None) -> dict[int, Sight]:
     """Key → sight, for what may be named in this person's records; what is absent for them is left out."""
-    rows = _marked(actor, Machine.objects.filter(pk__in=set(machines)).select_related("plant", "gateway"))
+    rows = _marked(actor, Machine.objects.filter(pk__in=set(machines)).select_related("plant", "line", "gateway"))
     return {seen.machine.pk: seen.sight for seen in sights(actor, list(rows), at)}
 
 
@@ -231,7 +238,7 @@ def decidable_requests(actor: Person) -> RequestQuerySet:
     may = Q(organisation__in=approving)
     if set(actor.staff_of) - set(approving):
         may |= Q(Exists(lent.exclude(approver=OuterRef("person"))))
-    found = pending_requests(actor).filter(may).exclude(person=actor)
+    found = pending_requests(actor).filter(may).exclude(person=actor).exclude(person__answered_by=actor)
     return found.exclude(pk__in=Approval.objects.filter(decided_by=actor).values("request"))
 
 
@@ -260,7 +267,7 @@ def rules(actor: Person) -> RuleQuerySet:
         .holding()
         .select_related("supplier", "person", "organisation", "profile", "watcher", "group")
     )
-    return found.prefetch_related("machines__plant").order_by("-created_at")
+    return found.prefetch_related("machines__plant", PLACES).order_by("-created_at")
 
 
 def locks(actor: Person) -> LockQuerySet:
@@ -299,18 +306,21 @@ def profiles(actor: Person, organisation: Organisation) -> dict[str, FunctionPro
 
 
 def rules_listed(actor: Person, search: str = "") -> RuleQuerySet:
-    """Without their machines, of which a rule may name thousands. ``named``: how many; ``first``: by name."""
+    """Without their machines, of which a rule may name thousands. ``named``: how many one by one; ``first``: by name.
+    With their places.
+    """
     found = Rule.objects.visible_to(actor).holding()
     found = found.select_related("supplier", "person", "organisation", "profile", "group")
-    naming: QuerySet[Any] = Rule.machines.through._default_manager.all()
+    one_by_one: QuerySet[Any] = Rule.machines.through._default_manager.all()
     for word in search.split():
-        by_machine = naming.filter(machine__name__icontains=word).values("rule")
+        by_machine = one_by_one.filter(machine__name__icontains=word).values("rule")
         whom = Q(supplier__name__icontains=word) | Q(person__name__icontains=word) | Q(group__name__icontains=word)
-        found = found.filter(whom | Q(pk__in=by_machine))
-    here = naming.filter(rule=OuterRef("pk"))
+        found = found.filter(whom | Q(pk__in=by_machine) | Q(pk__in=called(word).values("rule")))
+    here = one_by_one.filter(rule=OuterRef("pk"))
     counted = here.order_by().values("rule").annotate(count=Count("pk")).values("count")
     first = here.order_by("machine__name").values("machine__name")[:1]
-    return found.annotate(named=Subquery(counted), first=Subquery(first)).order_by("-created_at", "-pk")
+    found = found.annotate(named=Subquery(counted), first=Subquery(first)).prefetch_related(PLACES)
+    return found.order_by("-created_at", "-pk")
 
 
 def rule_history(actor: Person, rule: Rule) -> "QuerySet[RuleVersion]":
@@ -326,7 +336,7 @@ def profile_names(actor: Person, organisation: Organisation) -> dict[str, str]:
 
 def rules_naming(actor: Person, machine: Machine) -> RuleQuerySet:
     """Without their other machines: a rule may name thousands."""
-    return rules(actor).filter(machines=machine).prefetch_related(None)
+    return rules(actor).filter(naming(machine)).prefetch_related(None)
 
 
 def rule(actor: Person, public_id: str) -> Rule:

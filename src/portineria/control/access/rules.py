@@ -12,6 +12,8 @@ from django.utils import timezone
 from portineria.control.access.closing import hold_waiting, lapse_requests
 from portineria.control.access.consent import settle_signals
 from portineria.control.access.models import MOST_APPROVALS, Rule, RuleVersion
+from portineria.control.access.only_services import keep_to, words_of
+from portineria.control.access.places import places_text, require_something, set_places
 from portineria.control.access.profiles import profile_named, require_inspectable
 from portineria.control.access.windows import clean_windows
 from portineria.control.audit.services import record
@@ -42,7 +44,8 @@ class Conditions:
         if not 1 <= self.approvals <= MOST_APPROVALS:
             raise BadField("approvals", f"1 to {MOST_APPROVALS}", most=MOST_APPROVALS)
         rule.approvals, rule.needs_reference = self.approvals, self.needs_reference
-        rule.needs_recording, rule.watcher = self.needs_recording, _member(rule.organisation, self.watcher)
+        rule.needs_recording = self.needs_recording
+        rule.watcher = _member(rule.organisation, self.watcher, watches=True)
         rule.needs_maintenance = self.needs_maintenance
 
 
@@ -60,11 +63,13 @@ def conditions_of(rule: Rule) -> Conditions:
 def create_rule(
     *, actor: Person, organisation: str, machines: Iterable[str], supplier: str = "", person: str = "",
     max_minutes: int = 480, needs_approval: bool = True, profile: str = "", only_decoded: bool = False,
-    windows: str = "", conditions: Conditions = NO_MORE, group: str = "",
+    windows: str = "", conditions: Conditions = NO_MORE, group: str = "", places: Iterable[str] = (),
+    only_services: Iterable[str] = (),
 ) -> Rule:  # fmt: skip
     """For all people of a supplier or a group, or for one person. ``profile``: name of a function profile; without one
     nothing is inspected. ``only_decoded``: services of which we would see metadata only are left out. ``windows``:
-    when it is open, as ``policy.windows`` reads them; empty: always.
+    when it is open, as ``policy.windows`` reads them; empty: always. ``places``: whose machines it names besides
+    (``places``). ``only_services``: names of services or protocols, to which it keeps; empty: to none.
     """
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
@@ -85,8 +90,11 @@ def create_rule(
         windows=clean_windows(windows, named),
     )
     conditions.set_on(rule)
-    rule.save()
     rule.machines.set(named)
+    keep_to(rule, only_services)
+    rule.save()
+    set_places(rule, places)
+    require_something(rule)
     settle_signals(rule, conditions.signals, new=True)
     rule.save(update_fields=["signals"])
     keep_version(rule, actor, [], named)
@@ -120,6 +128,8 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "watcher": rule.watcher.public_id if rule.watcher else "",
         "needs_maintenance": rule.needs_maintenance,
         "signals": rule.signals,
+        "places": places_text(rule),
+        "only_services": ", ".join(words_of(rule.only_services)),
     }
 
 
@@ -146,7 +156,7 @@ def _machines(owner: Organisation, machines: Iterable[str]) -> list[Machine]:
     wanted = set(machines)
     rows = Machine.objects.filter(plant__organisation=owner, public_id__in=wanted)
     found = list(rows.select_related("plant").order_by("pk"))
-    if not wanted or len(found) != len(wanted):
+    if len(found) != len(wanted):
         raise NotFound("machines of a rule")
     return found
 
@@ -169,11 +179,11 @@ def _group(owner: Organisation, group: str) -> Group | None:
     return found
 
 
-def _member(owner: Organisation, person: str) -> Person | None:
+def _member(owner: Organisation, person: str, *, watches: bool = False) -> Person | None:
     if not person:
         return None
     found = Person.objects.filter(memberships__organisation=owner, public_id=person).first()
-    if found is None:
+    if found is None or (watches and found.is_service):
         raise NotFound(f"person {person}")
     return found
 
@@ -193,7 +203,8 @@ def _rule_to_change(actor: Actor, rule: str) -> Rule:
 def change_rule(
     *, actor: Person, rule: str, machines: Iterable[str] | None = None, max_minutes: int | None = None,
     needs_approval: bool | None = None, profile: str | None = None, only_decoded: bool | None = None,
-    windows: str | None = None, conditions: Conditions | None = None,
+    windows: str | None = None, conditions: Conditions | None = None, places: Iterable[str] | None = None,
+    only_services: Iterable[str] | None = None,
 ) -> Rule:  # fmt: skip
     """Machines that drop out: their grants under this rule stop holding, their sessions drain, and what waits ends.
 
@@ -209,10 +220,14 @@ def change_rule(
         row.needs_approval = needs_approval
     if machines is not None:
         row.machines.set(_machines(row.organisation, machines))
+    if places is not None:
+        set_places(row, places)
+    require_something(row)
     if profile is not None:
         row.profile = profile_named(row.organisation, profile)
     if only_decoded is not None:
         row.only_decoded = only_decoded
+    keep_to(row, only_services)
     if (machines, profile, only_decoded) != (None, None, None):
         require_inspectable(row.machines.all(), profile=row.profile, only_decoded=row.only_decoded)
     if windows is not None or (machines is not None and row.windows):

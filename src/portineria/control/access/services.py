@@ -18,7 +18,8 @@ from portineria.control.access.models import (
     RequestState,
     Rule,
 )
-from portineria.control.access.profiles import narrower_named
+from portineria.control.access.naming import naming
+from portineria.control.access.profiles import mark_of, narrower_named
 from portineria.control.access.queries import visible_machine
 from portineria.control.access.rules import change_rule, check_minutes, create_rule, end_rule
 from portineria.control.access.tickets import system_of
@@ -33,6 +34,7 @@ from portineria.control.identity.authority import (
 )
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
+from portineria.control.identity.service_accounts import answering
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import Ending
@@ -121,7 +123,7 @@ def make_request(
     )
     record_request("made", request, actor.public_id, reason=reason, rule=rule.public_id, minutes=minutes,
                    starts_at=starts_at.isoformat(timespec="seconds") if starts_at else "",
-                   reference=reference, bundle=bundle)  # fmt: skip
+                   reference=reference, bundle=bundle, answered_by=answering(actor))  # fmt: skip
     if not rule.needs_approval and not (rule.needs_reference and system):
         _give_by_rule(request)
     return request
@@ -150,7 +152,7 @@ def _rule_for(actor: Person, machine: Machine, minutes: int, starts_at: datetime
     Raise OutsideWindows where none of them opens in that time. Work that begins with a yes may begin later: there it is
     enough that a yes of this moment would open something, or that somebody has to give one.
     """
-    rules = list(Rule.objects.admitting(actor).filter(machines=machine))
+    rules = list(Rule.objects.admitting(actor).filter(naming(machine)))
     if not rules:
         raise NoRule(f"no rule lets {actor.public_id} ask for {machine.public_id}")
     check_minutes(minutes, max(rule.max_minutes for rule in rules))
@@ -231,11 +233,11 @@ def agree(
     """One yes. None while others are missing; with the last the grant, its approval and the events commit together, or
     none of them. ``minutes``: fewer than were asked for; of several yeses the shortest counts.
 
-    ``profile`: id of the function profile that whoever approves had before their eyes, empty for none. Raise
+    ``profile`: the mark (``profiles.mark_of``) of what whoever approves had before their eyes, empty for nothing. Raise
     ProfileChanged when it is another one by now. ``narrower``: name of a profile that has to admit all of it too.
     """
     row = _decide(actor, request, reason, approved=True, minutes=minutes, narrower=narrower)
-    if profile is not None and profile != (row.rule.profile.public_id if row.rule.profile else ""):
+    if profile is not None and profile != mark_of(row.rule):
         raise ProfileChanged(f"the profile of {request} is another than {profile!r}")
     return _give(row, actor.public_id) if row.state == RequestState.APPROVED else None
 
@@ -276,6 +278,7 @@ def _give(request: AccessRequest, actor: str) -> Grant:
         machine=request.machine,
         profile=request.rule.profile,
         narrower=narrowed.narrower if narrowed else None,
+        only_services=request.rule.only_services,
         starts_at=starts,
         ends_at=ends,
     )

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Would this be allowed, and why not: what a yes under each rule would open, by the very decision that counts."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
-
-from django.db.models import QuerySet
 
 from portineria.control.access.facts import attempts_at, recorded_there
 from portineria.control.access.models import Rule
+from portineria.control.access.naming import rules_by_machine
 from portineria.control.access.plant_state import PlantState, of_rule, plant_state
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import GroupMember, Membership
@@ -23,15 +20,12 @@ def would_open(
 ) -> dict[tuple[int, int], list[Verdict]]:
     """(person, machine) → each rule that names both, and what work under it would meet if it began at ``at``.
 
-    Machines come with ``plant`` and ``gateway`` loaded. The number of queries does not grow with theirs.
+    Machines come with ``plant``, ``line`` and ``gateway`` loaded. The number of queries does not grow with theirs.
     """
     wanted = {(person, machine.pk): machine for person, machine in people_and_machines}
-    naming = defaultdict(list)
-    rows: QuerySet[Any] = Rule.machines.through._default_manager.filter(
-        machine__in={machine for _, machine in wanted}, rule__ended_at__isnull=True
-    )
-    for named in rows.select_related("rule__supplier", "rule__person", "rule__profile", "rule__group").order_by("rule"):
-        naming[named.machine_id].append(named.rule)
+    wanted_machines = {machine.pk: machine for machine in wanted.values()}
+    rules = Rule.objects.holding().select_related("supplier", "person", "profile", "group")
+    naming = rules_by_machine(wanted_machines.values(), rules)
     members = Membership.objects.filter(person__in={person for person, _ in wanted})
     suppliers = {(person, owner): firm for person, owner, firm in members.values_list(*_MEMBER)}
     grouped = set(GroupMember.objects.filter(membership__in=members).values_list("membership__person", "group"))
@@ -42,7 +36,7 @@ def would_open(
         firm = suppliers.get((person, machine.plant.organisation_id))
         found[person, key] = [
             (rule, decide(attempts[person, key], [_as_granted(rule, machine, at, state)]))
-            for rule in naming[key]
+            for rule in naming.get(key, ())
             if rule.person_id == person
             or (firm is not None and rule.supplier_id == firm)
             or (person, rule.group_id) in grouped

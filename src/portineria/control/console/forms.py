@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from portineria.control.access.profiles import MARK_CHARACTERS
 from portineria.control.console.templatetags.console import minutes as length
 from portineria.control.estate.models import Plant
 from portineria.control.remote_sessions.service_report import REMARKS_CHARACTERS
@@ -90,9 +91,9 @@ class SignForm(forms.Form):
 
 
 class ApprovalForm(DecisionForm):
-    """``profile``: the function profile that the page showed; a yes to another one counts for nothing."""
+    """``profile``: the mark of what the page showed; a yes to anything else counts for nothing."""
 
-    profile = forms.CharField(required=False, max_length=24, widget=forms.HiddenInput)
+    profile = forms.CharField(required=False, max_length=MARK_CHARACTERS, widget=forms.HiddenInput)
     minutes = forms.TypedChoiceField(coerce=int, required=False, empty_value=None)
     narrower = forms.ChoiceField(required=False)
 

@@ -4,7 +4,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from portineria.control.access.models import FunctionProfile, Rule
+from portineria.control.access.models import FunctionProfile, Grant, Rule
+from portineria.control.access.only_services import named
 from portineria.control.access.profiles import profiles_of
 from portineria.control.console.texts.profiles import PROOF, profile_lines
 from portineria.control.estate.models import Service
@@ -31,6 +32,7 @@ class Offered:
     proof: str
     decoded: bool
     left_out: bool
+    unnamed: bool = False  # left out because the rule names other services
 
 
 def shown(rows: Iterable[FunctionProfile | None]) -> list[Shown]:
@@ -47,13 +49,15 @@ def held_in(session: Session) -> list[Shown]:
     return shown(profiles_of(session.grant))
 
 
-def offered(services: Iterable[Service], rule: Rule) -> list[Offered]:
+def offered(services: Iterable[Service], rule: Rule, grant: Grant | None = None) -> list[Offered]:
     closed = rule.profile is not None or rule.only_decoded
-    found = []
-    for service in services:
+    rows, found = list(services), []
+    kept = {row.pk for row in named(rule.only_services, named(grant.only_services if grant else "", rows))}
+    for service in rows:
         level = proof_level(service.protocol)
         decoded = level is ProofLevel.DECODED
         # Without a profile nobody decodes: then what passes is metadata to us, whatever it is.
         seen = level if rule.profile is not None else ProofLevel.METADATA
-        found.append(Offered(service, str(PROOF[seen]), decoded, closed and not decoded))
+        unnamed = service.pk not in kept
+        found.append(Offered(service, str(PROOF[seen]), decoded, unnamed or (closed and not decoded), unnamed))
     return found

@@ -60,6 +60,7 @@ class TermsForm(forms.Form):
 
     records_staff = forms.BooleanField(required=False)
     records_suppliers = forms.BooleanField(required=False)
+    records_agents = forms.BooleanField(required=False)
     recordings_days = forms.IntegerField(required=False, min_value=1, max_value=MOST_DAYS)
 
     @staticmethod
@@ -67,6 +68,7 @@ class TermsForm(forms.Form):
         return {
             "records_staff": terms.records_staff,
             "records_suppliers": terms.records_suppliers,
+            "records_agents": terms.records_agents,
             "recordings_days": terms.recordings_days,
         }
 

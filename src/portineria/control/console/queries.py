@@ -14,10 +14,12 @@ from django.utils import timezone
 from portineria.control.access import queries as access
 from portineria.control.access.facts import decisions_by_grant
 from portineria.control.access.models import Grant, Lock, Rule
+from portineria.control.access.profiles import opened_services
 from portineria.control.access.queries import MachineSight
 from portineria.control.console import texts, whereabouts
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
+from portineria.control.estate.labels import words_of
 from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
 from portineria.control.identity import queries as identity
 from portineria.control.identity.authority import approves, permitted, works_here
@@ -274,6 +276,7 @@ class MachinePage:
     sessions: list[Seen]
     locks: list[Lock]
     administered: bool
+    labels: list[str]
 
     @property
     def shows_details(self) -> bool:
@@ -291,7 +294,7 @@ def machine_page(actor: Person, name_or_id: str) -> MachinePage:
     judged = decisions_by_grant(grants, at)
     return MachinePage(
         row=row,
-        services=estate.services_of(machine) if details else [],
+        services=_services(row) if details else [],
         rules=list(access.rules_naming(actor, machine)) if row.owned else [],
         grants=[grant for grant in grants if _but_notice(judged[grant.pk].denials) in _GIVEN],
         pending=whereabouts.asked(actor, access.pending_requests(actor).filter(machine=machine)),
@@ -299,7 +302,14 @@ def machine_page(actor: Person, name_or_id: str) -> MachinePage:
         sessions=seen(remote_sessions.sessions(actor).filter(machine=machine, state="ended")[:_RECENT], actor),
         locks=list(access.locks_meeting(actor, machine)) if row.owned else [],
         administered=(role := actor.role_in(machine.plant.organisation_id)) is not None and role.administers,
+        labels=words_of(machine) if row.owned else [],
     )
+
+
+def _services(row: MachineRow) -> list[Service]:
+    """All of them for the owner's people; for others what their grant opens."""
+    services = estate.services_of(row.machine)
+    return services if row.owned else opened_services(row.sight.grant, services)
 
 
 _OFFERED = 50  # machines that may be asked for together with one

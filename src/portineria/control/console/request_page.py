@@ -11,6 +11,7 @@ from portineria.control.access import queries as access
 from portineria.control.access.deciding import decides_here, may_answer
 from portineria.control.access.facts import approvals_missing, decisions_by_grant
 from portineria.control.access.models import AccessRequest, Grant
+from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import profiles_of
 from portineria.control.console import functions, plant_rows, texts, whereabouts
 from portineria.control.console.texts import sinks as sink_texts
@@ -82,6 +83,11 @@ class RequestPage:
         return [texts.reason(reason.value) for reason in denials if reason is not Reason.NOT_YET]
 
     @property
+    def only_services(self) -> list[str]:
+        """As its rule names them."""
+        return words_of(self.request.rule.only_services)
+
+    @property
     def ticket(self) -> "str | Promise":
         return sink_texts.TICKETS.get(self.request.ticket_standing, "")
 
@@ -98,7 +104,7 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
     row = access.request(actor, public_id)
     staff, at = row.organisation_id in actor.sees(Power.WORK), timezone.now()
     mine, approver = row.person_id == actor.pk, decides_here(actor, row.organisation_id, at)
-    pending = row.state == AccessRequest.State.PENDING
+    pending, grant = row.state == AccessRequest.State.PENDING, getattr(row, "grant", None)
     before = remote_sessions.sessions(actor).filter(machine=row.machine, person=row.person)
     starts = max(row.starts_at, timezone.now()) if row.starts_at else timezone.now()
     standing = identity.standing(row.person, row.organisation_id)
@@ -110,8 +116,8 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         missing=approvals_missing(row) if pending and staff else 0,
         mine=mine,
         staff=staff,
-        services=functions.offered(estate.services_of(row.machine), row.rule) if staff else [],
-        functions=functions.shown(profiles_of(grant) if (grant := getattr(row, "grant", None)) else [row.rule.profile]),
+        services=functions.offered(estate.services_of(row.machine), row.rule, grant) if staff else [],
+        functions=functions.shown(profiles_of(grant) if grant else [row.rule.profile]),
         standing=standing if staff else None,
         last_time=before.first(),
         times=before.count(),

@@ -7,16 +7,18 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portineria.control.access import queries as access
-from portineria.control.access.models import MOST_APPROVALS, Rule
+from portineria.control.access.models import MOST_APPROVALS, SERVICES, Rule
+from portineria.control.access.places import offered
 from portineria.control.access.rules import RULE_MINUTES, Conditions
 from portineria.control.console.forms import length_choices
 from portineria.control.console.plant_forms import KindsField
-from portineria.control.console.rule_words import Terms, everybody_in, whom
+from portineria.control.console.rule_words import Terms, everybody_in, place_words, whom
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine
 from portineria.control.identity import group_queries
@@ -33,12 +35,10 @@ class RuleForm(forms.Form):
     """Of one organisation, which the actor administers. A rule that exists keeps whom it names."""
 
     supplier = forms.ChoiceField(required=False)
-    person = forms.EmailField(required=False, max_length=254)
+    person = forms.CharField(required=False, max_length=254)
     group = forms.ChoiceField(required=False)
     machines = forms.CharField(
-        max_length=100_000,
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
-        error_messages={"required": gettext_lazy("Please name at least one machine.")},
+        required=False, max_length=100_000, widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})
     )
     profile = forms.ChoiceField(required=False)
     only_decoded = forms.BooleanField(required=False)
@@ -52,6 +52,10 @@ class RuleForm(forms.Form):
     watcher = forms.EmailField(required=False, max_length=254)
     needs_maintenance = forms.BooleanField(required=False)
     signals = KindsField()
+    places = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    only_services = forms.CharField(
+        required=False, max_length=SERVICES, widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"})
+    )
 
     def __init__(self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,6 +67,8 @@ class RuleForm(forms.Form):
         groups = group_queries.groups(actor).filter(organisation=owner)
         self._offer("group", [("", "—"), *((row.public_id, row.name) for row in groups)])
         self._offer("profile", [("", _("no inspection: everything passes")), *((name, name) for name in profiles)])
+        self.there = {text: place_words(*rows[0]) for text, rows in offered(owner).items()}
+        self._offer("places", list(self.there.items()))
         self._offer("max_minutes", length_choices(RULE_MINUTES))
         self._offer("approvals", [(count, _people(count)) for count in range(MOST_APPROVALS + 1)])
         if rule is not None:
@@ -88,8 +94,8 @@ class RuleForm(forms.Form):
         """By name, plant/name or id, one on each line."""
         lines = [" ".join(line.split()) for line in self.cleaned_data["machines"].splitlines()]
         wanted = [line for line in dict.fromkeys(lines) if line]
-        if not 1 <= len(wanted) <= _MACHINES:
-            raise ValidationError(_("From 1 to %(count)d machines.") % {"count": _MACHINES})
+        if len(wanted) > _MACHINES:
+            raise ValidationError(_("At most %(count)d machines.") % {"count": _MACHINES})
         rows = list(estate.machines(self.actor).filter(plant__organisation=self.owner))
         called: dict[str, list[Machine]] = {}
         for row in rows:
@@ -104,6 +110,10 @@ class RuleForm(forms.Form):
             self.named += found
         return [row.public_id for row in self.named]
 
+    def clean_only_services(self) -> list[str]:
+        """By name or protocol, one on each line."""
+        return [line.strip() for line in self.cleaned_data["only_services"].splitlines() if line.strip()]
+
     def clean_person(self) -> str:
         return self._member("person")
 
@@ -111,14 +121,21 @@ class RuleForm(forms.Form):
         return self._member("watcher")
 
     def _member(self, field: str) -> str:
-        email = self.cleaned_data[field].strip().lower()
-        row = identity.members(self.actor).filter(organisation=self.owner, person__email=email).first()
-        if email and row is None:
+        """By e-mail address; an AI agent by its name, since it has none."""
+        text = self.cleaned_data[field].strip()
+        if not text:
+            return ""
+        agents = Q(person__answered_by__isnull=False, person__name=text)
+        found = identity.members(self.actor).filter(Q(person__email=text.lower()) | agents, organisation=self.owner)
+        rows = list(found[:2])
+        if len(rows) != 1:
             raise ValidationError(_("Nobody here has this address."))
-        return row.person.public_id if row is not None else ""
+        return rows[0].person.public_id
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        if not self.errors and not cleaned.get("machines") and not cleaned.get("places"):
+            raise ValidationError(_("Please name at least one machine or place."))
         named = [name for name in _WHOM if cleaned.get(name)]
         if self.rule is None and not self.errors and len(named) != 1:
             raise ValidationError(_("Choose a supplier or a group, or name one person; one of these."))
@@ -128,7 +145,7 @@ class RuleForm(forms.Form):
     def given(self) -> dict[str, Any]:
         """As the services take it."""
         data = self.cleaned_data
-        taken = ["machines", "max_minutes", "profile", "only_decoded", "windows"]
+        taken = ["machines", "max_minutes", "profile", "only_decoded", "windows", "places", "only_services"]
         found = {name: data[name] for name in taken + (_WHOM if self.rule is None else [])}
         conditions = Conditions(
             approvals=max(1, data["approvals"]),
@@ -173,6 +190,8 @@ class RuleForm(forms.Form):
             watcher=self.data.get("watcher", "") if data.get("watcher") else "",
             needs_maintenance=data.get("needs_maintenance", False),
             signals=" ".join(data.get("signals", ())),
+            only_services=data.get("only_services", ()),
+            places=[self.there[text] for text in data.get("places", ())],
         )
 
 

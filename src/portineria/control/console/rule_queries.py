@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from portineria.control.access import queries as access
 from portineria.control.access.facts import decisions
 from portineria.control.access.models import Rule, RuleVersion
+from portineria.control.access.naming import machines_named
 from portineria.control.access.simulation import would_open
 from portineria.control.console import texts
 from portineria.control.console.rule_words import Change, history, sentences, terms_of
@@ -78,8 +79,12 @@ def in_reach(actor: Person, member: Membership) -> MachineQuerySet:
         named |= Q(supplier=member.supplier_id)
     named |= Q(group__in=member.in_groups.values("group"))
     rules = Rule.objects.visible_to(actor).holding().filter(named, organisation=member.organisation_id)
-    naming = Rule.machines.through._default_manager.filter(rule__in=rules)
-    return estate.machines(actor).filter(pk__in=naming.values("machine"))
+    return estate.machines(actor).filter(machines_named(rules))
+
+
+def named(actor: Person, rule: Rule) -> MachineQuerySet:
+    """Every machine that it names now."""
+    return estate.machines(actor).filter(machines_named(Rule.objects.visible_to(actor).filter(pk=rule.pk)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portineria.control.access.models import Rule, RuleVersion
+from portineria.control.access.only_services import words_of
 from portineria.control.console import texts
 from portineria.control.console.templatetags.console import minutes
 from portineria.control.console.texts import signals as signal_words
@@ -31,6 +32,8 @@ class Terms:
     watcher: str
     needs_maintenance: bool = False
     signals: str = ""  # kinds, apart by blanks
+    places: Sequence[str] = ()  # in words
+    only_services: Sequence[str] = ()
 
 
 def whom(rule: Rule) -> str:
@@ -42,6 +45,18 @@ def whom(rule: Rule) -> str:
 
 def everybody_in(group: str) -> str:
     return _("Everybody in %(who)s") % {"who": group}
+
+
+def place_words(kind: str, row: object) -> str:
+    """All machines of a place; ``row`` comes with its plant."""
+    plant = getattr(row, "plant", None)
+    said = {
+        "plant": _("all machines of plant %(name)s"),
+        "zone": _("all machines of zone %(name)s (%(plant)s)"),
+        "line": _("all machines of line %(name)s (%(plant)s)"),
+        "label": _("all machines labelled %(name)s"),
+    }
+    return said[kind] % {"name": row, "plant": plant}
 
 
 def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
@@ -60,6 +75,8 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         watcher=rule.watcher.name if rule.watcher else "",
         needs_maintenance=rule.needs_maintenance,
         signals=rule.signals,
+        only_services=words_of(rule.only_services),
+        places=[place_words(place.kind, place.named) for place in rule.places.all()],
     )
 
 
@@ -69,6 +86,8 @@ def sentences(terms: Terms) -> list[str]:
     if terms.more:
         more = ngettext("and %(count)d more", "and %(count)d more", terms.more) % {"count": terms.more}
         what = f"{what} {more}"
+    if terms.places:
+        what = ", ".join([*([what] if terms.machines else []), *terms.places])
     said = [
         _("%(who)s may ask for %(what)s, for up to %(length)s.")
         % {"who": who or "…", "what": what, "length": minutes(terms.minutes)},
@@ -82,6 +101,8 @@ def sentences(terms: Terms) -> list[str]:
         said.append(_("What may be done there says the function profile %(name)s.") % {"name": terms.profile})
     else:
         said.append(_("Nothing is inspected: whatever the tool sends passes."))
+    if terms.places:
+        said.append(_("What joins these places is in it from then on, and what leaves them no longer."))
     return said + _besides(terms)
 
 
@@ -94,7 +115,11 @@ def _approval(count: int) -> str:
 
 def _besides(terms: Terms) -> list[str]:
     parts = [
-        (terms.only_decoded, _("Services that cannot be decoded stay closed.")),
+        (terms.only_decoded or bool(terms.places and terms.profile), _("Services that cannot be decoded stay closed.")),
+        (
+            bool(terms.only_services),
+            _("Only these services open: %(names)s.") % {"names": ", ".join(terms.only_services)},
+        ),
         (terms.needs_reference, _("Each request gives the number of a ticket or work permit.")),
         (terms.needs_recording, _("It opens only where it is recorded.")),
         (bool(terms.watcher), _("%(name)s watches.") % {"name": terms.watcher}),
@@ -120,6 +145,8 @@ _TERMS = {
     "needs_reference": gettext_lazy("ticket or work permit"),
     "needs_recording": gettext_lazy("recording"),
     "watcher": gettext_lazy("who watches"),
+    "places": gettext_lazy("places"),
+    "only_services": gettext_lazy("only these services"),
     "ended": gettext_lazy("ended"),
     "needs_maintenance": gettext_lazy("only in maintenance"),
     "signals": gettext_lazy("consent signals"),

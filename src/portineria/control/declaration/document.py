@@ -19,6 +19,8 @@ from django.core.validators import validate_email
 from msgspec import Meta
 
 from portineria.control.access.models import MOST_APPROVALS
+from portineria.control.access.place import MOST_PLACES
+from portineria.control.declaration import word_lists
 from portineria.control.declaration.surroundings import DeclaredAnswers, DeclaredDelegation, DeclaredSink
 from portineria.control.estate.free_reads import clean_free_reads
 from portineria.control.estate.models import Criticality, OnSilence, RecordingMode
@@ -34,6 +36,7 @@ from portineria.policy.windows import BadWindow, parse_windows, windows_text
 
 FILE_BYTES = 4 << 20  # some 10,000 machines; what is longer was not meant
 Clean = Callable[[str], str]
+CleanWords = Callable[[Iterable[str]], tuple[str, ...]]
 _PLACE = re.compile(r"(?P<why>.*) - at `\$\.?(?P<where>.*)`", re.DOTALL)
 
 
@@ -106,7 +109,7 @@ def _address(text: str) -> str:
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    CLEANED: ClassVar[dict[str, Clean]] = {}
+    CLEANED: ClassVar[dict[str, Clean | CleanWords]] = {}
 
     def __post_init__(self) -> None:
         for field, clean in self.CLEANED.items():
@@ -188,6 +191,7 @@ class DeclaredMachine(Entry, frozen=True):
     on_silence: str | None = None
     recording: str | None = None
     device: tuple[DeclaredDevice, ...] = ()
+    labels: tuple[str, ...] | None = None  # [] takes them away
     CLEANED: ClassVar = {
         "plant": _name("plant"),
         "name": _name("name"),
@@ -198,6 +202,7 @@ class DeclaredMachine(Entry, frozen=True):
         "answering": _email("answering"),
         "on_silence": _one_of("on_silence", OnSilence.values),
         "recording": _one_of("recording", RecordingMode.values),
+        "labels": word_lists.labels,
     }
 
 
@@ -256,7 +261,7 @@ class DeclaredProfile(Entry, frozen=True):
 
 
 class DeclaredRule(Entry, frozen=True):
-    machines: Annotated[tuple[str, ...], Meta(min_length=1)]  # name, or plant/name, or id
+    machines: tuple[str, ...] = ()  # name, or plant/name, or id
     supplier: str | None = None
     person: str | None = None  # e-mail address
     max_minutes: Annotated[int, Meta(ge=1, le=10080)] | None = None
@@ -271,15 +276,24 @@ class DeclaredRule(Entry, frozen=True):
     needs_maintenance: bool | None = None
     signals: tuple[SignalKind, ...] | None = None  # kinds of consent signals; [] is none
     group: str | None = None
+    places: Annotated[tuple[str, ...], Meta(max_length=MOST_PLACES)] | None = (
+        None  # "line North/Line 1"; [] takes them away
+    )
+    only_services: tuple[str, ...] | None = None  # by name or protocol; [] is every service
     CLEANED: ClassVar = {
         "supplier": _name("supplier"),
         "person": _email("person"),
         "watcher": _nobody_or_email("watcher"),
         "group": _name("group"),
+        "only_services": word_lists.services,
     }
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.machines and not self.places:
+            raise ValueError("machines: names no machine and no place")
+        if self.places is not None:
+            msgspec.structs.force_setattr(self, "places", tuple(" ".join(place.split()) for place in self.places))
         try:
             parse_windows("\n".join(self.windows or ()))
         except BadWindow as error:

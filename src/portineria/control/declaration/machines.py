@@ -12,6 +12,7 @@ from portineria.control.declaration.document import (
     DeclaredPlant,
     DeclaredService,
 )
+from portineria.control.declaration.labels import plan_labels
 from portineria.control.declaration.people import role_after
 from portineria.control.declaration.plan import Plan, Work
 from portineria.control.declaration.present import MachineName, Present
@@ -132,6 +133,7 @@ def _plan_machine(place: str, machine: DeclaredMachine, gateway: Gateway, presen
     else:
         _plan_behaviour(place, machine, gateway, row, plan)
     devices = {device.name: device for device in row.devices.all()} if row else {}
+    plan_labels(place, machine, row, plan)
     for i, device in enumerate(machine.device):
         _plan_device(f"{place}.device[{i}]", name, device, devices.get(device.name), plan)
     declared = {device.name for device in machine.device}

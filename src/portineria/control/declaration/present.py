@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from portineria.control.access import queries as access
 from portineria.control.access.models import FunctionProfile, Rule
+from portineria.control.access.places import offered
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState, Line, Machine, Plant
 from portineria.control.identity import group_queries
@@ -37,6 +38,7 @@ class Present:
     rules: list[Rule]
     profiles: dict[str, FunctionProfile]  # the newest of each name
     groups: dict[str, Group]
+    places: frozenset[str]  # that a rule may name
 
     def ids(self) -> dict[tuple[str, ...], str]:
         found: dict[tuple[str, ...], str] = {("plant", name): row.public_id for name, row in self.plants.items()}
@@ -54,7 +56,7 @@ def look_up(organisation: str, administrator: str = "") -> Present:
     owner = _organisation(organisation)
     actor = _administrator(owner, administrator)
     plants = list(estate.plants(actor).filter(organisation=owner).prefetch_related("lines__zone", "zones"))
-    machines = estate.machines(actor).filter(plant__organisation=owner).prefetch_related("devices__services")
+    machines = estate.machines(actor).filter(plant__organisation=owner).prefetch_related("devices__services", "labels")
     gateways = estate.gateways(actor).filter(plant__organisation=owner)
     members = [row for row in identity.memberships(actor) if row.organisation_id == owner.pk]
     return Present(
@@ -68,6 +70,7 @@ def look_up(organisation: str, administrator: str = "") -> Present:
         suppliers={row.name: row for row in identity.suppliers(actor).filter(organisation=owner)},
         members={row.person.email: row for row in members},
         profiles=access.profiles(actor, owner),
+        places=frozenset(offered(owner)),
         rules=list(access.rules(actor).filter(organisation=owner).order_by("created_at", "pk")),
         groups={row.name: row for row in group_queries.groups(actor).filter(organisation=owner)},
     )

@@ -9,8 +9,10 @@ from functools import partial
 from portineria.control.access import services
 from portineria.control.access.consent import clean_kinds
 from portineria.control.access.models import Rule
+from portineria.control.access.only_services import words_of
 from portineria.control.access.rules import Conditions, conditions_of
 from portineria.control.declaration.document import Declaration, DeclaredRule
+from portineria.control.declaration.labels import declared_places, places_difference, places_of, unknown_places
 from portineria.control.declaration.people import role_after
 from portineria.control.declaration.plan import Plan, Work
 from portineria.control.declaration.present import MachineName, Present
@@ -26,10 +28,16 @@ class Wanted:
     machines: frozenset[MachineName]
     declared: DeclaredRule
 
+    @property
+    def named(self) -> frozenset[tuple[str, ...]]:
+        """Machines and places."""
+        return self.machines | {(place,) for place in self.declared.places or ()}
+
 
 def plan_rules(declaration: Declaration, present: Present, plan: Plan, waiting: set[MachineName]) -> None:
     wanted = _wanted(declaration, present, plan)
-    held = [rule for rule in wanted if rule.machines & waiting]
+    there = present.places | declared_places(declaration, waiting)
+    held = [rule for rule in wanted if rule.machines & waiting or set(rule.declared.places or ()) - there]
     plan.waiting += [f"{_text(rule)} waits for its machines" for rule in held]
     pairs = _pairs(wanted, list(present.rules))
     for rule in wanted:
@@ -39,7 +47,8 @@ def plan_rules(declaration: Declaration, present: Present, plan: Plan, waiting: 
         if row is None:
             terms = _terms(rule.declared.max_minutes or MAX_MINUTES, rule.declared.needs_approval is not False)
             functions = _inspection(rule.declared.profile or "", only_decoded=rule.declared.only_decoded is True)
-            besides = _when(rule.declared.windows_text or "") + "".join(f", {part}" for part in _asks(rule, None))
+            asks = [*_asks(rule, None), *_services(rule, None)]
+            besides = _when(rule.declared.windows_text or "") + "".join(f", {part}" for part in asks)
             text = f"{_text(rule)}, {terms}, {functions}{besides}"
             plan.add(rule.place, text, partial(_make_rule, rule=rule))
         elif change := _difference(rule, row):
@@ -49,7 +58,7 @@ def plan_rules(declaration: Declaration, present: Present, plan: Plan, waiting: 
     for row in present.rules:
         if row.pk not in taken:
             terms = _terms(row.max_minutes, row.needs_approval)
-            names = _listed(_machines_of(row))
+            names = _listed(_named_of(row))
             plan.untouched.append(f"rule {row.public_id} for {_subject_of(row)[1]}: {names}, {terms}")
 
 
@@ -71,8 +80,9 @@ def _wanted(declaration: Declaration, present: Present, plan: Plan) -> list[Want
                 several = ", ".join(sorted("/".join(one) for one in called))
                 why = f"several are called {name}; write one of {several}" if called else f"there is no machine {name}"
                 faults.append(f"{place}.machines[{j}]: {why}")
+        faults += unknown_places(place, rule.places or (), declaration, present)
         one = Wanted(place, subject, frozenset(machines), rule)
-        if any((other.subject, other.machines) == (subject, one.machines) for other in found):
+        if any((other.subject, other.named) == (subject, one.named) for other in found):
             faults.append(f"{place}: a rule for {subject[1]} and these machines is there already")
         plan.faults += faults
         if not faults:
@@ -109,14 +119,19 @@ def _machines_of(row: Rule) -> frozenset[MachineName]:
     return frozenset((machine.plant.name, machine.name) for machine in row.machines.all())
 
 
+def _named_of(row: Rule) -> frozenset[tuple[str, ...]]:
+    return _machines_of(row) | {(place,) for place in places_of(row)}
+
+
 def _pairs(wanted: list[Wanted], rows: list[Rule]) -> dict[str, Rule]:
     """Place in the file → rule that is there. The closest pair first; each is used once."""
     close = []
     for number, rule in enumerate(wanted):
         for age, row in enumerate(rows):
-            common = len(rule.machines & _machines_of(row))
+            named = _named_of(row)
+            common = len(rule.named & named)
             if common and rule.subject == _subject_of(row):
-                all_of_both = len(rule.machines | _machines_of(row))
+                all_of_both = len(rule.named | named)
                 close.append((common < all_of_both, -common, all_of_both, bool(_difference(rule, row)), number, age))
     found: dict[str, Rule] = {}
     used: set[int] = set()
@@ -144,7 +159,7 @@ def _difference(rule: Wanted, row: Rule) -> str:
         parts.append("only decoded services" if rule.declared.only_decoded else "also services that cannot be decoded")
     if rule.declared.windows_text not in (None, row.windows):
         parts.append(f"{row.windows or 'always'} → {rule.declared.windows_text or 'always'}")
-    return ", ".join(parts + _asks(rule, row))
+    return ", ".join(parts + _asks(rule, row) + places_difference(rule.declared.places, row) + _services(rule, row))
 
 
 def _asks(rule: Wanted, row: Rule | None) -> list[str]:
@@ -167,6 +182,13 @@ def _asks(rule: Wanted, row: Rule | None) -> list[str]:
     return parts
 
 
+def _services(rule: Wanted, row: Rule | None) -> list[str]:
+    wanted = rule.declared.only_services
+    if wanted is None or list(wanted) == words_of(row.only_services if row is not None else ""):
+        return []
+    return [f"only services {', '.join(wanted)}" if wanted else "all services"]
+
+
 def _conditions(work: Work, rule: Wanted, row: Rule | None) -> Conditions:
     """What is left out stays as it is."""
     declared, now = rule.declared, conditions_of(row) if row else Conditions()
@@ -185,12 +207,12 @@ def _when(windows: str) -> str:
     return f", only {windows}" if windows else ""
 
 
-def _listed(machines: frozenset[MachineName]) -> str:
+def _listed(machines: frozenset[tuple[str, ...]]) -> str:
     return ", ".join(sorted("/".join(name) for name in machines))
 
 
 def _text(rule: Wanted) -> str:
-    return f"rule for {rule.subject[1]}: {_listed(rule.machines)}"
+    return f"rule for {rule.subject[1]}: {_listed(rule.named)}"
 
 
 def _terms(minutes: int, needs_approval: bool) -> str:
@@ -222,6 +244,8 @@ def _make_rule(work: Work, *, rule: Wanted) -> None:
         windows=rule.declared.windows_text or "",
         conditions=_conditions(work, rule, None),
         group=given if kind == "group" else "",
+        places=rule.declared.places or (),
+        only_services=rule.declared.only_services or (),
     )
 
 
@@ -236,4 +260,6 @@ def _change_rule(work: Work, *, rule: Wanted, row: Rule) -> None:
         only_decoded=rule.declared.only_decoded,
         windows=rule.declared.windows_text,
         conditions=_conditions(work, rule, row),
+        places=rule.declared.places,
+        only_services=rule.declared.only_services,
     )

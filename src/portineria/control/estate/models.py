@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from portineria.control.estate.label import Label as Label
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import ID, Organisation, Person
 from portineria.core.errors import Conflict
@@ -269,6 +270,7 @@ class Machine(models.Model):
     hold_s = models.PositiveIntegerField(default=60)
     on_silence = models.CharField(max_length=12, choices=OnSilence.choices, default=OnSilence.DRAIN)
     recording = models.CharField(max_length=8, choices=RecordingMode.choices, default=RecordingMode.NONE)
+    labels: "models.ManyToManyField[Label, models.Model]" = models.ManyToManyField(Label, related_name="machines")
 
     objects = MachineQuerySet.as_manager()
 

@@ -10,6 +10,7 @@ from portineria.control.estate.models import (
     Gateway,
     GatewayQuerySet,
     GatewayState,
+    Label,
     Line,
     Machine,
     MachineQuerySet,
@@ -76,6 +77,12 @@ def machine(actor: Person, public_id: str) -> Machine:
     if found is None:
         raise NotFound(f"machine {public_id}")
     return found
+
+
+def labels(actor: Person) -> "QuerySet[Label]":
+    """Words that machines of the actor's own organisations carry."""
+    carried = Label.objects.filter(organisation__in=actor.staff_of, machines__isnull=False)
+    return carried.distinct().order_by("word")
 
 
 def called(machines: MachineQuerySet, text: str) -> MachineQuerySet:

@@ -119,7 +119,7 @@ def create_line(*, actor: Person, plant: str, name: str, zone: str = "") -> Line
 
 @transaction.atomic
 def change_line(*, actor: Person, plant: str, name: str, zone: str) -> Line:
-    """Its machines stand in the other zone with it; nobody's permission changes by that. An empty ``zone``: in none."""
+    """Its machines stand in the other zone with it, and so do rules that name a zone. An empty ``zone``: in none."""
     place = plant_to_change(actor, plant)
     line = place.lines.select_for_update(of=("self",), no_key=True).select_related("zone").filter(name=name).first()
     if line is None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from datetime import datetime
+from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -7,9 +8,10 @@ from ninja import Router, Schema
 from pydantic import Field, field_validator
 
 from portineria.control.identity import keys, queries
-from portineria.control.identity.connector import authenticate, base64url, exchange, read_proof, unbase64
+from portineria.control.identity.api_tokens import authenticate_bound, is_api_token, note_use
+from portineria.control.identity.connector import BadToken, authenticate, base64url, exchange, read_proof, unbase64
 from portineria.control.identity.middleware import keep_place
-from portineria.control.identity.models import ConnectorToken, Person
+from portineria.control.identity.models import ApiToken, ConnectorToken, Person
 
 router = Router(tags=["connector"])
 
@@ -38,12 +40,19 @@ class Problem(Schema):
 ERRORS = dict.fromkeys((401, 403, 404, 409, 422, 503), Problem)
 
 
-def connector(request: HttpRequest) -> ConnectorToken:
-    """Authentication of every operation for people: the token, and the proof of the key it is bound to."""
+def connector(request: HttpRequest) -> ConnectorToken | ApiToken:
+    """Authentication of every operation for people and AI agents: the token, and the proof of the key it is bound to.
+    Programs of other kinds have no business at machines.
+    """
     proof = read_proof(request.headers.get("Authorization", ""), request.headers.get("Portineria-Proof", ""))
     method = request.method or ""
     path = path_as_sent(request)
-    row = authenticate(proof, method=method, path=path, body=request.body, at=timezone.now())
+    signed: dict[str, Any] = {"method": method, "path": path, "body": request.body, "at": timezone.now()}
+    row = authenticate_bound(proof, **signed) if is_api_token(proof.token) else authenticate(proof, **signed)
+    if isinstance(row, ApiToken):
+        if not row.person.is_agent:
+            raise BadToken("no token of a person or an agent")
+        note_use(row, str(request.META.get("REMOTE_ADDR") or ""), signed["at"])
     keep_place(request, row.person)
     return row
 
@@ -58,7 +67,7 @@ def path_as_sent(request: HttpRequest) -> str:
 
 
 def person_of(request: HttpRequest) -> Person:
-    token: ConnectorToken = request.auth  # type: ignore[attr-defined]
+    token: ConnectorToken | ApiToken = request.auth  # type: ignore[attr-defined]
     return token.person
 
 
@@ -100,6 +109,7 @@ class Me(Schema):
     time_zone: str
     organisations: list[MemberOf]
     trust: Trust
+    expires_at: datetime  # of the token that asks
 
 
 def trust() -> Trust:
@@ -123,4 +133,5 @@ def me(request: HttpRequest) -> Me:
             for row in queries.organisations(person)
         ],
         trust=trust(),
+        expires_at=request.auth.expires_at,  # type: ignore[attr-defined]
     )

@@ -42,10 +42,12 @@ def authenticate_bound(proof: Proof, *, method: str, path: str, body: bytes, at:
 
 def _alive(token: str, at: datetime) -> ApiToken:
     digest = hashlib.sha256(token.encode()).digest()
-    rows = ApiToken.objects.filter(token_sha256=digest, revoked_at__isnull=True).select_related("person")
+    rows = ApiToken.objects.filter(token_sha256=digest, revoked_at__isnull=True).select_related("person__answered_by")
     row = rows.first()
     if row is None or row.expired(at) or not row.person.enabled:
         raise BadToken("unknown, expired or revoked token")
+    if row.person.answered_by is not None and not row.person.answered_by.enabled:
+        raise BadToken("whoever answered for this agent is locked")
     return row
 
 

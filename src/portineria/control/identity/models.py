@@ -108,6 +108,8 @@ class Person(ActsThere, AbstractBaseUser):
     disabled_at = models.DateTimeField(null=True, blank=True)
     erased_at = models.DateTimeField(null=True, blank=True)
     is_service = models.BooleanField(default=False)  # a program of one organisation, or an analyst; never signs in
+    # Of an AI agent: whoever answers for all that it does. Null: a person, or another program.
+    answered_by = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="agents")
 
     objects: ClassVar[PersonManager] = PersonManager()
 
@@ -126,6 +128,9 @@ class Person(ActsThere, AbstractBaseUser):
                 name="identity_service_has_no_password",
                 condition=Q(is_service=False) | Q(password__startswith="!"),  # noqa: S106  # that is its point
             ),
+            models.CheckConstraint(
+                name="identity_agent_is_program", condition=Q(answered_by__isnull=True) | Q(is_service=True)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -137,6 +142,10 @@ class Person(ActsThere, AbstractBaseUser):
     @property
     def enabled(self) -> bool:
         return self.disabled_at is None
+
+    @property
+    def is_agent(self) -> bool:
+        return self.answered_by_id is not None
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]

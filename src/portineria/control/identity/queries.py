@@ -122,17 +122,25 @@ def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standin
     """(person, organisation) → what policy has to know. One query however many there are."""
     wanted = set(pairs)
     factors = Authenticator.objects.filter(user=OuterRef("pk"), type__in=SECOND_FACTORS)
+    answering = Membership.objects.filter(
+        person=OuterRef("answered_by"), organisation=OuterRef("memberships__organisation"),
+        person__disabled_at__isnull=True, supplier__disabled_at__isnull=True,
+    )  # fmt: skip
     rows = Person.objects.filter(pk__in={person for person, _ in wanted}).values_list(
-        "pk", "disabled_at", Exists(factors), "memberships__organisation", "memberships__supplier__disabled_at"
-    )
-    known = {pk: (disabled_at is None, factor) for pk, disabled_at, factor, _, _ in rows}
-    members = {(pk, organisation): locked_at is None for pk, _, _, organisation, locked_at in rows}
+        "pk", "disabled_at", Exists(factors), "answered_by", "memberships__organisation",
+        "memberships__supplier__disabled_at", Exists(answering),
+    )  # fmt: skip
+    # An agent has no second factor: its only way in is a token that is worth nothing without its key.
+    known = {pk: (off is None, factor or by is not None) for pk, off, factor, by, *_ in rows}
+    members = {(pk, where): locked_at is None for pk, _, _, _, where, locked_at, _ in rows}
+    unanswered = {(pk, where) for pk, _, _, by, where, _, answers in rows if by is not None and not answers}
     return {
         pair: Standing(
             person_enabled=known.get(pair[0], (False, False))[0],
             member=pair in members,
             supplier_enabled=members.get(pair, True),
             second_factor=known.get(pair[0], (False, False))[1],
+            answered=pair not in unanswered,
         )
         for pair in wanted
     }
@@ -140,6 +148,8 @@ def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standin
 
 def own_standings(actor: Person, organisations: Iterable[int]) -> dict[tuple[int, int], Standing]:
     """As ``standings``, for pages of whoever asks: what their request has loaded already is not asked again."""
+    if actor.is_agent:
+        return standings((actor.pk, organisation) for organisation in organisations)
     members = set(actor.member_of)  # nobody whose supplier is locked
     return {
         (actor.pk, organisation): Standing(
@@ -171,12 +181,15 @@ def second_factors(actor: Person) -> dict[str, int]:
     return found
 
 
+PROGRAM = Q(role=Role.SERVICE) | Q(person__answered_by__isnull=False)
+
+
 def service_accounts(actor: Person) -> QuerySet[Membership]:
     """Of the organisations whose staff the actor is; ``tokens``: how many of each work still."""
-    found = Membership.objects.filter(organisation__in=actor.staff_of, role=Role.SERVICE)
+    found = Membership.objects.filter(PROGRAM, organisation__in=actor.staff_of)
     working = Q(person__api_tokens__revoked_at__isnull=True, person__api_tokens__expires_at__gt=timezone.now())
     counted = found.annotate(tokens=Count("person__api_tokens", filter=working))
-    return counted.select_related("person", "organisation").order_by("person__name", "pk")
+    return counted.select_related("person__answered_by", "organisation").order_by("person__name", "pk")
 
 
 def service_account(actor: Person, public_id: str) -> Membership:

@@ -53,9 +53,9 @@ def _waits(event: Event, fields: Fields) -> Iterator[Meant]:
 def _decided(event: Event, fields: Fields) -> Iterator[Meant]:
     """Whoever asked. A person's event names the request, or the grant that it led to."""
     named = {"public_id": fields["request"]} if "request" in fields else {"grant__public_id": fields["grant"]}
-    row = AccessRequest.objects.filter(**named).first()
-    if row is not None:
-        yield Meant(row.person_id, Kind.DECIDED, row.public_id)
+    row = AccessRequest.objects.filter(**named).select_related("person").first()
+    if row is not None:  # an agent reads nothing: whoever answers for it does
+        yield Meant(row.person.answered_by_id or row.person_id, Kind.DECIDED, row.public_id)
 
 
 def _ends(event: Event, fields: Fields) -> Iterator[Meant]:

@@ -95,6 +95,7 @@ class Terms(models.Model):
     organisation = models.OneToOneField(Organisation, on_delete=models.PROTECT, related_name="terms")
     records_staff = models.BooleanField(default=False)  # of them the register of accesses only
     records_suppliers = models.BooleanField(default=True)
+    records_agents = models.BooleanField(default=True)  # no person, and seldom in anybody's sight
     recordings_days = models.PositiveSmallIntegerField(null=True, blank=True, default=90)  # null: until somebody acts
 
     class Meta:
@@ -108,7 +109,9 @@ class Terms(models.Model):
     def __str__(self) -> str:
         return f"terms of {self.organisation_id}"
 
-    def records(self, *, supplier: bool) -> bool:
+    def records(self, *, supplier: bool, agent: bool = False) -> bool:
+        if agent:
+            return self.records_agents
         return self.records_suppliers if supplier else self.records_staff
 
 

@@ -23,11 +23,18 @@ class ShownNotice:
 
 
 def untold(notices: Iterable[int], people: Iterable[int]) -> set[tuple[int, int]]:
-    """(organisation, person) of those of ``people`` who have not acknowledged one of these notices."""
+    """(organisation, person) of those of ``people`` who have not acknowledged one of these notices. For an agent
+    whoever answers for it has to.
+    """
     wanted, asked = list(notices), set(people)
+    agents = Person.objects.filter(pk__in=asked, answered_by__isnull=False)
+    reader = {person: person for person in asked} | dict(agents.values_list("pk", "answered_by"))
     owners = dict(Notice.objects.filter(pk__in=wanted).values_list("pk", "organisation"))
-    told = set(Acknowledgement.objects.filter(notice__in=wanted, person__in=asked).values_list("notice", "person"))
-    return {(owners[notice], person) for notice in owners for person in asked if (notice, person) not in told}
+    told = set(
+        Acknowledgement.objects.filter(notice__in=wanted, person__in=reader.values()).values_list("notice", "person")
+    )
+    pairs = ((notice, person) for notice in owners for person in asked)
+    return {(owners[notice], person) for notice, person in pairs if (notice, reader[person]) not in told}
 
 
 def notice(actor: Person, organisation: str, language: str) -> ShownNotice:

@@ -85,7 +85,13 @@ def acknowledge(*, actor: Person, organisation: str, number: int, language: str)
 
 @transaction.atomic
 def set_terms(
-    *, actor: Actor, organisation: str, records_staff: bool, records_suppliers: bool, recordings_days: int | None
+    *,
+    actor: Actor,
+    organisation: str,
+    records_staff: bool,
+    records_suppliers: bool,
+    recordings_days: int | None,
+    records_agents: bool | None = None,
 ) -> Terms:
     """Of whom: holds for sessions that begin afterwards. For how long: for all recordings. Raise BadField."""
     owner = organisation_of(actor, organisation)
@@ -95,6 +101,7 @@ def set_terms(
     row, _ = Terms.objects.select_for_update(no_key=True).get_or_create(organisation=owner)
     row.records_staff, row.records_suppliers = records_staff, records_suppliers
     row.recordings_days = recordings_days
+    row.records_agents = row.records_agents if records_agents is None else records_agents
     row.save()
     record(
         "privacy.terms.changed",
@@ -102,6 +109,7 @@ def set_terms(
         actor=actor.public_id,
         records_staff=records_staff,
         records_suppliers=records_suppliers,
+        records_agents=row.records_agents,
         days=recordings_days or 0,
     )
     return row

@@ -24,7 +24,7 @@ def recording_mode(session: Session) -> WireRecording:
 def _recorded(session: Session) -> bool:
     members = Membership.objects.filter(person=session.person_id, organisation=session.organisation_id)
     of_supplier = members.filter(supplier__isnull=False).exists()
-    return terms_of(session.organisation).records(supplier=of_supplier)
+    return terms_of(session.organisation).records(supplier=of_supplier, agent=session.person.is_agent)
 
 
 def keeps_contents(session: Session) -> bool:

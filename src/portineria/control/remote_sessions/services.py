@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from portineria.control.access.facts import decision, decisions_by_use
 from portineria.control.access.models import Grant
+from portineria.control.access.only_services import named_by_both
 from portineria.control.access.profiles import profiles_of, services_under
 from portineria.control.access.queries import visible_machine
 from portineria.control.audit.services import record
@@ -19,6 +20,7 @@ from portineria.control.estate.queries import services_of
 from portineria.control.identity.authority import SYSTEM, require, works_here
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
+from portineria.control.identity.service_accounts import answering
 from portineria.control.remote_sessions import letters, outgoing
 from portineria.control.remote_sessions.models import Session, SessionEnded, SessionState
 from portineria.control.remote_sessions.queries import links_of
@@ -124,6 +126,7 @@ def _record(what: str, session: Session, actor: str, **fields: Any) -> None:
         gateway=session.gateway.public_id,
         person=session.person.public_id,
         grant=session.grant.public_id,
+        answered_by=answering(session.person),
         **fields,
     )
 
@@ -335,7 +338,8 @@ def _reorder_functions(session: Session, judged: Decision, at: datetime) -> None
     """Another profile holds: a new order says so. Where that cannot be, what runs may not go on under the old one."""
     services = services_under(session.grant, services_of(session.machine))
     if not services or cannot_enforce(session, services):
-        withdraw(session, "drain", ending_class=Ending.ADMINISTRATIVE, why="not-inspectable", actor=SYSTEM)
+        why = "not-inspectable" if named_by_both(session.grant, services_of(session.machine)) else "no-service-left"
+        withdraw(session, "drain", ending_class=Ending.ADMINISTRATIVE, why=why, actor=SYSTEM)
         return
     _reissue(
         session, judged, at, what="functions-changed", profile=" ".join(row.name for row in profiles_of(session.grant))

@@ -10,10 +10,13 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from portineria.control.access import queries as access
+from portineria.control.access.profiles import opened_services
 from portineria.control.access.queries import MachineSight
 from portineria.control.console import rule_queries
 from portineria.control.console.queries import shown_gateway_state
 from portineria.control.estate import enrolment, queries
+from portineria.control.estate.label import LABELS_PER_MACHINE
+from portineria.control.estate.labels import set_labels, words_of
 from portineria.control.estate.models import Gateway, Line, Plant, Service, Zone
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
@@ -75,7 +78,10 @@ class MachineView(Schema):
 
 
 class MachinePage(MachineView):
+    """``labels``: for the owner's people."""
+
     services: list[ServiceView]
+    labels: list[str]
 
 
 class GatewayView(Schema):
@@ -183,8 +189,24 @@ def machine_page(actor: Person, machine: str) -> MachinePage:
     seen = access.visible_machine(actor, machine)
     staff = _staff(actor, seen)
     told = staff or seen.sight is Sight.REACHABLE
-    services = [_service_view(row, staff=staff) for row in queries.services_of(seen.machine)] if told else []
-    return MachinePage(**_machine_view(actor, seen).model_dump(), services=services)
+    rows = queries.services_of(seen.machine) if told else []
+    opened = rows if staff else opened_services(seen.grant, rows)
+    services = [_service_view(row, staff=staff) for row in opened]
+    labels = words_of(seen.machine) if staff else []
+    return MachinePage(**_machine_view(actor, seen).model_dump(), services=services, labels=labels)
+
+
+class Labels(Given):
+    """All of them anew: words of letters, digits, dots and hyphens."""
+
+    labels: list[str] = Field(max_length=LABELS_PER_MACHINE)
+
+
+@acts(router, "/machines/{machine}/labels", MachinePage, Scope.ADMINISTER)
+def machine_labels(request: HttpRequest, machine: Id, given: Labels) -> MachinePage:
+    """By its id. Rules that name one of them hold for this machine at once."""
+    set_labels(actor=person_of(request), machine=machine, labels=given.labels)
+    return machine_page(person_of(request), machine)
 
 
 @reads(router, "/machines/{machine}/who", Leaf[ReachView])

@@ -51,6 +51,7 @@ class AccountView(Schema):
     name: str
     enabled: bool
     working_tokens: int
+    answered_by: str | None = Field(description="Of an AI agent: the person who answers for it.")
 
 
 class TokenView(Schema):
@@ -231,6 +232,7 @@ def _account_view(row: Membership) -> AccountView:
     return AccountView(
         account=row.person.public_id, organisation=row.organisation.public_id, name=row.person.name,
         enabled=row.person.enabled, working_tokens=row.__dict__["tokens"],  # by ``queries.service_accounts``
+        answered_by=row.person.answered_by.public_id if row.person.answered_by else None,
     )  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from pydantic import AwareDatetime, Field
 
 from portineria.control.access import queries, services
 from portineria.control.access.models import AccessRequest, Grant
+from portineria.control.access.only_services import words_of
+from portineria.control.access.profiles import MARK_CHARACTERS, mark_of
 from portineria.control.access.rules import RULE_MINUTES
 from portineria.control.identity.models import Person
 from portineria.control.rest.caller import Scope, person_of
@@ -32,7 +34,9 @@ class DecisionView(Schema):
 
 
 class RequestView(Schema):
-    """``profile``: id of the function profile that a yes would be to, which ``approve`` wants back."""
+    """``profile``: mark of what a yes would be to, which ``approve`` wants back: the id of the function profile, and a
+    hash where the rule keeps to single services. ``only_services``: these, by name or protocol; empty for all.
+    """
 
     request: str
     organisation: str
@@ -50,6 +54,7 @@ class RequestView(Schema):
     decisions: list[DecisionView]
     lapsed_why: list[str]
     grant: str | None
+    only_services: list[str]
 
 
 class GrantView(Schema):
@@ -78,8 +83,8 @@ def _request_view(row: AccessRequest) -> RequestView:
         request=row.public_id, organisation=row.organisation.public_id, machine=row.machine.public_id,
         machine_name=row.machine.name, person=row.person.public_id, person_name=row.person.name, state=row.state,
         reason=row.reason, reference=row.reference, minutes=row.minutes, starts_at=row.starts_at, made_at=row.made_at,
-        profile=row.rule.profile.public_id if row.rule.profile else "", decisions=decisions,
-        lapsed_why=row.lapsed_why.split(), grant=grant.public_id if grant else None,
+        profile=mark_of(row.rule), decisions=decisions, lapsed_why=row.lapsed_why.split(),
+        grant=grant.public_id if grant else None, only_services=words_of(row.rule.only_services),
     )  # fmt: skip
 
 
@@ -127,7 +132,9 @@ def request_add(request: HttpRequest, given: NewRequest) -> RequestView:
 
 class Approval(MaybeReason):
     minutes: Minutes | None = None
-    profile: str = Field(max_length=24, description="As the request said; a yes to another one counts for nothing.")
+    profile: str = Field(
+        max_length=MARK_CHARACTERS, description="As the request said; a yes to another one counts for nothing."
+    )
 
 
 @acts(router, "/requests/{request_id}/approve", RequestView, Scope.APPROVE)

@@ -11,7 +11,10 @@ from pydantic import AwareDatetime, Field
 
 from portineria.control.access import queries, services
 from portineria.control.access.models import MOST_APPROVALS, Rule, RuleVersion
+from portineria.control.access.only_services import MOST_SERVICES, words_of
+from portineria.control.access.place import MOST_PLACES
 from portineria.control.access.rules import RULE_MINUTES, Conditions
+from portineria.control.console import rule_queries
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine
 from portineria.control.identity import queries as identity
@@ -29,7 +32,9 @@ _MACHINES = 2000  # as the console's form; more are declared in a file
 
 
 class RuleView(Schema):
-    """For all people of a supplier or a group, or for one person. ``windows``: by the clock of each machine's plant."""
+    """For all people of a supplier or a group, or for one person. ``windows``: by the clock of each machine's plant.
+    ``machines``: how many it names one by one; ``places``: where it names whatever stands there besides.
+    """
 
     rule: str
     organisation: str
@@ -49,6 +54,8 @@ class RuleView(Schema):
     needs_maintenance: bool
     signals: list[str]
     group: str | None
+    places: list[str]
+    only_services: list[str]
 
 
 class NamedMachine(Schema):
@@ -80,6 +87,7 @@ def _rule_view(row: Rule) -> RuleView:
         only_decoded=row.only_decoded, windows=row.windows, created_at=row.created_at,
         needs_maintenance=row.needs_maintenance, signals=row.signals.split(),
         group=row.group.public_id if row.group else None,
+        places=[str(place) for place in row.places.all()], only_services=words_of(row.only_services),
     )  # fmt: skip
 
 
@@ -109,9 +117,10 @@ def _named(rows: list[Machine]) -> list[NamedMachine]:
 
 @reads(router, "/rules/{rule}/machines", Leaf[NamedMachine])
 def rule_machines(request: HttpRequest, rule: Id, place: Where) -> Leaf[NamedMachine]:
+    """All that it names now, one by one or by a place."""
     actor = person_of(request)
     row = queries.rule(actor, rule)
-    return leaf(actor, f"machines of {row.pk}", estate.machines(actor).filter(rules=row), place, _named)
+    return leaf(actor, f"machines of {row.pk}", rule_queries.named(actor, row), place, _named)
 
 
 def _versions(rows: list[RuleVersion]) -> list[VersionView]:
@@ -135,9 +144,11 @@ def rule_versions(request: HttpRequest, rule: Id, place: Where) -> Leaf[VersionV
 
 
 class Terms(Given):
-    """``machines``: ids. ``approvals``: 0 for none. ``profile``: by name, empty for no inspection."""
+    """``machines``: ids. ``approvals``: 0 for none. ``profile``: by name, empty for no inspection. ``places``: such as
+    ``plant North``, ``zone North/Press shop``, ``line North/Line 1``, ``label paint``. One machine or place at least.
+    """
 
-    machines: list[str] = Field(min_length=1, max_length=_MACHINES)
+    machines: list[str] = Field(default_factory=list, max_length=_MACHINES)
     max_minutes: int = Field(default=480, ge=1, le=RULE_MINUTES)
     approvals: int = Field(default=1, ge=0, le=MOST_APPROVALS)
     needs_reference: bool = False
@@ -152,6 +163,10 @@ class Terms(Given):
         description="Kinds of consent signals that have to say yes. Left out: as it was; of a new rule by which "
         "something may be changed, what all of its machines have.",
     )  # fmt: skip
+    places: list[str] = Field(default_factory=list, max_length=MOST_PLACES)
+    only_services: list[str] = Field(
+        default_factory=list, max_length=MOST_SERVICES, description="By name or protocol; none: every service."
+    )
 
     def taken(self) -> dict[str, Any]:
         """As the services take it."""
@@ -162,7 +177,8 @@ class Terms(Given):
         return {
             "machines": self.machines, "max_minutes": self.max_minutes, "needs_approval": self.approvals > 0,
             "profile": self.profile, "only_decoded": self.only_decoded, "windows": self.windows,
-            "conditions": conditions,
+            "conditions": conditions, "places": self.places,
+            "only_services": self.only_services,
         }  # fmt: skip
 
 

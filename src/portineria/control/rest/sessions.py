@@ -28,6 +28,7 @@ class SessionView(Schema):
     machine_name: str
     person: str
     person_name: str
+    agent: bool
     grant: str
     state: str
     requested_at: datetime
@@ -87,7 +88,8 @@ def _session_view(row: Session) -> SessionView:
     return SessionView(
         session=row.public_id, organisation=row.organisation.public_id, machine=row.machine.public_id,
         machine_name=row.machine.name, person=row.person.public_id, person_name=row.person.name,
-        grant=row.grant.public_id, state=row.state, requested_at=row.requested_at, live_at=row.live_at,
+        agent=row.person.is_agent, grant=row.grant.public_id, state=row.state,
+        requested_at=row.requested_at, live_at=row.live_at,
         ends_at=row.expires_at, drain_until=row.drain_until, ended_at=row.ended_at, ending=row.ending,
         ending_class=row.ending_class, end_why=row.end_why.split(), end_reason=row.end_reason,
         proven_cut=row.proven_cut, signed=row.receipt_id is not None, frozen=row.frozen,

@@ -45,6 +45,8 @@ class _Token(msgspec.Struct):
 
 class _Me(msgspec.Struct):
     trust: TrustAnswer
+    name: str = ""
+    expires_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,18 @@ class SignedIn:
     server: Server
     key: Ed25519PrivateKey
     token: str
+
+
+def public_half(key: Ed25519PrivateKey) -> str:
+    return encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+
+def with_token(
+    url: str, key: Ed25519PrivateKey, token: str, api: Callable[[Callable[[], tuple[Ed25519PrivateKey, str]]], Api]
+) -> SignedIn:
+    """For a token that was made for this key; raise Denied where it was not. Blocks."""
+    me = api(lambda: (key, token)).call("GET", "/api/v1/me", _Me)
+    return SignedIn(Server(url, root_sha256(decode(me.trust.root)).hex(), me.name, me.expires_at), key, token)
 
 
 @dataclass(slots=True)
@@ -70,7 +84,7 @@ class Attempt:
             "challenge": encode(hashlib.sha256(self.verifier.encode()).digest()),
             "redirect": f"http://127.0.0.1:{port}/",
             "state": self.state,
-            "key": encode(self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)),
+            "key": public_half(self.key),
             "name": self.computer[:64],
         }
         return f"{self.url}/connect/authorize?{urlencode(query)}"

@@ -147,6 +147,7 @@ WHYS = {
     "no-membership": "you no longer belong to the organisation",
     "supplier-disabled": "your company was locked at this plant",
     "second-factor": "no second factor is set up",
+    "nobody-answers": "whoever answers for this agent is locked or has left",
     "gateway-not-admitted": "the plant's gateway is not admitted any more",
     "revoked-for-security": "the permission was revoked for security",
     "no-rule": "no rule admits this any more",

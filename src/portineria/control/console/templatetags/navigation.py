@@ -44,6 +44,7 @@ _SECTION_OF = {
     "rule-end": "rules",
     "rule-simulate": "rules",
     "machine-who": "machines",
+    "machine-labels": "machines",
     "person-reach": "people",
     **dict.fromkeys(("service-accounts", "service-account", "service-account-add", "service-token-add"), "people"),
     **dict.fromkeys(

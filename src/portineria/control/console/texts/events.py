@@ -115,6 +115,7 @@ EVENTS: dict[str, str | Promise] = {
     "emergency.ended": _("What was opened at the gateway's console is over"),
     "estate.machine.created": _("Machine created"),
     "estate.machine.changed": _("Machine changed"),
+    "estate.machine.labelled": _("Labels of a machine changed"),
     "estate.device.created": _("Device added"),
     "estate.device.changed": _("Address of a device changed"),
     "estate.service.created": _("Service added"),

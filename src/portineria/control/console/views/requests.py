@@ -77,7 +77,7 @@ def approve(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
 @require_POST
 @page
 def approve_all(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    """Of what was asked for together, those that the page showed, each with the profile that it showed."""
+    """Of what was asked for together, those that the page showed, each with the mark that it showed."""
     form, bundle = DecisionForm(request.POST), access.request(actor, public_id).bundle
     seen = dict(pair.split("/", 1) for pair in request.POST.getlist("seen") if "/" in pair)
     if form.is_valid() and attempt(

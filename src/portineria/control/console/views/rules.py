@@ -46,7 +46,7 @@ def rules(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def rule(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
     shown = rule_queries.rule_page(actor, rule)
-    machines = leaf(request, estate.machines(actor).filter(rules=shown.rule), _PER_LEAF)
+    machines = leaf(request, rule_queries.named(actor, shown.rule), _PER_LEAF)
     return render(request, "console/rule.html", {"page": shown, "machines": machines})
 
 
@@ -104,6 +104,8 @@ def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
         "watcher": row.watcher.email if row.watcher else "",
         "needs_maintenance": row.needs_maintenance,
         "signals": row.signals.split(),
+        "only_services": row.only_services,
+        "places": [str(place) for place in row.places.all()],
     }
     form = RuleForm(request.POST or None, actor=actor, owner=row.organisation, rule=row, initial=initial)
     if form.is_valid() and attempt(

@@ -41,7 +41,7 @@ def add(request: HttpRequest, actor: Person) -> HttpResponse:
     organisations = administered(actor)
     if not organisations:
         raise Denied("administers no organisation")
-    form, made = AccountForm(request.POST or None, organisations=organisations), list[Person]()
+    form, made = AccountForm(request.POST or None, actor=actor, organisations=organisations), list[Person]()
     if form.is_valid() and attempt(
         form, lambda: made.append(services.create_service_account(actor=actor, **form.cleaned_data))
     ):

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which machines a rule names: one by one, and all that stand at a place or carry a label at this moment.
+
+Nothing else reads that. A machine that joins a line is named from then on, one that leaves it no longer, since nobody
+keeps a list of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.expressions import Combinable
+
+from portineria.control.access.models import Rule
+from portineria.control.access.place import RulePlace
+from portineria.control.estate.models import Machine
+
+_ONE_BY_ONE: "QuerySet[Any]" = Rule.machines.through._default_manager.all()
+_LABELLED: "QuerySet[Any]" = Machine.labels.through._default_manager.all()
+
+# Of whatever has a rule and a machine, such as a grant or a request: that rule names that machine.
+NAMED = Q(Exists(_ONE_BY_ONE.filter(rule=OuterRef("rule"), machine=OuterRef("machine")))) | Q(
+    Exists(
+        RulePlace.objects.filter(
+            Q(plant=OuterRef("machine__plant"))
+            | Q(line=OuterRef("machine__line"))
+            | Q(zone=OuterRef("machine__line__zone"))
+            | Q(Exists(_LABELLED.filter(label=OuterRef("label"), machine=OuterRef(OuterRef("machine"))))),
+            rule=OuterRef("rule"),
+        )
+    )
+)
+
+
+def machines_named(rules: "QuerySet[Rule]", *besides: "QuerySet[Machine]") -> Q:
+    """Of machines: those that any of these rules names, or that are among others ``besides``. One list of keys, each
+    part of it by an index: of conditions side by side SQLite would try every machine of the owner.
+    """
+    places = RulePlace.objects.filter(rule__in=rules)
+    standing = [
+        places.filter(**{f"{there}__isnull": False}).order_by().values(there)
+        for there in ("plant__machines", "zone__lines__machines", "line__machines", "label__machines")
+    ]
+    others = [machines.order_by().values("pk") for machines in besides]
+    return Q(pk__in=_ONE_BY_ONE.filter(rule__in=rules).values("machine").union(*standing, *others))
+
+
+def naming(machine: Machine) -> Q:
+    """Of rules: those that name this machine, which comes with its line."""
+    one_by_one = _ONE_BY_ONE.filter(machine=machine).values("rule")
+    return Q(pk__in=one_by_one) | Q(pk__in=_places_of(machine).values("rule"))
+
+
+def rules_by_machine(machines: Iterable[Machine], rules: "QuerySet[Rule]") -> dict[int, list[Rule]]:
+    """Key of a machine → those of the rules that name it, each once. Machines come with their lines.
+
+    One query however many machines and rules there are: every page asks.
+    """
+    rows = list(machines)
+    there = _standing(rows)
+    found: dict[int, dict[int, Rule]] = defaultdict(dict)
+    for rule in _one_by_one(rules, rows).union(_at_places(rules, there), _labelled(rules, rows), all=True):
+        for part in _PARTS:
+            for machine in there.get((part, rule.__dict__[f"by_{part}"]), ()):
+                found[machine][rule.pk] = rule
+    return {machine: [named[key] for key in sorted(named)] for machine, named in found.items()}
+
+
+_PARTS = ("machine", "plant", "line", "zone")
+_NOTHING = Value(None, output_field=BigIntegerField())
+
+
+def _by(**known: str) -> dict[str, Combinable]:
+    """Columns of one kind of rows, of which the others have none."""
+    return {f"by_{part}": F(known[part]) if part in known else _NOTHING for part in _PARTS}
+
+
+def _one_by_one(rules: "QuerySet[Rule]", machines: Sequence[Machine]) -> "QuerySet[Rule]":
+    return rules.filter(machines__in=machines).order_by().annotate(**_by(machine="machines"))
+
+
+def _labelled(rules: "QuerySet[Rule]", machines: Sequence[Machine]) -> "QuerySet[Rule]":
+    carried = rules.filter(places__label__machines__in=machines)
+    return carried.order_by().annotate(**_by(machine="places__label__machines"))
+
+
+def _at_places(rules: "QuerySet[Rule]", there: Mapping[tuple[str, int | None], object]) -> "QuerySet[Rule]":
+    keys = {kind: [key for part, key in there if part == kind and key is not None] for kind in _PARTS}
+    at = Q(places__plant__in=keys["plant"]) | Q(places__line__in=keys["line"]) | Q(places__zone__in=keys["zone"])
+    return rules.filter(at).order_by().annotate(**_by(plant="places__plant", line="places__line", zone="places__zone"))
+
+
+def _standing(machines: Sequence[Machine]) -> dict[tuple[str, int | None], list[int]]:
+    """Kind and key of everything that some of them stand at → their keys."""
+    there: dict[tuple[str, int | None], list[int]] = defaultdict(list)
+    for machine in machines:
+        there["machine", machine.pk].append(machine.pk)
+        there["plant", machine.plant_id].append(machine.pk)
+        if machine.line is not None:
+            there["line", machine.line_id].append(machine.pk)
+        if machine.line is not None and machine.line.zone_id is not None:
+            there["zone", machine.line.zone_id].append(machine.pk)
+    return there
+
+
+def _places_of(machine: Machine) -> "QuerySet[RulePlace]":
+    """Those where it stands."""
+    at = Q(plant=machine.plant_id) | Q(label__in=_LABELLED.filter(machine=machine).values("label"))
+    if machine.line is not None:
+        at |= Q(line=machine.line)
+    if machine.line is not None and machine.line.zone_id is not None:
+        at |= Q(zone=machine.line.zone_id)
+    return RulePlace.objects.filter(at)
