@@ -148,6 +148,18 @@ TEXTS: dict[str, str | Promise] = {
     "recording.recipients": _("Too many recipients: at most 16."),
     "recording.forked": _("Another part of this recording has the same number already; that one was kept."),
     "recording.gap": _("This part of the recording does not follow what is here."),
+    "access.training": _(
+        "The rule asks for a training that you have not confirmed, or whose time is over. Read and confirm it: under "
+        "My work, on the machine's page, or with portineria connect."
+    ),
+    "access.training.incomplete": _(
+        "Nothing was published: a training is a text of up to 4000 characters or an https address, in one language "
+        "at least."
+    ),
+    "access.training.changed": _("Another version of the training was published meanwhile. Please read that one."),
+    "access.training.named": _("Nothing was published: there is a training of this name already."),
+    "access.training.asked": _("Nothing was changed: a rule asks for this training. Change that rule first."),
+    "field.trainings": _("A rule asks for at most %(most)s trainings."),
     "access.notice": _(
         "Read the owner's notice first and acknowledge it: on the machine's page, or with portineria connect."
     ),

@@ -149,11 +149,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.profile.set": _fields("profile name version clauses hold notes_only sha256 rules"),
     "access.rule.created": _fields(
         "rule supplier person minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher"
+        "needs_recording watcher trainings"
     ),
     "access.rule.changed": _fields(
         "rule minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher"
+        "needs_recording watcher trainings"
     ),
     "access.rule.ended": _fields("rule", "reason"),
     "access.lock.set": _fields("lock kind person supplier machine gateway plant name", "reason"),
@@ -174,6 +174,9 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.grant.given": _fields("grant request machine person starts_at ends_at profile narrower"),
     "access.grant.extended": _fields("grant machine person ends_at previous_ends_at"),
     "access.grant.revoked": _fields("grant machine person ending", "reason"),
+    "access.training.published": _fields("training name number days"),
+    "access.training.ended": _fields("training name", "reason"),
+    "access.training.confirmed": _fields("training person number language ends_at"),
     "access.emergency.given": _fields("role person plant minutes guest"),
     "access.emergency.taken": _fields("role person plant", "reason"),
     "access.emergency.limited": _fields("minutes"),

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     BUNDLE = "bnd"
     JOB_ENTRY = "job"
     PLAYBACK = "plb"
+    TRAINING = "trn"
 
 
 def new_id(kind: Kind) -> str:

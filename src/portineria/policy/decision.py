@@ -36,7 +36,8 @@ class GrantFacts:
     ``schedule``: when that rule is open there; ``approved``: as many as the rule asks for said yes, and still may;
     ``recorded``: the machine is recorded, or the rule does not ask for it; ``ticket_holds``: so says the system that
     keeps tickets, or the rule does not ask for one, or nobody keeps them where we could ask. ``emergency``: the rule is
-    an emergency role, behind which nobody's yes stands: to lose it is a matter of security.
+    an emergency role, behind which nobody's yes stands: to lose it is a matter of security. ``trained``: the person
+    confirmed every training that the rule asks for, and none is over by now.
     """
 
     id: str
@@ -50,6 +51,7 @@ class GrantFacts:
     recorded: bool = True
     ticket_holds: bool = True
     emergency: bool = False
+    trained: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.EXPIRED: attempt.at >= grant.ends,
         Reason.TIME_ZONE_UNKNOWN: lost,
         Reason.OUTSIDE_WINDOWS: not lost and not grant.schedule.open_at(attempt.at),
+        Reason.TRAINING: not grant.trained,
         Reason.NOTICE: not attempt.told,
     }
     return tuple(reason for reason, refused in checks.items() if refused)

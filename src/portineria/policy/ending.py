@@ -46,6 +46,7 @@ class Reason(StrEnum):
     NO_APPROVAL = "no-approval"
     TICKET = "ticket"
     NOTICE = "notice"
+    TRAINING = "training"
     LOCKED_PERSON = "locked-person"
     LOCKED_SUPPLIER = "locked-supplier"
     LOCKED_MACHINE = "locked-machine"

@@ -27,6 +27,7 @@ from portineria.dataplane.connector.legs import NoLeg
 from portineria.dataplane.connector.notice import NoticeMissing
 from portineria.dataplane.connector.patience import GivenUp, GivenUpAsking
 from portineria.dataplane.connector.text import end_text, text_of
+from portineria.dataplane.connector.training import TrainingMissing
 from portineria.wire.certificate import load_certificate
 from tests.integration.connector.control_plane import STATE, ControlPlane
 from tests.integration.connector.relay_world import MACHINE, SESSION, World, relay_world
@@ -139,6 +140,41 @@ async def test_a_notice_is_shown_and_nothing_asked_for_until_somebody_says_that_
     assert (
         told.codes.index("notice.line") < told.codes.index("notice.acknowledged") < told.codes.index("session.recorded")
     )
+
+
+async def test_trainings_are_shown_and_nothing_asked_for_until_somebody_confirms_them(
+    plane: ControlPlane, api: Api
+) -> None:
+    names, answers, said = ["trn_aaaaaaaaaaaaaaaa", "trn_bbbbbbbbbbbbbbbb"], plane.responder.answers, list[Any]()
+
+    def machine(asked: Asked) -> Answer:
+        found: Any = plane.machine(asked)[1]
+        left = names[len(said) :]
+        return 200, {**found, "sight": "askable", "trainings": left, "services": []} if left else found
+
+    def confirm(asked: Asked) -> Answer:
+        said.append(asked.json)
+        return 200, text
+
+    text = {
+        "name": "Safety", "organisation": "Northern Works", "number": 2, "language": "ja", "text": "保護帽\n手袋",
+        "link": "https://intra.example/",
+    }  # fmt: skip
+    answers["GET /api/v1/machines/Press%203"] = machine
+    for one in names:
+        answers[f"GET /api/v1/trainings/{one}"] = (200, text)
+        answers[f"POST /api/v1/trainings/{one}/confirm"] = confirm
+    told = Told()
+    with pytest.raises(TrainingMissing) as caught:
+        async with connected(api, Wish("Press 3", accept_notice=True), pin=plane.world.pin, tell=told):
+            pass
+    assert "--confirm-trainings" in (text_of(caught.value.code) or "")
+    assert told.lines.count("  手袋") == told.lines.count("  https://intra.example/") == 2
+    assert (said, plane.asked("POST /api/v1/sessions")) == ([], 0)
+    wish = Wish("Press 3", confirm_trainings=True)
+    async with asyncio.timeout(20), connected(api, wish, pin=plane.world.pin, tell=Told()) as line:
+        assert await echoed(await tool_at(line.doors[0]), b"x") == b"x"
+    assert said == [{"number": 2, "language": "ja"}] * 2
 
 
 async def test_services_that_change_before_the_session_begins_open_nothing(plane: ControlPlane, api: Api) -> None:

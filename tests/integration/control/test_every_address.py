@@ -22,6 +22,7 @@ from portineria.control.access import emergency, locks
 from portineria.control.access import services as access
 from portineria.control.access.jobs import File, write
 from portineria.control.access.models import EmergencyReview
+from portineria.control.access.trainings import publish_training
 from portineria.control.api import api
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.provider_models import IdentityProvider
@@ -84,6 +85,7 @@ class Things:
     notification: str = f"ntf_{ABSENT}"
     substitution: str = f"sbs_{ABSENT}"
     entry: str = f"job_{ABSENT}"
+    training: str = f"trn_{ABSENT}"
 
 
 @pytest.fixture
@@ -109,6 +111,9 @@ def things(world: World) -> Things:
         entry=write(actor=world.owner, request=request, file=File("x", b"x")).public_id,
         substitution=stand_in(world, world.owner, world.operator).public_id,
         playback=may_look(world, world.owner, row).public_id,
+        training=publish_training(
+            actor=world.owner, organisation=world.organisation, name="Safety", words={"en": ("Read.", "")}
+        ).training.public_id,
         **opened_in_an_emergency(world),
     )  # fmt: skip
 

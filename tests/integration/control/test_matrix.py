@@ -17,6 +17,8 @@ from portineria.control.access.closing import LockedNow
 from portineria.control.access.locks import LiftedAlready, LockedAlready, lift, lock
 from portineria.control.access.models import AccessRequest, Grant, Lock
 from portineria.control.access.rules import Conditions
+from portineria.control.access.training import Training, TrainingDone
+from portineria.control.access.trainings import confirm_training, publish_training
 from portineria.control.audit.queries import events, views
 from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
@@ -104,6 +106,23 @@ def ticket_closed(w: World, grant: str) -> None:
     )
 
 
+def training(w: World, **of: str) -> str:
+    """A new one, or the next version of one that is there."""
+    named = of or {"organisation": w.organisation, "name": f"Safety {Training.objects.count()}"}
+    made = publish_training(actor=w.owner, words={"en": ("Wear a helmet.", "")}, days=30, **named)
+    return made.training.public_id
+
+
+def training_over(w: World, grant: str) -> None:
+    at = timezone.now()
+    TrainingDone.objects.update(at=at - timedelta(days=30), until=at - timedelta(seconds=1))
+
+
+def training_besides(w: World, grant: str) -> None:
+    asked = (Training.objects.get().public_id, training(w))
+    access.change_rule(actor=w.owner, rule=w.rule, conditions=Conditions(trainings=asked))
+
+
 def no_zone(w: World, grant: str) -> None:
     Plant.objects.filter(public_id=w.plant).update(time_zone="Europe/Atlantis")
 
@@ -154,6 +173,11 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "ticket no longer covers it": (ticket_closed, DRAIN, "ticket"),
     "approver has a lesser role": (approver_lowered, DRAIN, "no-approval"),
     "approver disabled": (approver_disabled, DRAIN, "no-approval"),
+    "training has another version": (
+        lambda w, _: training(w, training=Training.objects.get().public_id), DRAIN, "training"
+    ),
+    "training's time is over": (training_over, DRAIN, "training"),
+    "rule asks for a training besides": (training_besides, DRAIN, "training"),
     "machine moved": (move_machine, DRAIN, "machine-changed"),
     "machine no longer recorded": (
         lambda w, _: estate.change_machine(actor=w.owner, machine=w.machine.public_id, recording="none"),
@@ -173,8 +197,10 @@ def stand_on(w: World) -> str:
     estate.create_zone(actor=w.owner, plant=w.plant, name="Press shop")
     estate.create_line(actor=w.owner, plant=w.plant, name="Line 1", zone="Press shop")
     estate.change_machine(actor=w.owner, machine=w.machine.public_id, line="Line 1", recording="full")
-    everything = Conditions(approvals=1, needs_recording=True)
+    asked = training(w)
+    everything = Conditions(approvals=1, needs_recording=True, trainings=(asked,))
     access.change_rule(actor=w.owner, rule=w.rule, windows="Mon-Sun 00:00-24:00", conditions=everything)
+    confirm_training(actor=w.technician, training=asked, number=1, language="en")
     return access.approve(actor=w.approver, request=w.request(60)).public_id
 
 

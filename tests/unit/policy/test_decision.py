@@ -74,6 +74,7 @@ def test_a_gateway_that_is_not_admitted_cuts_and_a_machine_without_services_drai
         ({"revoked": Ending.SECURITY}, Reason.REVOKED_FOR_SECURITY, Ending.SECURITY),
         ({"revoked": Ending.ADMINISTRATIVE}, Reason.REVOKED, Ending.ADMINISTRATIVE),
         ({"rule_holds": False}, Reason.NO_RULE, Ending.ADMINISTRATIVE),
+        ({"trained": False}, Reason.TRAINING, Ending.ADMINISTRATIVE),
         ({"machine": "mac_other"}, Reason.OTHER_MACHINE, Ending.SECURITY),
     ],
 )
@@ -169,6 +170,7 @@ def test_another_grant_never_takes_permission_away(asked: Attempt, held: list[Gr
 CONDITIONS: list[Callable[[Attempt, GrantFacts], tuple[Attempt, GrantFacts]]] = [
     lambda asked, grant: (asked, replace(grant, approved=False)),
     lambda asked, grant: (asked, replace(grant, recorded=False)),
+    lambda asked, grant: (asked, replace(grant, trained=False)),
     lambda asked, grant: (asked, replace(grant, rule_holds=False)),
     lambda asked, grant: (asked, replace(grant, revoked=Ending.ADMINISTRATIVE)),
     lambda asked, grant: (asked, replace(grant, ends=grant.ends - timedelta(minutes=90))),

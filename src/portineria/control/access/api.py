@@ -38,7 +38,8 @@ class MachineView(Schema):
     grant: str | None = None
     ends_at: datetime | None = None
     max_minutes: int | None = None
-    notice: str | None = None  # all that is missing: the organisation whose notice has to be acknowledged
+    notice: str | None = None  # where reading is all that is missing: whose notice has to be acknowledged
+    trainings: list[str] = Field(default_factory=list)  # and what has to be confirmed
 
 
 def service_view(service: Service) -> ServiceView:
@@ -61,6 +62,7 @@ def _view(seen: MachineSight) -> MachineView:
         sight=seen.sight.value,
         max_minutes=seen.max_minutes,
         notice=seen.notice,
+        trainings=[training.public_id for training in seen.to_confirm],
     )
     if seen.sight is Sight.REACHABLE:
         view.plant = machine.plant.name

@@ -15,6 +15,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 from portineria.control.access.around import Around, around
 from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
 from portineria.control.access.substitution import APPROVING, STAFF
+from portineria.control.access.training_queries import untrained
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
 from portineria.control.identity.models import Membership, Person
 from portineria.control.identity.queries import own_standings, standings
@@ -92,9 +93,11 @@ def decisions(
         ends_at__gt=at - _RECENT,
     )
     grants: dict[tuple[int, int], list[GrantFacts]] = defaultdict(list)
-    for row in rows.select_related("rule").annotate(**_ASKED):
+    held = list(rows.select_related("rule").annotate(**_ASKED))
+    lacking = _lacking(held, at)
+    for row in held:
         if (machine := wanted.get((row.person_id, row.machine_id))) is not None:
-            facts = _facts_of(row, machine, _Asked(row.holds, row.stands, row.ticket))  # type: ignore[attr-defined]
+            facts = _facts_of(row, machine, _Asked(row.holds, row.stands, row.ticket), lacking)  # type: ignore[attr-defined]
             grants[row.person_id, row.machine_id].append(facts)
     attempts = attempts_at(wanted, at, standing_of)
     return {key: decide(attempt, grants[key]) for key, attempt in attempts.items()}
@@ -105,13 +108,14 @@ def opened(person: Person, at: datetime) -> set[int]:
     rows = Grant.objects.filter(person=person).live(at).select_related("rule", "machine__plant", "machine__gateway")
     grants = list(rows.annotate(**_ASKED))
     standing_of = own_standings(person, (grant.machine.plant.organisation_id for grant in grants))
+    lacking = _lacking(grants, at)
     attempts = attempts_at({(person.pk, grant.machine_id): grant.machine for grant in grants}, at, standing_of)
     return {
         grant.machine_id
         for grant in grants
         if decide(
             attempts[person.pk, grant.machine_id],
-            [_facts_of(grant, grant.machine, _Asked(grant.holds, grant.stands, grant.ticket))],  # type: ignore[attr-defined]
+            [_facts_of(grant, grant.machine, _Asked(grant.holds, grant.stands, grant.ticket), lacking)],  # type: ignore[attr-defined]
         ).permitted
     }
 
@@ -132,7 +136,7 @@ def decisions_by_grant(
     """Grant → what it opens by itself. They come with ``rule``, ``machine__plant`` and ``machine__gateway`` loaded."""
     rows = list(grants)
     attempts = attempts_at({(grant.person_id, grant.machine_id): grant.machine for grant in rows}, at, standing_of)
-    return {grant.pk: decide(attempts[grant.person_id, grant.machine_id], [facts]) for grant, facts in _facts(rows)}
+    return {grant.pk: decide(attempts[grant.person_id, grant.machine_id], [facts]) for grant, facts in _facts(rows, at)}
 
 
 def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Decision]:
@@ -184,7 +188,7 @@ def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     wanted = {(grant.person_id, grant.machine_id): grant.machine for grant in grants}
     there = around((person, machine) for (person, _), machine in wanted.items())
     attempts = attempts_at(wanted, at, there=there)
-    facts = {grant.pk: facts for grant, facts in _facts(grants)}
+    facts = {grant.pk: facts for grant, facts in _facts(grants, at)}
     return {use.pk: decide(_through(use, attempts, there), [facts[use.grant.pk]]) for use in rows}
 
 
@@ -220,11 +224,17 @@ def attempts_at(
     }
 
 
-def _facts(grants: list[Grant]) -> list[tuple[Grant, GrantFacts]]:
+def _facts(grants: list[Grant], at: datetime) -> list[tuple[Grant, GrantFacts]]:
     rows = Grant.objects.filter(pk__in=[grant.pk for grant in grants])
     found = {pk: _Asked(*asked) for pk, *asked in rows.annotate(**_ASKED).values_list("pk", *_ASKED)}
     none = _Asked(holds=False, approved=False, ticket=False)
-    return [(row, _facts_of(row, row.machine, found.get(row.pk, none))) for row in grants]
+    lacking = _lacking(grants, at)
+    return [(row, _facts_of(row, row.machine, found.get(row.pk, none), lacking)) for row in grants]
+
+
+def _lacking(grants: Iterable[Grant], at: datetime) -> set[tuple[int, int]]:
+    """(rule, person) of those who have a training of the rule's to confirm. They come with ``rule`` loaded."""
+    return untrained(((grant.rule, grant.person_id) for grant in grants), at)
 
 
 def _asked(condition: Q | Combinable) -> Case:
@@ -242,7 +252,7 @@ class _Asked(NamedTuple):
 _ASKED = {"holds": _asked(_HOLDS), "stands": _asked(_APPROVED), "ticket": _asked(_TICKET)}
 
 
-def _facts_of(grant: Grant, machine: Machine, asked: _Asked) -> GrantFacts:
+def _facts_of(grant: Grant, machine: Machine, asked: _Asked, lacking: set[tuple[int, int]]) -> GrantFacts:
     """A rule that was shortened shortens what was given under it."""
     return GrantFacts(
         id=grant.public_id,
@@ -256,6 +266,7 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked) -> GrantFacts:
         recorded=recorded_there(grant.rule, machine),
         emergency=grant.rule.emergency,
         schedule=grant.rule.schedule_at(machine.plant.time_zone),
+        trained=(grant.rule_id, grant.person_id) not in lacking,
     )
 
 

@@ -14,6 +14,7 @@ from portineria.control.access.lock import Lock as Lock
 from portineria.control.access.lock import LockQuerySet as LockQuerySet
 from portineria.control.access.reviews import EmergencyReview as EmergencyReview
 from portineria.control.access.substitution import Substitution
+from portineria.control.access.training import TRAININGS_TEXT
 from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.models import ID, Organisation, Person, Supplier
 from portineria.core.errors import Conflict
@@ -111,6 +112,8 @@ class Rule(models.Model):
         Plant, on_delete=models.PROTECT, null=True, blank=True, related_name="emergency_roles"
     )
     emergency_guest = models.BooleanField(default=False)  # given although its person is of a supplier
+    # Ids of trainings that whoever works has to have confirmed, by words apart: read with the rule, by every decision.
+    trainings = models.CharField(max_length=TRAININGS_TEXT, blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 

@@ -27,6 +27,8 @@ from portineria.control.access.models import (
     RuleVersion,
 )
 from portineria.control.access.substitution import Substitution
+from portineria.control.access.training import Training
+from portineria.control.access.training_queries import missing
 from portineria.control.estate.models import Machine, MachineQuerySet
 from portineria.control.estate.queries import BY_LINE
 from portineria.control.identity.models import Organisation, Person
@@ -52,12 +54,22 @@ class MachineSight:
     max_minutes: int | None
     needs_approval: bool
     needs_reference: bool = False
+    trainings: tuple[Training, ...] = ()  # that its rules ask for, and this person has to confirm still
 
     @property
     def notice(self) -> str | None:
-        """Whose notice has to be read, where that is all that is missing: the organisation's id."""
-        alone = self.decision.denials == (Reason.NOTICE,)
-        return self.machine.plant.organisation.public_id if alone else None
+        """Whose notice has to be read, where reading is all that is missing: the organisation's id."""
+        owner = self.machine.plant.organisation.public_id
+        return owner if self._only_reading and Reason.NOTICE in self.decision.denials else None
+
+    @property
+    def to_confirm(self) -> tuple[Training, ...]:
+        """Where reading is all that is missing: what has to be confirmed."""
+        return self.trainings if self._only_reading and Reason.TRAINING in self.decision.denials else ()
+
+    @property
+    def _only_reading(self) -> bool:
+        return {Reason.NOTICE, Reason.TRAINING}.issuperset(self.decision.denials)
 
     @property
     def grant(self) -> str | None:
@@ -105,6 +117,7 @@ def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -
         rules.setdefault(named.machine_id, []).append(named.rule)
     standing_of = own_standings(actor, (machine.plant.organisation_id for machine in machines))
     judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of)
+    lacking = missing(actor, {rule.pk: rule for named in rules.values() for rule in named}.values(), at)
     owned = set(actor.staff_of)
     found = []
     for machine in machines:
@@ -124,6 +137,7 @@ def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -
                 best.max_minutes if best else None,
                 best.needs_approval if best else True,
                 any(rule.needs_reference for rule in admitting),
+                tuple({one.pk: one for rule in admitting for one in lacking.get(rule.pk, ())}.values()),
             )
         )
     return [seen for seen in found if seen.sight is not Sight.ABSENT]

@@ -12,6 +12,7 @@ from django.utils import timezone
 from portineria.control.access.closing import hold_waiting, lapse_requests
 from portineria.control.access.models import MOST_APPROVALS, Rule, RuleVersion
 from portineria.control.access.profiles import profile_named, require_inspectable
+from portineria.control.access.training_queries import asked_of
 from portineria.control.access.windows import clean_windows
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine
@@ -25,12 +26,13 @@ RULE_MINUTES = 10080
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a rule asks for besides. ``watcher``: id of somebody of the organisation, or empty."""
+    """What a rule asks for besides. ``watcher``: id of somebody of the organisation, or empty; ``trainings``: ids."""
 
     approvals: int = 1
     needs_reference: bool = False
     needs_recording: bool = False
     watcher: str = ""
+    trainings: tuple[str, ...] = ()
 
     def set_on(self, rule: Rule) -> None:
         """In memory; raise BadField, NotFound."""
@@ -38,6 +40,7 @@ class Conditions:
             raise BadField("approvals", f"1 to {MOST_APPROVALS}", most=MOST_APPROVALS)
         rule.approvals, rule.needs_reference = self.approvals, self.needs_reference
         rule.needs_recording, rule.watcher = self.needs_recording, _member(rule.organisation, self.watcher)
+        rule.trainings = asked_of(rule.organisation, self.trainings)
 
 
 NO_MORE = Conditions()
@@ -45,7 +48,9 @@ NO_MORE = Conditions()
 
 def conditions_of(rule: Rule) -> Conditions:
     watcher = rule.watcher.public_id if rule.watcher else ""
-    return Conditions(rule.approvals, rule.needs_reference, rule.needs_recording, watcher)
+    return Conditions(
+        rule.approvals, rule.needs_reference, rule.needs_recording, watcher, tuple(rule.trainings.split())
+    )
 
 
 @transaction.atomic
@@ -107,6 +112,7 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "needs_reference": rule.needs_reference,
         "needs_recording": rule.needs_recording,
         "watcher": rule.watcher.public_id if rule.watcher else "",
+        "trainings": rule.trainings,
     }
 
 

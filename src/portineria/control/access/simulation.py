@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from portineria.control.access.facts import attempts_at, recorded_there
 from portineria.control.access.models import Rule
+from portineria.control.access.training_queries import untrained
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Membership
 from portineria.policy.decision import Decision, GrantFacts, decide
@@ -34,11 +35,12 @@ def would_open(
     members = Membership.objects.filter(person__in={person for person, _ in wanted})
     suppliers = {(person, owner): firm for person, owner, firm in members.values_list(*_MEMBER)}
     attempts = attempts_at(wanted, at)
+    lacking = untrained(((rule, person) for person, key in wanted for rule in naming[key]), at)
     found: dict[tuple[int, int], list[Verdict]] = {}
     for (person, key), machine in wanted.items():
         firm = suppliers.get((person, machine.plant.organisation_id))
         found[person, key] = [
-            (rule, decide(attempts[person, key], [_as_granted(rule, machine, at)]))
+            (rule, decide(attempts[person, key], [_as_granted(rule, machine, at, (rule.pk, person) not in lacking)]))
             for rule in naming[key]
             if rule.person_id == person or (firm is not None and rule.supplier_id == firm)
         ]
@@ -48,7 +50,7 @@ def would_open(
 _MEMBER = ("person", "organisation", "supplier")
 
 
-def _as_granted(rule: Rule, machine: Machine, at: datetime) -> GrantFacts:
+def _as_granted(rule: Rule, machine: Machine, at: datetime, trained: bool) -> GrantFacts:
     return GrantFacts(
         id=rule.public_id,
         machine=machine.public_id,
@@ -58,4 +60,5 @@ def _as_granted(rule: Rule, machine: Machine, at: datetime) -> GrantFacts:
         rule_holds=True,
         schedule=rule.schedule_at(machine.plant.time_zone),
         recorded=recorded_there(rule, machine),
+        trained=trained,
     )

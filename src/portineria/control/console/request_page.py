@@ -12,6 +12,8 @@ from portineria.control.access.deciding import deciders, decides_here
 from portineria.control.access.facts import approvals_missing, decisions_by_grant
 from portineria.control.access.models import AccessRequest, Grant
 from portineria.control.access.profiles import profiles_of
+from portineria.control.access.training import Training
+from portineria.control.access.training_queries import missing
 from portineria.control.console import functions, texts, whereabouts
 from portineria.control.console.texts import sinks as sink_texts
 from portineria.control.console.whereabouts import Asked, Place
@@ -46,6 +48,7 @@ class RequestPage:
     approver: bool
     missing: int  # people who have to say yes
     together: list[Asked]  # what was asked for at once with it, itself among them
+    trainings: list[Training]  # that its rule asks for, and its person has to confirm still
 
     @property
     def pending(self) -> bool:
@@ -70,7 +73,7 @@ class RequestPage:
             return "revoked"
         if Reason.EXPIRED in denials:
             return "ended"
-        if denials - {Reason.NOT_YET, Reason.NOTICE}:
+        if denials - {Reason.NOT_YET, Reason.NOTICE, Reason.TRAINING}:
             return "void"
         return "later" if Reason.NOT_YET in denials else "live"
 
@@ -118,6 +121,7 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         starts=starts,
         ends=(row.starts_at or timezone.now()) + timedelta(minutes=row.minutes),
         approver=approver,
+        trainings=missing(row.person, [row.rule], at).get(row.rule_id, []),
         together=whereabouts.asked(actor, access.bundled(actor, row)),
     )
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portineria.control.access import queries as access
+from portineria.control.access import training_queries
 from portineria.control.access.models import MOST_APPROVALS, Rule
 from portineria.control.access.rules import RULE_MINUTES, Conditions
 from portineria.control.console.forms import length_choices
@@ -46,6 +47,7 @@ class RuleForm(forms.Form):
     needs_reference = forms.BooleanField(required=False)
     needs_recording = forms.BooleanField(required=False)
     watcher = forms.EmailField(required=False, max_length=254)
+    trainings = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
 
     def __init__(self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,6 +58,7 @@ class RuleForm(forms.Form):
         self._offer("supplier", [("", "—"), *((firm.public_id, firm.name) for firm in firms)])
         self._offer("profile", [("", _("no inspection: everything passes")), *((name, name) for name in profiles)])
         self._offer("max_minutes", length_choices(RULE_MINUTES))
+        self._offer("trainings", training_queries.choices(owner))
         self._offer("approvals", [(count, _people(count)) for count in range(MOST_APPROVALS + 1)])
         if rule is not None:
             # Kept as it is, even where no length that is offered fits.
@@ -124,6 +127,7 @@ class RuleForm(forms.Form):
             needs_reference=data["needs_reference"],
             needs_recording=data["needs_recording"],
             watcher=data["watcher"],
+            trainings=tuple(data["trainings"]),
         )
         return found | {"needs_approval": data["approvals"] > 0, "conditions": conditions}
 
@@ -154,6 +158,7 @@ class RuleForm(forms.Form):
             needs_reference=data.get("needs_reference", False),
             needs_recording=data.get("needs_recording", False),
             watcher=self.data.get("watcher", "") if data.get("watcher") else "",
+            trainings=training_queries.names(" ".join(data.get("trainings", ()))),
         )
 
 

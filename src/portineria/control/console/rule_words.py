@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portineria.control.access.models import Rule, RuleVersion
+from portineria.control.access.training_queries import names
 from portineria.control.console import texts
 from portineria.control.console.templatetags.console import minutes
 
@@ -28,6 +29,7 @@ class Terms:
     needs_reference: bool
     needs_recording: bool
     watcher: str
+    trainings: Sequence[str] = ()  # names
 
 
 def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
@@ -44,6 +46,7 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         needs_reference=rule.needs_reference,
         needs_recording=rule.needs_recording,
         watcher=rule.watcher.name if rule.watcher else "",
+        trainings=names(rule.trainings),
     )
 
 
@@ -82,6 +85,7 @@ def _besides(terms: Terms) -> list[str]:
         (terms.needs_reference, _("Each request gives the number of a ticket or work permit.")),
         (terms.needs_recording, _("It opens only where it is recorded.")),
         (bool(terms.watcher), _("%(name)s watches.") % {"name": terms.watcher}),
+        (bool(terms.trainings), _("Whoever works has confirmed: %(names)s.") % {"names": ", ".join(terms.trainings)}),
     ]
     return [text for holds, text in parts if holds]
 
@@ -96,6 +100,7 @@ _TERMS = {
     "needs_reference": gettext_lazy("ticket or work permit"),
     "needs_recording": gettext_lazy("recording"),
     "watcher": gettext_lazy("who watches"),
+    "trainings": gettext_lazy("trainings"),
     "ended": gettext_lazy("ended"),
 }
 

@@ -26,6 +26,7 @@ from portineria.control.console.views import (
     sessions,
     sinks,
     substitutes,
+    trainings,
 )
 
 app_name = "console"
@@ -140,6 +141,11 @@ urlpatterns = [
     path("notifications/webhook/", notifications.webhook, name="notification-webhook"),
     path("notifications/<str:notification>/open/", notifications.open_one, name="notification"),
     path("notices/<str:organisation>/", privacy.notice, name="notice"),
+    path("trainings/", trainings.trainings, name="trainings"),
+    path("trainings/add/", trainings.add, name="training-add"),
+    path("trainings/<str:training>/", trainings.training, name="training"),
+    path("trainings/<str:training>/edit/", trainings.edit, name="training-edit"),
+    path("trainings/<str:training>/end/", trainings.end, name="training-end"),
     path("privacy/", privacy.privacy, name="privacy"),
     path("privacy/<str:organisation>/notice/", privacy.edit_notice, name="notice-edit"),
     path("privacy/<str:organisation>/terms/", privacy.terms, name="privacy-terms"),

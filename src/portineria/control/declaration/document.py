@@ -263,6 +263,7 @@ class DeclaredRule(Entry, frozen=True):
     needs_reference: bool | None = None
     needs_recording: bool | None = None
     watcher: str | None = None  # e-mail address; "" is nobody
+    trainings: tuple[str, ...] | None = None  # names of some that are there; [] is none
     CLEANED: ClassVar = {
         "supplier": _name("supplier"),
         "person": _email("person"),

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from portineria.control.access import queries as access
+from portineria.control.access import training_queries
 from portineria.control.access.models import FunctionProfile, Rule
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState, Line, Machine, Plant
@@ -35,11 +36,13 @@ class Present:
     members: dict[str, Membership]  # by e-mail address
     rules: list[Rule]
     profiles: dict[str, FunctionProfile]  # the newest of each name
+    trainings: dict[str, str]  # name → id
 
     def ids(self) -> dict[tuple[str, ...], str]:
         found: dict[tuple[str, ...], str] = {("plant", name): row.public_id for name, row in self.plants.items()}
         found |= {("supplier", name): row.public_id for name, row in self.suppliers.items()}
         found |= {("person", email): row.person.public_id for email, row in self.members.items()}
+        found |= {("training", name): training for name, training in self.trainings.items()}
         for name, machine in self.machines.items():
             found["machine", *name] = machine.public_id
             found |= {("device", *name, device.name): device.public_id for device in machine.devices.all()}
@@ -65,6 +68,7 @@ def look_up(organisation: str, administrator: str = "") -> Present:
         suppliers={row.name: row for row in identity.suppliers(actor).filter(organisation=owner)},
         members={row.person.email: row for row in members},
         profiles=access.profiles(actor, owner),
+        trainings={name: training for training, name in training_queries.choices(owner)},
         rules=list(access.rules(actor).filter(organisation=owner).order_by("created_at", "pk")),
     )
 

@@ -9,6 +9,7 @@ from functools import partial
 from portineria.control.access import services
 from portineria.control.access.models import Rule
 from portineria.control.access.rules import Conditions, conditions_of
+from portineria.control.access.training_queries import names
 from portineria.control.declaration.document import Declaration, DeclaredRule
 from portineria.control.declaration.people import role_after
 from portineria.control.declaration.plan import Plan, Work
@@ -60,6 +61,8 @@ def _wanted(declaration: Declaration, present: Present, plan: Plan) -> list[Want
         faults = _unknown_subject(place, subject, declaration, present)
         if rule.watcher and role_after(declaration, present.members.get(rule.watcher), rule.watcher) is None:
             faults.append(f"{place}.watcher: there is no person {rule.watcher}")
+        unknown = [name for name in rule.trainings or () if name not in present.trainings]
+        faults += [f"{place}.trainings: there is no training {name}" for name in unknown]
         machines = set()
         for j, name in enumerate(rule.machines):
             called = _called(name, declaration, present)
@@ -154,6 +157,9 @@ def _asks(rule: Wanted, row: Rule | None) -> list[str]:
         parts.append("only where recorded" if declared.needs_recording else "also where not recorded")
     if declared.watcher not in (None, watcher):
         parts.append(f"watched by {declared.watcher or 'nobody'}")
+    asked = names(row.trainings) if row else []
+    if declared.trainings is not None and sorted(set(declared.trainings)) != asked:
+        parts.append(f"trainings: {', '.join(sorted(set(declared.trainings))) or 'none'}")
     return parts
 
 
@@ -166,6 +172,9 @@ def _conditions(work: Work, rule: Wanted, row: Rule | None) -> Conditions:
         needs_reference=now.needs_reference if declared.needs_reference is None else declared.needs_reference,
         needs_recording=now.needs_recording if declared.needs_recording is None else declared.needs_recording,
         watcher=work.ids["person", declared.watcher] if declared.watcher else watcher,
+        trainings=now.trainings
+        if declared.trainings is None
+        else tuple(work.ids["training", name] for name in declared.trainings),
     )
 
 

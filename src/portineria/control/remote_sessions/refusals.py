@@ -41,6 +41,6 @@ class RequestWaits(Denied):
 
 
 def refusal(actor: Person, machine: Machine, denials: tuple[Reason, ...]) -> Denied:
-    missing = set(denials) - {Reason.NOTICE}  # which is read at any time, also while a request waits
+    missing = set(denials) - {Reason.NOTICE, Reason.TRAINING}  # read at any time, also while a request waits
     waiting = waiting_request(actor, machine) if missing and _ASK_FOR.issuperset(missing) else None
     return RequestWaits(waiting.public_id) if waiting else NotPermitted(denials)

@@ -15,6 +15,7 @@ from portineria.control.rest.requests import router as requests
 from portineria.control.rest.rules import router as rules
 from portineria.control.rest.sessions import router as sessions
 from portineria.control.rest.sinks import router as sinks
+from portineria.control.rest.trainings import router as trainings
 
 PREFIX = "/api/rest/v1/"
 _PROBLEM = "application/problem+json"
@@ -47,5 +48,5 @@ api = RestApi(
     description="What the console does, over the same services: docs/howto/api.md.",
 )  # fmt: skip
 handle_errors(api)
-for router in (account, estate, people, rules, requests, sessions, locks, register, sinks):
+for router in (account, estate, people, rules, requests, sessions, locks, register, sinks, trainings):
     api.add_router("", router)

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, Field
 from portineria.control.access import queries, services
 from portineria.control.access.models import MOST_APPROVALS, Rule, RuleVersion
 from portineria.control.access.rules import RULE_MINUTES, Conditions
+from portineria.control.access.training import MOST_TRAININGS
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine
 from portineria.control.identity import queries as identity
@@ -44,6 +45,7 @@ class RuleView(Schema):
     only_decoded: bool
     windows: str
     created_at: datetime
+    trainings: list[str]
 
 
 class NamedMachine(Schema):
@@ -73,6 +75,7 @@ def _rule_view(row: Rule) -> RuleView:
         needs_reference=row.needs_reference, needs_recording=row.needs_recording,
         watcher=row.watcher.public_id if row.watcher else None, profile=row.profile.name if row.profile else None,
         only_decoded=row.only_decoded, windows=row.windows, created_at=row.created_at,
+        trainings=row.trainings.split(),
     )  # fmt: skip
 
 
@@ -139,10 +142,13 @@ class Terms(Given):
     profile: str = Field(default="", max_length=60)
     only_decoded: bool = False
     windows: str = Field(default="", max_length=1000)
+    trainings: list[str] = Field(default_factory=list, max_length=MOST_TRAININGS, description="Ids.")
 
     def taken(self) -> dict[str, Any]:
         """As the services take it."""
-        conditions = Conditions(max(1, self.approvals), self.needs_reference, self.needs_recording, self.watcher)
+        conditions = Conditions(
+            max(1, self.approvals), self.needs_reference, self.needs_recording, self.watcher, tuple(self.trainings)
+        )
         return {
             "machines": self.machines, "max_minutes": self.max_minutes, "needs_approval": self.approvals > 0,
             "profile": self.profile, "only_decoded": self.only_decoded, "windows": self.windows,

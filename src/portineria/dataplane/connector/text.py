@@ -98,6 +98,8 @@ NEWS = {
     "notice.head": "Before you work at {name}, please read this (version {number}):",
     "notice.line": "{text}",
     "notice.acknowledged": "Acknowledged: version {number}.",
+    "training.head": "{owner} wants this read and confirmed before you work there: {name} (version {number})",
+    "training.confirmed": "Confirmed: {name}, version {number}.",
 }
 
 ERRORS = {
@@ -136,6 +138,8 @@ ERRORS = {
     "service.changed": "The machine's services were changed just now: nothing was opened. Run the command again.",
     "access.notice": "This notice has to be acknowledged first; nothing was opened. To say that you have read it, run "
     "the command again with --accept-notice.",
+    "access.training": "What stands above has to be confirmed first; nothing was opened. To say that you have read and "
+    "understood it, run the command again with --confirm-trainings.",
     "not-found": "There is no such machine, request or session for you.",
 }
 
@@ -164,6 +168,7 @@ WHYS = {
     "locked-gateway": "the plant's gateway is locked",
     "locked-everything": "everything is locked",
     "notice": "the owner's notice was not acknowledged",
+    "training": "a training was not confirmed, or its time is over",
     "no-approval": "whoever approved it may not approve any more",
     "ticket": "its ticket does not cover it, or the system that keeps it has not answered yet",
     "not-recorded": "it would not be recorded, which its rule asks for",

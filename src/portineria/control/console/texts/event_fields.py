@@ -19,6 +19,8 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "approvals": _("approvals"),
     "missing": _("approvals missing"),
     "needs_recording": _("recording required"),
+    "trainings": _("trainings required"),
+    "training": _("training"),
     "needs_reference": _("ticket or work permit required"),
     "reference": _("ticket or work permit"),
     "events": _("number of events"),

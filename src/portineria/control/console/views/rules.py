@@ -47,7 +47,7 @@ def rule(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
     return render(request, "console/rule.html", {"page": shown, "machines": machines})
 
 
-def _owner(request: HttpRequest, actor: Person) -> Organisation:
+def administered(request: HttpRequest, actor: Person) -> Organisation:
     """The one that is asked for, or the first that the actor administers. Raise NotFound, Denied."""
     _require_staff(actor)
     mine = [row for row in identity.organisations(actor) if row.pk in actor.staff_of]
@@ -59,7 +59,7 @@ def _owner(request: HttpRequest, actor: Person) -> Organisation:
 
 @page
 def add(request: HttpRequest, actor: Person) -> HttpResponse:
-    owner = _owner(request, actor)
+    owner = administered(request, actor)
     initial = {"machines": request.GET.get("machine", "")[:200], "windows": "Mon-Fri 08:00-18:00"}
     form = RuleForm(request.POST or None, actor=actor, owner=owner, rule=None, initial=initial)
     made: list[Rule] = []
@@ -95,6 +95,7 @@ def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
         "needs_reference": row.needs_reference,
         "needs_recording": row.needs_recording,
         "watcher": row.watcher.email if row.watcher else "",
+        "trainings": row.trainings.split(),
     }
     form = RuleForm(request.POST or None, actor=actor, owner=row.organisation, rule=row, initial=initial)
     if form.is_valid() and attempt(form, lambda: services.change_rule(actor=actor, rule=rule, **form.given)):
@@ -117,7 +118,7 @@ def end(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
 @page
 def sentence(request: HttpRequest, actor: Person) -> HttpResponse:
     """What the form says so far, in words; asked for while somebody fills it in."""
-    owner = _owner(request, actor)
+    owner = administered(request, actor)
     known = request.POST.get("rule", "")
     form = RuleForm(request.POST, actor=actor, owner=owner, rule=_to_change(actor, known) if known else None)
     form.is_valid()
