@@ -148,6 +148,11 @@ TEXTS: dict[str, str | Promise] = {
     "recording.recipients": _("Too many recipients: at most 16."),
     "recording.forked": _("Another part of this recording has the same number already; that one was kept."),
     "recording.gap": _("This part of the recording does not follow what is here."),
+    "access.second-factor-old": _(
+        "The rule wants your second factor proved a short time before you begin. Sign in again with portineria login "
+        "--fresh, then run the command again."
+    ),
+    "field.factor_minutes": _("From %(least)s to %(most)s minutes."),
     "access.training": _(
         "The rule asks for a training that you have not confirmed, or whose time is over. Read and confirm it: under "
         "My work, on the machine's page, or with portineria connect."

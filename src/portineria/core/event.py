@@ -149,11 +149,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.profile.set": _fields("profile name version clauses hold notes_only sha256 rules"),
     "access.rule.created": _fields(
         "rule supplier person minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher trainings"
+        "needs_recording watcher trainings factor_minutes"
     ),
     "access.rule.changed": _fields(
         "rule minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher trainings"
+        "needs_recording watcher trainings factor_minutes"
     ),
     "access.rule.ended": _fields("rule", "reason"),
     "access.lock.set": _fields("lock kind person supplier machine gateway plant name", "reason"),

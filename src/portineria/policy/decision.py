@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from portineria.policy.ending import BY_LOCK, Ending, Locked, Reason, ending_of
 from portineria.policy.windows import ALWAYS, Schedule
@@ -28,6 +28,8 @@ class Attempt:
     has_services: bool = True
     locks: frozenset[Locked] = frozenset()  # what of all that it goes through somebody has locked
     told: bool = True  # the person acknowledged the owner's notice; there is none; or it is about what runs already
+    # Since the person proved a second factor to what asks; none for what runs already, and for what only looks.
+    factor_age: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class GrantFacts:
     ``recorded``: the machine is recorded, or the rule does not ask for it; ``ticket_holds``: so says the system that
     keeps tickets, or the rule does not ask for one, or nobody keeps them where we could ask. ``emergency``: the rule is
     an emergency role, behind which nobody's yes stands: to lose it is a matter of security. ``trained``: the person
-    confirmed every training that the rule asks for, and none is over by now.
+    confirmed every training that the rule asks for, and none is over by now. ``factor_within``: whoever
+    begins proved a second factor no longer ago; None: whenever.
     """
 
     id: str
@@ -52,6 +55,7 @@ class GrantFacts:
     ticket_holds: bool = True
     emergency: bool = False
     trained: bool = True
+    factor_within: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.TIME_ZONE_UNKNOWN: lost,
         Reason.OUTSIDE_WINDOWS: not lost and not grant.schedule.open_at(attempt.at),
         Reason.TRAINING: not grant.trained,
+        Reason.SECOND_FACTOR_OLD: grant.factor_within is not None and attempt.factor_age > grant.factor_within,
         Reason.NOTICE: not attempt.told,
     }
     return tuple(reason for reason, refused in checks.items() if refused)

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     TICKET = "ticket"
     NOTICE = "notice"
     TRAINING = "training"
+    SECOND_FACTOR_OLD = "second-factor-old"
     LOCKED_PERSON = "locked-person"
     LOCKED_SUPPLIER = "locked-supplier"
     LOCKED_MACHINE = "locked-machine"

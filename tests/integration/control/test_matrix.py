@@ -267,8 +267,15 @@ def test_what_an_emergency_rests_on_ends_its_session_by_its_class(linked: World,
 def test_the_matrix_has_a_row_for_every_reason_that_may_end_a_session() -> None:
     named = {word for _, _, why in (*MATRIX.values(), *EMERGENCY.values()) for word in why.split()}
     # Of these there is no session: nothing was given, or not for this machine or not yet. A notice that nobody read
-    # keeps a session from beginning and ends none (tests/integration/control/test_notices.py).
-    assert {reason.value for reason in Reason} - named == {"no-grant", "other-machine", "not-yet", "notice"}
+    # or a second factor that is old keeps a session from beginning and ends none (test_notices.py and
+    # test_factor_age.py).
+    assert {reason.value for reason in Reason} - named == {
+        "no-grant",
+        "other-machine",
+        "not-yet",
+        "notice",
+        "second-factor-old",
+    }
 
 
 def test_a_lock_is_set_once_and_lifted_by_an_owner_with_a_reason(linked: World) -> None:

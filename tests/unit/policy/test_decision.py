@@ -105,6 +105,14 @@ def test_a_notice_that_was_not_read_is_a_reason_of_its_own_whatever_else_is_miss
     assert decide(untold, [GRANT]).ending is Ending.ADMINISTRATIVE
 
 
+@pytest.mark.parametrize(("age", "denials"), [(0, ()), (15, ()), (15.1, (Reason.SECOND_FACTOR_OLD,))])
+def test_a_second_factor_may_be_as_old_as_the_rule_says(age: float, denials: tuple[Reason, ...]) -> None:
+    asked = replace(attempt(), factor_age=timedelta(minutes=age))
+    judged = decide(asked, [replace(GRANT, factor_within=timedelta(minutes=15))])
+    assert (judged.denials, judged.ending) == (denials, Ending.ADMINISTRATIVE)
+    assert decide(asked, [GRANT]).permitted
+
+
 def test_the_grant_that_lasts_longest_permits() -> None:
     longer = GrantFacts("grt_b", "mac_press", NINE, NINE + timedelta(hours=3), None, rule_holds=True)
     assert decide(attempt(), [GRANT, longer]).grant == "grt_b"
@@ -171,6 +179,8 @@ CONDITIONS: list[Callable[[Attempt, GrantFacts], tuple[Attempt, GrantFacts]]] = 
     lambda asked, grant: (asked, replace(grant, approved=False)),
     lambda asked, grant: (asked, replace(grant, recorded=False)),
     lambda asked, grant: (asked, replace(grant, trained=False)),
+    lambda asked, grant: (asked, replace(grant, factor_within=timedelta(minutes=15))),
+    lambda asked, grant: (replace(asked, factor_age=timedelta(minutes=16)), grant),
     lambda asked, grant: (asked, replace(grant, rule_holds=False)),
     lambda asked, grant: (asked, replace(grant, revoked=Ending.ADMINISTRATIVE)),
     lambda asked, grant: (asked, replace(grant, ends=grant.ends - timedelta(minutes=90))),

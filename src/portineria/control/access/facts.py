@@ -24,6 +24,7 @@ from portineria.policy.decision import Standing as PersonStanding
 from portineria.sinks.ticket import Standing
 
 _RECENT = timedelta(days=1)
+_NEW = timedelta(0)
 
 # Of a grant or a request: its rule is still there, still names the machine, and still names the person or their firm.
 # An emergency role names a plant, and somebody of the owner's own people unless it was given to a supplier's knowingly.
@@ -79,11 +80,13 @@ Standings = Mapping[tuple[int, int], PersonStanding]
 
 
 def decisions(
-    people_and_machines: Iterable[tuple[int, Machine]], at: datetime, standing_of: Standings | None = None
-) -> dict[tuple[int, int], Decision]:
+    people_and_machines: Iterable[tuple[int, Machine]], at: datetime, standing_of: Standings | None = None,
+    factor_age: timedelta = _NEW,
+) -> dict[tuple[int, int], Decision]:  # fmt: skip
     """(person, machine) → may they reach it now? Machines come with ``plant`` and ``gateway`` loaded.
 
-    ``standing_of``: what is known already about everybody concerned, by organisation.
+    ``standing_of``: what is known already about everybody concerned, by organisation. ``factor_age``: where somebody
+    begins, since they proved a second factor to whatever they begin with.
     """
     wanted = {(person, machine.pk): machine for person, machine in people_and_machines}
     rows = Grant.objects.filter(
@@ -100,7 +103,7 @@ def decisions(
             facts = _facts_of(row, machine, _Asked(row.holds, row.stands, row.ticket), lacking)  # type: ignore[attr-defined]
             grants[row.person_id, row.machine_id].append(facts)
     attempts = attempts_at(wanted, at, standing_of)
-    return {key: decide(attempt, grants[key]) for key, attempt in attempts.items()}
+    return {key: decide(replace(one, factor_age=factor_age), grants[key]) for key, one in attempts.items()}
 
 
 def opened(person: Person, at: datetime) -> set[int]:
@@ -126,8 +129,8 @@ def approvals_missing(request: AccessRequest) -> int:
     return max(0, request.rule.approvals - (given.first() or 0))
 
 
-def decision(person: Person, machine: Machine, at: datetime) -> Decision:
-    return decisions([(person.pk, machine)], at)[person.pk, machine.pk]
+def decision(person: Person, machine: Machine, at: datetime, factor_age: timedelta = _NEW) -> Decision:
+    return decisions([(person.pk, machine)], at, factor_age=factor_age)[person.pk, machine.pk]
 
 
 def decisions_by_grant(
@@ -267,6 +270,7 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked, lacking: set[tuple[
         emergency=grant.rule.emergency,
         schedule=grant.rule.schedule_at(machine.plant.time_zone),
         trained=(grant.rule_id, grant.person_id) not in lacking,
+        factor_within=timedelta(minutes=grant.rule.factor_minutes) if grant.rule.factor_minutes else None,
     )
 
 

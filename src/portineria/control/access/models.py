@@ -32,6 +32,8 @@ def _id_field(kind: Kind) -> "models.CharField[str, str]":
 
 TICKET_UNASKED = "unasked"
 TICKET_STATE = 200
+LEAST_FACTOR_MINUTES = 5  # enough to sign in and begin
+MOST_FACTOR_MINUTES = 720  # as long as a connector stays signed in
 MOST_APPROVALS = 5  # people who all have to be found before work begins
 
 
@@ -114,6 +116,8 @@ class Rule(models.Model):
     emergency_guest = models.BooleanField(default=False)  # given although its person is of a supplier
     # Ids of trainings that whoever works has to have confirmed, by words apart: read with the rule, by every decision.
     trainings = models.CharField(max_length=TRAININGS_TEXT, blank=True, default="")
+    # How long ago whoever begins may have proved a second factor; null: since their sign-in is enough.
+    factor_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -130,6 +134,11 @@ class Rule(models.Model):
             models.CheckConstraint(name="access_rule_minutes", condition=Q(max_minutes__gte=1, max_minutes__lte=10080)),
             models.CheckConstraint(
                 name="access_rule_approvals", condition=Q(approvals__gte=1, approvals__lte=MOST_APPROVALS)
+            ),
+            models.CheckConstraint(
+                name="access_rule_factor",
+                condition=Q(factor_minutes__isnull=True)
+                | Q(factor_minutes__gte=LEAST_FACTOR_MINUTES, factor_minutes__lte=MOST_FACTOR_MINUTES),
             ),
             models.CheckConstraint(
                 name="access_rule_emergency",

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
@@ -55,6 +55,7 @@ class MachineSight:
     needs_approval: bool
     needs_reference: bool = False
     trainings: tuple[Training, ...] = ()  # that its rules ask for, and this person has to confirm still
+    factor_minutes: int | None = None  # the shortest that its rules ask for
 
     @property
     def notice(self) -> str | None:
@@ -108,7 +109,9 @@ def _by_role(machine: Machine) -> bool:
     return bool(getattr(machine, "by_role", False))
 
 
-def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -> list[MachineSight]:
+def sights(
+    actor: Person, machines: list[Machine], at: datetime | None = None, factor_age: timedelta = timedelta(0)
+) -> list[MachineSight]:
     """Of some of ``machines_in_sight``; the number of queries does not grow with theirs."""
     at = at or timezone.now()
     rules: dict[int, list[Rule]] = {}
@@ -116,7 +119,7 @@ def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -
     for named in naming.filter(rule__in=Rule.objects.admitting(actor)).select_related("rule"):
         rules.setdefault(named.machine_id, []).append(named.rule)
     standing_of = own_standings(actor, (machine.plant.organisation_id for machine in machines))
-    judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of)
+    judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of, factor_age)
     lacking = missing(actor, {rule.pk: rule for named in rules.values() for rule in named}.values(), at)
     owned = set(actor.staff_of)
     found = []
@@ -138,6 +141,7 @@ def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -
                 best.needs_approval if best else True,
                 any(rule.needs_reference for rule in admitting),
                 tuple({one.pk: one for rule in admitting for one in lacking.get(rule.pk, ())}.values()),
+                min((rule.factor_minutes for rule in admitting if rule.factor_minutes), default=None),
             )
         )
     return [seen for seen in found if seen.sight is not Sight.ABSENT]
@@ -172,10 +176,14 @@ def reachable_machines(actor: Person, at: datetime | None = None) -> list[Machin
     return [seen for seen in sights(actor, list(machines), at) if seen.sight is Sight.REACHABLE]
 
 
-def visible_machine(actor: Person, name_or_id: str, at: datetime | None = None) -> MachineSight:
-    """By id or exact name; raise NotFound, or Ambiguous when two plants have one of that name."""
+def visible_machine(
+    actor: Person, name_or_id: str, at: datetime | None = None, factor_age: timedelta = timedelta(0)
+) -> MachineSight:
+    """By id or exact name; raise NotFound, or Ambiguous when two plants have one of that name. ``factor_age``: of
+    whoever begins, as policy takes it.
+    """
     machines = _in_sight(actor).filter(Q(public_id=name_or_id) | Q(name=name_or_id))
-    found = sights(actor, list(machines), at)
+    found = sights(actor, list(machines), at, factor_age)
     if not found:
         raise NotFound(f"machine {name_or_id!r}")
     if len(found) > 1:

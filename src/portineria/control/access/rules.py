@@ -10,7 +10,13 @@ from django.db.models import Max
 from django.utils import timezone
 
 from portineria.control.access.closing import hold_waiting, lapse_requests
-from portineria.control.access.models import MOST_APPROVALS, Rule, RuleVersion
+from portineria.control.access.models import (
+    LEAST_FACTOR_MINUTES,
+    MOST_APPROVALS,
+    MOST_FACTOR_MINUTES,
+    Rule,
+    RuleVersion,
+)
 from portineria.control.access.profiles import profile_named, require_inspectable
 from portineria.control.access.training_queries import asked_of
 from portineria.control.access.windows import clean_windows
@@ -33,6 +39,7 @@ class Conditions:
     needs_recording: bool = False
     watcher: str = ""
     trainings: tuple[str, ...] = ()
+    factor_minutes: int = 0  # 0: whenever
 
     def set_on(self, rule: Rule) -> None:
         """In memory; raise BadField, NotFound."""
@@ -41,6 +48,10 @@ class Conditions:
         rule.approvals, rule.needs_reference = self.approvals, self.needs_reference
         rule.needs_recording, rule.watcher = self.needs_recording, _member(rule.organisation, self.watcher)
         rule.trainings = asked_of(rule.organisation, self.trainings)
+        least, most = LEAST_FACTOR_MINUTES, MOST_FACTOR_MINUTES
+        if self.factor_minutes and not least <= self.factor_minutes <= most:
+            raise BadField("factor_minutes", f"{least} to {most}", least=least, most=most)
+        rule.factor_minutes = self.factor_minutes or None
 
 
 NO_MORE = Conditions()
@@ -49,8 +60,9 @@ NO_MORE = Conditions()
 def conditions_of(rule: Rule) -> Conditions:
     watcher = rule.watcher.public_id if rule.watcher else ""
     return Conditions(
-        rule.approvals, rule.needs_reference, rule.needs_recording, watcher, tuple(rule.trainings.split())
-    )
+        rule.approvals, rule.needs_reference, rule.needs_recording, watcher, tuple(rule.trainings.split()),
+        rule.factor_minutes or 0,
+    )  # fmt: skip
 
 
 @transaction.atomic
@@ -113,6 +125,7 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "needs_recording": rule.needs_recording,
         "watcher": rule.watcher.public_id if rule.watcher else "",
         "trainings": rule.trainings,
+        "factor_minutes": rule.factor_minutes or 0,
     }
 
 

@@ -17,6 +17,7 @@ from portineria.control.access.models import MOST_APPROVALS, Rule
 from portineria.control.access.rules import RULE_MINUTES, Conditions
 from portineria.control.console.forms import length_choices
 from portineria.control.console.rule_words import Terms
+from portineria.control.console.templatetags.console import minutes as length
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine
 from portineria.control.identity import queries as identity
@@ -24,6 +25,7 @@ from portineria.control.identity.models import Organisation, Person
 from portineria.policy.function_profile import BUILT_IN
 from portineria.policy.windows import BadWindow, parse_windows, windows_text
 
+_AGES = (5, 15, 30, 60, 240)  # minutes
 _MACHINES = 2000  # lines of a form; more are declared in a file
 
 
@@ -48,6 +50,7 @@ class RuleForm(forms.Form):
     needs_recording = forms.BooleanField(required=False)
     watcher = forms.EmailField(required=False, max_length=254)
     trainings = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    factor_minutes = forms.TypedChoiceField(coerce=int, required=False)
 
     def __init__(self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -59,6 +62,7 @@ class RuleForm(forms.Form):
         self._offer("profile", [("", _("no inspection: everything passes")), *((name, name) for name in profiles)])
         self._offer("max_minutes", length_choices(RULE_MINUTES))
         self._offer("trainings", training_queries.choices(owner))
+        self._offer("factor_minutes", _ages(rule))
         self._offer("approvals", [(count, _people(count)) for count in range(MOST_APPROVALS + 1)])
         if rule is not None:
             # Kept as it is, even where no length that is offered fits.
@@ -128,6 +132,7 @@ class RuleForm(forms.Form):
             needs_recording=data["needs_recording"],
             watcher=data["watcher"],
             trainings=tuple(data["trainings"]),
+            factor_minutes=data["factor_minutes"] or 0,
         )
         return found | {"needs_approval": data["approvals"] > 0, "conditions": conditions}
 
@@ -159,7 +164,14 @@ class RuleForm(forms.Form):
             needs_recording=data.get("needs_recording", False),
             watcher=self.data.get("watcher", "") if data.get("watcher") else "",
             trainings=training_queries.names(" ".join(data.get("trainings", ()))),
+            factor_minutes=data.get("factor_minutes") or 0,
         )
+
+
+def _ages(rule: Rule | None) -> list[tuple[Any, str]]:
+    """Those that are mostly wanted, and the one that there is."""
+    kept = rule.factor_minutes if rule and rule.factor_minutes else _AGES[0]
+    return [("", _("that of the sign-in is enough")), *((age, length(age)) for age in sorted({*_AGES, kept}))]
 
 
 def _people(count: int) -> str:

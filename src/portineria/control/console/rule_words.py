@@ -30,6 +30,7 @@ class Terms:
     needs_recording: bool
     watcher: str
     trainings: Sequence[str] = ()  # names
+    factor_minutes: int = 0
 
 
 def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
@@ -47,6 +48,7 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         needs_recording=rule.needs_recording,
         watcher=rule.watcher.name if rule.watcher else "",
         trainings=names(rule.trainings),
+        factor_minutes=rule.factor_minutes or 0,
     )
 
 
@@ -86,6 +88,11 @@ def _besides(terms: Terms) -> list[str]:
         (terms.needs_recording, _("It opens only where it is recorded.")),
         (bool(terms.watcher), _("%(name)s watches.") % {"name": terms.watcher}),
         (bool(terms.trainings), _("Whoever works has confirmed: %(names)s.") % {"names": ", ".join(terms.trainings)}),
+        (
+            bool(terms.factor_minutes),
+            _("Whoever begins proved their second factor at most %(length)s before.")
+            % {"length": minutes(terms.factor_minutes)},
+        ),
     ]
     return [text for holds, text in parts if holds]
 
@@ -101,6 +108,7 @@ _TERMS = {
     "needs_recording": gettext_lazy("recording"),
     "watcher": gettext_lazy("who watches"),
     "trainings": gettext_lazy("trainings"),
+    "factor_minutes": gettext_lazy("age of the second factor"),
     "ended": gettext_lazy("ended"),
 }
 

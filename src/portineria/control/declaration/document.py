@@ -18,7 +18,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from msgspec import Meta
 
-from portineria.control.access.models import MOST_APPROVALS
+from portineria.control.access.models import MOST_APPROVALS, MOST_FACTOR_MINUTES
 from portineria.control.estate.models import Criticality, OnSilence, RecordingMode
 from portineria.control.estate.services import SERVICES_PER_MACHINE, clean_routes
 from portineria.control.identity.models import Language, Role
@@ -264,6 +264,7 @@ class DeclaredRule(Entry, frozen=True):
     needs_recording: bool | None = None
     watcher: str | None = None  # e-mail address; "" is nobody
     trainings: tuple[str, ...] | None = None  # names of some that are there; [] is none
+    factor_minutes: Annotated[int, Meta(ge=0, le=MOST_FACTOR_MINUTES)] | None = None  # 0 is whenever
     CLEANED: ClassVar = {
         "supplier": _name("supplier"),
         "person": _email("person"),

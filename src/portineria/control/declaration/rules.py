@@ -157,6 +157,8 @@ def _asks(rule: Wanted, row: Rule | None) -> list[str]:
         parts.append("only where recorded" if declared.needs_recording else "also where not recorded")
     if declared.watcher not in (None, watcher):
         parts.append(f"watched by {declared.watcher or 'nobody'}")
+    if declared.factor_minutes not in (None, now.factor_minutes):
+        parts.append(f"second factor at most {declared.factor_minutes or 'any number of'} minutes old")
     asked = names(row.trainings) if row else []
     if declared.trainings is not None and sorted(set(declared.trainings)) != asked:
         parts.append(f"trainings: {', '.join(sorted(set(declared.trainings))) or 'none'}")
@@ -175,6 +177,7 @@ def _conditions(work: Work, rule: Wanted, row: Rule | None) -> Conditions:
         trainings=now.trainings
         if declared.trainings is None
         else tuple(work.ids["training", name] for name in declared.trainings),
+        factor_minutes=now.factor_minutes if declared.factor_minutes is None else declared.factor_minutes,
     )
 
 

@@ -57,9 +57,13 @@ def path_as_sent(request: HttpRequest) -> str:
     return f"{path}?{query}" if query else path
 
 
-def person_of(request: HttpRequest) -> Person:
+def token_of(request: HttpRequest) -> ConnectorToken:
     token: ConnectorToken = request.auth  # type: ignore[attr-defined]
-    return token.person
+    return token
+
+
+def person_of(request: HttpRequest) -> Person:
+    return token_of(request).person
 
 
 class TokenRequest(Asked):

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from portineria.control.access.api import ServiceView, service_view
 from portineria.control.estate.models import Link
-from portineria.control.identity.api import ERRORS, Asked, Trust, connector, person_of, trust
+from portineria.control.identity.api import ERRORS, Asked, Trust, connector, person_of, token_of, trust
 from portineria.control.identity.connector import base64url, unbase64
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries, services
@@ -107,6 +107,7 @@ def start(request: HttpRequest, asked: StartRequest) -> Started:
         machine=asked.machine,
         key=unbase64(asked.key, "key"),
         address=str(request.META.get("REMOTE_ADDR") or ""),
+        factor_at=token_of(request).factor_at,
     )
     row = opened.session
     return Started(

@@ -14,7 +14,7 @@ from portineria.control.access.models import Grant
 from portineria.control.access.profiles import profiles_of, services_under
 from portineria.control.access.queries import visible_machine
 from portineria.control.audit.services import record
-from portineria.control.estate.models import Gateway, GatewayState, Link, Service
+from portineria.control.estate.models import Gateway, GatewayState, Link, Machine, Service
 from portineria.control.estate.queries import services_of
 from portineria.control.identity.authority import SYSTEM, require, works_here
 from portineria.control.identity.models import Person
@@ -61,24 +61,33 @@ def _locked_grant(public_id: str) -> Grant | None:
     return rows.filter(public_id=public_id).first()
 
 
+def _opening(actor: Person, machine: str, now: datetime, factor_age: timedelta) -> tuple[Machine, Grant, Decision]:
+    """The grant that opens it, locked, and what it permits. Raise NotFound, NotPermitted, RequestWaits."""
+    seen = visible_machine(actor, machine, now, factor_age)
+    locked = _locked_grant(seen.decision.grant or "")
+    judged = decision(actor, seen.machine, now, factor_age)
+    if locked is None or not judged.permitted or judged.grant != locked.public_id:
+        raise refusal(actor, seen.machine, judged.denials)
+    return seen.machine, locked, judged
+
+
 @transaction.atomic
-def start_session(*, actor: Person, machine: str, key: bytes, address: str) -> Opened:
+def start_session(
+    *, actor: Person, machine: str, key: bytes, address: str, factor_at: datetime | None = None
+) -> Opened:
     """Order a session for the holder of ``key`` (P-256, DER SubjectPublicKeyInfo).
 
+    ``factor_at``: when the actor last proved a second factor to what they begin with; None: never, as far as is known.
     Asked again with the same key, because the answer was lost on its way, it is the same session. Raise NotFound,
     NotPermitted, GatewayAway, TooManySessions, KeyUsed, BadField.
     """
     now = timezone.now()
-    seen = visible_machine(actor, machine, now)
-    locked = _locked_grant(seen.decision.grant or "")
-    judged = decision(actor, seen.machine, now)
-    if locked is None or not judged.permitted or judged.grant != locked.public_id:
-        raise refusal(actor, seen.machine, judged.denials)
-    links = links_of(seen.machine.gateway)
+    there, locked, judged = _opening(actor, machine, now, now - factor_at if factor_at else timedelta.max)
+    links = links_of(there.gateway)
     if not links:
-        raise GatewayAway(f"gateway {seen.machine.gateway.public_id} has no link")
-    digest, services = key_sha256(key), services_under(locked, services_of(seen.machine))
-    if (begun := begun_with(digest, actor, seen.machine)) is not None:
+        raise GatewayAway(f"gateway {there.gateway.public_id} has no link")
+    digest, services = key_sha256(key), services_under(locked, services_of(there))
+    if (begun := begun_with(digest, actor, there)) is not None:
         return Opened(begun, links, letters.tickets(begun, links, now), services)
     if locked.sessions.open().count() >= SESSIONS_PER_GRANT:
         raise TooManySessions(f"grant {locked.public_id} carries {SESSIONS_PER_GRANT} sessions")
@@ -86,8 +95,8 @@ def start_session(*, actor: Person, machine: str, key: bytes, address: str) -> O
         organisation=locked.organisation,
         grant=locked,
         person=actor,
-        machine=seen.machine,
-        gateway=seen.machine.gateway,
+        machine=there,
+        gateway=there.gateway,
         key=key,
         key_sha256=digest,
         expires_at=judged.ends or locked.ends_at,

@@ -10,7 +10,7 @@ from ninja import Query, Router, Schema
 from pydantic import AwareDatetime, Field
 
 from portineria.control.access import queries, services
-from portineria.control.access.models import MOST_APPROVALS, Rule, RuleVersion
+from portineria.control.access.models import MOST_APPROVALS, MOST_FACTOR_MINUTES, Rule, RuleVersion
 from portineria.control.access.rules import RULE_MINUTES, Conditions
 from portineria.control.access.training import MOST_TRAININGS
 from portineria.control.estate import queries as estate
@@ -46,6 +46,7 @@ class RuleView(Schema):
     windows: str
     created_at: datetime
     trainings: list[str]
+    factor_minutes: int | None
 
 
 class NamedMachine(Schema):
@@ -75,7 +76,7 @@ def _rule_view(row: Rule) -> RuleView:
         needs_reference=row.needs_reference, needs_recording=row.needs_recording,
         watcher=row.watcher.public_id if row.watcher else None, profile=row.profile.name if row.profile else None,
         only_decoded=row.only_decoded, windows=row.windows, created_at=row.created_at,
-        trainings=row.trainings.split(),
+        trainings=row.trainings.split(), factor_minutes=row.factor_minutes,
     )  # fmt: skip
 
 
@@ -143,12 +144,14 @@ class Terms(Given):
     only_decoded: bool = False
     windows: str = Field(default="", max_length=1000)
     trainings: list[str] = Field(default_factory=list, max_length=MOST_TRAININGS, description="Ids.")
+    factor_minutes: int = Field(default=0, ge=0, le=MOST_FACTOR_MINUTES, description="0: whenever.")
 
     def taken(self) -> dict[str, Any]:
         """As the services take it."""
         conditions = Conditions(
-            max(1, self.approvals), self.needs_reference, self.needs_recording, self.watcher, tuple(self.trainings)
-        )
+            max(1, self.approvals), self.needs_reference, self.needs_recording, self.watcher, tuple(self.trainings),
+            self.factor_minutes,
+        )  # fmt: skip
         return {
             "machines": self.machines, "max_minutes": self.max_minutes, "needs_approval": self.approvals > 0,
             "profile": self.profile, "only_decoded": self.only_decoded, "windows": self.windows,

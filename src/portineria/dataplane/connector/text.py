@@ -138,6 +138,8 @@ ERRORS = {
     "service.changed": "The machine's services were changed just now: nothing was opened. Run the command again.",
     "access.notice": "This notice has to be acknowledged first; nothing was opened. To say that you have read it, run "
     "the command again with --accept-notice.",
+    "access.second-factor-old": "The rule wants your second factor proved a short time before you begin; nothing was "
+    "opened. Sign in again with portineria login --fresh, then run the command again.",
     "access.training": "What stands above has to be confirmed first; nothing was opened. To say that you have read and "
     "understood it, run the command again with --confirm-trainings.",
     "not-found": "There is no such machine, request or session for you.",
@@ -168,6 +170,7 @@ WHYS = {
     "locked-gateway": "the plant's gateway is locked",
     "locked-everything": "everything is locked",
     "notice": "the owner's notice was not acknowledged",
+    "second-factor-old": "the second factor was proved too long ago",
     "training": "a training was not confirmed, or its time is over",
     "no-approval": "whoever approved it may not approve any more",
     "ticket": "its ticket does not cover it, or the system that keeps it has not answered yet",

@@ -20,6 +20,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "missing": _("approvals missing"),
     "needs_recording": _("recording required"),
     "trainings": _("trainings required"),
+    "factor_minutes": _("age of the second factor at most, in minutes"),
     "training": _("training"),
     "needs_reference": _("ticket or work permit required"),
     "reference": _("ticket or work permit"),

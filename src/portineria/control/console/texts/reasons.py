@@ -22,6 +22,7 @@ REASONS: dict[str, str | Promise] = {
     "nothing-to-reach": _("the machine has no services yet"),
     "not-recorded": _("the rule asks for a recording, and the machine is not recorded"),
     "notice": _("the notice has not been acknowledged"),
+    "second-factor-old": _("the second factor was proved too long ago"),
     "training": _("a training has not been confirmed, or its time is over"),
     "no-approval": _("whoever approved it may not approve any more"),
     "ticket": _("the ticket does not cover it, or its system has not answered yet"),

@@ -42,6 +42,7 @@ def machine(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     shown = queries.machine_page(actor, machine)
     commands = {
         "connect": f"portineria connect {shlex.quote(shown.row.machine.name)}",
+        "fresh": "portineria login --fresh",
         "login": f"portineria login {current().public_url.rstrip('/')}",
     }
     row = shown.row.machine

@@ -96,6 +96,7 @@ def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
         "needs_recording": row.needs_recording,
         "watcher": row.watcher.email if row.watcher else "",
         "trainings": row.trainings.split(),
+        "factor_minutes": row.factor_minutes or "",
     }
     form = RuleForm(request.POST or None, actor=actor, owner=row.organisation, rule=row, initial=initial)
     if form.is_valid() and attempt(form, lambda: services.change_rule(actor=actor, rule=rule, **form.given)):
