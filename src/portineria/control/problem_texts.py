@@ -152,6 +152,10 @@ TEXTS: dict[str, str | Promise] = {
         "The rule wants your second factor proved a short time before you begin. Sign in again with portineria login "
         "--fresh, then run the command again."
     ),
+    "access.reasons.asked": _("Nothing was changed: rules ask for one of this list. Change those rules first."),
+    "field.reasons": _("At most %(most)s reasons, each of 1 to 60 characters. Nothing was changed; correct it."),
+    "field.listed_reason": _("Please choose one of the owner's reasons: %(reasons)s"),
+    "field.needs_listed_reason": _("There is no list of reasons yet that counts everywhere: write it first."),
     "field.factor_minutes": _("From %(least)s to %(most)s minutes."),
     "access.training": _(
         "The rule asks for a training that you have not confirmed, or whose time is over. Read and confirm it: under "

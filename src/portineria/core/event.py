@@ -149,16 +149,18 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.profile.set": _fields("profile name version clauses hold notes_only sha256 rules"),
     "access.rule.created": _fields(
         "rule supplier person minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher trainings factor_minutes"
+        "needs_recording watcher trainings factor_minutes needs_listed_reason"
     ),
     "access.rule.changed": _fields(
         "rule minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher trainings factor_minutes"
+        "needs_recording watcher trainings factor_minutes needs_listed_reason"
     ),
     "access.rule.ended": _fields("rule", "reason"),
     "access.lock.set": _fields("lock kind person supplier machine gateway plant name", "reason"),
     "access.lock.lifted": _fields("lock kind person supplier machine gateway plant name", "reason"),
-    "access.request.made": _fields("request machine person starts_at minutes rule reference bundle", "reason"),
+    "access.request.made": _fields(
+        "request machine person starts_at minutes rule reference bundle listed_reason", "reason"
+    ),
     "access.request.agreed": _fields("request machine person missing substitution", "reason"),
     "access.request.approved": _fields("request machine person substitution", "reason"),
     "access.request.refused": _fields("request machine person substitution", "reason"),
@@ -174,6 +176,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.grant.given": _fields("grant request machine person starts_at ends_at profile narrower"),
     "access.grant.extended": _fields("grant machine person ends_at previous_ends_at"),
     "access.grant.revoked": _fields("grant machine person ending", "reason"),
+    "access.reasons.set": _fields("plant reasons"),
     "access.training.published": _fields("training name number days"),
     "access.training.ended": _fields("training name", "reason"),
     "access.training.confirmed": _fields("training person number language ends_at"),

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 from portineria.control.access import emergency, queries, services
 from portineria.control.access.models import AccessRequest
 from portineria.control.access.queries import MachineSight
+from portineria.control.access.reasons import reasons_at
 from portineria.control.estate.models import Service
 from portineria.control.estate.queries import services_of
 from portineria.control.identity.api import ERRORS, Asked, connector, person_of
@@ -40,6 +41,7 @@ class MachineView(Schema):
     max_minutes: int | None = None
     notice: str | None = None  # where reading is all that is missing: whose notice has to be acknowledged
     trainings: list[str] = Field(default_factory=list)  # and what has to be confirmed
+    reasons: list[str] = Field(default_factory=list)  # to choose from when asking; in the answer about one machine
 
 
 def service_view(service: Service) -> ServiceView:
@@ -79,7 +81,10 @@ def machines(request: HttpRequest) -> list[MachineView]:
 
 @router.get("/machines/{path:machine}", response={200: MachineView, **ERRORS})
 def machine(request: HttpRequest, machine: str) -> MachineView:
-    return _view(queries.visible_machine(person_of(request), machine))
+    seen = queries.visible_machine(person_of(request), machine)
+    view = _view(seen)
+    view.reasons = reasons_at(seen.machine) if seen.max_minutes is not None else []
+    return view
 
 
 class AskRequest(Asked):
@@ -88,6 +93,7 @@ class AskRequest(Asked):
     minutes: int = Field(ge=-_MOST_32, le=_MOST_32)  # how many are allowed the rule says, in words
     starts_at: AwareDatetime | None = None
     reference: str = Field(default="", max_length=200)  # of a ticket or work permit
+    listed_reason: str = Field(default="", max_length=200)  # one of the machine's
 
 
 class RequestView(Schema):
@@ -105,6 +111,7 @@ class RequestView(Schema):
     lapsed_why: str
     grant: str | None
     ends_at: datetime | None
+    listed_reason: str
 
 
 def _request_view(row: AccessRequest) -> RequestView:
@@ -125,6 +132,7 @@ def _request_view(row: AccessRequest) -> RequestView:
         lapsed_why=row.lapsed_why,
         grant=grant.public_id if grant else None,
         ends_at=grant.ends_at if grant else None,
+        listed_reason=row.listed_reason,
     )
 
 
@@ -138,6 +146,7 @@ def ask(request: HttpRequest, asked: AskRequest) -> RequestView:
         minutes=asked.minutes,
         starts_at=asked.starts_at,
         reference=asked.reference,
+        listed_reason=asked.listed_reason,
     )
     return _request_view(queries.request(person, made.public_id))
 

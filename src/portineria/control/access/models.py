@@ -12,6 +12,7 @@ from portineria.control.access.job import JobEntry as JobEntry
 from portineria.control.access.lock import LOCKABLE as LOCKABLE
 from portineria.control.access.lock import Lock as Lock
 from portineria.control.access.lock import LockQuerySet as LockQuerySet
+from portineria.control.access.reason import REASON_TEXT
 from portineria.control.access.reviews import EmergencyReview as EmergencyReview
 from portineria.control.access.substitution import Substitution
 from portineria.control.access.training import TRAININGS_TEXT
@@ -118,6 +119,7 @@ class Rule(models.Model):
     trainings = models.CharField(max_length=TRAININGS_TEXT, blank=True, default="")
     # How long ago whoever begins may have proved a second factor; null: since their sign-in is enough.
     factor_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+    needs_listed_reason = models.BooleanField(default=False)  # one of the owner's list, besides words of one's own
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -238,6 +240,7 @@ class AccessRequest(models.Model):
     ticket_standing = models.CharField(max_length=12, blank=True, default="")
     ticket_state = models.CharField(max_length=TICKET_STATE, blank=True, default="")  # in that system's words
     ticket_asked_at = models.DateTimeField(null=True, blank=True)
+    listed_reason = models.CharField(max_length=REASON_TEXT, blank=True, default="")  # as the list had it then
     bundle = models.CharField(max_length=ID, blank=True, default="")  # asked together with others; empty: alone
     reminded_at = models.DateTimeField(null=True, blank=True)  # whoever may decide was told once more
     lapsed_why = models.CharField(max_length=120, blank=True, default="")  # policy's reasons, as words apart

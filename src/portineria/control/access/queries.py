@@ -55,6 +55,7 @@ class MachineSight:
     needs_approval: bool
     needs_reference: bool = False
     trainings: tuple[Training, ...] = ()  # that its rules ask for, and this person has to confirm still
+    needs_listed_reason: bool = False
     factor_minutes: int | None = None  # the shortest that its rules ask for
 
     @property
@@ -141,6 +142,7 @@ def sights(
                 best.needs_approval if best else True,
                 any(rule.needs_reference for rule in admitting),
                 tuple({one.pk: one for rule in admitting for one in lacking.get(rule.pk, ())}.values()),
+                any(rule.needs_listed_reason for rule in admitting),
                 min((rule.factor_minutes for rule in admitting if rule.factor_minutes), default=None),
             )
         )

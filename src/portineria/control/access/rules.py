@@ -18,6 +18,7 @@ from portineria.control.access.models import (
     RuleVersion,
 )
 from portineria.control.access.profiles import profile_named, require_inspectable
+from portineria.control.access.reason import has_list
 from portineria.control.access.training_queries import asked_of
 from portineria.control.access.windows import clean_windows
 from portineria.control.audit.services import record
@@ -40,6 +41,7 @@ class Conditions:
     watcher: str = ""
     trainings: tuple[str, ...] = ()
     factor_minutes: int = 0  # 0: whenever
+    needs_listed_reason: bool = False
 
     def set_on(self, rule: Rule) -> None:
         """In memory; raise BadField, NotFound."""
@@ -52,6 +54,9 @@ class Conditions:
         if self.factor_minutes and not least <= self.factor_minutes <= most:
             raise BadField("factor_minutes", f"{least} to {most}", least=least, most=most)
         rule.factor_minutes = self.factor_minutes or None
+        if self.needs_listed_reason and not has_list(rule.organisation):
+            raise BadField("needs_listed_reason", "there is no list")
+        rule.needs_listed_reason = self.needs_listed_reason
 
 
 NO_MORE = Conditions()
@@ -61,7 +66,7 @@ def conditions_of(rule: Rule) -> Conditions:
     watcher = rule.watcher.public_id if rule.watcher else ""
     return Conditions(
         rule.approvals, rule.needs_reference, rule.needs_recording, watcher, tuple(rule.trainings.split()),
-        rule.factor_minutes or 0,
+        rule.factor_minutes or 0, rule.needs_listed_reason,
     )  # fmt: skip
 
 
@@ -126,6 +131,7 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "watcher": rule.watcher.public_id if rule.watcher else "",
         "trainings": rule.trainings,
         "factor_minutes": rule.factor_minutes or 0,
+        "needs_listed_reason": rule.needs_listed_reason,
     }
 
 

@@ -50,6 +50,7 @@ class RuleForm(forms.Form):
     needs_recording = forms.BooleanField(required=False)
     watcher = forms.EmailField(required=False, max_length=254)
     trainings = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    needs_listed_reason = forms.BooleanField(required=False)
     factor_minutes = forms.TypedChoiceField(coerce=int, required=False)
 
     def __init__(self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, **kwargs: Any) -> None:
@@ -133,6 +134,7 @@ class RuleForm(forms.Form):
             watcher=data["watcher"],
             trainings=tuple(data["trainings"]),
             factor_minutes=data["factor_minutes"] or 0,
+            needs_listed_reason=data["needs_listed_reason"],
         )
         return found | {"needs_approval": data["approvals"] > 0, "conditions": conditions}
 
@@ -165,6 +167,7 @@ class RuleForm(forms.Form):
             watcher=self.data.get("watcher", "") if data.get("watcher") else "",
             trainings=training_queries.names(" ".join(data.get("trainings", ()))),
             factor_minutes=data.get("factor_minutes") or 0,
+            needs_listed_reason=data.get("needs_listed_reason", False),
         )
 
 

@@ -31,6 +31,7 @@ class Terms:
     watcher: str
     trainings: Sequence[str] = ()  # names
     factor_minutes: int = 0
+    needs_listed_reason: bool = False
 
 
 def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
@@ -49,6 +50,7 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         watcher=rule.watcher.name if rule.watcher else "",
         trainings=names(rule.trainings),
         factor_minutes=rule.factor_minutes or 0,
+        needs_listed_reason=rule.needs_listed_reason,
     )
 
 
@@ -85,6 +87,7 @@ def _besides(terms: Terms) -> list[str]:
     parts = [
         (terms.only_decoded, _("Services that cannot be decoded stay closed.")),
         (terms.needs_reference, _("Each request gives the number of a ticket or work permit.")),
+        (terms.needs_listed_reason, _("Each request names one of the listed reasons.")),
         (terms.needs_recording, _("It opens only where it is recorded.")),
         (bool(terms.watcher), _("%(name)s watches.") % {"name": terms.watcher}),
         (bool(terms.trainings), _("Whoever works has confirmed: %(names)s.") % {"names": ", ".join(terms.trainings)}),
@@ -109,6 +112,7 @@ _TERMS = {
     "watcher": gettext_lazy("who watches"),
     "trainings": gettext_lazy("trainings"),
     "factor_minutes": gettext_lazy("age of the second factor"),
+    "needs_listed_reason": gettext_lazy("listed reason"),
     "ended": gettext_lazy("ended"),
 }
 

@@ -159,6 +159,8 @@ def _asks(rule: Wanted, row: Rule | None) -> list[str]:
         parts.append(f"watched by {declared.watcher or 'nobody'}")
     if declared.factor_minutes not in (None, now.factor_minutes):
         parts.append(f"second factor at most {declared.factor_minutes or 'any number of'} minutes old")
+    if declared.needs_listed_reason not in (None, now.needs_listed_reason):
+        parts.append("with a listed reason" if declared.needs_listed_reason else "without a listed reason")
     asked = names(row.trainings) if row else []
     if declared.trainings is not None and sorted(set(declared.trainings)) != asked:
         parts.append(f"trainings: {', '.join(sorted(set(declared.trainings))) or 'none'}")
@@ -178,6 +180,9 @@ def _conditions(work: Work, rule: Wanted, row: Rule | None) -> Conditions:
         if declared.trainings is None
         else tuple(work.ids["training", name] for name in declared.trainings),
         factor_minutes=now.factor_minutes if declared.factor_minutes is None else declared.factor_minutes,
+        needs_listed_reason=now.needs_listed_reason
+        if declared.needs_listed_reason is None
+        else declared.needs_listed_reason,
     )
 
 

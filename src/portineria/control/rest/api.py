@@ -10,6 +10,7 @@ from portineria.control.rest.account import router as account
 from portineria.control.rest.estate import router as estate
 from portineria.control.rest.locks import router as locks
 from portineria.control.rest.people import router as people
+from portineria.control.rest.reasons import router as reasons
 from portineria.control.rest.register import router as register
 from portineria.control.rest.requests import router as requests
 from portineria.control.rest.rules import router as rules
@@ -48,5 +49,5 @@ api = RestApi(
     description="What the console does, over the same services: docs/howto/api.md.",
 )  # fmt: skip
 handle_errors(api)
-for router in (account, estate, people, rules, requests, sessions, locks, register, sinks, trainings):
+for router in (account, estate, people, rules, requests, sessions, locks, register, sinks, trainings, reasons):
     api.add_router("", router)

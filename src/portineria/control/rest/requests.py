@@ -42,6 +42,7 @@ class RequestView(Schema):
     person_name: str
     state: str
     reason: str
+    listed_reason: str
     reference: str
     minutes: int
     starts_at: datetime | None
@@ -77,7 +78,8 @@ def _request_view(row: AccessRequest) -> RequestView:
     return RequestView(
         request=row.public_id, organisation=row.organisation.public_id, machine=row.machine.public_id,
         machine_name=row.machine.name, person=row.person.public_id, person_name=row.person.name, state=row.state,
-        reason=row.reason, reference=row.reference, minutes=row.minutes, starts_at=row.starts_at, made_at=row.made_at,
+        reason=row.reason, listed_reason=row.listed_reason,
+        reference=row.reference, minutes=row.minutes, starts_at=row.starts_at, made_at=row.made_at,
         profile=row.rule.profile.public_id if row.rule.profile else "", decisions=decisions,
         lapsed_why=row.lapsed_why.split(), grant=grant.public_id if grant else None,
     )  # fmt: skip
@@ -115,6 +117,7 @@ class NewRequest(Given):
     minutes: Minutes
     starts_at: AwareDatetime | None = None
     reference: str = Field(default="", max_length=200)
+    listed_reason: str = Field(default="", max_length=200, description="One of the list that counts there.")
 
 
 @acts(router, "/requests", RequestView, Scope.ASK)

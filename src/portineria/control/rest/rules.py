@@ -47,6 +47,7 @@ class RuleView(Schema):
     created_at: datetime
     trainings: list[str]
     factor_minutes: int | None
+    needs_listed_reason: bool
 
 
 class NamedMachine(Schema):
@@ -77,6 +78,7 @@ def _rule_view(row: Rule) -> RuleView:
         watcher=row.watcher.public_id if row.watcher else None, profile=row.profile.name if row.profile else None,
         only_decoded=row.only_decoded, windows=row.windows, created_at=row.created_at,
         trainings=row.trainings.split(), factor_minutes=row.factor_minutes,
+        needs_listed_reason=row.needs_listed_reason,
     )  # fmt: skip
 
 
@@ -145,12 +147,13 @@ class Terms(Given):
     windows: str = Field(default="", max_length=1000)
     trainings: list[str] = Field(default_factory=list, max_length=MOST_TRAININGS, description="Ids.")
     factor_minutes: int = Field(default=0, ge=0, le=MOST_FACTOR_MINUTES, description="0: whenever.")
+    needs_listed_reason: bool = False
 
     def taken(self) -> dict[str, Any]:
         """As the services take it."""
         conditions = Conditions(
             max(1, self.approvals), self.needs_reference, self.needs_recording, self.watcher, tuple(self.trainings),
-            self.factor_minutes,
+            self.factor_minutes, self.needs_listed_reason,
         )  # fmt: skip
         return {
             "machines": self.machines, "max_minutes": self.max_minutes, "needs_approval": self.approvals > 0,

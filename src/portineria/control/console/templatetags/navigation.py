@@ -39,7 +39,7 @@ _SECTION_OF = {
     "rule-change": "rules",
     "rule-end": "rules",
     "rule-simulate": "rules",
-    **dict.fromkeys(("trainings", "training-add", "training-edit", "training-end"), "rules"),
+    **dict.fromkeys(("reasons", "trainings", "training-add", "training-edit", "training-end"), "rules"),
     "machine-who": "machines",
     "person-reach": "people",
     **dict.fromkeys(("service-accounts", "service-account", "service-account-add", "service-token-add"), "people"),
