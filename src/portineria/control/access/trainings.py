@@ -55,10 +55,10 @@ def publish_training(
     """A new one of an organisation, or the next version of ``training``, which everybody has to confirm anew: what runs
     under a rule that asks for it drains. ``days``: how long a confirmation counts. Raise BadTraining, TrainingNamed.
     """
-    texts = _cleaned(words)
+    row = _to_change(actor, training) if training else _made(actor, organisation, name)
     if days is not None and not 1 <= days <= MOST_DAYS:
         raise BadField("days", f"1 to {MOST_DAYS}", most=MOST_DAYS)
-    row = _to_change(actor, training) if training else _made(actor, organisation, clean_name(name, characters=60))
+    texts = _cleaned(words)
     newest = row.versions.order_by("-number").values_list("number", flat=True).first()
     made = TrainingVersion.objects.create(training=row, number=(newest or 0) + 1, days=days, published_by=actor)
     TrainingText.objects.bulk_create(
@@ -80,6 +80,7 @@ def publish_training(
 def _made(actor: Person, organisation: str, name: str) -> Training:
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
+    name = clean_name(name, characters=60)
     # Two that publish at once: the second waits here, and is told of the first.
     Organisation.objects.select_for_update(no_key=True).get(pk=owner.pk)
     if Training.objects.offered().filter(organisation=owner, name=name).exists():
