@@ -7,7 +7,7 @@ import contextlib
 import math
 import shutil
 
-from portineria.cli.account import Account, account_of
+from portineria.cli.account import Account, account_of, store_of
 from portineria.cli.account import configure as configure_account
 from portineria.cli.screen import as_json, news
 from portineria.core.errors import Invalid
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     wish = Wish(
         args.machine, port_offset=args.port_offset, nested=args.nested, allow_opened=args.allow_opened,
         proxy=account.server.proxy or None, wait_s=args.wait, accept_notice=args.accept_notice,
-        confirm_trainings=args.confirm_trainings,
+        confirm_trainings=args.confirm_trainings, device=store_of(args).device_key(),
     )  # fmt: skip
     return run_loop(stoppable(_connect(account, wish, args)))
 

@@ -148,6 +148,11 @@ TEXTS: dict[str, str | Promise] = {
     "recording.recipients": _("Too many recipients: at most 16."),
     "recording.forked": _("Another part of this recording has the same number already; that one was kept."),
     "recording.gap": _("This part of the recording does not follow what is here."),
+    "access.company-device": _(
+        "The rule wants a computer that the owner knows. portineria device shows its key: ask the owner to enrol it."
+    ),
+    "access.device-revoked": _("The owner no longer trusts this computer. Ask the owner."),
+    "access.device.known": _("Nothing was changed: this key was enrolled before. Make another one on that computer."),
     "access.second-factor-old": _(
         "The rule wants your second factor proved a short time before you begin. Sign in again with portineria login "
         "--fresh, then run the command again."

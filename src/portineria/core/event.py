@@ -149,11 +149,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.profile.set": _fields("profile name version clauses hold notes_only sha256 rules"),
     "access.rule.created": _fields(
         "rule supplier person minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher trainings factor_minutes needs_listed_reason"
+        "needs_recording watcher trainings factor_minutes needs_listed_reason needs_device"
     ),
     "access.rule.changed": _fields(
         "rule minutes needs_approval machines profile only_decoded windows approvals needs_reference "
-        "needs_recording watcher trainings factor_minutes needs_listed_reason"
+        "needs_recording watcher trainings factor_minutes needs_listed_reason needs_device"
     ),
     "access.rule.ended": _fields("rule", "reason"),
     "access.lock.set": _fields("lock kind person supplier machine gateway plant name", "reason"),
@@ -176,6 +176,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.grant.given": _fields("grant request machine person starts_at ends_at profile narrower"),
     "access.grant.extended": _fields("grant machine person ends_at previous_ends_at"),
     "access.grant.revoked": _fields("grant machine person ending", "reason"),
+    "access.device.added": _fields("company_device person name sha256 ends_at"),
+    "access.device.revoked": _fields("company_device person name", "reason"),
     "access.reasons.set": _fields("plant reasons"),
     "access.training.published": _fields("training name number days"),
     "access.training.ended": _fields("training name", "reason"),

@@ -44,6 +44,7 @@ class Kind(StrEnum):
     JOB_ENTRY = "job"
     PLAYBACK = "plb"
     TRAINING = "trn"
+    COMPANY_DEVICE = "cdv"
 
 
 def new_id(kind: Kind) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from portineria.policy.ending import BY_LOCK, Ending, Locked, Reason, ending_of
+from portineria.policy.ending import BY_LOCK, Device, Ending, Locked, Reason, ending_of
 from portineria.policy.windows import ALWAYS, Schedule
 
 
@@ -30,6 +30,7 @@ class Attempt:
     told: bool = True  # the person acknowledged the owner's notice; there is none; or it is about what runs already
     # Since the person proved a second factor to what asks; none for what runs already, and for what only looks.
     factor_age: timedelta = timedelta(0)
+    device: Device = Device.KNOWN  # also for what only looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class GrantFacts:
     keeps tickets, or the rule does not ask for one, or nobody keeps them where we could ask. ``emergency``: the rule is
     an emergency role, behind which nobody's yes stands: to lose it is a matter of security. ``trained``: the person
     confirmed every training that the rule asks for, and none is over by now. ``factor_within``: whoever
-    begins proved a second factor no longer ago; None: whenever.
+    begins proved a second factor no longer ago; None: whenever. ``needs_device``: from a computer that the owner
+    knows.
     """
 
     id: str
@@ -56,6 +58,7 @@ class GrantFacts:
     emergency: bool = False
     trained: bool = True
     factor_within: timedelta | None = None
+    needs_device: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,8 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.OUTSIDE_WINDOWS: not lost and not grant.schedule.open_at(attempt.at),
         Reason.TRAINING: not grant.trained,
         Reason.SECOND_FACTOR_OLD: grant.factor_within is not None and attempt.factor_age > grant.factor_within,
+        Reason.COMPANY_DEVICE: grant.needs_device and attempt.device is Device.NONE,
+        Reason.DEVICE_REVOKED: attempt.device is Device.REVOKED,
         Reason.NOTICE: not attempt.told,
     }
     return tuple(reason for reason, refused in checks.items() if refused)

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from portineria.control.access import emergency, locks
 from portineria.control.access import services as access
+from portineria.control.access.company_devices import add_company_device
 from portineria.control.access.jobs import File, write
 from portineria.control.access.models import EmergencyReview
 from portineria.control.access.trainings import publish_training
@@ -86,6 +87,7 @@ class Things:
     substitution: str = f"sbs_{ABSENT}"
     entry: str = f"job_{ABSENT}"
     training: str = f"trn_{ABSENT}"
+    company_device: str = f"cdv_{ABSENT}"
 
 
 @pytest.fixture
@@ -111,6 +113,10 @@ def things(world: World) -> Things:
         entry=write(actor=world.owner, request=request, file=File("x", b"x")).public_id,
         substitution=stand_in(world, world.owner, world.operator).public_id,
         playback=may_look(world, world.owner, row).public_id,
+        company_device=add_company_device(
+            actor=world.owner, organisation=world.organisation, person=world.technician.public_id, name="x",
+            key=bytes(32), days=1,
+        ).public_id,
         training=publish_training(
             actor=world.owner, organisation=world.organisation, name="Safety", words={"en": ("Read.", "")}
         ).training.public_id,

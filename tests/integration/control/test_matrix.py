@@ -14,6 +14,8 @@ from django.utils import timezone
 from portineria.control.access import emergency
 from portineria.control.access import services as access
 from portineria.control.access.closing import LockedNow
+from portineria.control.access.company_device import CompanyDevice
+from portineria.control.access.company_devices import add_company_device, revoke_company_device
 from portineria.control.access.locks import LiftedAlready, LockedAlready, lift, lock
 from portineria.control.access.models import AccessRequest, Grant, Lock
 from portineria.control.access.rules import Conditions
@@ -30,6 +32,7 @@ from portineria.control.identity.models import Membership, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.services import BadField
 from portineria.control.remote_sessions import refusals, services
+from portineria.control.remote_sessions.models import Session
 from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import BY_LOCK, Ending, Locked, Reason
 from portineria.wire.statement import Order, Withdrawal
@@ -123,6 +126,27 @@ def training_besides(w: World, grant: str) -> None:
     access.change_rule(actor=w.owner, rule=w.rule, conditions=Conditions(trainings=asked))
 
 
+def from_a_device(w: World) -> str:
+    """The session that runs began from one, as its rule wants from now on."""
+    made = add_company_device(
+        actor=w.owner, organisation=w.organisation, person=w.technician.public_id, name="x", key=bytes(32), days=1
+    )
+    Session.objects.update(company_device=made)
+    access.change_rule(actor=w.owner, rule=w.rule, conditions=Conditions(needs_device=True))
+    assert services.enforce(timezone.now()) == 0
+    return made.public_id
+
+
+def device_revoked(w: World, grant: str) -> None:
+    revoke_company_device(actor=w.owner, device=from_a_device(w), reason="stolen")
+
+
+def device_over(w: World, grant: str) -> None:
+    from_a_device(w)
+    at = timezone.now()
+    CompanyDevice.objects.update(added_at=at - timedelta(days=2), expires_at=at - timedelta(seconds=1))
+
+
 def no_zone(w: World, grant: str) -> None:
     Plant.objects.filter(public_id=w.plant).update(time_zone="Europe/Atlantis")
 
@@ -178,6 +202,9 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     ),
     "training's time is over": (training_over, DRAIN, "training"),
     "rule asks for a training besides": (training_besides, DRAIN, "training"),
+    "company device revoked": (device_revoked, CUT, "device-revoked"),
+    "company device's time is over": (device_over, DRAIN, "company-device"),
+    "rule wants a company device": (change_rule(conditions=Conditions(needs_device=True)), DRAIN, "company-device"),
     "machine moved": (move_machine, DRAIN, "machine-changed"),
     "machine no longer recorded": (
         lambda w, _: estate.change_machine(actor=w.owner, machine=w.machine.public_id, recording="none"),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portineria.policy.decision import Attempt, GrantFacts, Standing, decide
-from portineria.policy.ending import Ending, Locked, Reason
+from portineria.policy.ending import Device, Ending, Locked, Reason
 from portineria.policy.windows import Schedule, parse_windows
 
 NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -113,6 +113,20 @@ def test_a_second_factor_may_be_as_old_as_the_rule_says(age: float, denials: tup
     assert decide(asked, [GRANT]).permitted
 
 
+def test_a_computer_that_is_unknown_or_no_longer_trusted() -> None:
+    wanting = replace(GRANT, needs_device=True)
+    cases: list[tuple[Device, GrantFacts, tuple[Reason, ...], Ending]] = [
+        (Device.KNOWN, wanting, (), Ending.ADMINISTRATIVE),
+        (Device.NONE, wanting, (Reason.COMPANY_DEVICE,), Ending.ADMINISTRATIVE),
+        (Device.NONE, GRANT, (), Ending.ADMINISTRATIVE),
+        (Device.REVOKED, wanting, (Reason.DEVICE_REVOKED,), Ending.SECURITY),
+        (Device.REVOKED, GRANT, (Reason.DEVICE_REVOKED,), Ending.SECURITY),
+    ]
+    for device, grant, denials, ending in cases:
+        judged = decide(replace(attempt(), device=device), [grant])
+        assert (judged.denials, judged.ending) == (denials, ending)
+
+
 def test_the_grant_that_lasts_longest_permits() -> None:
     longer = GrantFacts("grt_b", "mac_press", NINE, NINE + timedelta(hours=3), None, rule_holds=True)
     assert decide(attempt(), [GRANT, longer]).grant == "grt_b"
@@ -181,6 +195,9 @@ CONDITIONS: list[Callable[[Attempt, GrantFacts], tuple[Attempt, GrantFacts]]] = 
     lambda asked, grant: (asked, replace(grant, trained=False)),
     lambda asked, grant: (asked, replace(grant, factor_within=timedelta(minutes=15))),
     lambda asked, grant: (replace(asked, factor_age=timedelta(minutes=16)), grant),
+    lambda asked, grant: (asked, replace(grant, needs_device=True)),
+    lambda asked, grant: (replace(asked, device=Device.NONE), grant),
+    lambda asked, grant: (replace(asked, device=Device.REVOKED), grant),
     lambda asked, grant: (asked, replace(grant, rule_holds=False)),
     lambda asked, grant: (asked, replace(grant, revoked=Ending.ADMINISTRATIVE)),
     lambda asked, grant: (asked, replace(grant, ends=grant.ends - timedelta(minutes=90))),

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThanOrEqual
 
 from portineria.control.access.around import Around, around
+from portineria.control.access.company_devices import standings as standings_of_devices
 from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
 from portineria.control.access.substitution import APPROVING, STAFF
 from portineria.control.access.training_queries import untrained
@@ -21,10 +22,20 @@ from portineria.control.identity.models import Membership, Person
 from portineria.control.identity.queries import own_standings, standings
 from portineria.policy.decision import Attempt, Decision, GrantFacts, decide
 from portineria.policy.decision import Standing as PersonStanding
+from portineria.policy.ending import Device
 from portineria.sinks.ticket import Standing
 
 _RECENT = timedelta(days=1)
-_NEW = timedelta(0)
+
+
+class Beginning(NamedTuple):
+    """What whoever begins has proved: since when a second factor is proved, and what they begin from."""
+
+    factor_age: timedelta = timedelta(0)
+    device: Device = Device.KNOWN
+
+
+LOOKING = Beginning()  # for whoever only looks at what they could begin
 
 # Of a grant or a request: its rule is still there, still names the machine, and still names the person or their firm.
 # An emergency role names a plant, and somebody of the owner's own people unless it was given to a supplier's knowingly.
@@ -81,12 +92,11 @@ Standings = Mapping[tuple[int, int], PersonStanding]
 
 def decisions(
     people_and_machines: Iterable[tuple[int, Machine]], at: datetime, standing_of: Standings | None = None,
-    factor_age: timedelta = _NEW,
+    begins: Beginning = LOOKING,
 ) -> dict[tuple[int, int], Decision]:  # fmt: skip
     """(person, machine) → may they reach it now? Machines come with ``plant`` and ``gateway`` loaded.
 
-    ``standing_of``: what is known already about everybody concerned, by organisation. ``factor_age``: where somebody
-    begins, since they proved a second factor to whatever they begin with.
+    ``standing_of``: what is known already about everybody concerned, by organisation. ``begins``: where somebody does.
     """
     wanted = {(person, machine.pk): machine for person, machine in people_and_machines}
     rows = Grant.objects.filter(
@@ -103,7 +113,10 @@ def decisions(
             facts = _facts_of(row, machine, _Asked(row.holds, row.stands, row.ticket), lacking)  # type: ignore[attr-defined]
             grants[row.person_id, row.machine_id].append(facts)
     attempts = attempts_at(wanted, at, standing_of)
-    return {key: decide(replace(one, factor_age=factor_age), grants[key]) for key, one in attempts.items()}
+    return {
+        key: decide(replace(one, factor_age=begins.factor_age, device=begins.device), grants[key])
+        for key, one in attempts.items()
+    }
 
 
 def opened(person: Person, at: datetime) -> set[int]:
@@ -129,8 +142,8 @@ def approvals_missing(request: AccessRequest) -> int:
     return max(0, request.rule.approvals - (given.first() or 0))
 
 
-def decision(person: Person, machine: Machine, at: datetime, factor_age: timedelta = _NEW) -> Decision:
-    return decisions([(person.pk, machine)], at, factor_age=factor_age)[person.pk, machine.pk]
+def decision(person: Person, machine: Machine, at: datetime, begins: Beginning = LOOKING) -> Decision:
+    return decisions([(person.pk, machine)], at, begins=begins)[person.pk, machine.pk]
 
 
 def decisions_by_grant(
@@ -181,6 +194,9 @@ class Use(Protocol):
     @property
     def gateway(self) -> Gateway: ...
 
+    @property
+    def company_device_id(self) -> int | None: ...
+
 
 def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     """Use → is it still permitted? It lives by its own grant, whatever else its person was given, and by the gateway
@@ -192,7 +208,13 @@ def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     there = around((person, machine) for (person, _), machine in wanted.items())
     attempts = attempts_at(wanted, at, there=there)
     facts = {grant.pk: facts for grant, facts in _facts(grants, at)}
-    return {use.pk: decide(_through(use, attempts, there), [facts[use.grant.pk]]) for use in rows}
+    devices = standings_of_devices((use.company_device_id for use in rows), at)
+    return {
+        use.pk: decide(
+            replace(_through(use, attempts, there), device=devices[use.company_device_id]), [facts[use.grant.pk]]
+        )
+        for use in rows
+    }
 
 
 def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt], there: Around) -> Attempt:
@@ -271,6 +293,7 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked, lacking: set[tuple[
         schedule=grant.rule.schedule_at(machine.plant.time_zone),
         trained=(grant.rule_id, grant.person_id) not in lacking,
         factor_within=timedelta(minutes=grant.rule.factor_minutes) if grant.rule.factor_minutes else None,
+        needs_device=grant.rule.needs_device,
     )
 
 

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from portineria.control.access.company_device import CompanyDevice as CompanyDevice
 from portineria.control.access.job import JobEntry as JobEntry
 from portineria.control.access.lock import LOCKABLE as LOCKABLE
 from portineria.control.access.lock import Lock as Lock
@@ -119,6 +120,7 @@ class Rule(models.Model):
     trainings = models.CharField(max_length=TRAININGS_TEXT, blank=True, default="")
     # How long ago whoever begins may have proved a second factor; null: since their sign-in is enough.
     factor_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+    needs_device = models.BooleanField(default=False)  # known to the owner by its key
     needs_listed_reason = models.BooleanField(default=False)  # one of the owner's list, besides words of one's own
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)

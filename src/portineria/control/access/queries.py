@@ -3,14 +3,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from portineria.control.access.emergency_queries import roles_of
-from portineria.control.access.facts import decisions, opened
+from portineria.control.access.facts import LOOKING, Beginning, decisions, opened
 from portineria.control.access.models import (
     LOCKABLE,
     AccessRequest,
@@ -56,6 +56,7 @@ class MachineSight:
     needs_reference: bool = False
     trainings: tuple[Training, ...] = ()  # that its rules ask for, and this person has to confirm still
     needs_listed_reason: bool = False
+    needs_device: bool = False
     factor_minutes: int | None = None  # the shortest that its rules ask for
 
     @property
@@ -111,7 +112,7 @@ def _by_role(machine: Machine) -> bool:
 
 
 def sights(
-    actor: Person, machines: list[Machine], at: datetime | None = None, factor_age: timedelta = timedelta(0)
+    actor: Person, machines: list[Machine], at: datetime | None = None, begins: Beginning = LOOKING
 ) -> list[MachineSight]:
     """Of some of ``machines_in_sight``; the number of queries does not grow with theirs."""
     at = at or timezone.now()
@@ -120,7 +121,7 @@ def sights(
     for named in naming.filter(rule__in=Rule.objects.admitting(actor)).select_related("rule"):
         rules.setdefault(named.machine_id, []).append(named.rule)
     standing_of = own_standings(actor, (machine.plant.organisation_id for machine in machines))
-    judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of, factor_age)
+    judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of, begins)
     lacking = missing(actor, {rule.pk: rule for named in rules.values() for rule in named}.values(), at)
     owned = set(actor.staff_of)
     found = []
@@ -143,6 +144,7 @@ def sights(
                 any(rule.needs_reference for rule in admitting),
                 tuple({one.pk: one for rule in admitting for one in lacking.get(rule.pk, ())}.values()),
                 any(rule.needs_listed_reason for rule in admitting),
+                any(rule.needs_device for rule in admitting),
                 min((rule.factor_minutes for rule in admitting if rule.factor_minutes), default=None),
             )
         )
@@ -179,13 +181,11 @@ def reachable_machines(actor: Person, at: datetime | None = None) -> list[Machin
 
 
 def visible_machine(
-    actor: Person, name_or_id: str, at: datetime | None = None, factor_age: timedelta = timedelta(0)
+    actor: Person, name_or_id: str, at: datetime | None = None, begins: Beginning = LOOKING
 ) -> MachineSight:
-    """By id or exact name; raise NotFound, or Ambiguous when two plants have one of that name. ``factor_age``: of
-    whoever begins, as policy takes it.
-    """
+    """By id or exact name; raise NotFound, or Ambiguous when two plants have one of that name."""
     machines = _in_sight(actor).filter(Q(public_id=name_or_id) | Q(name=name_or_id))
-    found = sights(actor, list(machines), at, factor_age)
+    found = sights(actor, list(machines), at, begins)
     if not found:
         raise NotFound(f"machine {name_or_id!r}")
     if len(found) > 1:

@@ -42,6 +42,7 @@ class Conditions:
     trainings: tuple[str, ...] = ()
     factor_minutes: int = 0  # 0: whenever
     needs_listed_reason: bool = False
+    needs_device: bool = False
 
     def set_on(self, rule: Rule) -> None:
         """In memory; raise BadField, NotFound."""
@@ -56,7 +57,7 @@ class Conditions:
         rule.factor_minutes = self.factor_minutes or None
         if self.needs_listed_reason and not has_list(rule.organisation):
             raise BadField("needs_listed_reason", "there is no list")
-        rule.needs_listed_reason = self.needs_listed_reason
+        rule.needs_listed_reason, rule.needs_device = self.needs_listed_reason, self.needs_device
 
 
 NO_MORE = Conditions()
@@ -66,7 +67,7 @@ def conditions_of(rule: Rule) -> Conditions:
     watcher = rule.watcher.public_id if rule.watcher else ""
     return Conditions(
         rule.approvals, rule.needs_reference, rule.needs_recording, watcher, tuple(rule.trainings.split()),
-        rule.factor_minutes or 0, rule.needs_listed_reason,
+        rule.factor_minutes or 0, rule.needs_listed_reason, rule.needs_device,
     )  # fmt: skip
 
 
@@ -132,6 +133,7 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "trainings": rule.trainings,
         "factor_minutes": rule.factor_minutes or 0,
         "needs_listed_reason": rule.needs_listed_reason,
+        "needs_device": rule.needs_device,
     }
 
 

@@ -50,6 +50,7 @@ class RuleForm(forms.Form):
     needs_recording = forms.BooleanField(required=False)
     watcher = forms.EmailField(required=False, max_length=254)
     trainings = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    needs_device = forms.BooleanField(required=False)
     needs_listed_reason = forms.BooleanField(required=False)
     factor_minutes = forms.TypedChoiceField(coerce=int, required=False)
 
@@ -135,6 +136,7 @@ class RuleForm(forms.Form):
             trainings=tuple(data["trainings"]),
             factor_minutes=data["factor_minutes"] or 0,
             needs_listed_reason=data["needs_listed_reason"],
+            needs_device=data["needs_device"],
         )
         return found | {"needs_approval": data["approvals"] > 0, "conditions": conditions}
 
@@ -168,6 +170,7 @@ class RuleForm(forms.Form):
             trainings=training_queries.names(" ".join(data.get("trainings", ()))),
             factor_minutes=data.get("factor_minutes") or 0,
             needs_listed_reason=data.get("needs_listed_reason", False),
+            needs_device=data.get("needs_device", False),
         )
 
 

@@ -32,6 +32,7 @@ class Terms:
     trainings: Sequence[str] = ()  # names
     factor_minutes: int = 0
     needs_listed_reason: bool = False
+    needs_device: bool = False
 
 
 def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
@@ -51,6 +52,7 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         trainings=names(rule.trainings),
         factor_minutes=rule.factor_minutes or 0,
         needs_listed_reason=rule.needs_listed_reason,
+        needs_device=rule.needs_device,
     )
 
 
@@ -88,6 +90,7 @@ def _besides(terms: Terms) -> list[str]:
         (terms.only_decoded, _("Services that cannot be decoded stay closed.")),
         (terms.needs_reference, _("Each request gives the number of a ticket or work permit.")),
         (terms.needs_listed_reason, _("Each request names one of the listed reasons.")),
+        (terms.needs_device, _("Work is done from company devices only.")),
         (terms.needs_recording, _("It opens only where it is recorded.")),
         (bool(terms.watcher), _("%(name)s watches.") % {"name": terms.watcher}),
         (bool(terms.trainings), _("Whoever works has confirmed: %(names)s.") % {"names": ", ".join(terms.trainings)}),
@@ -113,6 +116,7 @@ _TERMS = {
     "trainings": gettext_lazy("trainings"),
     "factor_minutes": gettext_lazy("age of the second factor"),
     "needs_listed_reason": gettext_lazy("listed reason"),
+    "needs_device": gettext_lazy("company device"),
     "ended": gettext_lazy("ended"),
 }
 

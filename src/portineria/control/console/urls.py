@@ -3,6 +3,7 @@ from django.urls import path
 
 from portineria.control.console.views import (
     account,
+    devices,
     emergency,
     events,
     gateways,
@@ -142,6 +143,9 @@ urlpatterns = [
     path("notifications/webhook/", notifications.webhook, name="notification-webhook"),
     path("notifications/<str:notification>/open/", notifications.open_one, name="notification"),
     path("notices/<str:organisation>/", privacy.notice, name="notice"),
+    path("devices/", devices.devices, name="devices"),
+    path("devices/add/", devices.add, name="device-add"),
+    path("devices/<str:company_device>/revoke/", devices.revoke, name="device-revoke"),
     path("reasons/", reasons.reasons, name="reasons"),
     path("trainings/", trainings.trainings, name="trainings"),
     path("trainings/add/", trainings.add, name="training-add"),

@@ -266,6 +266,7 @@ class DeclaredRule(Entry, frozen=True):
     trainings: tuple[str, ...] | None = None  # names of some that are there; [] is none
     factor_minutes: Annotated[int, Meta(ge=0, le=MOST_FACTOR_MINUTES)] | None = None  # 0 is whenever
     needs_listed_reason: bool | None = None
+    needs_device: bool | None = None
     CLEANED: ClassVar = {
         "supplier": _name("supplier"),
         "person": _email("person"),

@@ -161,6 +161,8 @@ def _asks(rule: Wanted, row: Rule | None) -> list[str]:
         parts.append(f"second factor at most {declared.factor_minutes or 'any number of'} minutes old")
     if declared.needs_listed_reason not in (None, now.needs_listed_reason):
         parts.append("with a listed reason" if declared.needs_listed_reason else "without a listed reason")
+    if declared.needs_device not in (None, now.needs_device):
+        parts.append("only from company devices" if declared.needs_device else "from any computer")
     asked = names(row.trainings) if row else []
     if declared.trainings is not None and sorted(set(declared.trainings)) != asked:
         parts.append(f"trainings: {', '.join(sorted(set(declared.trainings))) or 'none'}")
@@ -183,6 +185,7 @@ def _conditions(work: Work, rule: Wanted, row: Rule | None) -> Conditions:
         needs_listed_reason=now.needs_listed_reason
         if declared.needs_listed_reason is None
         else declared.needs_listed_reason,
+        needs_device=now.needs_device if declared.needs_device is None else declared.needs_device,
     )
 
 

@@ -12,6 +12,7 @@ from portineria.control.identity.connector import base64url, unbase64
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries, services
 from portineria.control.remote_sessions.models import Session
+from portineria.control.remote_sessions.opening import Shown
 from portineria.control.remote_sessions.scope import is_recorded
 
 router = Router(tags=["sessions"], auth=connector)
@@ -79,6 +80,9 @@ def _view(row: Session, actor: Person) -> SessionView:
 class StartRequest(Asked):
     machine: str = Field(max_length=200)
     key: str = Field(max_length=256)
+    # Where this computer is known to owners by a key of its own: that key, and its signature over the session's.
+    device_key: str = Field(default="", max_length=64)
+    device_signature: str = Field(default="", max_length=128)
 
 
 class Started(Schema):
@@ -107,7 +111,11 @@ def start(request: HttpRequest, asked: StartRequest) -> Started:
         machine=asked.machine,
         key=unbase64(asked.key, "key"),
         address=str(request.META.get("REMOTE_ADDR") or ""),
-        factor_at=token_of(request).factor_at,
+        shown=Shown(
+            token_of(request).factor_at,
+            unbase64(asked.device_key, "key", size=32) if asked.device_key else b"",
+            unbase64(asked.device_signature, "signature", size=64) if asked.device_key else b"",
+        ),
     )
     row = opened.session
     return Started(

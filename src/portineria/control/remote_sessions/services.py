@@ -9,19 +9,18 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from portineria.control.access.facts import decision, decisions_by_use
-from portineria.control.access.models import Grant
+from portineria.control.access.facts import decisions_by_use
 from portineria.control.access.profiles import profiles_of, services_under
-from portineria.control.access.queries import visible_machine
 from portineria.control.audit.services import record
-from portineria.control.estate.models import Gateway, GatewayState, Link, Machine, Service
+from portineria.control.estate.models import Gateway, GatewayState, Link, Service
 from portineria.control.estate.queries import services_of
 from portineria.control.identity.authority import SYSTEM, require, works_here
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import letters, outgoing
 from portineria.control.remote_sessions.models import Session, SessionEnded, SessionState
+from portineria.control.remote_sessions.opening import NOTHING, Shown, opening
 from portineria.control.remote_sessions.queries import links_of
-from portineria.control.remote_sessions.refusals import GatewayAway, NotPermitted, TooManySessions, refusal
+from portineria.control.remote_sessions.refusals import GatewayAway, NotPermitted, TooManySessions
 from portineria.control.remote_sessions.scope import altered, cannot_enforce, other_functions, require_inspected
 from portineria.control.remote_sessions.session_key import begun_with, key_sha256
 from portineria.core.errors import NotFound, PortineriaError
@@ -54,35 +53,15 @@ class Opened:
     services: list[Service]
 
 
-def _locked_grant(public_id: str) -> Grant | None:
-    rows = Grant.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "rule__profile", "profile", "narrower"
-    )
-    return rows.filter(public_id=public_id).first()
-
-
-def _opening(actor: Person, machine: str, now: datetime, factor_age: timedelta) -> tuple[Machine, Grant, Decision]:
-    """The grant that opens it, locked, and what it permits. Raise NotFound, NotPermitted, RequestWaits."""
-    seen = visible_machine(actor, machine, now, factor_age)
-    locked = _locked_grant(seen.decision.grant or "")
-    judged = decision(actor, seen.machine, now, factor_age)
-    if locked is None or not judged.permitted or judged.grant != locked.public_id:
-        raise refusal(actor, seen.machine, judged.denials)
-    return seen.machine, locked, judged
-
-
 @transaction.atomic
-def start_session(
-    *, actor: Person, machine: str, key: bytes, address: str, factor_at: datetime | None = None
-) -> Opened:
+def start_session(*, actor: Person, machine: str, key: bytes, address: str, shown: Shown = NOTHING) -> Opened:
     """Order a session for the holder of ``key`` (P-256, DER SubjectPublicKeyInfo).
 
-    ``factor_at``: when the actor last proved a second factor to what they begin with; None: never, as far as is known.
     Asked again with the same key, because the answer was lost on its way, it is the same session. Raise NotFound,
     NotPermitted, GatewayAway, TooManySessions, KeyUsed, BadField.
     """
     now = timezone.now()
-    there, locked, judged = _opening(actor, machine, now, now - factor_at if factor_at else timedelta.max)
+    there, locked, judged, device = opening(actor, machine, now, shown, key)
     links = links_of(there.gateway)
     if not links:
         raise GatewayAway(f"gateway {there.gateway.public_id} has no link")
@@ -97,6 +76,7 @@ def start_session(
         person=actor,
         machine=there,
         gateway=there.gateway,
+        company_device=device,
         key=key,
         key_sha256=digest,
         expires_at=judged.ends or locked.ends_at,

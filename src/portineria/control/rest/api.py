@@ -7,6 +7,7 @@ from ninja import NinjaAPI
 
 from portineria.control.api import handle_errors
 from portineria.control.rest.account import router as account
+from portineria.control.rest.company_devices import router as company_devices
 from portineria.control.rest.estate import router as estate
 from portineria.control.rest.locks import router as locks
 from portineria.control.rest.people import router as people
@@ -49,5 +50,18 @@ api = RestApi(
     description="What the console does, over the same services: docs/howto/api.md.",
 )  # fmt: skip
 handle_errors(api)
-for router in (account, estate, people, rules, requests, sessions, locks, register, sinks, trainings, reasons):
+for router in (
+    account,
+    estate,
+    people,
+    rules,
+    requests,
+    sessions,
+    locks,
+    register,
+    sinks,
+    trainings,
+    reasons,
+    company_devices,
+):
     api.add_router("", router)

@@ -48,6 +48,7 @@ class RuleView(Schema):
     trainings: list[str]
     factor_minutes: int | None
     needs_listed_reason: bool
+    needs_device: bool
 
 
 class NamedMachine(Schema):
@@ -78,7 +79,7 @@ def _rule_view(row: Rule) -> RuleView:
         watcher=row.watcher.public_id if row.watcher else None, profile=row.profile.name if row.profile else None,
         only_decoded=row.only_decoded, windows=row.windows, created_at=row.created_at,
         trainings=row.trainings.split(), factor_minutes=row.factor_minutes,
-        needs_listed_reason=row.needs_listed_reason,
+        needs_listed_reason=row.needs_listed_reason, needs_device=row.needs_device,
     )  # fmt: skip
 
 
@@ -148,12 +149,13 @@ class Terms(Given):
     trainings: list[str] = Field(default_factory=list, max_length=MOST_TRAININGS, description="Ids.")
     factor_minutes: int = Field(default=0, ge=0, le=MOST_FACTOR_MINUTES, description="0: whenever.")
     needs_listed_reason: bool = False
+    needs_device: bool = False
 
     def taken(self) -> dict[str, Any]:
         """As the services take it."""
         conditions = Conditions(
             max(1, self.approvals), self.needs_reference, self.needs_recording, self.watcher, tuple(self.trainings),
-            self.factor_minutes, self.needs_listed_reason,
+            self.factor_minutes, self.needs_listed_reason, self.needs_device,
         )  # fmt: skip
         return {
             "machines": self.machines, "max_minutes": self.max_minutes, "needs_approval": self.approvals > 0,

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portineria.core.errors import Conflict, Invalid, NotFound
 from portineria.dataplane.aio.dial import proxy_for
@@ -15,6 +16,7 @@ from portineria.dataplane.aio.leg import Way
 from portineria.dataplane.connector import notice, training
 from portineria.dataplane.connector.admission import ServiceAnswer, SessionAnswer, admit, session_key
 from portineria.dataplane.connector.api import Api, segment
+from portineria.dataplane.connector.company_device import proof
 from portineria.dataplane.connector.door import Door, Service, open_doors
 from portineria.dataplane.connector.keeper import Keeper, finish, local_time
 from portineria.dataplane.connector.patience import WAIT_S, Patience
@@ -58,6 +60,7 @@ class Wish:
     wait_s: float = WAIT_S  # for a server that is away
     accept_notice: bool = False  # of the machine's owner, once it was shown
     confirm_trainings: bool = False  # likewise
+    device: Ed25519PrivateKey | None = None  # by which owners may know this computer
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,8 @@ async def connected(
         if doors:
             check(machine.name, doors)
         key, public = session_key()
-        answer = await _ordered(patience, tell, {"machine": machine.machine, "key": public})
+        asked = {"machine": machine.machine, "key": public} | proof(wish.device, public)
+        answer = await _ordered(patience, tell, asked)
         admission = admit(answer, key=key, pin=pin)
         if answer.recorded:
             tell("session.recorded")

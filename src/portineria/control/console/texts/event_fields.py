@@ -20,6 +20,8 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "missing": _("approvals missing"),
     "needs_recording": _("recording required"),
     "trainings": _("trainings required"),
+    "needs_device": _("company device required"),
+    "company_device": _("company device"),
     "needs_listed_reason": _("listed reason required"),
     "listed_reason": _("listed reason"),
     "factor_minutes": _("age of the second factor at most, in minutes"),

@@ -155,6 +155,8 @@ EVENTS: dict[str, str | Promise] = {
     "remote_sessions.playback.denied": _("No to looking through a recording"),
     "remote_sessions.playback.ended": _("Looking through a recording ended before its time"),
     "privacy.notice.published": _("Notice published"),
+    "access.device.added": _("Company device enrolled"),
+    "access.device.revoked": _("Company device revoked"),
     "access.reasons.set": _("Reasons to choose from changed"),
     "access.training.published": _("Training published"),
     "access.training.ended": _("Training ended"),

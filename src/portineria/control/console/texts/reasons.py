@@ -22,6 +22,8 @@ REASONS: dict[str, str | Promise] = {
     "nothing-to-reach": _("the machine has no services yet"),
     "not-recorded": _("the rule asks for a recording, and the machine is not recorded"),
     "notice": _("the notice has not been acknowledged"),
+    "company-device": _("not from a computer that the owner knows"),
+    "device-revoked": _("the computer is no longer trusted"),
     "second-factor-old": _("the second factor was proved too long ago"),
     "training": _("a training has not been confirmed, or its time is over"),
     "no-approval": _("whoever approved it may not approve any more"),

@@ -98,6 +98,7 @@ def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
         "trainings": row.trainings.split(),
         "factor_minutes": row.factor_minutes or "",
         "needs_listed_reason": row.needs_listed_reason,
+        "needs_device": row.needs_device,
     }
     form = RuleForm(request.POST or None, actor=actor, owner=row.organisation, rule=row, initial=initial)
     if form.is_valid() and attempt(form, lambda: services.change_rule(actor=actor, rule=rule, **form.given)):
