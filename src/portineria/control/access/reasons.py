@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from portineria.control.access.models import Rule
 from portineria.control.access.reason import MOST_REASONS, REASON_TEXT, ListedReason
@@ -30,6 +30,11 @@ def reasons_at(machine: Machine) -> list[str]:
     for plant, text in rows.values_list("plant", "text"):
         by_plant.setdefault(plant, []).append(text)
     return by_plant.get(machine.plant_id) or by_plant.get(None) or []
+
+
+def owners(actor: Person) -> "QuerySet[Organisation]":
+    """The organisations whose lists the actor sees: those whose staff they are."""
+    return Organisation.objects.filter(pk__in=actor.staff_of).order_by("pk")
 
 
 def lists(organisation: Organisation) -> dict[str, list[str]]:

@@ -7,7 +7,6 @@ from pydantic import Field
 
 from portineria.control.access import reasons as services
 from portineria.control.access.reason import MOST_REASONS, REASON_TEXT
-from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Organisation
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.leaves import Leaf, Where, leaf
@@ -33,8 +32,7 @@ def _view(owner: Organisation) -> ReasonsView:
 def reasons(request: HttpRequest, place: Where) -> Leaf[ReasonsView]:
     """Of the organisations whose staff the caller is."""
     actor = person_of(request)
-    rows = Organisation.objects.filter(pk__in=actor.staff_of).order_by("pk")
-    return leaf(actor, "reasons", rows, place, lambda found: [_view(row) for row in found])
+    return leaf(actor, "reasons", services.owners(actor), place, lambda found: [_view(row) for row in found])
 
 
 class NewReasons(Given):
@@ -49,5 +47,4 @@ class NewReasons(Given):
 def reasons_set(request: HttpRequest, given: NewReasons) -> ReasonsView:
     actor = person_of(request)
     services.set_reasons(actor=actor, organisation=given.organisation, plant=given.plant, reasons=given.reasons)
-    [owner] = [row for row in identity.organisations(actor) if row.public_id == given.organisation]
-    return _view(owner)
+    return _view(services.owners(actor).get(public_id=given.organisation))
