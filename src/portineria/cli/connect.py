@@ -7,7 +7,7 @@ import contextlib
 import math
 import shutil
 
-from portineria.cli.account import Account
+from portineria.cli.account import Account, store_of
 from portineria.cli.account import configure as configure_account
 from portineria.cli.login import account_signing_in
 from portineria.cli.screen import as_json, news
@@ -53,6 +53,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="where the owner wants a notice read first: show and acknowledge it",
     )
+    parser.add_argument(
+        "--confirm-trainings",
+        action="store_true",
+        help="where the rule asks for trainings: show and confirm those that are missing",
+    )
     parser.add_argument("--json", action="store_true", help="print the addresses for programs")
     parser.add_argument(
         "--exec", nargs=argparse.REMAINDER, metavar="CMD", dest="command",
@@ -77,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     wish = Wish(
         args.machine, port_offset=args.port_offset, nested=args.nested, allow_opened=args.allow_opened,
         proxy=account.server.proxy or None, wait_s=args.wait, accept_notice=args.accept_notice,
+        confirm_trainings=args.confirm_trainings, device=store_of(args).device_key(),
     )  # fmt: skip
     return run_loop(stoppable(_connect(account, wish, args)))
 

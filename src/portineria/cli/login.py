@@ -27,6 +27,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--agent", action="store_true", help="for an AI agent: with a token that is made for its key")
     parser.add_argument("--ca", type=Path, help="certificate (PEM) that signed the server's, when the system lacks it")
     parser.add_argument("--proxy", help="http://[user:password@]host:port, or none; the surroundings' when left out")
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="prove your second factor anew, where the browser is signed in already: some rules want that",
+    )
     add_state(parser)
 
 
@@ -43,7 +48,9 @@ class _Server:
 def run(args: argparse.Namespace) -> int:
     store = store_of(args)
     server = _server(args, store)
-    signed_in = _by_token(server) if args.agent else run_loop(_sign_in(server, browser=not args.no_browser))
+    signed_in = (
+        _by_token(server) if args.agent else run_loop(_sign_in(server, browser=not args.no_browser, fresh=args.fresh))
+    )
     kept = msgspec.structs.replace(signed_in.server, ca=server.ca, proxy=server.proxy)
     store.save(kept, signed_in.key, signed_in.token)
     print(f"Signed in to {server.url} as {kept.person}.")
@@ -96,8 +103,8 @@ def _by_token(server: _Server) -> SignedIn:
     )
 
 
-async def _sign_in(server: _Server, *, browser: bool) -> SignedIn:
-    attempt = Attempt(server.url, socket.gethostname())
+async def _sign_in(server: _Server, *, browser: bool, fresh: bool) -> SignedIn:
+    attempt = Attempt(server.url, socket.gethostname(), fresh=fresh)
 
     def api(credential: Callable[[], tuple[Ed25519PrivateKey, str]]) -> Api:
         return Api(server.url, ca=server.ca, proxy=server.proxy, credential=credential)

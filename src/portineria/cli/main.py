@@ -19,6 +19,7 @@ from portineria.cli import (
     connect,
     cut,
     demo,
+    device,
     doctor,
     evidence,
     gateway,
@@ -59,7 +60,7 @@ from portineria.process.stop import Stopped
 GROUPS = {
     "On the technician's computer": {
         "login": login, "machines": machines, "request": request, "connect": connect, "sessions": sessions,
-        "cut": cut, "logout": logout,
+        "cut": cut, "device": device, "logout": logout,
     },
     "On the gateway, in the plant": {"gateway": gateway},
     "On the server": {
@@ -114,7 +115,7 @@ def status_of(error: PortineriaError) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    quiet = args.verb in ("login", "logout", "machines", "request", "connect", "sessions", "cut")
+    quiet = args.verb in ("login", "logout", "machines", "request", "connect", "sessions", "cut", "device")
     logging.set_up(level="DEBUG" if args.verbose else "ERROR" if quiet else "INFO")
     try:
         status: int = args.run(args)

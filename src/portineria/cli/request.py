@@ -44,6 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=_moment, metavar="ISO", help="e.g. 2026-11-23T08:00; now when left out")
     parser.add_argument("--reference", default="", metavar="NUMBER", help="of a ticket or work permit")
     parser.add_argument(
+        "--listed-reason", default="", metavar="TEXT", help="one of the owner's reasons, which a refusal names"
+    )
+    parser.add_argument(
         "--emergency", action="store_true",
         help="open it now without a decision, with an emergency role: recorded, told, looked at afterwards",
     )  # fmt: skip
@@ -70,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
         "starts_at": args.start.isoformat() if args.start else None,
         "minutes": args.minutes,
         "reference": args.reference,
+        "listed_reason": args.listed_reason,
     }
     made = api.call("POST", "/api/v1/requests", Request, wanted)
     if args.wait:

@@ -9,6 +9,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from portineria.control.access.api import router as access
+from portineria.control.access.training_api import router as trainings
 from portineria.control.console.evidence_api import router as evidence
 from portineria.control.estate.api import router as estate
 from portineria.control.identity.api import router as identity
@@ -27,6 +28,7 @@ api.add_router("", identity)
 api.add_router("", estate)
 api.add_router("", access)
 api.add_router("", privacy)
+api.add_router("", trainings)
 api.add_router("", remote_sessions)
 api.add_router("", recordings)
 api.add_router("", evidence)

@@ -161,6 +161,32 @@ TEXTS: dict[str, str | Promise] = {
     "recording.recipients": _("Too many recipients: at most 16."),
     "recording.forked": _("Another part of this recording has the same number already; that one was kept."),
     "recording.gap": _("This part of the recording does not follow what is here."),
+    "access.company-device": _(
+        "The rule wants a computer that the owner knows. portineria device shows its key: ask the owner to enrol it."
+    ),
+    "access.device-revoked": _("The owner no longer trusts this computer. Ask the owner."),
+    "access.device.known": _("Nothing was changed: this key was enrolled before. Make another one on that computer."),
+    "access.second-factor-old": _(
+        "The rule wants your second factor proved a short time before you begin. Sign in again with portineria login "
+        "--fresh, then run the command again."
+    ),
+    "access.reasons.asked": _("Nothing was changed: rules ask for one of this list. Change those rules first."),
+    "field.reasons": _("At most %(most)s reasons, each of 1 to 60 characters. Nothing was changed; correct it."),
+    "field.listed_reason": _("Please choose one of the owner's reasons: %(reasons)s"),
+    "field.needs_listed_reason": _("There is no list of reasons yet that counts everywhere: write it first."),
+    "field.factor_minutes": _("From %(least)s to %(most)s minutes."),
+    "access.training": _(
+        "The rule asks for a training that you have not confirmed, or whose time is over. Read and confirm it: under "
+        "My work, on the machine's page, or with portineria connect."
+    ),
+    "access.training.incomplete": _(
+        "Nothing was published: a training is a text of up to 4000 characters or an https address, in one language "
+        "at least."
+    ),
+    "access.training.changed": _("Another version of the training was published meanwhile. Please read that one."),
+    "access.training.named": _("Nothing was published: there is a training of this name already."),
+    "access.training.asked": _("Nothing was changed: a rule asks for this training. Change that rule first."),
+    "field.trainings": _("A rule asks for at most %(most)s trainings."),
     "access.notice": _(
         "Read the owner's notice first and acknowledge it: on the machine's page, or with portineria connect."
     ),

@@ -42,7 +42,7 @@ _OPERATION = "stream service profile protocol function code operation targets ro
 _DONE = "service protocol function operation"
 _RULE = (
     "minutes needs_approval machines places only_services profile only_decoded windows approvals needs_reference "
-    "needs_recording watcher needs_maintenance signals"
+    "needs_recording watcher needs_maintenance signals trainings factor_minutes needs_listed_reason needs_device"
 )
 _SESSION = "session machine gateway person grant answered_by"
 
@@ -186,7 +186,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.signal.removed": _fields("signal machine gateway name", "reason"),
     "access.signal.changed": _fields("signal machine gateway name standing why"),
     "access.request.made": _fields(
-        "request machine person starts_at minutes rule reference bundle answered_by", "reason"
+        "request machine person starts_at minutes rule reference bundle answered_by listed_reason", "reason"
     ),
     "access.request.agreed": _fields("request machine person missing substitution", "reason"),
     "access.request.approved": _fields("request machine person substitution", "reason"),
@@ -203,6 +203,12 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.grant.given": _fields("grant request machine person starts_at ends_at profile narrower"),
     "access.grant.extended": _fields("grant machine person ends_at previous_ends_at"),
     "access.grant.revoked": _fields("grant machine person ending", "reason"),
+    "access.device.added": _fields("company_device person name sha256 ends_at"),
+    "access.device.revoked": _fields("company_device person name", "reason"),
+    "access.reasons.set": _fields("plant reasons"),
+    "access.training.published": _fields("training name number days"),
+    "access.training.ended": _fields("training name", "reason"),
+    "access.training.confirmed": _fields("training person number language ends_at"),
     "access.emergency.given": _fields("role person plant minutes guest"),
     "access.emergency.taken": _fields("role person plant", "reason"),
     "access.emergency.limited": _fields("minutes"),

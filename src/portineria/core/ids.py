@@ -49,6 +49,8 @@ class Kind(StrEnum):
     MAINTENANCE = "mtn"
     SIGNAL = "sgl"
     GROUP = "grp"
+    TRAINING = "trn"
+    COMPANY_DEVICE = "cdv"
 
 
 def new_id(kind: Kind) -> str:

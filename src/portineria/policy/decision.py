@@ -3,9 +3,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from portineria.policy.ending import BY_LOCK, Ending, Locked, Reason, ending_of
+from portineria.policy.ending import BY_LOCK, Device, Ending, Locked, Reason, ending_of
 from portineria.policy.windows import ALWAYS, Schedule
 
 
@@ -29,6 +29,9 @@ class Attempt:
     has_services: bool = True
     locks: frozenset[Locked] = frozenset()  # what of all that it goes through somebody has locked
     told: bool = True  # the person acknowledged the owner's notice; there is none; or it is about what runs already
+    # Since the person proved a second factor to what asks; none for what runs already, and for what only looks.
+    factor_age: timedelta = timedelta(0)
+    device: Device = Device.KNOWN  # also for what only looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,9 @@ class GrantFacts:
     that it asks for says yes; ``settable``: whoever works could set one of them, so that it says nothing.
     ``in_group``: the person is in the group that the rule names, or it names none. ``paused_until``: nothing new begins
     before that, because a change of the rule waits for a second yes; for what runs already it is empty.
+    ``trained``: the person confirmed every training that the rule asks for, and none is over by now. ``factor_within``:
+    whoever begins proved a second factor no longer ago; None: whenever. ``needs_device``: from a computer that the
+    owner knows.
     """
 
     id: str
@@ -60,6 +66,9 @@ class GrantFacts:
     settable: bool = False
     in_group: bool = True
     paused_until: datetime | None = None
+    trained: bool = True
+    factor_within: timedelta | None = None
+    needs_device: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +153,10 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.EXPIRED: attempt.at >= grant.ends,
         Reason.TIME_ZONE_UNKNOWN: lost,
         Reason.OUTSIDE_WINDOWS: not lost and not grant.schedule.open_at(attempt.at),
+        Reason.TRAINING: not grant.trained,
+        Reason.SECOND_FACTOR_OLD: grant.factor_within is not None and attempt.factor_age > grant.factor_within,
+        Reason.COMPANY_DEVICE: grant.needs_device and attempt.device is Device.NONE,
+        Reason.DEVICE_REVOKED: attempt.device is Device.REVOKED,
         Reason.NOTICE: not attempt.told,
         Reason.MAINTENANCE: not grant.maintained,
         Reason.PRESENCE: not grant.present,

@@ -23,6 +23,14 @@ class Locked(StrEnum):
     EVERYTHING = "everything"
 
 
+class Device(StrEnum):
+    """The computer that work begins from, or began from, as the owner knows it."""
+
+    KNOWN = "known"
+    NONE = "none"  # unknown, or its time is over
+    REVOKED = "revoked"
+
+
 class Reason(StrEnum):
     """Why an attempt is refused. Operators read all of them, not only the first."""
 
@@ -48,6 +56,10 @@ class Reason(StrEnum):
     NOTICE = "notice"
     NO_GROUP = "no-group"
     CHANGE_WAITS = "change-waits"
+    TRAINING = "training"
+    SECOND_FACTOR_OLD = "second-factor-old"
+    COMPANY_DEVICE = "company-device"
+    DEVICE_REVOKED = "device-revoked"
     LOCKED_PERSON = "locked-person"
     LOCKED_SUPPLIER = "locked-supplier"
     LOCKED_MACHINE = "locked-machine"
@@ -77,6 +89,7 @@ _SECURITY = frozenset(
         Reason.NO_EMERGENCY_ROLE,
         Reason.NO_GROUP,
         Reason.NOBODY_ANSWERS,
+        Reason.DEVICE_REVOKED,
     }
 )
 

@@ -2,6 +2,7 @@
 """From the control plane's answer to open doors: what is checked, what is kept up, what is said when it is away."""
 
 import asyncio
+import hashlib
 import re
 import secrets
 import socket
@@ -21,12 +22,15 @@ from portineria.dataplane.aio.away import ServerRefuses
 from portineria.dataplane.aio.task import until
 from portineria.dataplane.connector import keeper, patience
 from portineria.dataplane.connector.api import Api, decode, encode
+from portineria.dataplane.connector.company_device import public_text
 from portineria.dataplane.connector.connect import NoService, ServicesChanged, Wish, connected
 from portineria.dataplane.connector.door import BadOffset, Door, loopback_addresses
 from portineria.dataplane.connector.legs import NoLeg
 from portineria.dataplane.connector.notice import NoticeMissing
 from portineria.dataplane.connector.patience import GivenUp, GivenUpAsking
+from portineria.dataplane.connector.state import BadState, Store
 from portineria.dataplane.connector.text import end_text, text_of
+from portineria.dataplane.connector.training import TrainingMissing
 from portineria.wire.certificate import load_certificate
 from tests.integration.connector.control_plane import STATE, ControlPlane
 from tests.integration.connector.relay_world import MACHINE, SESSION, World, relay_world
@@ -139,6 +143,65 @@ async def test_a_notice_is_shown_and_nothing_asked_for_until_somebody_says_that_
     assert (
         told.codes.index("notice.line") < told.codes.index("notice.acknowledged") < told.codes.index("session.recorded")
     )
+
+
+async def test_trainings_are_shown_and_nothing_asked_for_until_somebody_confirms_them(
+    plane: ControlPlane, api: Api
+) -> None:
+    names, answers, said = ["trn_aaaaaaaaaaaaaaaa", "trn_bbbbbbbbbbbbbbbb"], plane.responder.answers, list[Any]()
+
+    def machine(asked: Asked) -> Answer:
+        found: Any = plane.machine(asked)[1]
+        left = names[len(said) :]
+        return 200, {**found, "sight": "askable", "trainings": left, "services": []} if left else found
+
+    def confirm(asked: Asked) -> Answer:
+        said.append(asked.json)
+        return 200, text
+
+    text = {
+        "name": "Safety", "organisation": "Northern Works", "number": 2, "language": "ja", "text": "保護帽\n手袋",
+        "link": "https://intra.example/",
+    }  # fmt: skip
+    answers["GET /api/v1/machines/Press%203"] = machine
+    for one in names:
+        answers[f"GET /api/v1/trainings/{one}"] = (200, text)
+        answers[f"POST /api/v1/trainings/{one}/confirm"] = confirm
+    told = Told()
+    with pytest.raises(TrainingMissing) as caught:
+        async with connected(api, Wish("Press 3", accept_notice=True), pin=plane.world.pin, tell=told):
+            pass
+    assert "--confirm-trainings" in (text_of(caught.value.code) or "")
+    assert told.lines.count("  手袋") == told.lines.count("  https://intra.example/") == 2
+    assert (said, plane.asked("POST /api/v1/sessions")) == ([], 0)
+    wish = Wish("Press 3", confirm_trainings=True)
+    async with asyncio.timeout(20), connected(api, wish, pin=plane.world.pin, tell=Told()) as line:
+        assert await echoed(await tool_at(line.doors[0]), b"x") == b"x"
+    assert said == [{"number": 2, "language": "ja"}] * 2
+
+
+async def test_a_computer_with_a_key_of_its_own_signs_that_of_each_session(
+    plane: ControlPlane, api: Api, tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    assert store.device_key() is None
+    device = store.device_key(make=True)
+    assert device is not None
+    assert (tmp_path / "device.pem").stat().st_mode & 0o777 == 0o600
+    again = Store(tmp_path).device_key(make=True)
+    assert again is not None
+    assert again.public_key() == device.public_key()
+    for wish in (Wish("Press 3", device=device), Wish("Press 3")):
+        async with asyncio.timeout(20), connected(api, wish, pin=plane.world.pin, tell=Told()):
+            pass
+    first, second = [asked.json for asked in plane.responder.asked if asked.path == "/api/v1/sessions"]
+    covered = b"portineria-device.v1" + hashlib.sha256(decode(first["key"])).digest()
+    device.public_key().verify(decode(first["device_signature"]), covered)
+    assert first["device_key"] == public_text(device)
+    assert "device_key" not in second
+    (tmp_path / "device.pem").write_bytes(b"x")
+    with pytest.raises(BadState):
+        store.device_key()
 
 
 async def test_services_that_change_before_the_session_begins_open_nothing(plane: ControlPlane, api: Api) -> None:

@@ -20,10 +20,12 @@ from django.utils import timezone
 
 from portineria.control.access import emergency, locks
 from portineria.control.access import services as access
+from portineria.control.access.company_devices import add_company_device
 from portineria.control.access.jobs import File, write
 from portineria.control.access.maintaining import begin_maintenance
 from portineria.control.access.models import EmergencyReview
 from portineria.control.access.signals import Where, add_signal
+from portineria.control.access.trainings import publish_training
 from portineria.control.api import api
 from portineria.control.estate.models import Service
 from portineria.control.identity import delegating, groups, resolving
@@ -102,6 +104,8 @@ class Things:
     maintenance: str = f"mtn_{ABSENT}"
     signal: str = f"sgl_{ABSENT}"
     group: str = f"grp_{ABSENT}"
+    training: str = f"trn_{ABSENT}"
+    company_device: str = f"cdv_{ABSENT}"
 
 
 @pytest.fixture
@@ -137,6 +141,13 @@ def things(world: World, watchful: Provider) -> Things:
         group=groups.create_group(actor=world.owner, organisation=world.organisation, name="Night").public_id,
         playback=may_look(world, world.owner, row).public_id,
         service=Service.objects.filter(device__machine=world.machine).order_by("pk")[0].public_id,
+        company_device=add_company_device(
+            actor=world.owner, organisation=world.organisation, person=world.technician.public_id, name="x",
+            key=bytes(32), days=1,
+        ).public_id,
+        training=publish_training(
+            actor=world.owner, organisation=world.organisation, name="Safety", words={"en": ("Read.", "")}
+        ).training.public_id,
         maintenance=in_maintenance(world), signal=signal_of(world),
         **opened_in_an_emergency(world), **delegated_by(world, watchful),
     )  # fmt: skip

@@ -14,11 +14,15 @@ from django.utils import timezone
 from portineria.control.access import emergency
 from portineria.control.access import services as access
 from portineria.control.access.closing import LockedNow
+from portineria.control.access.company_device import CompanyDevice
+from portineria.control.access.company_devices import add_company_device, revoke_company_device
 from portineria.control.access.locks import LiftedAlready, LockedAlready, lift, lock
 from portineria.control.access.maintaining import begin_maintenance, end_maintenance
 from portineria.control.access.models import AccessRequest, Grant, Lock, Maintenance, Rule, Signal
 from portineria.control.access.rules import Conditions
 from portineria.control.access.signals import Where, add_signal
+from portineria.control.access.training import Training, TrainingDone
+from portineria.control.access.trainings import confirm_training, publish_training
 from portineria.control.audit.queries import events, views
 from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
@@ -31,6 +35,7 @@ from portineria.control.identity.models import Group, Membership, Person, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.services import BadField
 from portineria.control.remote_sessions import refusals, services
+from portineria.control.remote_sessions.models import Session
 from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import BY_LOCK, Ending, Locked, Reason
 from portineria.wire.statement import Order, Withdrawal
@@ -105,6 +110,44 @@ def ticket_closed(w: World, grant: str) -> None:
     AccessRequest.objects.filter(grant__public_id=grant).update(
         reference="CHG-7", ticket_system="snk_x", ticket_standing="state"
     )
+
+
+def training(w: World, **of: str) -> str:
+    """A new one, or the next version of one that is there."""
+    named = of or {"organisation": w.organisation, "name": f"Safety {Training.objects.count()}"}
+    made = publish_training(actor=w.owner, words={"en": ("Wear a helmet.", "")}, days=30, **named)
+    return made.training.public_id
+
+
+def training_over(w: World, grant: str) -> None:
+    at = timezone.now()
+    TrainingDone.objects.update(at=at - timedelta(days=30), until=at - timedelta(seconds=1))
+
+
+def training_besides(w: World, grant: str) -> None:
+    asked = (Training.objects.get().public_id, training(w))
+    access.change_rule(actor=w.owner, rule=w.rule, conditions=Conditions(trainings=asked))
+
+
+def from_a_device(w: World) -> str:
+    """The session that runs began from one, as its rule wants from now on."""
+    made = add_company_device(
+        actor=w.owner, organisation=w.organisation, person=w.technician.public_id, name="x", key=bytes(32), days=1
+    )
+    Session.objects.update(company_device=made)
+    access.change_rule(actor=w.owner, rule=w.rule, conditions=Conditions(needs_device=True))
+    assert services.enforce(timezone.now()) == 0
+    return made.public_id
+
+
+def device_revoked(w: World, grant: str) -> None:
+    revoke_company_device(actor=w.owner, device=from_a_device(w), reason="stolen")
+
+
+def device_over(w: World, grant: str) -> None:
+    from_a_device(w)
+    at = timezone.now()
+    CompanyDevice.objects.update(added_at=at - timedelta(days=2), expires_at=at - timedelta(seconds=1))
 
 
 def no_zone(w: World, grant: str) -> None:
@@ -218,6 +261,14 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "ticket no longer covers it": (ticket_closed, DRAIN, "ticket"),
     "approver has a lesser role": (approver_lowered, DRAIN, "no-approval"),
     "approver disabled": (approver_disabled, DRAIN, "no-approval"),
+    "training has another version": (
+        lambda w, _: training(w, training=Training.objects.get().public_id), DRAIN, "training"
+    ),
+    "training's time is over": (training_over, DRAIN, "training"),
+    "rule asks for a training besides": (training_besides, DRAIN, "training"),
+    "company device revoked": (device_revoked, CUT, "device-revoked"),
+    "company device's time is over": (device_over, DRAIN, "company-device"),
+    "rule wants a company device": (change_rule(conditions=Conditions(needs_device=True)), DRAIN, "company-device"),
     "machine moved": (move_machine, DRAIN, "machine-changed"),
     "machine no longer recorded": (
         lambda w, _: estate.change_machine(actor=w.owner, machine=w.machine.public_id, recording="none"),
@@ -243,7 +294,10 @@ def stand_on(w: World) -> str:
     estate.create_zone(actor=w.owner, plant=w.plant, name="Press shop")
     estate.create_line(actor=w.owner, plant=w.plant, name="Line 1", zone="Press shop")
     estate.change_machine(actor=w.owner, machine=w.machine.public_id, line="Line 1", recording="full")
-    everything = Conditions(approvals=1, needs_recording=True, needs_maintenance=True, signals="button")
+    asked = training(w)
+    everything = Conditions(
+        approvals=1, needs_recording=True, needs_maintenance=True, signals="button", trainings=(asked,)
+    )
     add_signal(
         actor=w.owner, organisation=w.organisation, machine=w.machine.public_id, kind="button", name="Shift leader",
         where=Where("file", place="button"),
@@ -251,6 +305,7 @@ def stand_on(w: World) -> str:
     Signal.objects.update(state="on")
     begin_maintenance(actor=w.operator, organisation=w.organisation, line=f"{w.plant}/Line 1", reason="belt")
     access.change_rule(actor=w.owner, rule=w.rule, windows="Mon-Sun 00:00-24:00", conditions=everything)
+    confirm_training(actor=w.technician, training=asked, number=1, language="en")
     return access.approve(actor=w.approver, request=w.request(60)).public_id
 
 
@@ -317,10 +372,10 @@ def test_what_an_emergency_rests_on_ends_its_session_by_its_class(linked: World,
 def test_the_matrix_has_a_row_for_every_reason_that_may_end_a_session() -> None:
     named = {word for _, _, why in (*MATRIX.values(), *EMERGENCY.values()) for word in why.split()}
     # Of these there is no session: nothing was given, or not for this machine or not yet. A notice that nobody read
-    # keeps a session from beginning and ends none (tests/integration/control/test_notices.py); likewise a change that
-    # waits for a second yes (tests/integration/control/test_second_yes.py).
+    # or a second factor that is old keeps a session from beginning and ends none (test_notices.py and
+    # test_factor_age.py); likewise a change that waits for a second yes (test_second_yes.py).
     assert {reason.value for reason in Reason} - named == {
-        "no-grant", "other-machine", "not-yet", "notice", "change-waits",
+        "no-grant", "other-machine", "not-yet", "notice", "change-waits", "second-factor-old",
     }  # fmt: skip
 
 

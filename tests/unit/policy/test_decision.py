@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portineria.policy.decision import Attempt, GrantFacts, Standing, decide
-from portineria.policy.ending import Ending, Locked, Reason
+from portineria.policy.ending import Device, Ending, Locked, Reason
 from portineria.policy.windows import Schedule, parse_windows
 
 NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -78,6 +78,7 @@ def test_a_gateway_that_is_not_admitted_cuts_and_a_machine_without_services_drai
         ({"maintained": False}, Reason.MAINTENANCE, Ending.ADMINISTRATIVE),
         ({"present": False}, Reason.PRESENCE, Ending.ADMINISTRATIVE),
         ({"settable": True}, Reason.PRESENCE_SETTABLE, Ending.ADMINISTRATIVE),
+        ({"trained": False}, Reason.TRAINING, Ending.ADMINISTRATIVE),
         ({"machine": "mac_other"}, Reason.OTHER_MACHINE, Ending.SECURITY),
         ({"in_group": False}, Reason.NO_GROUP, Ending.SECURITY),
     ],
@@ -114,6 +115,28 @@ def test_a_notice_that_was_not_read_is_a_reason_of_its_own_whatever_else_is_miss
     for held, before in cases:
         assert decide(untold, held).denials == (*before, Reason.NOTICE)
     assert decide(untold, [GRANT]).ending is Ending.ADMINISTRATIVE
+
+
+@pytest.mark.parametrize(("age", "denials"), [(0, ()), (15, ()), (15.1, (Reason.SECOND_FACTOR_OLD,))])
+def test_a_second_factor_may_be_as_old_as_the_rule_says(age: float, denials: tuple[Reason, ...]) -> None:
+    asked = replace(attempt(), factor_age=timedelta(minutes=age))
+    judged = decide(asked, [replace(GRANT, factor_within=timedelta(minutes=15))])
+    assert (judged.denials, judged.ending) == (denials, Ending.ADMINISTRATIVE)
+    assert decide(asked, [GRANT]).permitted
+
+
+def test_a_computer_that_is_unknown_or_no_longer_trusted() -> None:
+    wanting = replace(GRANT, needs_device=True)
+    cases: list[tuple[Device, GrantFacts, tuple[Reason, ...], Ending]] = [
+        (Device.KNOWN, wanting, (), Ending.ADMINISTRATIVE),
+        (Device.NONE, wanting, (Reason.COMPANY_DEVICE,), Ending.ADMINISTRATIVE),
+        (Device.NONE, GRANT, (), Ending.ADMINISTRATIVE),
+        (Device.REVOKED, wanting, (Reason.DEVICE_REVOKED,), Ending.SECURITY),
+        (Device.REVOKED, GRANT, (Reason.DEVICE_REVOKED,), Ending.SECURITY),
+    ]
+    for device, grant, denials, ending in cases:
+        judged = decide(replace(attempt(), device=device), [grant])
+        assert (judged.denials, judged.ending) == (denials, ending)
 
 
 def test_the_grant_that_lasts_longest_permits() -> None:
@@ -186,6 +209,12 @@ CONDITIONS: list[Callable[[Attempt, GrantFacts], tuple[Attempt, GrantFacts]]] = 
     lambda asked, grant: (asked, replace(grant, settable=True)),
     lambda asked, grant: (asked, replace(grant, in_group=False)),
     lambda asked, grant: (asked, replace(grant, paused_until=asked.at + timedelta(minutes=1))),
+    lambda asked, grant: (asked, replace(grant, trained=False)),
+    lambda asked, grant: (asked, replace(grant, factor_within=timedelta(minutes=15))),
+    lambda asked, grant: (replace(asked, factor_age=timedelta(minutes=16)), grant),
+    lambda asked, grant: (asked, replace(grant, needs_device=True)),
+    lambda asked, grant: (replace(asked, device=Device.NONE), grant),
+    lambda asked, grant: (replace(asked, device=Device.REVOKED), grant),
     lambda asked, grant: (asked, replace(grant, rule_holds=False)),
     lambda asked, grant: (asked, replace(grant, revoked=Ending.ADMINISTRATIVE)),
     lambda asked, grant: (asked, replace(grant, ends=grant.ends - timedelta(minutes=90))),

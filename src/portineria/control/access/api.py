@@ -9,6 +9,7 @@ from portineria.control.access import emergency, queries, services
 from portineria.control.access.models import AccessRequest
 from portineria.control.access.profiles import opened_services
 from portineria.control.access.queries import MachineSight
+from portineria.control.access.reasons import reasons_at
 from portineria.control.estate.models import Service
 from portineria.control.estate.queries import services_of
 from portineria.control.identity.api import ERRORS, Asked, connector, person_of
@@ -39,7 +40,9 @@ class MachineView(Schema):
     grant: str | None = None
     ends_at: datetime | None = None
     max_minutes: int | None = None
-    notice: str | None = None  # all that is missing: the organisation whose notice has to be acknowledged
+    notice: str | None = None  # where reading is all that is missing: whose notice has to be acknowledged
+    trainings: list[str] = Field(default_factory=list)  # and what has to be confirmed
+    reasons: list[str] = Field(default_factory=list)  # to choose from when asking; in the answer about one machine
 
 
 def service_view(service: Service) -> ServiceView:
@@ -62,6 +65,7 @@ def _view(seen: MachineSight) -> MachineView:
         sight=seen.sight.value,
         max_minutes=seen.max_minutes,
         notice=seen.notice,
+        trainings=[training.public_id for training in seen.to_confirm],
     )
     if seen.sight is Sight.REACHABLE:
         view.plant = machine.plant.name
@@ -78,7 +82,10 @@ def machines(request: HttpRequest) -> list[MachineView]:
 
 @router.get("/machines/{path:machine}", response={200: MachineView, **ERRORS})
 def machine(request: HttpRequest, machine: str) -> MachineView:
-    return _view(queries.visible_machine(person_of(request), machine))
+    seen = queries.visible_machine(person_of(request), machine)
+    view = _view(seen)
+    view.reasons = reasons_at(seen.machine) if seen.max_minutes is not None else []
+    return view
 
 
 class AskRequest(Asked):
@@ -87,6 +94,7 @@ class AskRequest(Asked):
     minutes: int = Field(ge=-_MOST_32, le=_MOST_32)  # how many are allowed the rule says, in words
     starts_at: AwareDatetime | None = None
     reference: str = Field(default="", max_length=200)  # of a ticket or work permit
+    listed_reason: str = Field(default="", max_length=200)  # one of the machine's
 
 
 class RequestView(Schema):
@@ -104,6 +112,7 @@ class RequestView(Schema):
     lapsed_why: str
     grant: str | None
     ends_at: datetime | None
+    listed_reason: str
 
 
 def _request_view(row: AccessRequest) -> RequestView:
@@ -124,6 +133,7 @@ def _request_view(row: AccessRequest) -> RequestView:
         lapsed_why=row.lapsed_why,
         grant=grant.public_id if grant else None,
         ends_at=grant.ends_at if grant else None,
+        listed_reason=row.listed_reason,
     )
 
 
@@ -137,6 +147,7 @@ def ask(request: HttpRequest, asked: AskRequest) -> RequestView:
         minutes=asked.minutes,
         starts_at=asked.starts_at,
         reference=asked.reference,
+        listed_reason=asked.listed_reason,
     )
     return _request_view(queries.request(person, made.public_id))
 

@@ -2,7 +2,7 @@
 """Rows into facts for policy, many at a time: the number of queries does not grow with the number of sessions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -13,18 +13,31 @@ from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import GreaterThanOrEqual
 
 from portineria.control.access.around import Around, around
+from portineria.control.access.company_devices import standings as standings_of_devices
 from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
 from portineria.control.access.naming import NAMED
 from portineria.control.access.plant_state import PlantState, of_grant, plant_state
 from portineria.control.access.substitution import APPROVING, STAFF
+from portineria.control.access.training_queries import untrained
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
 from portineria.control.identity.models import GroupMember, Membership, Person
 from portineria.control.identity.queries import own_standings, standings
 from portineria.policy.decision import Attempt, Decision, GrantFacts, decide
 from portineria.policy.decision import Standing as PersonStanding
+from portineria.policy.ending import Device
 from portineria.sinks.ticket import Standing
 
 _RECENT = timedelta(days=1)
+
+
+class Beginning(NamedTuple):
+    """What whoever begins has proved: since when a second factor is proved, and what they begin from."""
+
+    factor_age: timedelta = timedelta(0)
+    device: Device = Device.KNOWN
+
+
+LOOKING = Beginning()  # for whoever only looks at what they could begin
 
 # Of a grant or a request: its rule is still there, still names the machine, and still names the person or their firm.
 # An emergency role names a plant, and somebody of the owner's own people unless it was given to a supplier's knowingly.
@@ -93,11 +106,12 @@ Standings = Mapping[tuple[int, int], PersonStanding]
 
 
 def decisions(
-    people_and_machines: Iterable[tuple[int, Machine]], at: datetime, standing_of: Standings | None = None
-) -> dict[tuple[int, int], Decision]:
+    people_and_machines: Iterable[tuple[int, Machine]], at: datetime, standing_of: Standings | None = None,
+    begins: Beginning = LOOKING,
+) -> dict[tuple[int, int], Decision]:  # fmt: skip
     """(person, machine) → may they reach it now? Machines come with ``plant`` and ``gateway`` loaded.
 
-    ``standing_of``: what is known already about everybody concerned, by organisation.
+    ``standing_of``: what is known already about everybody concerned, by organisation. ``begins``: where somebody does.
     """
     wanted = {(person, machine.pk): machine for person, machine in people_and_machines}
     rows = Grant.objects.filter(
@@ -112,12 +126,14 @@ def decisions(
         for row in rows.select_related("rule").annotate(**_ASKED)
         if (machine := wanted.get((row.person_id, row.machine_id))) is not None
     ]
-    state = plant_state((of_grant(row, machine) for row, machine in given), at)
+    besides = _besides(given, at)
     for row, machine in given:
-        facts = _facts_of(row, machine, _asked_of(row), state)
-        grants[row.person_id, row.machine_id].append(facts)
+        grants[row.person_id, row.machine_id].append(_facts_of(row, machine, _asked_of(row), besides))
     attempts = attempts_at(wanted, at, standing_of)
-    return {key: decide(attempt, grants[key]) for key, attempt in attempts.items()}
+    return {
+        key: decide(replace(one, factor_age=begins.factor_age, device=begins.device), grants[key])
+        for key, one in attempts.items()
+    }
 
 
 def opened(person: Person, at: datetime) -> set[int]:
@@ -125,14 +141,14 @@ def opened(person: Person, at: datetime) -> set[int]:
     rows = Grant.objects.filter(person=person).live(at).select_related("rule", "machine__plant", "machine__gateway")
     grants = list(rows.annotate(**_ASKED))
     standing_of = own_standings(person, (grant.machine.plant.organisation_id for grant in grants))
+    besides = _besides([(grant, grant.machine) for grant in grants], at)
     attempts = attempts_at({(person.pk, grant.machine_id): grant.machine for grant in grants}, at, standing_of)
-    state = plant_state((of_grant(grant, grant.machine) for grant in grants), at)
     return {
         grant.machine_id
         for grant in grants
         if decide(
             attempts[person.pk, grant.machine_id],
-            [_facts_of(grant, grant.machine, _asked_of(grant), state)],
+            [_facts_of(grant, grant.machine, _asked_of(grant), besides)],
         ).permitted
     }
 
@@ -143,8 +159,8 @@ def approvals_missing(request: AccessRequest) -> int:
     return max(0, request.rule.approvals - (given.first() or 0))
 
 
-def decision(person: Person, machine: Machine, at: datetime) -> Decision:
-    return decisions([(person.pk, machine)], at)[person.pk, machine.pk]
+def decision(person: Person, machine: Machine, at: datetime, begins: Beginning = LOOKING) -> Decision:
+    return decisions([(person.pk, machine)], at, begins=begins)[person.pk, machine.pk]
 
 
 def decisions_by_grant(
@@ -199,6 +215,9 @@ class Use(Protocol):
     @property
     def gateway(self) -> Gateway: ...
 
+    @property
+    def company_device_id(self) -> int | None: ...
+
 
 def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     """Use → is it still permitted? It lives by its own grant, whatever else its person was given, and by the gateway
@@ -210,7 +229,13 @@ def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     there = around((person, machine) for (person, _), machine in wanted.items())
     attempts = attempts_at(wanted, at, there=there)
     facts = {grant.pk: replace(facts, paused_until=None) for grant, facts in _facts(grants, at, running=True)}
-    return {use.pk: decide(_through(use, attempts, there), [facts[use.grant.pk]]) for use in rows}
+    devices = standings_of_devices((use.company_device_id for use in rows), at)
+    return {
+        use.pk: decide(
+            replace(_through(use, attempts, there), device=devices[use.company_device_id]), [facts[use.grant.pk]]
+        )
+        for use in rows
+    }
 
 
 def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt], there: Around) -> Attempt:
@@ -249,8 +274,21 @@ def _facts(grants: list[Grant], at: datetime, *, running: bool = False) -> list[
     rows = Grant.objects.filter(pk__in=[grant.pk for grant in grants])
     found = {pk: _Asked(*asked) for pk, *asked in rows.annotate(**_ASKED).values_list("pk", *_ASKED)}
     none = _Asked(holds=False, approved=False, ticket=False, grouped=False)
-    state = plant_state((of_grant(row, row.machine) for row in grants), at, running=running)
-    return [(row, _facts_of(row, row.machine, found.get(row.pk, none), state)) for row in grants]
+    besides = _besides([(row, row.machine) for row in grants], at, running=running)
+    return [(row, _facts_of(row, row.machine, found.get(row.pk, none), besides)) for row in grants]
+
+
+class _Besides(NamedTuple):
+    """What the rules of some grants ask for besides: of the plant, and of the people."""
+
+    state: PlantState
+    lacking: set[tuple[int, int]]  # (rule, person) of those who have a training of the rule's to confirm
+
+
+def _besides(given: Sequence[tuple[Grant, Machine]], at: datetime, *, running: bool = False) -> _Besides:
+    """Grants come with ``rule`` loaded."""
+    state = plant_state((of_grant(grant, machine) for grant, machine in given), at, running=running)
+    return _Besides(state, untrained(((grant.rule, grant.person_id) for grant, _ in given), at))
 
 
 def _asked(condition: Q | Combinable) -> Case:
@@ -274,10 +312,11 @@ def _asked_of(row: Any) -> _Asked:
     return _Asked(row.holds, row.stands, row.ticket, row.grouped)
 
 
-def _facts_of(grant: Grant, machine: Machine, asked: _Asked, state: PlantState) -> GrantFacts:
+def _facts_of(grant: Grant, machine: Machine, asked: _Asked, besides: _Besides) -> GrantFacts:
     """A rule that was shortened shortens what was given under it, and so does the end of what it asks for."""
     ends = min(grant.ends_at, grant.starts_at + timedelta(minutes=grant.rule.max_minutes))
-    maintained, consent = state.maintained_until(grant.rule, machine), state.consent(*of_grant(grant, machine))
+    maintained = besides.state.maintained_until(grant.rule, machine)
+    consent = besides.state.consent(*of_grant(grant, machine))
     return GrantFacts(
         id=grant.public_id,
         machine=machine.public_id,
@@ -295,6 +334,9 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked, state: PlantState) 
         settable=bool(consent.settable),
         in_group=asked.grouped,
         paused_until=grant.rule.paused_until,
+        trained=(grant.rule_id, grant.person_id) not in besides.lacking,
+        factor_within=timedelta(minutes=grant.rule.factor_minutes) if grant.rule.factor_minutes else None,
+        needs_device=grant.rule.needs_device,
     )
 
 

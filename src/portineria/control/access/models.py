@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from portineria.control.access.company_device import CompanyDevice as CompanyDevice
 from portineria.control.access.job import JobEntry as JobEntry
 from portineria.control.access.lock import LOCKABLE as LOCKABLE
 from portineria.control.access.lock import Lock as Lock
@@ -15,12 +16,14 @@ from portineria.control.access.lock import LockQuerySet as LockQuerySet
 from portineria.control.access.maintenance import Maintenance as Maintenance
 from portineria.control.access.maintenance import MaintenanceQuerySet as MaintenanceQuerySet
 from portineria.control.access.place import RulePlace as RulePlace
+from portineria.control.access.reason import REASON_TEXT
 from portineria.control.access.reviews import EmergencyReview as EmergencyReview
 from portineria.control.access.signal import Signal as Signal
 from portineria.control.access.signal import SignalQuerySet as SignalQuerySet
 from portineria.control.access.signal import SignalSourceKind as SignalSourceKind
 from portineria.control.access.signal import SignalState as SignalState
 from portineria.control.access.substitution import Substitution
+from portineria.control.access.training import TRAININGS_TEXT
 from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import ID, Group, GroupMember, Organisation, Person, Supplier
@@ -40,6 +43,8 @@ def _id_field(kind: Kind) -> "models.CharField[str, str]":
 TICKET_UNASKED = "unasked"
 TICKET_STATE = 200
 SERVICES = 1219  # characters: 20 names of 60, and what stands between them
+LEAST_FACTOR_MINUTES = 5  # enough to sign in and begin
+MOST_FACTOR_MINUTES = 720  # as long as a connector stays signed in
 MOST_APPROVALS = 5  # people who all have to be found before work begins
 
 
@@ -129,6 +134,12 @@ class Rule(models.Model):
     paused_until = models.DateTimeField(null=True, blank=True)  # nothing new begins: ``access.pausing``
     # Names of services or protocols, one on each line (only_services): what none names is left out. Empty: none is.
     only_services = models.CharField(max_length=SERVICES, blank=True, default="")
+    # Ids of trainings that whoever works has to have confirmed, by words apart: read with the rule, by every decision.
+    trainings = models.CharField(max_length=TRAININGS_TEXT, blank=True, default="")
+    # How long ago whoever begins may have proved a second factor; null: since their sign-in is enough.
+    factor_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+    needs_device = models.BooleanField(default=False)  # known to the owner by its key
+    needs_listed_reason = models.BooleanField(default=False)  # one of the owner's list, besides words of one's own
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -146,6 +157,11 @@ class Rule(models.Model):
             models.CheckConstraint(name="access_rule_minutes", condition=Q(max_minutes__gte=1, max_minutes__lte=10080)),
             models.CheckConstraint(
                 name="access_rule_approvals", condition=Q(approvals__gte=1, approvals__lte=MOST_APPROVALS)
+            ),
+            models.CheckConstraint(
+                name="access_rule_factor",
+                condition=Q(factor_minutes__isnull=True)
+                | Q(factor_minutes__gte=LEAST_FACTOR_MINUTES, factor_minutes__lte=MOST_FACTOR_MINUTES),
             ),
             models.CheckConstraint(
                 name="access_rule_emergency",
@@ -246,6 +262,7 @@ class AccessRequest(models.Model):
     ticket_standing = models.CharField(max_length=12, blank=True, default="")
     ticket_state = models.CharField(max_length=TICKET_STATE, blank=True, default="")  # in that system's words
     ticket_asked_at = models.DateTimeField(null=True, blank=True)
+    listed_reason = models.CharField(max_length=REASON_TEXT, blank=True, default="")  # as the list had it then
     bundle = models.CharField(max_length=ID, blank=True, default="")  # asked together with others; empty: alone
     reminded_at = models.DateTimeField(null=True, blank=True)  # whoever may decide was told once more
     lapsed_why = models.CharField(max_length=120, blank=True, default="")  # policy's reasons, as words apart

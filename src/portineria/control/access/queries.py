@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Sub
 from django.utils import timezone
 
 from portineria.control.access.emergency_queries import roles_of
-from portineria.control.access.facts import decisions, opened
+from portineria.control.access.facts import LOOKING, Beginning, decisions, opened
 from portineria.control.access.models import (
     LOCKABLE,
     AccessRequest,
@@ -30,6 +30,8 @@ from portineria.control.access.naming import machines_named, naming, rules_by_ma
 from portineria.control.access.only_services import words_of
 from portineria.control.access.places import PLACES, called
 from portineria.control.access.substitution import Substitution
+from portineria.control.access.training import Training
+from portineria.control.access.training_queries import missing
 from portineria.control.estate.models import Machine, MachineQuerySet
 from portineria.control.estate.queries import BY_LINE
 from portineria.control.identity.authority import approves, permitted
@@ -60,6 +62,10 @@ class MachineSight:
     needs_maintenance: bool = False
     signals: str = ""  # kinds of consent signals, apart by blanks
     only_services: str = ""  # of the rule by which they would ask
+    trainings: tuple[Training, ...] = ()  # that its rules ask for, and this person has to confirm still
+    needs_listed_reason: bool = False
+    needs_device: bool = False
+    factor_minutes: int | None = None  # the shortest that its rules ask for
 
     @property
     def services_named(self) -> list[str]:
@@ -67,9 +73,18 @@ class MachineSight:
 
     @property
     def notice(self) -> str | None:
-        """Whose notice has to be read, where that is all that is missing: the organisation's id."""
-        alone = self.decision.denials == (Reason.NOTICE,)
-        return self.machine.plant.organisation.public_id if alone else None
+        """Whose notice has to be read, where reading is all that is missing: the organisation's id."""
+        owner = self.machine.plant.organisation.public_id
+        return owner if self._only_reading and Reason.NOTICE in self.decision.denials else None
+
+    @property
+    def to_confirm(self) -> tuple[Training, ...]:
+        """Where reading is all that is missing: what has to be confirmed."""
+        return self.trainings if self._only_reading and Reason.TRAINING in self.decision.denials else ()
+
+    @property
+    def _only_reading(self) -> bool:
+        return {Reason.NOTICE, Reason.TRAINING}.issuperset(self.decision.denials)
 
     @property
     def grant(self) -> str | None:
@@ -109,12 +124,15 @@ def _by_role(machine: Machine) -> bool:
     return bool(getattr(machine, "by_role", False))
 
 
-def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -> list[MachineSight]:
+def sights(
+    actor: Person, machines: list[Machine], at: datetime | None = None, begins: Beginning = LOOKING
+) -> list[MachineSight]:
     """Of some of ``machines_in_sight``; the number of queries does not grow with theirs."""
     at = at or timezone.now()
     rules = rules_by_machine(machines, Rule.objects.admitting(actor))
     standing_of = own_standings(actor, (machine.plant.organisation_id for machine in machines))
-    judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of)
+    judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of, begins)
+    lacking = missing(actor, {rule.pk: rule for named in rules.values() for rule in named}.values(), at)
     owned = set(actor.sees(Power.ESTATE))
     found = []
     for machine in machines:
@@ -137,6 +155,10 @@ def sights(actor: Person, machines: list[Machine], at: datetime | None = None) -
                 best.needs_maintenance if best else False,
                 best.signals if best else "",
                 best.only_services if best else "",
+                tuple({one.pk: one for rule in admitting for one in lacking.get(rule.pk, ())}.values()),
+                any(rule.needs_listed_reason for rule in admitting),
+                any(rule.needs_device for rule in admitting),
+                min((rule.factor_minutes for rule in admitting if rule.factor_minutes), default=None),
             )
         )
     return [seen for seen in found if seen.sight is not Sight.ABSENT]
@@ -171,10 +193,12 @@ def reachable_machines(actor: Person, at: datetime | None = None) -> list[Machin
     return [seen for seen in sights(actor, list(machines), at) if seen.sight is Sight.REACHABLE]
 
 
-def visible_machine(actor: Person, name_or_id: str, at: datetime | None = None) -> MachineSight:
+def visible_machine(
+    actor: Person, name_or_id: str, at: datetime | None = None, begins: Beginning = LOOKING
+) -> MachineSight:
     """By id or exact name; raise NotFound, or Ambiguous when two plants have one of that name."""
     machines = _in_sight(actor).filter(Q(public_id=name_or_id) | Q(name=name_or_id))
-    found = sights(actor, list(machines), at)
+    found = sights(actor, list(machines), at, begins)
     if not found:
         raise NotFound(f"machine {name_or_id!r}")
     if len(found) > 1:

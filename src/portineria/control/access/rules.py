@@ -11,10 +11,18 @@ from django.utils import timezone
 
 from portineria.control.access.closing import hold_waiting, lapse_requests
 from portineria.control.access.consent import settle_signals
-from portineria.control.access.models import MOST_APPROVALS, Rule, RuleVersion
+from portineria.control.access.models import (
+    LEAST_FACTOR_MINUTES,
+    MOST_APPROVALS,
+    MOST_FACTOR_MINUTES,
+    Rule,
+    RuleVersion,
+)
 from portineria.control.access.only_services import keep_to, words_of
 from portineria.control.access.places import places_text, require_something, set_places
 from portineria.control.access.profiles import profile_named, require_inspectable
+from portineria.control.access.reason import has_list
+from portineria.control.access.training_queries import asked_of
 from portineria.control.access.windows import clean_windows
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine
@@ -29,7 +37,8 @@ RULE_MINUTES = 10080
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """What a rule asks for besides. ``watcher``: id of somebody of the organisation, or empty. ``signals``: kinds of
-    consent signals, apart by blanks; None: as it was, of a new rule what is usual (``access.consent``).
+    consent signals, apart by blanks; None: as it was, of a new rule what is usual (``access.consent``). ``trainings``:
+    ids.
     """
 
     approvals: int = 1
@@ -38,6 +47,10 @@ class Conditions:
     watcher: str = ""
     needs_maintenance: bool = False
     signals: str | None = None
+    trainings: tuple[str, ...] = ()
+    factor_minutes: int = 0  # 0: whenever
+    needs_listed_reason: bool = False
+    needs_device: bool = False
 
     def set_on(self, rule: Rule) -> None:
         """In memory; raise BadField, NotFound."""
@@ -47,6 +60,14 @@ class Conditions:
         rule.needs_recording = self.needs_recording
         rule.watcher = _member(rule.organisation, self.watcher, watches=True)
         rule.needs_maintenance = self.needs_maintenance
+        rule.trainings = asked_of(rule.organisation, self.trainings)
+        least, most = LEAST_FACTOR_MINUTES, MOST_FACTOR_MINUTES
+        if self.factor_minutes and not least <= self.factor_minutes <= most:
+            raise BadField("factor_minutes", f"{least} to {most}", least=least, most=most)
+        rule.factor_minutes = self.factor_minutes or None
+        if self.needs_listed_reason and not has_list(rule.organisation):
+            raise BadField("needs_listed_reason", "there is no list")
+        rule.needs_listed_reason, rule.needs_device = self.needs_listed_reason, self.needs_device
 
 
 NO_MORE = Conditions()
@@ -55,7 +76,16 @@ NO_MORE = Conditions()
 def conditions_of(rule: Rule) -> Conditions:
     watcher = rule.watcher.public_id if rule.watcher else ""
     return Conditions(
-        rule.approvals, rule.needs_reference, rule.needs_recording, watcher, rule.needs_maintenance, rule.signals
+        approvals=rule.approvals,
+        needs_reference=rule.needs_reference,
+        needs_recording=rule.needs_recording,
+        watcher=watcher,
+        needs_maintenance=rule.needs_maintenance,
+        signals=rule.signals,
+        trainings=tuple(rule.trainings.split()),
+        factor_minutes=rule.factor_minutes or 0,
+        needs_listed_reason=rule.needs_listed_reason,
+        needs_device=rule.needs_device,
     )
 
 
@@ -130,6 +160,10 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "signals": rule.signals,
         "places": places_text(rule),
         "only_services": ", ".join(words_of(rule.only_services)),
+        "trainings": rule.trainings,
+        "factor_minutes": rule.factor_minutes or 0,
+        "needs_listed_reason": rule.needs_listed_reason,
+        "needs_device": rule.needs_device,
     }
 
 

@@ -21,6 +21,7 @@ from portineria.control.access.models import (
 from portineria.control.access.naming import naming
 from portineria.control.access.profiles import mark_of, narrower_named
 from portineria.control.access.queries import visible_machine
+from portineria.control.access.reasons import listed_for
 from portineria.control.access.rules import change_rule, check_minutes, create_rule, end_rule
 from portineria.control.access.tickets import system_of
 from portineria.control.access.waiting import keep_readable
@@ -90,10 +91,10 @@ class NarrowedOtherwise(Conflict):
 @transaction.atomic
 def make_request(
     *, actor: Person, machine: str, reason: str, minutes: int, starts_at: datetime | None = None, reference: str = "",
-    bundle: str = "",
+    bundle: str = "", listed_reason: str = "",
 ) -> AccessRequest:  # fmt: skip
-    """Where the rule needs no approval the grant is there at once, or as soon as the ticket that it needs is known to
-    hold. ``reference``: of a ticket or work permit. ``bundle``: of several that are asked for together.
+    """Where the rule needs no approval the grant is there at once, or once the ticket that it needs is known to hold.
+    ``reference``: of a ticket or work permit; ``bundle``: of several asked together; ``listed_reason``: of the list.
     """
     seen = visible_machine(actor, machine)
     reason = " ".join(reason.split())
@@ -120,10 +121,12 @@ def make_request(
         ticket_system=system,
         ticket_standing=TICKET_UNASKED if system else "",
         bundle=bundle,
+        listed_reason=listed_for(rule, seen.machine, listed_reason),
     )
     record_request("made", request, actor.public_id, reason=reason, rule=rule.public_id, minutes=minutes,
                    starts_at=starts_at.isoformat(timespec="seconds") if starts_at else "",
-                   reference=reference, bundle=bundle, answered_by=answering(actor))  # fmt: skip
+                   reference=reference, bundle=bundle, listed_reason=request.listed_reason,
+                   answered_by=answering(actor))  # fmt: skip
     if not rule.needs_approval and not (rule.needs_reference and system):
         _give_by_rule(request)
     return request

@@ -8,6 +8,7 @@ from portineria.control.access.facts import attempts_at, recorded_there
 from portineria.control.access.models import Rule
 from portineria.control.access.naming import rules_by_machine
 from portineria.control.access.plant_state import PlantState, of_rule, plant_state
+from portineria.control.access.training_queries import untrained
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import GroupMember, Membership
 from portineria.policy.decision import Decision, GrantFacts, decide
@@ -30,12 +31,19 @@ def would_open(
     suppliers = {(person, owner): firm for person, owner, firm in members.values_list(*_MEMBER)}
     grouped = set(GroupMember.objects.filter(membership__in=members).values_list("membership__person", "group"))
     attempts = attempts_at(wanted, at)
-    state = plant_state((of_rule(rule, wanted[key]) for key in wanted for rule in naming[key[1]]), at)
+    state = plant_state((of_rule(rule, wanted[key]) for key in wanted for rule in naming.get(key[1], ())), at)
+    lacking = untrained(((rule, person) for person, key in wanted for rule in naming.get(key, ())), at)
     found: dict[tuple[int, int], list[Verdict]] = {}
     for (person, key), machine in wanted.items():
         firm = suppliers.get((person, machine.plant.organisation_id))
         found[person, key] = [
-            (rule, decide(attempts[person, key], [_as_granted(rule, machine, at, state)]))
+            (
+                rule,
+                decide(
+                    attempts[person, key],
+                    [_as_granted(rule, machine, at, state, trained=(rule.pk, person) not in lacking)],
+                ),
+            )
             for rule in naming.get(key, ())
             if rule.person_id == person
             or (firm is not None and rule.supplier_id == firm)
@@ -47,7 +55,7 @@ def would_open(
 _MEMBER = ("person", "organisation", "supplier")
 
 
-def _as_granted(rule: Rule, machine: Machine, at: datetime, state: PlantState) -> GrantFacts:
+def _as_granted(rule: Rule, machine: Machine, at: datetime, state: PlantState, *, trained: bool) -> GrantFacts:
     ends, maintained = at + timedelta(minutes=rule.max_minutes), state.maintained_until(rule, machine)
     consent = state.consent(*of_rule(rule, machine))
     return GrantFacts(
@@ -62,4 +70,5 @@ def _as_granted(rule: Rule, machine: Machine, at: datetime, state: PlantState) -
         maintained=maintained is not None,
         present=consent.given,
         settable=bool(consent.settable),
+        trained=trained,
     )

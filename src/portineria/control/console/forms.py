@@ -158,14 +158,20 @@ class AskForm(forms.Form):
 
     def __init__(
         self, *args: Any, max_minutes: int, zone: str, needs_reference: bool = False,
-        others: Iterable[tuple[str, str]] = (), **kwargs: Any,
+        others: Iterable[tuple[str, str]] = (), reasons: Iterable[str] = (), needs_listed_reason: bool = False,
+        **kwargs: Any,
     ) -> None:  # fmt: skip
-        """``others``: machines of the same organisation that may be asked for together."""
+        """``others``: machines of the same organisation that may be asked for together; ``reasons``: to choose from."""
         super().__init__(*args, **kwargs)
         also = self.fields["also"]
         assert isinstance(also, forms.MultipleChoiceField)  # noqa: S101  # as declared above
         also.choices = list(others)
         self.fields["reference"].required = needs_reference
+        if offered := list(reasons):
+            self.fields["listed_reason"] = forms.ChoiceField(
+                required=needs_listed_reason, choices=[("", "—"), *((one, one) for one in offered)],
+                error_messages={"required": _("Please choose one of the reasons.")},
+            )  # fmt: skip
         self.zone: tzinfo = zoneinfo.ZoneInfo(zone)
         field = self.fields["minutes"]
         assert isinstance(field, forms.TypedChoiceField)  # noqa: S101  # as declared above

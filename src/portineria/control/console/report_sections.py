@@ -63,7 +63,7 @@ def _about(report: WorkReport) -> Section:
         facts.append((_("Supplier"), report.supplier))
     facts += [
         (_("Machine"), " · ".join(part for part in (place.name, place.tag, *place.within) if part)),
-        (_("Reason"), report.request.reason),
+        (_("Reason"), " · ".join(part for part in (report.request.listed_reason, report.request.reason) if part)),
         (_("Inside since"), _at(session.live_at)),
         (_("Ended"), _at(session.ended_at)),
     ]

@@ -13,6 +13,8 @@ from portineria.control.access.facts import approvals_missing, decisions_by_gran
 from portineria.control.access.models import AccessRequest, Grant
 from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import profiles_of
+from portineria.control.access.training import Training
+from portineria.control.access.training_queries import missing
 from portineria.control.console import functions, plant_rows, texts, whereabouts
 from portineria.control.console.texts import sinks as sink_texts
 from portineria.control.console.whereabouts import Asked, Place
@@ -49,6 +51,7 @@ class RequestPage:
     missing: int  # people who have to say yes
     together: list[Asked]  # what was asked for at once with it, itself among them
     plant: plant_rows.RequestPlant
+    trainings: list[Training]  # that its rule asks for, and its person has to confirm still
 
     @property
     def pending(self) -> bool:
@@ -73,7 +76,7 @@ class RequestPage:
             return "revoked"
         if Reason.EXPIRED in denials:
             return "ended"
-        if denials - {Reason.NOT_YET, Reason.NOTICE}:
+        if denials - {Reason.NOT_YET, Reason.NOTICE, Reason.TRAINING}:
             return "void"
         return "later" if Reason.NOT_YET in denials else "live"
 
@@ -126,6 +129,7 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         starts=starts,
         ends=(row.starts_at or timezone.now()) + timedelta(minutes=row.minutes),
         approver=approver,
+        trainings=missing(row.person, [row.rule], at).get(row.rule_id, []),
         together=whereabouts.asked(actor, access.bundled(actor, row)),
         plant=plant_rows.of_request(row),
     )

@@ -13,12 +13,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portineria.control.access import queries as access
+from portineria.control.access import training_queries
 from portineria.control.access.models import MOST_APPROVALS, SERVICES, Rule
 from portineria.control.access.places import offered
 from portineria.control.access.rules import RULE_MINUTES, Conditions
 from portineria.control.console.forms import length_choices
 from portineria.control.console.plant_forms import KindsField
 from portineria.control.console.rule_words import Terms, everybody_in, place_words, whom
+from portineria.control.console.templatetags.console import minutes as length
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine
 from portineria.control.identity import group_queries
@@ -28,6 +30,7 @@ from portineria.policy.function_profile import BUILT_IN
 from portineria.policy.windows import BadWindow, parse_windows, windows_text
 
 _WHOM = ["supplier", "person", "group"]
+_AGES = (5, 15, 30, 60, 240)  # minutes
 _MACHINES = 2000  # lines of a form; more are declared in a file
 
 
@@ -56,6 +59,10 @@ class RuleForm(forms.Form):
     only_services = forms.CharField(
         required=False, max_length=SERVICES, widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"})
     )
+    trainings = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    needs_device = forms.BooleanField(required=False)
+    needs_listed_reason = forms.BooleanField(required=False)
+    factor_minutes = forms.TypedChoiceField(coerce=int, required=False)
 
     def __init__(self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -70,6 +77,8 @@ class RuleForm(forms.Form):
         self.there = {text: place_words(*rows[0]) for text, rows in offered(owner).items()}
         self._offer("places", list(self.there.items()))
         self._offer("max_minutes", length_choices(RULE_MINUTES))
+        self._offer("trainings", training_queries.choices(owner))
+        self._offer("factor_minutes", _ages(rule))
         self._offer("approvals", [(count, _people(count)) for count in range(MOST_APPROVALS + 1)])
         if rule is not None:
             # Kept as it is, even where no length that is offered fits.
@@ -154,6 +163,10 @@ class RuleForm(forms.Form):
             watcher=data["watcher"],
             needs_maintenance=data["needs_maintenance"],
             signals=KindsField.taken(data["signals"]),
+            trainings=tuple(data["trainings"]),
+            factor_minutes=data["factor_minutes"] or 0,
+            needs_listed_reason=data["needs_listed_reason"],
+            needs_device=data["needs_device"],
         )
         return found | {"needs_approval": data["approvals"] > 0, "conditions": conditions}
 
@@ -192,7 +205,17 @@ class RuleForm(forms.Form):
             signals=" ".join(data.get("signals", ())),
             only_services=data.get("only_services", ()),
             places=[self.there[text] for text in data.get("places", ())],
+            trainings=training_queries.names(" ".join(data.get("trainings", ()))),
+            factor_minutes=data.get("factor_minutes") or 0,
+            needs_listed_reason=data.get("needs_listed_reason", False),
+            needs_device=data.get("needs_device", False),
         )
+
+
+def _ages(rule: Rule | None) -> list[tuple[Any, str]]:
+    """Those that are mostly wanted, and the one that there is."""
+    kept = rule.factor_minutes if rule and rule.factor_minutes else _AGES[0]
+    return [("", _("that of the sign-in is enough")), *((age, length(age)) for age in sorted({*_AGES, kept}))]
 
 
 def _people(count: int) -> str:

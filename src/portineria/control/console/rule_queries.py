@@ -12,6 +12,7 @@ from portineria.control.access.facts import decisions
 from portineria.control.access.models import Rule, RuleVersion
 from portineria.control.access.naming import machines_named
 from portineria.control.access.simulation import would_open
+from portineria.control.access.training_queries import names
 from portineria.control.console import texts
 from portineria.control.console.rule_words import Change, history, sentences, terms_of
 from portineria.control.estate import queries as estate
@@ -111,4 +112,5 @@ def _names(actor: Person, rule: Rule, versions: Sequence[RuleVersion]) -> dict[s
     watchers = {version.terms.get("watcher", "") for version in versions}
     found = dict(estate.machines(actor).filter(public_id__in=machines).order_by().values_list("public_id", "name"))
     found |= dict(identity.people(actor).filter(public_id__in=watchers).order_by().values_list("public_id", "name"))
+    found |= {ids: ", ".join(names(ids)) for ids in {version.terms.get("trainings", "") for version in versions} if ids}
     return found | access.profile_names(actor, rule.organisation)

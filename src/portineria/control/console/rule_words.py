@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from portineria.control.access.models import Rule, RuleVersion
 from portineria.control.access.only_services import words_of
+from portineria.control.access.training_queries import names
 from portineria.control.console import texts
 from portineria.control.console.templatetags.console import minutes
 from portineria.control.console.texts import signals as signal_words
@@ -34,6 +35,10 @@ class Terms:
     signals: str = ""  # kinds, apart by blanks
     places: Sequence[str] = ()  # in words
     only_services: Sequence[str] = ()
+    trainings: Sequence[str] = ()  # names
+    factor_minutes: int = 0
+    needs_listed_reason: bool = False
+    needs_device: bool = False
 
 
 def whom(rule: Rule) -> str:
@@ -77,6 +82,10 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         signals=rule.signals,
         only_services=words_of(rule.only_services),
         places=[place_words(place.kind, place.named) for place in rule.places.all()],
+        trainings=names(rule.trainings),
+        factor_minutes=rule.factor_minutes or 0,
+        needs_listed_reason=rule.needs_listed_reason,
+        needs_device=rule.needs_device,
     )
 
 
@@ -121,10 +130,18 @@ def _besides(terms: Terms) -> list[str]:
             _("Only these services open: %(names)s.") % {"names": ", ".join(terms.only_services)},
         ),
         (terms.needs_reference, _("Each request gives the number of a ticket or work permit.")),
+        (terms.needs_listed_reason, _("Each request names one of the listed reasons.")),
+        (terms.needs_device, _("Work is done from company devices only.")),
         (terms.needs_recording, _("It opens only where it is recorded.")),
         (bool(terms.watcher), _("%(name)s watches.") % {"name": terms.watcher}),
         (terms.needs_maintenance, _("It opens only while the plant's people have the machine in maintenance.")),
         (bool(terms.signals), _signals(terms.signals)),
+        (bool(terms.trainings), _("Whoever works has confirmed: %(names)s.") % {"names": ", ".join(terms.trainings)}),
+        (
+            bool(terms.factor_minutes),
+            _("Whoever begins proved their second factor at most %(length)s before.")
+            % {"length": minutes(terms.factor_minutes)},
+        ),
     ]
     return [text for holds, text in parts if holds]
 
@@ -147,6 +164,10 @@ _TERMS = {
     "watcher": gettext_lazy("who watches"),
     "places": gettext_lazy("places"),
     "only_services": gettext_lazy("only these services"),
+    "trainings": gettext_lazy("trainings"),
+    "factor_minutes": gettext_lazy("age of the second factor"),
+    "needs_listed_reason": gettext_lazy("listed reason"),
+    "needs_device": gettext_lazy("company device"),
     "ended": gettext_lazy("ended"),
     "needs_maintenance": gettext_lazy("only in maintenance"),
     "signals": gettext_lazy("consent signals"),

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.paginator import Page
 from django.urls import reverse
@@ -75,7 +76,12 @@ def _step(seen: MachineSight, place: Place, session: Session | None, asked: Acce
         return Step(place, "reachable", (), path, gettext_lazy("Open the session"), "plug-connected", seen.ends_at)
     if seen.decision.permitted:
         return Step(place, "reachable", (), machine, gettext_lazy("How to connect"), "terminal-2", seen.ends_at)
-    others = tuple(texts.reason(why.value) for why in seen.decision.denials if why is not Reason.NO_GRANT)
+    if seen.to_confirm and asked is None and seen.notice is None:
+        first = seen.to_confirm[0]
+        path = f"{reverse('console:training', args=[first.public_id])}?{urlencode({'next': reverse('console:work')})}"
+        return Step(place, "askable", _names(seen), path, gettext_lazy("Read and confirm"), "file-text")
+    others = tuple(texts.reason(why.value) for why in seen.decision.denials if why not in _SAID_OTHERWISE)
+    others += _names(seen)
     if asked is not None:
         path = reverse("console:request", args=[asked.public_id])
         missing = (_("a decision about your request"), *others)
@@ -85,6 +91,14 @@ def _step(seen: MachineSight, place: Place, session: Session | None, asked: Acce
         return Step(place, state, others, machine, gettext_lazy("Look at the machine"), "building-factory-2")
     path = reverse("console:ask", args=[seen.machine.public_id])
     return Step(place, "askable", (*_to_ask(seen), *others), path, gettext_lazy("Request access"), "key")
+
+
+# In words of their own: asking, and the names of what has to be confirmed.
+_SAID_OTHERWISE = {Reason.NO_GRANT, Reason.TRAINING}
+
+
+def _names(seen: MachineSight) -> tuple[str, ...]:
+    return tuple(_("the training %(name)s") % {"name": one.name} for one in seen.trainings)
 
 
 def _to_ask(seen: MachineSight) -> Iterable[str]:

@@ -18,7 +18,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from msgspec import Meta
 
-from portineria.control.access.models import MOST_APPROVALS
+from portineria.control.access.models import MOST_APPROVALS, MOST_FACTOR_MINUTES
 from portineria.control.access.place import MOST_PLACES
 from portineria.control.declaration import word_lists
 from portineria.control.declaration.surroundings import DeclaredAnswers, DeclaredDelegation, DeclaredSink
@@ -280,6 +280,10 @@ class DeclaredRule(Entry, frozen=True):
         None  # "line North/Line 1"; [] takes them away
     )
     only_services: tuple[str, ...] | None = None  # by name or protocol; [] is every service
+    trainings: tuple[str, ...] | None = None  # names of some that are there; [] is none
+    factor_minutes: Annotated[int, Meta(ge=0, le=MOST_FACTOR_MINUTES)] | None = None  # 0 is whenever
+    needs_listed_reason: bool | None = None
+    needs_device: bool | None = None
     CLEANED: ClassVar = {
         "supplier": _name("supplier"),
         "person": _email("person"),

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from portineria.control.access import queries as access
+from portineria.control.access import training_queries
 from portineria.control.access.models import FunctionProfile, Rule
 from portineria.control.access.places import offered
 from portineria.control.estate import queries as estate
@@ -39,12 +40,14 @@ class Present:
     profiles: dict[str, FunctionProfile]  # the newest of each name
     groups: dict[str, Group]
     places: frozenset[str]  # that a rule may name
+    trainings: dict[str, str]  # name → id
 
     def ids(self) -> dict[tuple[str, ...], str]:
         found: dict[tuple[str, ...], str] = {("plant", name): row.public_id for name, row in self.plants.items()}
         found |= {("supplier", name): row.public_id for name, row in self.suppliers.items()}
         found |= {("person", email): row.person.public_id for email, row in self.members.items()}
         found |= {("group", name): row.public_id for name, row in self.groups.items()}
+        found |= {("training", name): training for name, training in self.trainings.items()}
         for name, machine in self.machines.items():
             found["machine", *name] = machine.public_id
             found |= {("device", *name, device.name): device.public_id for device in machine.devices.all()}
@@ -71,6 +74,7 @@ def look_up(organisation: str, administrator: str = "") -> Present:
         members={row.person.email: row for row in members},
         profiles=access.profiles(actor, owner),
         places=frozenset(offered(owner)),
+        trainings={name: training for training, name in training_queries.choices(owner)},
         rules=list(access.rules(actor).filter(organisation=owner).order_by("created_at", "pk")),
         groups={row.name: row for row in group_queries.groups(actor).filter(organisation=owner)},
     )

@@ -11,6 +11,7 @@ from portineria.control.access.consent import clean_kinds
 from portineria.control.access.models import Rule
 from portineria.control.access.only_services import words_of
 from portineria.control.access.rules import Conditions, conditions_of
+from portineria.control.access.training_queries import names
 from portineria.control.declaration.document import Declaration, DeclaredRule
 from portineria.control.declaration.labels import declared_places, places_difference, places_of, unknown_places
 from portineria.control.declaration.people import role_after
@@ -71,6 +72,8 @@ def _wanted(declaration: Declaration, present: Present, plan: Plan) -> list[Want
         faults = _unknown_subject(place, subject, declaration, present)
         if rule.watcher and role_after(declaration, present.members.get(rule.watcher), rule.watcher) is None:
             faults.append(f"{place}.watcher: there is no person {rule.watcher}")
+        unknown = [name for name in rule.trainings or () if name not in present.trainings]
+        faults += [f"{place}.trainings: there is no training {name}" for name in unknown]
         machines = set()
         for j, name in enumerate(rule.machines):
             called = _called(name, declaration, present)
@@ -179,6 +182,15 @@ def _asks(rule: Wanted, row: Rule | None) -> list[str]:
         parts.append("only in maintenance" if declared.needs_maintenance else "also out of maintenance")
     if declared.signals is not None and (kinds := clean_kinds(declared.signals)) != (now.signals or ""):
         parts.append(f"only while {kinds} say yes" if kinds else "without consent signals")
+    if declared.factor_minutes not in (None, now.factor_minutes):
+        parts.append(f"second factor at most {declared.factor_minutes or 'any number of'} minutes old")
+    if declared.needs_listed_reason not in (None, now.needs_listed_reason):
+        parts.append("with a listed reason" if declared.needs_listed_reason else "without a listed reason")
+    if declared.needs_device not in (None, now.needs_device):
+        parts.append("only from company devices" if declared.needs_device else "from any computer")
+    asked = names(row.trainings) if row else []
+    if declared.trainings is not None and sorted(set(declared.trainings)) != asked:
+        parts.append(f"trainings: {', '.join(sorted(set(declared.trainings))) or 'none'}")
     return parts
 
 
@@ -200,6 +212,14 @@ def _conditions(work: Work, rule: Wanted, row: Rule | None) -> Conditions:
         watcher=work.ids["person", declared.watcher] if declared.watcher else watcher,
         needs_maintenance=now.needs_maintenance if declared.needs_maintenance is None else declared.needs_maintenance,
         signals=now.signals if declared.signals is None else clean_kinds(declared.signals),
+        trainings=now.trainings
+        if declared.trainings is None
+        else tuple(work.ids["training", name] for name in declared.trainings),
+        factor_minutes=now.factor_minutes if declared.factor_minutes is None else declared.factor_minutes,
+        needs_listed_reason=now.needs_listed_reason
+        if declared.needs_listed_reason is None
+        else declared.needs_listed_reason,
+        needs_device=now.needs_device if declared.needs_device is None else declared.needs_device,
     )
 
 

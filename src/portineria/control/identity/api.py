@@ -66,9 +66,13 @@ def path_as_sent(request: HttpRequest) -> str:
     return f"{path}?{query}" if query else path
 
 
-def person_of(request: HttpRequest) -> Person:
+def token_of(request: HttpRequest) -> ConnectorToken | ApiToken:
     token: ConnectorToken | ApiToken = request.auth  # type: ignore[attr-defined]
-    return token.person
+    return token
+
+
+def person_of(request: HttpRequest) -> Person:
+    return token_of(request).person
 
 
 class TokenRequest(Asked):

@@ -91,8 +91,12 @@ def check_redirect(redirect: str) -> str:
 
 
 @transaction.atomic
-def authorise(*, actor: Person, challenge: str, key: bytes, name: str, address: str) -> str:
-    """Return the code that the browser takes back to the connector."""
+def authorise(
+    *, actor: Person, challenge: str, key: bytes, name: str, address: str, factor_at: datetime | None = None
+) -> str:
+    """Return the code that the browser takes back to the connector. ``factor_at``: when the actor last proved a second
+    factor in that browser; None where nobody knows.
+    """
     unbase64(challenge, "challenge", size=32)
     if len(key) != 32:
         raise BadField("key", "32 bytes of Ed25519")
@@ -104,6 +108,7 @@ def authorise(*, actor: Person, challenge: str, key: bytes, name: str, address: 
         key=key,
         name=clean_name(name, characters=64),
         address=address,
+        factor_at=factor_at,
         expires_at=timezone.now() + CODE_LIFE,
     )
     return code
@@ -145,6 +150,7 @@ def _issue(row: AuthorisationCode) -> tuple[str, ConnectorToken]:
         password_mark=row.person.get_session_auth_hash(),
         name=row.name,
         address=row.address,
+        factor_at=row.factor_at,
         created_at=at,
         expires_at=at + TOKEN_LIFE,
     )

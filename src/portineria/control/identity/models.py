@@ -351,6 +351,7 @@ class AuthorisationCode(_Expiring):
     person = models.ForeignKey(Person, on_delete=models.CASCADE)
     challenge = models.CharField(max_length=64)
     key = models.BinaryField(max_length=32)
+    factor_at = models.DateTimeField(null=True)  # when the browser's person last proved a second factor there
     used_at = models.DateTimeField(null=True)
 
 
@@ -363,6 +364,7 @@ class ConnectorToken(_Expiring):
     key = models.BinaryField(max_length=32)
     # Of the password it was issued under, as Django's own browser sessions have it: another password ends the token.
     password_mark = models.CharField(max_length=128, default="")
+    factor_at = models.DateTimeField(null=True)  # in the browser that gave it; null: nobody knows
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -7,11 +7,12 @@ from pydantic import Field
 
 from portineria.control.access.api import ServiceView, service_view
 from portineria.control.estate.models import Link
-from portineria.control.identity.api import ERRORS, Asked, Trust, connector, person_of, trust
+from portineria.control.identity.api import ERRORS, Asked, Trust, connector, person_of, token_of, trust
 from portineria.control.identity.connector import base64url, unbase64
-from portineria.control.identity.models import Person
+from portineria.control.identity.models import ApiToken, ConnectorToken, Person
 from portineria.control.remote_sessions import queries, services
 from portineria.control.remote_sessions.models import Session
+from portineria.control.remote_sessions.opening import Shown
 from portineria.control.remote_sessions.scope import is_recorded
 from portineria.control.remote_sessions.watching import watchers
 
@@ -81,6 +82,9 @@ def _view(row: Session, actor: Person) -> SessionView:
 class StartRequest(Asked):
     machine: str = Field(max_length=200)
     key: str = Field(max_length=256)
+    # Where this computer is known to owners by a key of its own: that key, and its signature over the session's.
+    device_key: str = Field(default="", max_length=64)
+    device_signature: str = Field(default="", max_length=128)
 
 
 class Started(Schema):
@@ -102,6 +106,11 @@ class Started(Schema):
     recorded: bool
 
 
+def _factor_at(token: ConnectorToken | ApiToken) -> datetime | None:
+    """An agent has no second factor: a rule that wants a young one lets none begin."""
+    return token.factor_at if isinstance(token, ConnectorToken) else None
+
+
 @router.post("/sessions", response={200: Started, **ERRORS})
 def start(request: HttpRequest, asked: StartRequest) -> Started:
     opened = services.start_session(
@@ -109,6 +118,11 @@ def start(request: HttpRequest, asked: StartRequest) -> Started:
         machine=asked.machine,
         key=unbase64(asked.key, "key"),
         address=str(request.META.get("REMOTE_ADDR") or ""),
+        shown=Shown(
+            _factor_at(token_of(request)),
+            unbase64(asked.device_key, "key", size=32) if asked.device_key else b"",
+            unbase64(asked.device_signature, "signature", size=64) if asked.device_key else b"",
+        ),
     )
     row = opened.session
     return Started(

@@ -9,6 +9,9 @@ from portineria.policy.ending import Reason
 
 _ASK_FOR = frozenset({Reason.NO_GRANT, Reason.EXPIRED, Reason.REVOKED, Reason.REVOKED_FOR_SECURITY})
 
+# Read or proved at any time, also while a request waits.
+_MENDED_BY_ONESELF = {Reason.NOTICE, Reason.TRAINING, Reason.SECOND_FACTOR_OLD}
+
 
 class GatewayAway(Unavailable):
     code = "gateway.away"
@@ -41,6 +44,6 @@ class RequestWaits(Denied):
 
 
 def refusal(actor: Person, machine: Machine, denials: tuple[Reason, ...]) -> Denied:
-    missing = set(denials) - {Reason.NOTICE}  # which is read at any time, also while a request waits
+    missing = set(denials) - _MENDED_BY_ONESELF
     waiting = waiting_request(actor, machine) if missing and _ASK_FOR.issuperset(missing) else None
     return RequestWaits(waiting.public_id) if waiting else NotPermitted(denials)

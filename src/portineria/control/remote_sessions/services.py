@@ -9,11 +9,9 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from portineria.control.access.facts import decision, decisions_by_use
-from portineria.control.access.models import Grant
+from portineria.control.access.facts import decisions_by_use
 from portineria.control.access.only_services import named_by_both
 from portineria.control.access.profiles import profiles_of, services_under
-from portineria.control.access.queries import visible_machine
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Gateway, GatewayState, Link, Service
 from portineria.control.estate.queries import services_of
@@ -23,8 +21,9 @@ from portineria.control.identity.models import Person
 from portineria.control.identity.service_accounts import answering
 from portineria.control.remote_sessions import letters, outgoing
 from portineria.control.remote_sessions.models import Session, SessionEnded, SessionState
+from portineria.control.remote_sessions.opening import NOTHING, Shown, opening
 from portineria.control.remote_sessions.queries import links_of
-from portineria.control.remote_sessions.refusals import GatewayAway, NotPermitted, TooManySessions, refusal
+from portineria.control.remote_sessions.refusals import GatewayAway, NotPermitted, TooManySessions
 from portineria.control.remote_sessions.scope import altered, cannot_enforce, other_functions, require_inspected
 from portineria.control.remote_sessions.session_key import begun_with, key_sha256
 from portineria.core.errors import NotFound, PortineriaError
@@ -57,31 +56,20 @@ class Opened:
     services: list[Service]
 
 
-def _locked_grant(public_id: str) -> Grant | None:
-    rows = Grant.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "rule__profile", "profile", "narrower"
-    )
-    return rows.filter(public_id=public_id).first()
-
-
 @transaction.atomic
-def start_session(*, actor: Person, machine: str, key: bytes, address: str) -> Opened:
+def start_session(*, actor: Person, machine: str, key: bytes, address: str, shown: Shown = NOTHING) -> Opened:
     """Order a session for the holder of ``key`` (P-256, DER SubjectPublicKeyInfo).
 
     Asked again with the same key, because the answer was lost on its way, it is the same session. Raise NotFound,
     NotPermitted, GatewayAway, TooManySessions, KeyUsed, BadField.
     """
     now = timezone.now()
-    seen = visible_machine(actor, machine, now)
-    locked = _locked_grant(seen.decision.grant or "")
-    judged = decision(actor, seen.machine, now)
-    if locked is None or not judged.permitted or judged.grant != locked.public_id:
-        raise refusal(actor, seen.machine, judged.denials)
-    links = links_of(seen.machine.gateway)
+    there, locked, judged, device = opening(actor, machine, now, shown, key)
+    links = links_of(there.gateway)
     if not links:
-        raise GatewayAway(f"gateway {seen.machine.gateway.public_id} has no link")
-    digest, services = key_sha256(key), services_under(locked, services_of(seen.machine))
-    if (begun := begun_with(digest, actor, seen.machine)) is not None:
+        raise GatewayAway(f"gateway {there.gateway.public_id} has no link")
+    digest, services = key_sha256(key), services_under(locked, services_of(there))
+    if (begun := begun_with(digest, actor, there)) is not None:
         return Opened(begun, links, letters.tickets(begun, links, now), services)
     if locked.sessions.open().count() >= SESSIONS_PER_GRANT:
         raise TooManySessions(f"grant {locked.public_id} carries {SESSIONS_PER_GRANT} sessions")
@@ -89,8 +77,9 @@ def start_session(*, actor: Person, machine: str, key: bytes, address: str) -> O
         organisation=locked.organisation,
         grant=locked,
         person=actor,
-        machine=seen.machine,
-        gateway=seen.machine.gateway,
+        machine=there,
+        gateway=there.gateway,
+        company_device=device,
         key=key,
         key_sha256=digest,
         expires_at=judged.ends or locked.ends_at,

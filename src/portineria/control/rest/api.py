@@ -7,16 +7,19 @@ from ninja import NinjaAPI
 
 from portineria.control.api import handle_errors
 from portineria.control.rest.account import router as account
+from portineria.control.rest.company_devices import router as company_devices
 from portineria.control.rest.delegations import router as delegations
 from portineria.control.rest.entering import estate, people
 from portineria.control.rest.groups import router as groups
 from portineria.control.rest.locks import router as locks
 from portineria.control.rest.plant import router as plant
+from portineria.control.rest.reasons import router as reasons
 from portineria.control.rest.register import router as register
 from portineria.control.rest.requests import router as requests
 from portineria.control.rest.rules import router as rules
 from portineria.control.rest.sessions import router as sessions
 from portineria.control.rest.sinks import router as sinks
+from portineria.control.rest.trainings import router as trainings
 
 PREFIX = "/api/rest/v1/"
 _PROBLEM = "application/problem+json"
@@ -50,6 +53,7 @@ api = RestApi(
 )  # fmt: skip
 handle_errors(api)
 for router in (
-    account, estate, people, groups, rules, requests, sessions, locks, register, sinks, delegations, plant,
+    account, estate, people, groups, rules, requests, sessions, locks, register, sinks, delegations, plant, trainings,
+    reasons, company_devices,
 ):  # fmt: skip
     api.add_router("", router)

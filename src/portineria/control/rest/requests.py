@@ -46,6 +46,7 @@ class RequestView(Schema):
     person_name: str
     state: str
     reason: str
+    listed_reason: str
     reference: str
     minutes: int
     starts_at: datetime | None
@@ -82,9 +83,10 @@ def _request_view(row: AccessRequest) -> RequestView:
     return RequestView(
         request=row.public_id, organisation=row.organisation.public_id, machine=row.machine.public_id,
         machine_name=row.machine.name, person=row.person.public_id, person_name=row.person.name, state=row.state,
-        reason=row.reason, reference=row.reference, minutes=row.minutes, starts_at=row.starts_at, made_at=row.made_at,
-        profile=mark_of(row.rule), decisions=decisions, lapsed_why=row.lapsed_why.split(),
-        grant=grant.public_id if grant else None, only_services=words_of(row.rule.only_services),
+        reason=row.reason, listed_reason=row.listed_reason, reference=row.reference, minutes=row.minutes,
+        starts_at=row.starts_at, made_at=row.made_at, profile=mark_of(row.rule), decisions=decisions,
+        lapsed_why=row.lapsed_why.split(), grant=grant.public_id if grant else None,
+        only_services=words_of(row.rule.only_services),
     )  # fmt: skip
 
 
@@ -120,6 +122,7 @@ class NewRequest(Given):
     minutes: Minutes
     starts_at: AwareDatetime | None = None
     reference: str = Field(default="", max_length=200)
+    listed_reason: str = Field(default="", max_length=200, description="One of the list that counts there.")
 
 
 @acts(router, "/requests", RequestView, Scope.ASK)

@@ -10,10 +10,11 @@ from ninja import Query, Router, Schema
 from pydantic import AwareDatetime, Field
 
 from portineria.control.access import queries, services
-from portineria.control.access.models import MOST_APPROVALS, Rule, RuleVersion
+from portineria.control.access.models import MOST_APPROVALS, MOST_FACTOR_MINUTES, Rule, RuleVersion
 from portineria.control.access.only_services import MOST_SERVICES, words_of
 from portineria.control.access.place import MOST_PLACES
 from portineria.control.access.rules import RULE_MINUTES, Conditions
+from portineria.control.access.training import MOST_TRAININGS
 from portineria.control.console import rule_queries
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine
@@ -56,6 +57,10 @@ class RuleView(Schema):
     group: str | None
     places: list[str]
     only_services: list[str]
+    trainings: list[str]
+    factor_minutes: int | None
+    needs_listed_reason: bool
+    needs_device: bool
 
 
 class NamedMachine(Schema):
@@ -88,6 +93,8 @@ def _rule_view(row: Rule) -> RuleView:
         needs_maintenance=row.needs_maintenance, signals=row.signals.split(),
         group=row.group.public_id if row.group else None,
         places=[str(place) for place in row.places.all()], only_services=words_of(row.only_services),
+        trainings=row.trainings.split(), factor_minutes=row.factor_minutes,
+        needs_listed_reason=row.needs_listed_reason, needs_device=row.needs_device,
     )  # fmt: skip
 
 
@@ -167,12 +174,19 @@ class Terms(Given):
     only_services: list[str] = Field(
         default_factory=list, max_length=MOST_SERVICES, description="By name or protocol; none: every service."
     )
+    trainings: list[str] = Field(default_factory=list, max_length=MOST_TRAININGS, description="Ids.")
+    factor_minutes: int = Field(default=0, ge=0, le=MOST_FACTOR_MINUTES, description="0: whenever.")
+    needs_listed_reason: bool = False
+    needs_device: bool = False
 
     def taken(self) -> dict[str, Any]:
         """As the services take it."""
         conditions = Conditions(
-            max(1, self.approvals), self.needs_reference, self.needs_recording, self.watcher, self.needs_maintenance,
-            None if self.signals is None else " ".join(self.signals),
+            approvals=max(1, self.approvals), needs_reference=self.needs_reference,
+            needs_recording=self.needs_recording, watcher=self.watcher, needs_maintenance=self.needs_maintenance,
+            signals=None if self.signals is None else " ".join(self.signals), trainings=tuple(self.trainings),
+            factor_minutes=self.factor_minutes, needs_listed_reason=self.needs_listed_reason,
+            needs_device=self.needs_device,
         )  # fmt: skip
         return {
             "machines": self.machines, "max_minutes": self.max_minutes, "needs_approval": self.approvals > 0,

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portineria.core.errors import Conflict, Invalid, NotFound
 from portineria.dataplane.aio.dial import proxy_for
 from portineria.dataplane.aio.leg import Way
-from portineria.dataplane.connector import notice
+from portineria.dataplane.connector import notice, training
 from portineria.dataplane.connector.admission import ServiceAnswer, SessionAnswer, admit, session_key
 from portineria.dataplane.connector.api import Api, segment
+from portineria.dataplane.connector.company_device import proof
 from portineria.dataplane.connector.door import Door, Service, open_doors
 from portineria.dataplane.connector.keeper import Keeper, finish, local_time
 from portineria.dataplane.connector.patience import WAIT_S, Patience
@@ -42,7 +44,8 @@ class Machine(msgspec.Struct):
     owner: str = ""
     services: list[ServiceAnswer] | None = None
     ends_at: str | None = None
-    notice: str | None = None  # all that is missing: the organisation whose notice was not acknowledged
+    notice: str | None = None  # where reading is all that is missing: the organisation whose notice it is
+    trainings: list[str] = msgspec.field(default_factory=list)  # and what has to be confirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Wish:
     proxy: str | None = None
     wait_s: float = WAIT_S  # for a server that is away
     accept_notice: bool = False  # of the machine's owner, once it was shown
+    confirm_trainings: bool = False  # likewise
+    device: Ed25519PrivateKey | None = None  # by which owners may know this computer
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,8 @@ async def connected(
         if doors:
             check(machine.name, doors)
         key, public = session_key()
-        answer = await _ordered(patience, tell, {"machine": machine.machine, "key": public})
+        asked = {"machine": machine.machine, "key": public} | proof(wish.device, public)
+        answer = await _ordered(patience, tell, asked)
         admission = admit(answer, key=key, pin=pin)
         if answer.recorded:
             tell("session.recorded")
@@ -125,10 +131,13 @@ async def _held(line: Connected, opened: contextlib.ExitStack) -> AsyncIterator[
 
 
 async def _prepared(patience: Patience, wish: Wish, tell: Tell) -> tuple[Machine, str | None]:
-    """As ``_found``, once its owner's notice was read. Raises NotFound, NoticeMissing."""
+    """As ``_found``, once all was read that its owner wants read. Raises NotFound, NoticeMissing, TrainingMissing."""
     machine, service = await _found(patience, wish.target)
     if machine.notice is not None:
         await notice.read(patience, machine.notice, tell, accept=wish.accept_notice)
+        machine, service = await _found(patience, wish.target)
+    if machine.trainings:
+        await training.read(patience, machine.trainings, tell, confirm=wish.confirm_trainings)
         machine, service = await _found(patience, wish.target)
     return machine, service
 

@@ -77,6 +77,7 @@ class Attempt:
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))  # 64 characters; RFC 7636, 4.1: 43 to 128
     state: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    fresh: bool = False  # the second factor is to be proved anew
 
     def address(self, port: int) -> str:
         """What the browser opens."""
@@ -87,6 +88,8 @@ class Attempt:
             "key": public_half(self.key),
             "name": self.computer[:64],
         }
+        if self.fresh:
+            query["fresh"] = "1"
         return f"{self.url}/connect/authorize?{urlencode(query)}"
 
     @staticmethod

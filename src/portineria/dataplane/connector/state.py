@@ -133,6 +133,24 @@ class Store:
             raise BadState(f"{self._secret(url, 'pem')} holds a key of another kind")
         return key, token
 
+    def device_key(self, *, make: bool = False) -> Ed25519PrivateKey | None:
+        """This computer's own, the same for every server; None where none was made. Raise BadState."""
+        path = self.folder / "device.pem"
+        try:
+            key = load_pem_private_key(path.read_bytes(), None)
+        except FileNotFoundError:
+            if not make:
+                return None
+            key = Ed25519PrivateKey.generate()
+            self._write_secret(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        except OSError as error:
+            raise unusable(path, error) from error
+        except ValueError as error:
+            raise BadState(f"{path}: {error}") from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise BadState(f"{path} holds a key of another kind")
+        return key
+
     def sign_out(self, url: str) -> None:
         """Forget key and token. The pin of the root stays."""
         for ending in ("pem", "token"):

@@ -100,6 +100,8 @@ NEWS = {
     "notice.head": "Before you work at {name}, please read this (version {number}):",
     "notice.line": "{text}",
     "notice.acknowledged": "Acknowledged: version {number}.",
+    "training.head": "{owner} wants this read and confirmed before you work there: {name} (version {number})",
+    "training.confirmed": "Confirmed: {name}, version {number}.",
 }
 
 ERRORS = {
@@ -138,6 +140,13 @@ ERRORS = {
     "service.changed": "The machine's services were changed just now: nothing was opened. Run the command again.",
     "access.notice": "This notice has to be acknowledged first; nothing was opened. To say that you have read it, run "
     "the command again with --accept-notice.",
+    "access.company-device": "The rule wants a computer that the owner knows; nothing was opened. portineria device "
+    "shows this computer's key: ask the owner to enrol it.",
+    "access.device-revoked": "The owner no longer trusts this computer; nothing was opened. Ask the owner.",
+    "access.second-factor-old": "The rule wants your second factor proved a short time before you begin; nothing was "
+    "opened. Sign in again with portineria login --fresh, then run the command again.",
+    "access.training": "What stands above has to be confirmed first; nothing was opened. To say that you have read and "
+    "understood it, run the command again with --confirm-trainings.",
     "not-found": "There is no such machine, request or session for you.",
 }
 
@@ -169,6 +178,10 @@ WHYS = {
     "locked-gateway": "the plant's gateway is locked",
     "locked-everything": "everything is locked",
     "notice": "the owner's notice was not acknowledged",
+    "company-device": "this computer is not one that the owner knows",
+    "device-revoked": "the owner no longer trusts this computer",
+    "second-factor-old": "the second factor was proved too long ago",
+    "training": "a training was not confirmed, or its time is over",
     "no-approval": "whoever approved it may not approve any more",
     "ticket": "its ticket does not cover it, or the system that keeps it has not answered yet",
     "not-recorded": "it would not be recorded, which its rule asks for",

@@ -3,11 +3,12 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from portineria.control.access.training_queries import confirmed_by
 from portineria.control.console.forms import AccountForm, LanguageForm
 from portineria.control.console.page import attempt, page
 from portineria.control.identity import connector, offers, provider_queries, services
@@ -33,6 +34,7 @@ def account(request: HttpRequest, actor: Person) -> HttpResponse:
         "connected": provider_queries.connected(actor),
         "connectable": provider_queries.connectable(actor),
         "notices": own_notices(actor),
+        "trainings": confirmed_by(actor, timezone.now()),
     }
     return render(request, "console/account.html", context)
 

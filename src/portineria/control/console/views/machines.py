@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from portineria.control.access import bundles, services
 from portineria.control.access import queries as access
 from portineria.control.access.emergency_queries import open_grant, role_for
+from portineria.control.access.reasons import reasons_at
 from portineria.control.console import plant_rows, queries, sorting, whereabouts
 from portineria.control.console.forms import AskForm
 from portineria.control.console.page import attempt, leaf, page
@@ -61,7 +62,8 @@ def ask(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     place = whereabouts.place(actor, seen.machine)
     zone = str(zone_of(place.zone or actor.time_zone))
     form = AskForm(request.POST or None, max_minutes=seen.max_minutes, zone=zone,
-                   needs_reference=seen.needs_reference, others=queries.askable_besides(actor, seen))  # fmt: skip
+                   needs_reference=seen.needs_reference, others=queries.askable_besides(actor, seen),
+                   reasons=reasons_at(seen.machine), needs_listed_reason=seen.needs_listed_reason)  # fmt: skip
 
     def act() -> None:
         given = dict(form.cleaned_data)

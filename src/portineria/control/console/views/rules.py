@@ -50,7 +50,7 @@ def rule(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
     return render(request, "console/rule.html", {"page": shown, "machines": machines})
 
 
-def _owner(request: HttpRequest, actor: Person) -> Organisation:
+def administered(request: HttpRequest, actor: Person) -> Organisation:
     """The one that is asked for, or the first that the actor administers. Raise NotFound, Denied."""
     _require_staff(actor)
     mine = [row for row in identity.organisations(actor) if row.pk in actor.staff_of]
@@ -62,7 +62,7 @@ def _owner(request: HttpRequest, actor: Person) -> Organisation:
 
 @page
 def add(request: HttpRequest, actor: Person) -> HttpResponse:
-    owner = _owner(request, actor)
+    owner = administered(request, actor)
     initial = {
         "machines": request.GET.get("machine", "")[:200], "person": request.GET.get("person", "")[:254],
         "windows": "Mon-Fri 08:00-18:00",
@@ -106,6 +106,10 @@ def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
         "signals": row.signals.split(),
         "only_services": row.only_services,
         "places": [str(place) for place in row.places.all()],
+        "trainings": row.trainings.split(),
+        "factor_minutes": row.factor_minutes or "",
+        "needs_listed_reason": row.needs_listed_reason,
+        "needs_device": row.needs_device,
     }
     form = RuleForm(request.POST or None, actor=actor, owner=row.organisation, rule=row, initial=initial)
     if form.is_valid() and attempt(
@@ -137,7 +141,7 @@ def end(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
 @page
 def sentence(request: HttpRequest, actor: Person) -> HttpResponse:
     """What the form says so far, in words; asked for while somebody fills it in."""
-    owner = _owner(request, actor)
+    owner = administered(request, actor)
     known = request.POST.get("rule", "")
     form = RuleForm(request.POST, actor=actor, owner=owner, rule=_to_change(actor, known) if known else None)
     form.is_valid()

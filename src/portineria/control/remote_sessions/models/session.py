@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from portineria.control.access.models import Grant
+from portineria.control.access.models import CompanyDevice, Grant
 from portineria.control.audit.models import Event
 from portineria.control.estate.models import Boot, Gateway, Machine, Service
 from portineria.control.identity.delegation_models import Power
@@ -56,6 +56,10 @@ class Session(models.Model):
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="sessions")
     machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="sessions")
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="sessions")
+    # From which it was asked for, where whoever asked proved one; null: from a computer that the owner does not know.
+    company_device = models.ForeignKey(
+        CompanyDevice, on_delete=models.PROTECT, null=True, blank=True, related_name="sessions"
+    )
     key = models.BinaryField(max_length=128)
     key_sha256 = models.BinaryField(max_length=32, unique=True)
     certificate = models.BinaryField()
