@@ -45,11 +45,10 @@ class _Statement(msgspec.Struct, frozen=True, tag_field="is", forbid_unknown_fie
 class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One service of one device: what a stream may be opened to.
 
-    ``protocol``: what is spoken there, and each of its operations inspected; empty: bytes pass as they come. Left out
-    when empty, so that gateways from before inspection understand the order; with it they refuse the order.
+    ``protocol``: what is spoken there, each of its operations inspected; empty, and left out: bytes pass as they come.
     ``own_routes``: what means the device itself (``unit 1``); none: what its protocol says. ``client_timeout_ms``: how
-    long the technician's tool waits for an answer; 0: what is usual for the protocol. ``free_reads``: area, first and
-    last address of what the gateway may read by itself, because reading it has no side effect.
+    long the technician's tool waits for an answer; 0: what is usual. ``free_reads``: area, first and last address of
+    what the gateway may read by itself, because reading it has no side effect.
     """
 
     service: Id

@@ -239,7 +239,7 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     ),
     "machine leaves the line that the rule names": (
         by_place("line North/Line 1", lambda w, _: estate.change_machine(
-            actor=w.owner, machine=w.machine.public_id, line="")), DRAIN, "no-rule",
+            actor=w.owner, machine=w.machine.public_id, line="")), DRAIN, "no-rule maintenance",
     ),
     "line leaves the zone that the rule names": (
         by_place("zone North/Press shop", lambda w, _: estate.change_line(

@@ -96,11 +96,9 @@ def make_request(
     """Where the rule needs no approval the grant is there at once, or once the ticket that it needs is known to hold.
     ``reference``: of a ticket or work permit; ``bundle``: of several asked together; ``listed_reason``: of the list.
     """
-    seen = visible_machine(actor, machine)
-    reason = " ".join(reason.split())
+    seen, now, reason = visible_machine(actor, machine), timezone.now(), " ".join(reason.split())
     if not reason or len(reason) > 500:
         raise BadField("reason", "1 to 500 characters")
-    now = timezone.now()
     if starts_at is not None and not now - timedelta(minutes=5) <= starts_at <= now + AHEAD:
         raise BadField("starts_at", "from now to 90 days ahead")
     rule = _rule_for(actor, seen.machine, minutes, starts_at, now)

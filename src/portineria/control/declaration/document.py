@@ -4,23 +4,20 @@
 A key that is left out says nothing: new things get the ordinary value, existing ones keep theirs.
 """
 
-import ipaddress
 import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import msgspec
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from msgspec import Meta
 
 from portineria.control.access.models import MOST_APPROVALS, MOST_FACTOR_MINUTES
 from portineria.control.access.place import MOST_PLACES
-from portineria.control.declaration import word_lists
+from portineria.control.declaration import clean_fields, word_lists
+from portineria.control.declaration.clean_fields import Clean
 from portineria.control.declaration.surroundings import DeclaredAnswers, DeclaredDelegation, DeclaredSink
 from portineria.control.estate.free_reads import clean_free_reads
 from portineria.control.estate.models import Criticality, OnSilence, RecordingMode
@@ -28,14 +25,12 @@ from portineria.control.estate.services import SERVICES_PER_MACHINE, clean_route
 from portineria.control.identity.models import Language, Role
 from portineria.control.identity.services import BadField, clean_name
 from portineria.core.errors import Invalid
-from portineria.core.time_zones import time_zones
 from portineria.policy.consent import SignalKind
 from portineria.policy.function_profile import BUILT_IN, OBSERVING, BadProfile, Profile, encode_profile
 from portineria.policy.profile_text import parse_clause
 from portineria.policy.windows import BadWindow, parse_windows, windows_text
 
 FILE_BYTES = 4 << 20  # some 10,000 machines; what is longer was not meant
-Clean = Callable[[str], str]
 CleanWords = Callable[[Iterable[str]], tuple[str, ...]]
 _PLACE = re.compile(r"(?P<why>.*) - at `\$\.?(?P<where>.*)`", re.DOTALL)
 
@@ -48,64 +43,6 @@ class Faulty(Invalid):
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)
         super().__init__("; ".join(self.faults))
-
-
-def _one_of(field: str, values: Iterable[str]) -> Clean:
-    allowed = list(values)
-
-    def clean(text: str) -> str:
-        if text not in allowed:
-            raise BadField(field, f"one of {', '.join(allowed)}")
-        return text
-
-    return clean
-
-
-def _name(field: str, characters: int = 120) -> Clean:
-    return partial(clean_name, field=field, characters=characters)
-
-
-def _tag(text: str) -> str:
-    return clean_name(text, "tag", characters=60) if text.strip() else ""
-
-
-def _line(text: str) -> str:
-    """Empty: it stands in no line."""
-    return clean_name(text, "line") if text.strip() else ""
-
-
-def _time_zone(text: str) -> str:
-    if text not in time_zones():
-        raise BadField("time_zone", "not a name of the tz database, such as Europe/Rome")
-    return text
-
-
-def _email(field: str) -> Clean:
-    def clean(text: str) -> str:
-        try:
-            validate_email(found := text.strip().lower())
-        except ValidationError as error:
-            raise BadField(field, "not an e-mail address") from error
-        if len(found) > 254:  # identity.Person.email
-            raise BadField(field, "longer than 254 characters")
-        return found
-
-    return clean
-
-
-def _nobody_or_email(field: str) -> Clean:
-    clean = _email(field)
-    return lambda text: clean(text) if text.strip() else ""
-
-
-def _address(text: str) -> str:
-    try:
-        parsed = ipaddress.ip_address(text.strip())
-    except ValueError as error:
-        raise BadField("address", "an IPv4 or IPv6 address; gateways ask no name server") from error
-    if parsed.is_multicast or parsed.is_unspecified or getattr(parsed, "scope_id", None):
-        raise BadField("address", "not the address of one device")
-    return str(parsed)
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -123,7 +60,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 class DeclaredOrganisation(Entry, frozen=True):
     name: str
-    CLEANED: ClassVar = {"name": _name("name")}
+    CLEANED: ClassVar = {"name": clean_fields.named("name")}
 
 
 class EntryWithLines(Entry, frozen=True, kw_only=True):
@@ -139,14 +76,14 @@ class EntryWithLines(Entry, frozen=True, kw_only=True):
 
 class DeclaredZone(EntryWithLines, frozen=True):
     name: str
-    CLEANED: ClassVar = {"name": _name("name")}
+    CLEANED: ClassVar = {"name": clean_fields.named("name")}
 
 
 class DeclaredPlant(EntryWithLines, frozen=True):
     name: str
     time_zone: str
     zones: tuple[DeclaredZone, ...] = ()
-    CLEANED: ClassVar = {"name": _name("name"), "time_zone": _time_zone}
+    CLEANED: ClassVar = {"name": clean_fields.named("name"), "time_zone": clean_fields.time_zone}
 
     def zone_of(self, line: str) -> str | None:
         """None where the file says nothing about it."""
@@ -160,7 +97,7 @@ class DeclaredService(Entry, frozen=True):
     own_routes: tuple[str, ...] = ()
     client_timeout: Annotated[int, Meta(ge=0, le=600)] = 0  # seconds; 0: as usual for the protocol
     free_reads: tuple[str, ...] = ()
-    CLEANED: ClassVar = {"name": _name("name", 60), "protocol": _name("protocol", 24)}
+    CLEANED: ClassVar = {"name": clean_fields.named("name", 60), "protocol": clean_fields.named("protocol", 24)}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -175,7 +112,7 @@ class DeclaredDevice(Entry, frozen=True):
     name: str
     address: str
     services: tuple[DeclaredService, ...] = ()
-    CLEANED: ClassVar = {"name": _name("name"), "address": _address}
+    CLEANED: ClassVar = {"name": clean_fields.named("name"), "address": clean_fields.address}
 
 
 class DeclaredMachine(Entry, frozen=True):
@@ -193,22 +130,22 @@ class DeclaredMachine(Entry, frozen=True):
     device: tuple[DeclaredDevice, ...] = ()
     labels: tuple[str, ...] | None = None  # [] takes them away
     CLEANED: ClassVar = {
-        "plant": _name("plant"),
-        "name": _name("name"),
-        "gateway": _name("gateway"),
-        "line": _line,
-        "tag": _tag,
-        "criticality": _one_of("criticality", Criticality.values),
-        "answering": _email("answering"),
-        "on_silence": _one_of("on_silence", OnSilence.values),
-        "recording": _one_of("recording", RecordingMode.values),
+        "plant": clean_fields.named("plant"),
+        "name": clean_fields.named("name"),
+        "gateway": clean_fields.named("gateway"),
+        "line": clean_fields.line,
+        "tag": clean_fields.tag,
+        "criticality": clean_fields.one_of("criticality", Criticality.values),
+        "answering": clean_fields.email("answering"),
+        "on_silence": clean_fields.one_of("on_silence", OnSilence.values),
+        "recording": clean_fields.one_of("recording", RecordingMode.values),
         "labels": word_lists.labels,
     }
 
 
 class DeclaredSupplier(Entry, frozen=True):
     name: str
-    CLEANED: ClassVar = {"name": _name("name")}
+    CLEANED: ClassVar = {"name": clean_fields.named("name")}
 
 
 class DeclaredPerson(Entry, frozen=True):
@@ -219,12 +156,12 @@ class DeclaredPerson(Entry, frozen=True):
     language: str | None = None  # as their browser asks, until they choose
     time_zone: str = "UTC"
     CLEANED: ClassVar = {
-        "name": _name("name"),
-        "email": _email("email"),
-        "role": _one_of("role", [role for role in Role.values if role not in (Role.SERVICE, Role.ANALYST)]),
-        "supplier": _name("supplier"),
-        "language": _one_of("language", Language.values),
-        "time_zone": _time_zone,
+        "name": clean_fields.named("name"),
+        "email": clean_fields.email("email"),
+        "role": clean_fields.one_of("role", [role for role in Role.values if role not in (Role.SERVICE, Role.ANALYST)]),
+        "supplier": clean_fields.named("supplier"),
+        "language": clean_fields.one_of("language", Language.values),
+        "time_zone": clean_fields.time_zone,
     }
 
 
@@ -238,7 +175,7 @@ class DeclaredProfile(Entry, frozen=True):
     hold: tuple[str, ...] = ()
     observes: bool = True
     notes_only: bool = False
-    CLEANED: ClassVar = {"name": _name("name", 60)}
+    CLEANED: ClassVar = {"name": clean_fields.named("name", 60)}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -285,10 +222,10 @@ class DeclaredRule(Entry, frozen=True):
     needs_listed_reason: bool | None = None
     needs_device: bool | None = None
     CLEANED: ClassVar = {
-        "supplier": _name("supplier"),
-        "person": _email("person"),
-        "watcher": _nobody_or_email("watcher"),
-        "group": _name("group"),
+        "supplier": clean_fields.named("supplier"),
+        "person": clean_fields.email("person"),
+        "watcher": clean_fields.nobody_or_email("watcher"),
+        "group": clean_fields.named("group"),
         "only_services": word_lists.services,
     }
 
@@ -311,7 +248,7 @@ class DeclaredRule(Entry, frozen=True):
 class DeclaredGroup(Entry, frozen=True):
     name: str
     people: tuple[str, ...] | None = None  # e-mail addresses of whom it has by hand; left out: as it is
-    CLEANED: ClassVar = {"name": _name("name")}
+    CLEANED: ClassVar = {"name": clean_fields.named("name")}
 
 
 class Declaration(Entry, frozen=True):
