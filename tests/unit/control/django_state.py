@@ -26,7 +26,7 @@ def start() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="portineria-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "sinks").mkdir()
-    lines = f'sink_folder = "{folder / "sinks"}"\n' + postgresql_server.settings_lines()
+    lines = f'sink_folder = "{folder / "sinks"}"\napi_per_minute = 2000\n' + postgresql_server.settings_lines()
     (folder / "portineria.toml").write_text(lines)
     make_master_key(folder)
     if django_settings.configured:

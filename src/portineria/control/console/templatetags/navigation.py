@@ -159,8 +159,8 @@ def _items(person: Person, section: str) -> list[Item]:
     works = staff or bool(person.sees(Power.WORK))
     waiting = 0
     if works:  # requests for access, and held ones of sessions that run
-        waiting = access.decidable_requests(person).count()
-        waiting += remote_sessions.held_for(person, timezone.now()).count()
+        held = remote_sessions.held_for(person, timezone.now()).order_by().values("pk")
+        waiting = access.decidable_requests(person).order_by().values("pk").union(held, all=True).count()
     waiting_text = ngettext("%(count)d request waits for you", "%(count)d requests wait for you", waiting)
     rows = [
         ("home", _("Now"), _("Now"), "home", True),

@@ -11,6 +11,7 @@ from portineria.control.console.page import attempt, leaf, page
 from portineria.control.estate import enrolment, introduction
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway
+from portineria.control.identity.authority import administers, require
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.settings.start import current
@@ -55,7 +56,9 @@ def gateway_code(request: HttpRequest, actor: Person, plant: str) -> HttpRespons
 @page
 def waiting(request: HttpRequest, actor: Person, plant: str) -> HttpResponse:
     """Those of a plant that wait for admission: asked for again and again by the page with the code."""
-    rows = estate.waiting_gateways(actor).filter(plant=estate.plant(actor, plant))
+    row = estate.plant(actor, plant)
+    require(actor, row.organisation_id, administers)
+    rows = estate.waiting_gateways(actor).filter(plant=row)
     return render(request, "console/parts/gateways_waiting.html", {"waiting": rows})
 
 

@@ -15,7 +15,7 @@ from portineria.control.console.page import attempt, page
 from portineria.control.console.plant_forms import MaintenanceForm, SignalForm
 from portineria.control.console.templatetags.console import zone_of
 from portineria.control.estate import queries as estate
-from portineria.control.identity.authority import administers, require
+from portineria.control.identity.authority import administers, require, works_here
 from portineria.control.identity.models import Person
 from portineria.core.errors import NotFound
 
@@ -23,6 +23,7 @@ from portineria.core.errors import NotFound
 @page
 def begin(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     row = estate.machine(actor, machine)
+    require(actor, row.plant.organisation_id, works_here)
     zone = str(zone_of(row.plant.time_zone))
     form = MaintenanceForm(request.POST or None, zone=zone, on_a_line=row.line is not None)
 
