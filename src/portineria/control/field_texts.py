@@ -51,6 +51,7 @@ FIELD_TEXTS: dict[str, str | Promise] = {
     "field.hold_s": _("An interruption is bridged for 0 seconds to one hour."),
     "field.key": _("The connector's key does not fit. Update the connector and sign in again: portineria login."),
     "field.language": _("Choose English, Italian or Japanese."),
+    "field.deputy": _("Choose somebody else than who answers for the machine."),
     "field.line": _("Write the name of the line, up to 120 characters."),
     "field.lines": _("Write names of lines of up to 120 characters."),
     "field.profile": _("The name of a function profile has 1 to 60 characters. Nothing was changed; correct it."),

@@ -60,6 +60,23 @@ def test_what_cannot_be_entered_leaves_nothing(world: World) -> None:
     assert (Machine.objects.count(), Device.objects.count(), plant.lines.count()) == before
 
 
+def test_a_machine_has_somebody_who_answers_for_it_and_a_deputy(world: World) -> None:
+    page = f"/machines/{world.machine.public_id}/answering/"
+    ids = {"answering": world.owner.public_id, "deputy": world.approver.public_id}
+    signed_in(world.owner).post(page, ids)
+    assert "Approver" in shown(signed_in(world.technician), f"/machines/{world.machine.public_id}/")
+    seen = Browser(world.owner).get(f"/machines/{world.machine.public_id}").json()
+    assert (seen["owner"], seen["deputy"]) == ("Owner", "Approver")
+    same = signed_in(world.owner).post(page, {**ids, "deputy": ids["answering"]})
+    assert "Choose somebody else" in same.content.decode()
+    end = Browser(world.owner)
+    assert end.post(f"/machines/{world.machine.public_id}/answering", {"deputy": ""}).json()["deputy"] is None
+    # Nobody of a supplier is offered, nor taken.
+    assert world.technician.public_id not in shown(signed_in(world.owner), page)
+    told = end.post(f"/machines/{world.machine.public_id}/answering", {"deputy": world.technician.public_id})
+    assert told.status_code == 404
+
+
 def test_services_come_and_go_at_the_device_that_has_the_address(world: World) -> None:
     end, machine = Browser(world.owner), world.machine.public_id
     address = str(world.machine.devices.order_by("pk")[0].address)

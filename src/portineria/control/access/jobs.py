@@ -68,7 +68,12 @@ def parties(actor: Person, row: AccessRequest) -> list[Person]:
     """Whom the actor may hand over to: who asked, who wrote here, who decided or answers for the machine; for the
     owner's people also their own.
     """
-    found = {row.person_id, row.machine.answering_id, *(one.decided_by_id for one in row.approvals.all())}
+    found = {
+        row.person_id,
+        row.machine.answering_id,
+        row.machine.deputy_id,
+        *(one.decided_by_id for one in row.approvals.all()),
+    }
     found |= set(entries(actor, row.public_id).values_list("author", flat=True))
     if row.organisation_id in actor.staff_of:
         staff = Membership.objects.filter(organisation=row.organisation_id, organisation__in=actor.staff_of)

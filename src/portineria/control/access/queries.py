@@ -109,7 +109,9 @@ def _in_sight(actor: Person) -> MachineQuerySet:
     )
     by_rule = machines_named(Rule.objects.admitting(actor).filter(organisation__in=actor.guest_of), by_role)
     seen = owned if not actor.guest_of else owned | by_rule if actor.staff_of else by_rule
-    found = Machine.objects.filter(seen).select_related("plant__organisation", "line__zone", "gateway", "answering")
+    found = Machine.objects.filter(seen).select_related(
+        "plant__organisation", "line__zone", "gateway", "answering", "deputy"
+    )
     return _marked(actor, found)
 
 
@@ -214,7 +216,8 @@ def sight_by_machine(actor: Person, machines: Iterable[int], at: datetime | None
 
 def requests(actor: Person) -> RequestQuerySet:
     found = AccessRequest.objects.visible_to(actor).select_related(
-        "machine__plant__organisation", "machine__line", "machine__gateway", "machine__answering", "person",
+        "machine__plant__organisation", "machine__line", "machine__gateway", "machine__answering", "machine__deputy",
+        "person",
         "rule__supplier", "rule__profile", "rule__watcher", "organisation", "grant__profile", "grant__rule__profile",
         "grant__narrower",
     )  # fmt: skip

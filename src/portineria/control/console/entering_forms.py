@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from portineria.control.console import texts
 from portineria.control.estate.entering import USUAL, Spoken
 from portineria.control.estate.models import Gateway
-from portineria.control.identity.models import Organisation, Role, Supplier
+from portineria.control.identity.models import Organisation, Person, Role, Supplier
 from portineria.core.time_zones import time_zones
 
 _ROLES = (Role.TECHNICIAN, Role.OPERATOR, Role.APPROVER, Role.ADMINISTRATOR)
@@ -120,3 +120,14 @@ class PersonAddForm(_OfOrganisation):
         if said.get("supplier") and said.get("new_supplier"):
             self.add_error("new_supplier", _("Either one of the list or a new one."))
         return said
+
+
+class AnsweringForm(forms.Form):
+    answering = forms.ChoiceField(required=False)
+    deputy = forms.ChoiceField(required=False)
+
+    def __init__(self, *args: Any, staff: Iterable[Person], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [("", "—"), *((person.public_id, person.name) for person in staff)]
+        _choose(self, "answering", choices)
+        _choose(self, "deputy", choices)

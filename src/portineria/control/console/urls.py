@@ -51,6 +51,7 @@ urlpatterns = [
     path("plants/add/", entering.plant, name="plant-add"),
     path("plants/<str:plant>/waiting/", gateways.waiting, name="gateways-waiting"),
     path("machines/add/", entering.machine, name="machine-add"),
+    path("machines/<str:machine>/answering/", entering.answering, name="machine-answering"),
     path("machines/<str:machine>/services/add/", entering.service, name="service-add"),
     path("services/<str:service>/remove/", entering.remove_service, name="service-remove"),
     path("machines/<str:machine>/", machines.machine, name="machine"),

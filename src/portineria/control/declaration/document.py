@@ -123,6 +123,7 @@ class DeclaredMachine(Entry, frozen=True):
     tag: str | None = None
     criticality: str | None = None
     answering: str | None = None  # e-mail address
+    deputy: str | None = None  # likewise
     drain_s: Annotated[int, Meta(ge=0, le=86400)] | None = None
     hold_s: Annotated[int, Meta(ge=0, le=3600)] | None = None
     on_silence: str | None = None
@@ -137,6 +138,7 @@ class DeclaredMachine(Entry, frozen=True):
         "tag": clean_fields.tag,
         "criticality": clean_fields.one_of("criticality", Criticality.values),
         "answering": clean_fields.email("answering"),
+        "deputy": clean_fields.email("deputy"),
         "on_silence": clean_fields.one_of("on_silence", OnSilence.values),
         "recording": clean_fields.one_of("recording", RecordingMode.values),
         "labels": word_lists.labels,

@@ -17,6 +17,7 @@ from portineria.control.declaration.people import role_after
 from portineria.control.declaration.plan import Plan, Work
 from portineria.control.declaration.present import MachineName, Present
 from portineria.control.estate import services
+from portineria.control.estate.answering import set_answering
 from portineria.control.estate.free_reads import clean_free_reads
 from portineria.control.estate.models import Device, Gateway, Machine, Service
 from portineria.core.ids import Kind
@@ -91,10 +92,10 @@ def _unknown(place: str, machine: DeclaredMachine, declaration: Declaration, pre
     lines = {*present.lines.get(machine.plant, {}), *(plant.lines if plant else ())}
     if machine.line and machine.line not in lines:
         faults.append(f"{place}.line: plant {machine.plant} has no line {machine.line}")
-    if machine.answering is not None:
-        role = role_after(declaration, present.members.get(machine.answering), machine.answering)
-        if role is None or not role.staff:
-            faults.append(f"{place}.answering: {machine.answering} is nobody of {present.organisation.name}'s staff")
+    for field, email in (("answering", machine.answering), ("deputy", machine.deputy)):
+        role = role_after(declaration, present.members.get(email), email) if email is not None else None
+        if email is not None and (role is None or not role.staff):
+            faults.append(f"{place}.{field}: {email} is nobody of {present.organisation.name}'s staff")
     return faults
 
 
@@ -153,9 +154,10 @@ def _plan_behaviour(place: str, machine: DeclaredMachine, gateway: Gateway, row:
     ]
     if row.gateway_id != gateway.pk:
         changes.append(f"gateway {row.gateway.name} ({row.gateway.public_id}) → {gateway.name} ({gateway.public_id})")
-    answers_now = row.answering.email if row.answering else "nobody"
-    if machine.answering is not None and machine.answering != answers_now:
-        changes.append(f"answering {answers_now} → {machine.answering}")
+    for field, email in (("answering", machine.answering), ("deputy", machine.deputy)):
+        now = found.email if (found := getattr(row, field)) else "nobody"
+        if email is not None and email != now:
+            changes.append(f"{field} {now} → {email}")
     if changes:
         text = f"machine {machine.plant}/{machine.name}: {', '.join(changes)}"
         moved = gateway.public_id if row.gateway_id != gateway.pk else ""
@@ -262,6 +264,15 @@ def _make_machine(work: Work, *, machine: DeclaredMachine, gateway: str) -> None
         **_behaviour(machine),
     )
     work.ids["machine", machine.plant, machine.name] = made.public_id
+    _set_deputy(work, machine)
+
+
+def _set_deputy(work: Work, machine: DeclaredMachine) -> None:
+    if machine.deputy is not None:
+        set_answering(
+            actor=work.actor, machine=work.ids["machine", machine.plant, machine.name],
+            deputy=work.ids["person", machine.deputy],
+        )  # fmt: skip
 
 
 def _change_machine(work: Work, *, machine: DeclaredMachine, gateway: str) -> None:
@@ -274,6 +285,7 @@ def _change_machine(work: Work, *, machine: DeclaredMachine, gateway: str) -> No
         tag=machine.tag,
         **_behaviour(machine),
     )
+    _set_deputy(work, machine)
 
 
 def _add_device(work: Work, *, machine: MachineName, device: DeclaredDevice) -> None:

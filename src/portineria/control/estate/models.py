@@ -266,6 +266,7 @@ class Machine(models.Model):
     tag = models.CharField(max_length=60, blank=True)
     criticality = models.CharField(max_length=8, choices=Criticality.choices, default=Criticality.NORMAL)
     answering = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="answers_for")
+    deputy = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="deputises_for")
     drain_s = models.PositiveIntegerField(default=600)
     hold_s = models.PositiveIntegerField(default=60)
     on_silence = models.CharField(max_length=12, choices=OnSilence.choices, default=OnSilence.DRAIN)

@@ -67,7 +67,7 @@ BY_LINE = F("line__name").asc(nulls_first=True)
 
 def machines(actor: Person) -> MachineQuerySet:
     found = Machine.objects.visible_to(actor).select_related(
-        "plant__organisation", "line__zone", "gateway", "answering"
+        "plant__organisation", "line__zone", "gateway", "answering", "deputy"
     )
     return found.order_by("plant__name", BY_LINE, "name")
 

@@ -9,6 +9,7 @@ from ninja import Schema
 from pydantic import Field
 
 from portineria.control.estate import entering, services
+from portineria.control.estate.answering import set_answering
 from portineria.control.estate.entering import Spoken
 from portineria.control.identity import services as identity
 from portineria.control.rest.caller import Scope, person_of
@@ -61,6 +62,20 @@ def machine_add(request: HttpRequest, given: NewMachine) -> MachinePage:
         speaks=[each.spoken for each in given.services],
     )  # fmt: skip
     return machine_page(actor, made.public_id)
+
+
+class Answering(Given):
+    """Ids of people of the owner's staff; left out: as it was, empty: nobody."""
+
+    answering: str | None = Field(default=None, max_length=24)
+    deputy: str | None = Field(default=None, max_length=24)
+
+
+@acts(estate, "/machines/{machine}/answering", MachinePage, Scope.ADMINISTER)
+def machine_answering(request: HttpRequest, machine: Id, given: Answering) -> MachinePage:
+    actor = person_of(request)
+    set_answering(actor=actor, machine=machine, answering=given.answering, deputy=given.deputy)
+    return machine_page(actor, machine)
 
 
 class NewServiceAt(NewService):

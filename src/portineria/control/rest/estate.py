@@ -64,6 +64,7 @@ class MachineView(Schema):
     machine: str
     name: str
     owner: str
+    deputy: str | None
     sight: str
     max_minutes: int | None
     plant: str | None = None
@@ -145,6 +146,7 @@ def _machine_view(actor: Person, seen: MachineSight) -> MachineView:
         machine=row.public_id,
         name=row.name,
         owner=row.answering.name if row.answering else row.plant.organisation.name,
+        deputy=row.deputy.name if row.deputy else None,
         sight=seen.sight.value,
         max_minutes=seen.max_minutes,
     )

@@ -37,6 +37,7 @@ _OF_A_MACHINE: Words = {
     "on_silence": _("what runs when the server falls silent"),
     "gateway": _("gateway"),
     "answering": _("who answers for it"),
+    "deputy": _("deputy"),
     "line": _("line"),
     "tag": _("tag"),
 }

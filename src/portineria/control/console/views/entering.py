@@ -12,12 +12,19 @@ from django.views.decorators.cache import never_cache
 from portineria.control.access import rules
 from portineria.control.access import services as access
 from portineria.control.console import queries
-from portineria.control.console.entering_forms import MachineAddForm, PersonAddForm, PlantAddForm, ServiceAddForm
+from portineria.control.console.entering_forms import (
+    AnsweringForm,
+    MachineAddForm,
+    PersonAddForm,
+    PlantAddForm,
+    ServiceAddForm,
+)
 from portineria.control.console.page import attempt, page
 from portineria.control.console.views.gateways import gateway_code
 from portineria.control.estate import entering
 from portineria.control.estate import queries as estate
 from portineria.control.estate import services as estate_services
+from portineria.control.estate.answering import set_answering
 from portineria.control.estate.models import GatewayState, Machine, Plant
 from portineria.control.identity import queries as identity
 from portineria.control.identity import services as identity_services
@@ -28,6 +35,7 @@ from portineria.control.settings.start import current
 from portineria.core.errors import Denied, NotFound
 
 _TRIAL_MINUTES = 60
+_STAFF = [role.value for role in Role if role.staff and role is not Role.SERVICE]
 
 
 def _administered(actor: Person) -> list[Organisation]:
@@ -80,6 +88,24 @@ def _enter_machine(actor: Person, form: MachineAddForm) -> Machine:
             minutes=_TRIAL_MINUTES,
         )  # fmt: skip
     return made
+
+
+@page
+def answering(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
+    row = estate.machine(actor, machine)
+    require(actor, row.plant.organisation_id, administers)
+    members = identity.members(actor).filter(organisation=row.plant.organisation_id, role__in=_STAFF)
+    staff = [member.person for member in members.filter(person__disabled_at__isnull=True)]
+    initial = {
+        "answering": row.answering.public_id if row.answering else "",
+        "deputy": row.deputy.public_id if row.deputy else "",
+    }
+    form = AnsweringForm(request.POST or None, staff=staff, initial=initial)
+    if form.is_valid() and attempt(
+        form, lambda: set_answering(actor=actor, machine=row.public_id, **form.cleaned_data)
+    ):
+        return redirect("console:machine", row.public_id)
+    return render(request, "console/answering.html", {"form": form, "machine": row})
 
 
 @page
