@@ -36,11 +36,10 @@ class UserWithAnAddress(User):
 UserWithAnAddress.__name__ = UserWithAnAddress.__qualname__ = "User"
 
 
-def forwarding(url: str) -> Any:
+def forwarding(url: str, line: httpx.Client) -> Any:
     """To the server, as the client of the tester calls applications. The tester deletes three hundred times what is
     gone already: what it is answered to the same deletion the second time is what it hears the other times.
     """
-    line = httpx.Client(verify=False)  # noqa: S501  # plain HTTP on loopback: it need not read the certificates of authorities
     deleted: dict[str, httpx.Response] = {}
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -61,11 +60,13 @@ def forwarding(url: str) -> Any:
 
 def test_the_independent_tester_finds_nothing(committed_world: World, live_server: Any) -> None:
     token = Program(committed_world, Powers(provisions=True)).token
-    client = WSGISCIMClient(
-        forwarding(live_server.url), f"{live_server.url}/scim/v2", {"Authorization": f"Bearer {token}"},
-        provider=ScimProvider(models=[UserWithAnAddress, Group]),
-    )  # fmt: skip
-    results = check_server(client)
+    # Plain HTTP on loopback: it need not read the certificates of authorities.
+    with httpx.Client(verify=False) as line:  # noqa: S501
+        client = WSGISCIMClient(
+            forwarding(live_server.url, line), f"{live_server.url}/scim/v2", {"Authorization": f"Bearer {token}"},
+            provider=ScimProvider(models=[UserWithAnAddress, Group]),
+        )  # fmt: skip
+        results = check_server(client)
     found = [(one.title, one.reason) for one in results if one.status not in (Status.SUCCESS, Status.SKIPPED)]
     assert found == []
     assert len([one for one in results if one.status is Status.SUCCESS]) > 40
