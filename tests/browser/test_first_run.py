@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -96,6 +97,13 @@ def until(what: str, happened: object) -> None:
         time.sleep(0.05)
 
 
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """The paths of Unix sockets have at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="first-") as folder:
+        yield Path(folder)
+
+
 @contextmanager
 def controller(state: Path) -> Iterator[None]:
     """The press of the demonstration: its controller speaks Modbus/TCP."""
@@ -125,13 +133,13 @@ def sign_up(newcomer: Newcomer, page: Page) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)  # three minutes
-def test_from_nothing_to_the_first_byte_of_a_controller(browser: Browser, tmp_path: Path) -> None:
-    newcomer, port = Newcomer(tmp_path), free_port()
-    server, gateway = tmp_path / "server", tmp_path / "gateway"
+def test_from_nothing_to_the_first_byte_of_a_controller(browser: Browser, short_path: Path) -> None:
+    newcomer, port = Newcomer(short_path), free_port()
+    server, gateway = short_path / "server", short_path / "gateway"
     server.mkdir()
     (server / "portineria.toml").write_text(f'public_url = "http://localhost:{port}"\n')  # the usual port may be taken
     with ExitStack() as running:
-        running.enter_context(controller(tmp_path / "plant"))
+        running.enter_context(controller(short_path / "plant"))
         printed = newcomer.runs(
             "setup", "--state", str(server), "--organisation", "Brandt Presses", "--name", "Owner",
             "--email", "owner@brandt.example", "--time-zone", "Europe/Rome",

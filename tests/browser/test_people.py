@@ -63,8 +63,4 @@ def test_whoever_lost_password_and_telephone_comes_back_by_a_link_that_is_shown_
     coming.get_by_label("New password", exact=True).fill(NEW)
     coming.get_by_label("New password, once more").fill(NEW)
     coming.get_by_role("button", name="Save").click()
-    coming.get_by_role("link", name="To the sign-in").click()
-    coming.get_by_label("E-mail address").fill(server.emails["forgetful"])
-    coming.get_by_label("Password").fill(NEW)
-    coming.get_by_role("button", name="Sign in", exact=True).click()
     expect(coming).to_have_url(re.compile("/accounts/2fa/"))

@@ -66,7 +66,9 @@ def account_signing_in(args: argparse.Namespace) -> Account:
     except (NotFound, NotSignedIn):
         if not args.server or args.json:
             raise
-    run(argparse.Namespace(url=args.server, no_browser=False, ca=None, proxy=None, state=args.state))
+    login = argparse.ArgumentParser()
+    configure(login)
+    run(login.parse_args([args.server, *(("--state", str(args.state)) if args.state else ())]))
     return account_of(args)
 
 

@@ -220,7 +220,10 @@ async def test_request_waits_for_the_decision(
     status, out, _ = await terminal.run("request", "Press 3", "--reason", "new drive", "--minutes", "30", "--wait")
     assert (status, out) == (expected, f"{said}\n")
     [made] = [asked.json for asked in terminal.plane.responder.asked if asked.path == "/api/v1/requests"]
-    assert made == {"machine": MACHINE, "reason": "new drive", "starts_at": None, "minutes": 30, "reference": ""}
+    assert made == {
+        "machine": MACHINE, "reason": "new drive", "starts_at": None, "minutes": 30, "reference": "",
+        "listed_reason": "",
+    }  # fmt: skip
 
 
 async def test_request_without_waiting_says_what_comes_next(terminal: SignedIn) -> None:
