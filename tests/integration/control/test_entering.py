@@ -18,6 +18,7 @@ from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.calling import Browser
 from tests.integration.control.world import World
 
+pytestmark = pytest.mark.sqlite  # the same rows as those of a declared file, which both databases take
 FORM = {"name": "Oven 9", "address": "192.168.10.99", "speaks": ["modbus", "opcua"], "line": "Line 9", "tag": "OV-0009"}
 
 
