@@ -24,6 +24,8 @@ from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.sessions import accepted, report, started
 from tests.integration.control.world import World, fresh
 
+pytestmark = pytest.mark.sqlite  # what its pages ask is asked of PostgreSQL by test_every_address
+
 OUTAGE = timedelta(days=3)
 
 

@@ -341,6 +341,7 @@ def test_there_are_addresses() -> None:
     assert len(OPERATIONS) >= 6
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("who", ["stranger", "rival", ""], ids=["stranger", "rival supplier", "anonymous"])
 def test_pages_of_others_are_answered_like_those_that_do_not_exist(world: World, things: Things, who: str) -> None:
     client = browser(getattr(world, who) if who else None)
@@ -351,6 +352,7 @@ def test_pages_of_others_are_answered_like_those_that_do_not_exist(world: World,
             assert there[0] in ((404, 405) if who else (302, 405)), (method, route)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("who", ["stranger", "rival"])
 def test_operations_on_what_others_have_are_answered_like_those_on_nothing(
     world: World, things: Things, who: str
@@ -402,6 +404,7 @@ def test_the_owner_sees_every_page_and_the_supplier_s_technician_their_own(world
     assert technician.get(f"/gateways/{things.gateway}/").status_code == 404
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "route", [route for route in PAGES if route not in ("language/", "live/", "health/", "health/live/")]
 )

@@ -24,6 +24,8 @@ from portineria.control.identity.services import create_person
 from tests.integration.control.browsing import signed_in
 from tests.integration.control.world import PASSWORD, TOTP_SECRET, ConnectorEnd, World, fresh
 
+pytestmark = pytest.mark.sqlite  # what its pages ask is asked of PostgreSQL by test_every_address
+
 OTHER = "a second gatehouse for machines"
 
 

@@ -28,6 +28,8 @@ from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.world import World
 from tests.unit.ledger.register import sealed
 
+pytestmark = pytest.mark.sqlite  # what its pages ask is asked of PostgreSQL by test_every_address
+
 
 def proof_of(world: World, seq: int) -> bytes:
     return prove_event(actor=world.owner, organisation=world.organisation, seq=seq)

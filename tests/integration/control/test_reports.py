@@ -23,6 +23,8 @@ from portineria.wire.statement import Acknowledgement, Leases, Time, sha256
 from tests.integration.control.engine import refused_rows
 from tests.integration.control.world import GatewayEnd, World, admitted_gateway
 
+pytestmark = pytest.mark.sqlite  # what its pages ask is asked of PostgreSQL by test_every_address
+
 
 def hear(end: GatewayEnd, *sealed: bytes) -> Answer:
     return receive(end.id, list(sealed))

@@ -15,6 +15,8 @@ from portineria.control.identity import services as identity
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.world import World
 
+pytestmark = pytest.mark.sqlite  # what its pages ask is asked of PostgreSQL by test_every_address
+
 FORM = {
     "machines": "North/Press 3\nPress 4", "profile": "observe", "windows": "lun-ven 8:00-18:00", "max_minutes": "240",
     "approvals": "2", "needs_reference": "on", "watcher": "operator@example.com",

@@ -36,6 +36,8 @@ from tests.integration.control.commands import run
 from tests.integration.control.sessions import accepted, again, started
 from tests.integration.control.world import PASSWORD, ConnectorEnd, World, fresh
 
+pytestmark = pytest.mark.sqlite  # what its pages ask is asked of PostgreSQL by test_every_address
+
 WHY = {"reason": "telephone lost"}
 NEW = "another gatehouse for machines"
 LINK = re.compile(r"/accounts/password/reset/key/[\w-]+/")
