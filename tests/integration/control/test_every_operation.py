@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from ninja import Schema
 
 from portineria.control.identity import delegating
 from portineria.control.identity.delegation_models import Power
@@ -75,6 +76,16 @@ def test_there_are_operations() -> None:
     assert len({item["operationId"] for path in DESCRIBED["paths"].values() for item in path.values()}) == len(
         OPERATIONS
     )
+
+
+def test_no_name_stands_for_two_kinds_of_answer() -> None:
+    """The description has one place for each name: the second kind would be described as the first."""
+    answers: list[type[Schema]] = [Schema]
+    for kind in answers:
+        answers += kind.__subclasses__()
+    ours = {kind for kind in answers if kind.__module__.startswith("portineria.control.rest.")}
+    names = [kind.__name__ for kind in ours if kind.__name__ in DESCRIBED["components"]["schemas"]]
+    assert sorted(names) == sorted(set(names))
 
 
 @pytest.mark.parametrize("who", ["stranger", "rival"])

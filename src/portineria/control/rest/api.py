@@ -9,9 +9,10 @@ from portineria.control.api import handle_errors
 from portineria.control.rest.account import router as account
 from portineria.control.rest.company_devices import router as company_devices
 from portineria.control.rest.delegations import router as delegations
-from portineria.control.rest.entering import estate, people
+from portineria.control.rest.entering import estate
 from portineria.control.rest.groups import router as groups
 from portineria.control.rest.locks import router as locks
+from portineria.control.rest.people import router as people
 from portineria.control.rest.plant import router as plant
 from portineria.control.rest.reasons import router as reasons
 from portineria.control.rest.register import router as register

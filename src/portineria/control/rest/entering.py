@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is entered: plants, machines, services, suppliers. Many at once are declared in a file instead.
+"""What is entered: plants, machines, services. Many at once are declared in a file instead.
 
-Of an address that is read and entered at both belong to one router: these are those of what is read, with more.
+An address that is read and entered at belongs to one router: this is that of what is read, with more.
 """
 
 from django.http import HttpRequest
@@ -11,14 +11,12 @@ from pydantic import Field
 from portineria.control.estate import entering, services
 from portineria.control.estate.answering import set_answering
 from portineria.control.estate.entering import Spoken
-from portineria.control.identity import services as identity
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.estate import MachinePage, PlantView, machine_page, plant_views
 from portineria.control.rest.estate import router as estate
 from portineria.control.rest.operation import Given, Id, acts
-from portineria.control.rest.people import router as people
 
-__all__ = ["estate", "people"]
+__all__ = ["estate"]
 
 
 class NewPlant(Given):
@@ -90,28 +88,12 @@ def service_add(request: HttpRequest, machine: Id, given: NewServiceAt) -> Machi
     return machine_page(actor, machine)
 
 
-class Removed(Schema):
+class ServiceRemoved(Schema):
     service: str
 
 
-@acts(estate, "/services/{service}/remove", Removed, Scope.ADMINISTER)
-def service_remove(request: HttpRequest, service: Id) -> Removed:
+@acts(estate, "/services/{service}/remove", ServiceRemoved, Scope.ADMINISTER)
+def service_remove(request: HttpRequest, service: Id) -> ServiceRemoved:
     """Sessions that reach it may finish within the machine's time."""
     services.remove_service(actor=person_of(request), service=service)
-    return Removed(service=service)
-
-
-class NewSupplier(Given):
-    organisation: str = Field(max_length=24)
-    name: str = Field(max_length=120)
-
-
-class SupplierMade(Schema):
-    supplier: str
-    name: str
-
-
-@acts(people, "/suppliers", SupplierMade, Scope.ADMINISTER)
-def supplier_add(request: HttpRequest, given: NewSupplier) -> SupplierMade:
-    made = identity.create_supplier(actor=person_of(request), **given.model_dump())
-    return SupplierMade(supplier=made.public_id, name=made.name)
+    return ServiceRemoved(service=service)

@@ -52,12 +52,12 @@ def _lock_view(row: Lock) -> LockView:
     )  # fmt: skip
 
 
-class Which(Schema):
+class WhichLocks(Schema):
     holding: bool = False
 
 
 @reads(router, "/locks", Leaf[LockView])
-def locks(request: HttpRequest, place: Where, which: Query[Which]) -> Leaf[LockView]:
+def locks(request: HttpRequest, place: Where, which: Query[WhichLocks]) -> Leaf[LockView]:
     """Newest first."""
     actor = person_of(request)
     found = queries.locks(actor).holding() if which.holding else queries.locks(actor)

@@ -49,12 +49,12 @@ def _view(row: Maintenance) -> MaintenanceView:
     )  # fmt: skip
 
 
-class Which(Schema):
+class WhichMaintenance(Schema):
     holding: bool = False
 
 
 @reads(router, "/maintenance", Leaf[MaintenanceView])
-def maintenances(request: HttpRequest, place: Where, which: Query[Which]) -> Leaf[MaintenanceView]:
+def maintenances(request: HttpRequest, place: Where, which: Query[WhichMaintenance]) -> Leaf[MaintenanceView]:
     """Newest first."""
     actor = person_of(request)
     found = plant_state.maintenance(actor)
@@ -191,12 +191,12 @@ def signal_add(request: HttpRequest, given: NewSignal) -> SignalView:
     return _signal(actor, made.public_id)
 
 
-class Removed(Schema):
+class SignalRemoved(Schema):
     signal: str
 
 
-@acts(router, "/signals/{signal}/remove", Removed, Scope.ADMINISTER)
-def signal_remove(request: HttpRequest, signal: Id, given: Reason) -> Removed:
+@acts(router, "/signals/{signal}/remove", SignalRemoved, Scope.ADMINISTER)
+def signal_remove(request: HttpRequest, signal: Id, given: Reason) -> SignalRemoved:
     """Rules that ask for its kind have one less there."""
     services.remove_signal(actor=person_of(request), signal=signal, reason=given.reason)
-    return Removed(signal=signal)
+    return SignalRemoved(signal=signal)

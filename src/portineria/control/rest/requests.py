@@ -90,13 +90,13 @@ def _request_view(row: AccessRequest) -> RequestView:
     )  # fmt: skip
 
 
-class Which(Schema):
+class WhichRequests(Schema):
     state: Literal["", "pending", "approved", "refused", "cancelled", "expired", "lapsed"] = ""
     machine: str = Field(default="", max_length=24)
 
 
 @reads(router, "/requests", Leaf[RequestView])
-def requests(request: HttpRequest, place: Where, which: Query[Which]) -> Leaf[RequestView]:
+def requests(request: HttpRequest, place: Where, which: Query[WhichRequests]) -> Leaf[RequestView]:
     """Newest first: of the organisations whose staff the caller is, and their own."""
     actor, found = person_of(request), queries.requests(person_of(request))
     wanted = {"state": which.state, "machine__public_id": which.machine}

@@ -90,13 +90,13 @@ def training_version(request: HttpRequest, training: Id, given: Version) -> Trai
     return _view(queries.one_offered(actor, training))
 
 
-class Ended(Schema):
+class TrainingEnded(Schema):
     training: str
     ended_at: datetime | None
 
 
-@acts(router, "/trainings/{training}/end", Ended, Scope.ADMINISTER)
-def training_end(request: HttpRequest, training: Id, given: Reason) -> Ended:
+@acts(router, "/trainings/{training}/end", TrainingEnded, Scope.ADMINISTER)
+def training_end(request: HttpRequest, training: Id, given: Reason) -> TrainingEnded:
     """Refused while a rule asks for it."""
     row = services.end_training(actor=person_of(request), training=training, reason=given.reason)
-    return Ended(training=row.public_id, ended_at=row.ended_at)
+    return TrainingEnded(training=row.public_id, ended_at=row.ended_at)
