@@ -62,7 +62,8 @@ def answers(url: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
+# Not of the session: a console that nobody looks at any more would run beside all other tests.
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder, port = tmp_path_factory.mktemp("console"), free_port()
     url = f"http://localhost:{port}"

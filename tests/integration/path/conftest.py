@@ -95,7 +95,8 @@ def _make_ssh_key(state: Path) -> None:
         shutil.copy(f"{key}.pub", state / plant.lower() / "authorized_keys")
 
 
-@pytest.fixture(scope="session")
+# Not of the session: as long as it stands its processes speak with each other.
+@pytest.fixture(scope="package")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePath]:
     if available().kind == "none":
         pytest.skip(f"no network namespaces: {available().reason}")

@@ -20,7 +20,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return wanted
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def two_plants(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningPlant, RunningPlant]]:
     """Torino and Nagoya: the same addresses, at the same time."""
     if shutil.which("ssh-keygen") is None:
