@@ -6,6 +6,7 @@ The gateway's side is scripted because its refusals, delays and lies are what th
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from collections import Counter
@@ -37,7 +38,9 @@ from portineria.wire.statement import Admitted, AdmittedGateway, RelayAddress, T
 from portineria.wire.stream import FrameReader, Hello, Open, Refuse, encode_control
 from tests.integration.connector.wire_pair import Certificates
 
-GATEWAY, SESSION, MACHINE = "gw_aaaaaaaaaaaaaaaa", "ses_aaaaaaaaaaaaaaaa", "mac_aaaaaaaaaaaaaaaa"
+GATEWAY, SESSION = "gw_aaaaaaaaaaaaaaaa", "ses_aaaaaaaaaaaaaaaa"
+# Of each worker its own: the addresses of doors follow from it, and all workers share this computer's.
+MACHINE = "mac_" + chr(ord("a") + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))) * 16
 ORDER = b"o" * 32
 
 
