@@ -31,6 +31,8 @@ from portineria.control.identity.way_back import reset_second_factor
 from tests.integration.control.browsing import signed_in
 from tests.integration.control.world import PASSWORD, TOTP_SECRET, ConnectorEnd, World
 
+pytestmark = pytest.mark.sqlite  # nothing here depends on which database it is
+
 REDIRECT = "http://127.0.0.1:50123/"
 
 

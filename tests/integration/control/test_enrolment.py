@@ -22,6 +22,8 @@ from portineria.wire.frame import BadFrame
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.world import GatewayEnd, World, fresh
 
+pytestmark = pytest.mark.sqlite  # nothing here depends on which database it is
+
 REFUSED = ("enrolment.code", 404)
 
 

@@ -25,6 +25,8 @@ from portineria.wire.statement import Order, Withdrawal
 from tests.integration.control.sessions import accepted, again, report, said_to, session_key, started
 from tests.integration.control.world import World, fresh
 
+pytestmark = pytest.mark.sqlite  # nothing here depends on which database it is
+
 
 def with_service(world: World, name: str, protocol: str, port: int, own_routes: Sequence[str] = ()) -> Service:
     device = world.machine.devices.get().public_id

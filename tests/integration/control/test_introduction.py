@@ -34,6 +34,8 @@ from portineria.wire.envelope import read_signed
 from portineria.wire.statement import open_introduction, sha256
 from tests.integration.control.world import GatewayEnd, World, post
 
+pytestmark = pytest.mark.sqlite  # nothing here depends on which database it is
+
 REFUSED = ("enrolment.without-code", 404)
 
 

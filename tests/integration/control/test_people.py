@@ -23,6 +23,8 @@ from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.sessions import accepted, again, started
 from tests.integration.control.world import World, fresh
 
+pytestmark = pytest.mark.sqlite  # nothing here depends on which database it is
+
 OUT = {"reason": "laptop stolen"}
 IN = {"reason": "laptop found"}
 

@@ -27,6 +27,8 @@ from tests.integration.control.test_recordings import brought, recorded
 from tests.integration.control.world import World, fresh
 from tests.unit.recording.recorded import ABOUT
 
+pytestmark = pytest.mark.sqlite  # nothing here depends on which database it is
+
 
 @pytest.fixture
 def session(linked: World) -> Session:

@@ -25,6 +25,8 @@ from portineria.core.errors import Conflict
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.world import TOTP_SECRET, ConnectorEnd, World, fresh
 
+pytestmark = pytest.mark.sqlite  # nothing here depends on which database it is
+
 
 def stored(request: str) -> AccessRequest:
     return AccessRequest.objects.get(public_id=request)

@@ -18,6 +18,8 @@ from portineria.control.remote_sessions.services import start_session
 from portineria.wire.certificate import spki
 from tests.integration.control.world import ConnectorEnd, World, fresh
 
+pytestmark = pytest.mark.sqlite  # nothing here depends on which database it is
+
 ABSENT = "aaaaaaaaaaaaaaaa"
 
 

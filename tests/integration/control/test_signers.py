@@ -26,6 +26,8 @@ from portineria.wire.envelope import read_signed, unseal
 from portineria.wire.statement import Acknowledgement, Additions, Letter, Time, letter_info
 from tests.integration.control.world import GatewayEnd, World, admitted_gateway
 
+pytestmark = pytest.mark.sqlite  # nothing here depends on which database it is
+
 
 def row(end: GatewayEnd) -> Gateway:
     return Gateway.objects.select_related("plant__organisation").get(public_id=end.id)

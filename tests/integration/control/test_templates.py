@@ -23,6 +23,8 @@ from portineria.control.sinks.models import Sink
 from tests.integration.control.delegated import Provider, provider
 from tests.integration.control.world import World, fresh
 
+pytestmark = pytest.mark.sqlite  # nothing here depends on which database it is
+
 ANSWERS = '{ what = "operations", why = "safety", who = "the plant", how_long = "a year" }'
 TEMPLATE = """
 [organisation]
