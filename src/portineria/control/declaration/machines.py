@@ -260,19 +260,17 @@ def _make_machine(work: Work, *, machine: DeclaredMachine, gateway: str) -> None
         name=machine.name,
         line=machine.line or "",
         tag=machine.tag or "",
-        answering=work.ids["person", machine.answering] if machine.answering else "",
         **_behaviour(machine),
     )
     work.ids["machine", machine.plant, machine.name] = made.public_id
-    _set_deputy(work, machine)
+    _set_answering(work, machine)
 
 
-def _set_deputy(work: Work, machine: DeclaredMachine) -> None:
-    if machine.deputy is not None:
-        set_answering(
-            actor=work.actor, machine=work.ids["machine", machine.plant, machine.name],
-            deputy=work.ids["person", machine.deputy],
-        )  # fmt: skip
+def _set_answering(work: Work, machine: DeclaredMachine) -> None:
+    named = {"answering": machine.answering, "deputy": machine.deputy}
+    given = {field: work.ids["person", email] for field, email in named.items() if email is not None}
+    if given:
+        set_answering(actor=work.actor, machine=work.ids["machine", machine.plant, machine.name], **given)
 
 
 def _change_machine(work: Work, *, machine: DeclaredMachine, gateway: str) -> None:
@@ -280,12 +278,11 @@ def _change_machine(work: Work, *, machine: DeclaredMachine, gateway: str) -> No
         actor=work.actor,
         machine=work.ids["machine", machine.plant, machine.name],
         gateway=gateway,
-        answering=work.ids["person", machine.answering] if machine.answering else None,
         line=machine.line,
         tag=machine.tag,
         **_behaviour(machine),
     )
-    _set_deputy(work, machine)
+    _set_answering(work, machine)
 
 
 def _add_device(work: Work, *, machine: MachineName, device: DeclaredDevice) -> None:

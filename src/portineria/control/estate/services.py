@@ -23,7 +23,7 @@ from portineria.control.estate.models import (
     Zone,
 )
 from portineria.control.identity.authority import administers, organisation_of, require
-from portineria.control.identity.models import Person
+from portineria.control.identity.models import STAFF_PEOPLE, Membership, Person
 from portineria.control.identity.services import BadField, NameTaken, clean_name
 from portineria.core.errors import NotFound
 from portineria.core.time_zones import time_zones
@@ -158,7 +158,7 @@ def create_machine(
     machine = Machine(plant=place, name=name)
     machine.gateway = _gateway_of(place, gateway)
     machine.line, machine.tag = _line_of(place, line), _clean_tag(tag)
-    machine.answering = _answering(place, answering)
+    machine.answering = answering_of(place, answering)
     _set_behaviour(machine, criticality=criticality, drain_s=drain_s, hold_s=hold_s, on_silence=on_silence,
                    recording=recording)  # fmt: skip
     machine.save()
@@ -195,15 +195,17 @@ def _clean_tag(tag: str) -> str:
     return clean_name(tag, "tag", characters=60) if tag else ""
 
 
-def _answering(plant: Plant, person: str) -> Person | None:
+def answering_of(plant: Plant, person: str) -> Person | None:
     if not person:
         return None
-    row = Person.objects.filter(
-        public_id=person, memberships__organisation=plant.organisation_id, disabled_at__isnull=True
-    ).first()
-    if row is None:
+    members = Membership.objects.filter(
+        organisation=plant.organisation_id, role__in=STAFF_PEOPLE, person__public_id=person,
+        person__disabled_at__isnull=True,
+    )  # fmt: skip
+    found = members.select_related("person").first()
+    if found is None:
         raise NotFound(f"person {person}")
-    return row
+    return found.person
 
 
 def _set_behaviour(
@@ -238,9 +240,9 @@ def machine_to_change(actor: Person, machine: str) -> Machine:
 
 @transaction.atomic
 def change_machine(
-    *, actor: Person, machine: str, gateway: str = "", answering: str | None = None, criticality: str | None = None,
-    drain_s: int | None = None, hold_s: int | None = None, on_silence: str | None = None, line: str | None = None,
-    tag: str | None = None, recording: str | None = None,
+    *, actor: Person, machine: str, gateway: str = "", criticality: str | None = None, drain_s: int | None = None,
+    hold_s: int | None = None, on_silence: str | None = None, line: str | None = None, tag: str | None = None,
+    recording: str | None = None,
 ) -> Machine:  # fmt: skip
     """What is not given stays; an empty ``line`` or ``tag`` takes it away. Sessions behind another gateway drain."""
     row = machine_to_change(actor, machine)
@@ -254,9 +256,6 @@ def change_machine(
     if gateway:
         row.gateway = _gateway_of(row.plant, gateway)
         changed.append("gateway")
-    if answering is not None:
-        row.answering = _answering(row.plant, answering)
-        changed.append("answering")
     if line is not None:
         row.line = _line_of(row.plant, line)
         changed.append("line")

@@ -12,10 +12,8 @@ from django.db import transaction
 
 from portineria.control.audit.services import record
 from portineria.control.identity.delegation_models import Delegation
-from portineria.control.identity.models import Membership, Person, Role
+from portineria.control.identity.models import STAFF_PEOPLE, Membership, Person, Role
 from portineria.control.identity.pseudonyms import pseudonyms
-
-_STAFF = [role.value for role in Role if role.staff and role is not Role.SERVICE]
 
 
 def lock_out_gone(at: datetime) -> int:
@@ -30,7 +28,7 @@ def lock_out_gone(at: datetime) -> int:
 
 def _lock_out(delegation: Delegation, analysts: list[Person], at: datetime) -> int:
     there = Membership.objects.filter(
-        organisation=delegation.provider_id, role__in=_STAFF, person__disabled_at__isnull=True
+        organisation=delegation.provider_id, role__in=STAFF_PEOPLE, person__disabled_at__isnull=True
     )
     known = pseudonyms(delegation, (row.person for row in there.select_related("person")))
     gone = [analyst for analyst in analysts if analyst.public_id not in known]

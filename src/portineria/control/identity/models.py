@@ -235,6 +235,9 @@ class Role(models.TextChoices):
         return self is Role.ADMINISTRATOR
 
 
+STAFF_PEOPLE = [role.value for role in Role if role.staff and role is not Role.SERVICE]  # no programs
+
+
 class Membership(ByDelegation, models.Model):
     """What one person is in one organisation: its own staff, its own technician, or a supplier's."""
 

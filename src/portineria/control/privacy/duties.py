@@ -5,11 +5,9 @@ from django.db import transaction
 
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import Actor, administers, organisation_of, require
-from portineria.control.identity.models import Membership, Person, Role
+from portineria.control.identity.models import STAFF_PEOPLE, Membership, Person
 from portineria.control.privacy.models import Appointment, Duty
 from portineria.core.errors import NotFound
-
-_STAFF = [role.value for role in Role if role.staff]
 
 
 def has_duty(actor: Person, organisation_id: int, duty: Duty) -> bool:
@@ -36,7 +34,9 @@ def appointable(actor: Person, organisation_id: int) -> list[Person]:
     """Those of the staff that are not locked."""
     if organisation_id not in actor.staff_of:
         return []
-    rows = Membership.objects.filter(organisation=organisation_id, role__in=_STAFF, person__disabled_at__isnull=True)
+    rows = Membership.objects.filter(
+        organisation=organisation_id, role__in=STAFF_PEOPLE, person__disabled_at__isnull=True
+    )
     return [row.person for row in rows.select_related("person").order_by("person__name", "pk")]
 
 
@@ -46,7 +46,7 @@ def appoint(*, actor: Actor, organisation: str, person: str, duty: Duty | None) 
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
     rows = Membership.objects.select_for_update(of=("self",), no_key=True).select_related("person")
-    member = rows.filter(organisation=owner, person__public_id=person, role__in=_STAFF).first()
+    member = rows.filter(organisation=owner, person__public_id=person, role__in=STAFF_PEOPLE).first()
     if member is None:
         raise NotFound(f"person {person} of {organisation}")
     before = Appointment.objects.filter(organisation=owner, person=member.person).first()

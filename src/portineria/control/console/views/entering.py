@@ -30,12 +30,11 @@ from portineria.control.identity import queries as identity
 from portineria.control.identity import services as identity_services
 from portineria.control.identity.authority import administers, require
 from portineria.control.identity.first_run import invite
-from portineria.control.identity.models import Organisation, Person, Role
+from portineria.control.identity.models import STAFF_PEOPLE, Organisation, Person, Role
 from portineria.control.settings.start import current
 from portineria.core.errors import Denied, NotFound
 
 _TRIAL_MINUTES = 60
-_STAFF = [role.value for role in Role if role.staff and role is not Role.SERVICE]
 
 
 def _administered(actor: Person) -> list[Organisation]:
@@ -94,7 +93,7 @@ def _enter_machine(actor: Person, form: MachineAddForm) -> Machine:
 def answering(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     row = estate.machine(actor, machine)
     require(actor, row.plant.organisation_id, administers)
-    members = identity.members(actor).filter(organisation=row.plant.organisation_id, role__in=_STAFF)
+    members = identity.members(actor).filter(organisation=row.plant.organisation_id, role__in=STAFF_PEOPLE)
     staff = [member.person for member in members.filter(person__disabled_at__isnull=True)]
     initial = {
         "answering": row.answering.public_id if row.answering else "",
