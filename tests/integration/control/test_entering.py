@@ -101,6 +101,8 @@ def test_a_person_is_entered_with_a_new_supplier_and_an_invitation(world: World)
         "organisation": world.organisation, "name": "Technician of ovens", "email": "ovens@ovens.example",
         "role": "technician", "new_supplier": "Ovens",
     }  # fmt: skip
+    both = signed_in(world.owner, proved=True).post("/people/add/", {**form, "supplier": world.supplier})
+    assert "Either one of the list or a new one." in both.content.decode()
     asked = signed_in(world.owner).get("/people/add/")
     assert asked.headers["Location"].startswith("/accounts/2fa/reauthenticate/")
     answer = signed_in(world.owner, proved=True).post("/people/add/", form)
