@@ -191,6 +191,10 @@ class Authority(Credentials, Register):
     async def linked(self, gateway: str, links: int = 1) -> None:
         await eventually(lambda: len(self.gateways[gateway].links) >= links, f"{links} links of {gateway}")
 
+    async def unlinked(self, gateway: str) -> None:
+        """Whoever kills a gateway waits for this, or takes the dead one's link for the new one's."""
+        await eventually(lambda: not self.gateways[gateway].links, f"no link of {gateway}")
+
     # -- letters -----------------------------------------------------------------------------------------------
 
     def seal(self, gateway: str, signed: bytes) -> bytes:

@@ -27,6 +27,16 @@ class BareLoop(asyncio.SelectorEventLoop):
         raise NotImplementedError("the Proactor loop has no such thing")
 
     add_reader = remove_reader = add_writer = remove_writer = _absent  # type: ignore[assignment]
+
+    def _sock_read_done(self, fd: int, _: object, handle: asyncio.Handle | None = None) -> None:
+        """What the standard library does for itself at the end of ``sock_recv``, without the public name."""
+        if handle is None or not handle.cancelled():
+            self._remove_reader(fd)  # type: ignore[attr-defined]
+
+    def _sock_write_done(self, fd: int, _: object, handle: asyncio.Handle | None = None) -> None:
+        if handle is None or not handle.cancelled():
+            self._remove_writer(fd)  # type: ignore[attr-defined]
+
     add_signal_handler = remove_signal_handler = create_unix_connection = create_unix_server = _absent  # type: ignore[assignment]
 
 

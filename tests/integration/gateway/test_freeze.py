@@ -82,6 +82,7 @@ async def test_a_killed_gateway_comes_back_frozen_and_a_cut_ends_it_all_the_same
     stream = await plant.end.open()
     await freeze(plant, 3)
     await plant.process.kill()
+    await plant.authority.unlinked(plant.gateway)
     await plant.process.start()
     await plant.authority.linked(plant.gateway)
     permit(plant, OBSERVE)

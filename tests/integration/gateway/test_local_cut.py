@@ -67,6 +67,7 @@ async def test_everything_ends_without_a_line_and_nothing_begins_until_it_is_lif
 
 async def test_a_gateway_that_does_not_run_begins_nothing_when_it_does_and_says_so(plant: Plant) -> None:
     await plant.process.kill()
+    await plant.authority.unlinked(plant.gateway)
     assert await cut(plant) == 0
     assert await cut(plant) == 1  # it is so already
     await plant.process.start()

@@ -138,7 +138,7 @@ async def test_a_withdrawn_order_does_not_come_back_even_after_a_restart(plant: 
     authority.deliver(plant.gateway, hoarded)
     await authority.event(plant.gateway, "order.refused", end.session, reason="order.ended")
     await plant.process.kill()
-    await eventually(lambda: not authority.gateways[plant.gateway].links)
+    await authority.unlinked(plant.gateway)
     await plant.process.start()
     await authority.linked(plant.gateway)
     authority.sessions[end.session].permitted = True  # even a control plane that leases it again
