@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gateway or connector is installed without Django; a connector must also start where there is no POSIX."""
+"""A gateway or connector is installed without Django; a connector must also start where there is no POSIX.
+
+No process loads an interface before somebody asks for it.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +77,19 @@ def test_a_missing_library_is_noticed() -> None:
     done = import_all("django.http", NOT_IN_THE_BASE)
     assert done.returncode != 0
     assert "django" in done.stderr
+
+
+ONE_ADDRESS = """
+import pathlib, sys
+from portineria.control.settings.server import load
+from portineria.control.settings.start import use
+use(load(pathlib.Path(sys.argv[1])))
+from django.urls import reverse
+reverse("account_login")
+print(*(name for name in ("portineria.control.rest.api", "scim2_models") if name in sys.modules))
+"""
+
+
+def test_the_interfaces_are_loaded_by_those_whom_somebody_asks(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ONE_ADDRESS, str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "\n"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from django.urls.resolvers import RoutePattern
 
 from portineria.control.api import api
 from portineria.control.health import health, live
+from portineria.control.later import Later
 from portineria.control.rest.nowhere import nowhere
 from portineria.control.witness_door import add_checkpoint
 
@@ -19,9 +19,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/", health, name="health"),
     path("health/live/", live),
     path("api/v1/", api.urls),
-    URLResolver(RoutePattern("api/rest/v1/"), "portineria.control.rest.urls", app_name="rest", namespace="rest"),
+    Later("api/rest/v1/", "portineria.control.rest.urls"),
     path("api/rest/<path:rest>", nowhere),
-    URLResolver(RoutePattern("scim/v2/"), "portineria.control.scim.urls", app_name="scim", namespace="scim"),
+    Later("scim/v2/", "portineria.control.scim.urls"),
     path("witness/add-checkpoint", add_checkpoint),
     path("connect/", include("portineria.control.identity.urls")),
     re_path(r"^accounts/(?:signup|email|confirm-email(?:/[^/]+)?|password/reset|inactive)/(?:done/)?$", absent),
