@@ -144,6 +144,11 @@ TEXTS: dict[str, str | Promise] = {
         "wants that. Ask the owner to update the gateway."
     ),
     "held.over": _("This was answered already, or its time is over. Nothing was changed."),
+    "directory-end.over": _("This was answered already, or its time is over. Nothing was changed."),
+    "directory-end.more": _(
+        "More sessions came to it meanwhile. Nothing was changed: look at all of them, then answer."
+    ),
+    "directory-end.own": _("Nobody keeps their own session. Somebody else who administers has to answer no."),
     "held.own": _("Nobody answers for what they do themselves. Somebody else who may approve has to."),
     "gateway.cannot-inspect": _(
         "The gateway %(gateway)s cannot inspect %(protocols)s, and this permission has a function profile. Ask the "

@@ -194,6 +194,10 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_I, _DONE, "work.done work.changed work.transferred"),
         *_all(_N, _DONE, "session.transferring session.transferred"),
         *_all(_I, _DONE, "recording.started recording.sealed recording.finished"),
+        *_all(_W, _OPEN, "remote_sessions.directory-end.asked"),
+        *_all(_N, _DONE, "remote_sessions.directory-end.confirmed remote_sessions.directory-end.lapsed"),
+        *_all(_W, _DONE, "remote_sessions.directory-end.refused"),
+        *_all(_I, _DONE, "remote_sessions.directory-end.settled"),
     ]
 )
 

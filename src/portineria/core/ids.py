@@ -51,6 +51,7 @@ class Kind(StrEnum):
     GROUP = "grp"
     TRAINING = "trn"
     COMPANY_DEVICE = "cdv"
+    DIRECTORY_END = "den"
 
 
 def new_id(kind: Kind) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.saved_searches import save_search
 from portineria.control.notification.collecting import collect
 from portineria.control.notification.queries import notifications
+from portineria.control.remote_sessions.models import DirectoryEnd
 from portineria.control.sinks.services import add_sink
 from portineria.policy.ending import Locked
 from tests.integration.control.calling import Program
@@ -106,6 +108,7 @@ class Things:
     group: str = f"grp_{ABSENT}"
     training: str = f"trn_{ABSENT}"
     company_device: str = f"cdv_{ABSENT}"
+    directory_end: str = f"den_{ABSENT}"
 
 
 @pytest.fixture
@@ -148,7 +151,7 @@ def things(world: World, watchful: Provider) -> Things:
         training=publish_training(
             actor=world.owner, organisation=world.organisation, name="Safety", words={"en": ("Read.", "")}
         ).training.public_id,
-        maintenance=in_maintenance(world), signal=signal_of(world),
+        maintenance=in_maintenance(world), signal=signal_of(world), directory_end=taken_out(world),
         **opened_in_an_emergency(world), **delegated_by(world, watchful),
     )  # fmt: skip
 
@@ -200,6 +203,11 @@ def in_maintenance(world: World) -> str:
     return begin_maintenance(
         actor=world.operator, organisation=world.organisation, machine=world.machine.public_id, reason="x"
     ).public_id
+
+
+def taken_out(world: World) -> str:
+    owner = Organisation.objects.get(public_id=world.organisation)
+    return DirectoryEnd.objects.create(organisation=owner, ends_at=timezone.now() + timedelta(minutes=5)).public_id
 
 
 def signal_of(world: World) -> str:

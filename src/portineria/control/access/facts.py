@@ -2,7 +2,7 @@
 """Rows into facts for policy, many at a time: the number of queries does not grow with the number of sessions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -159,6 +159,12 @@ def approvals_missing(request: AccessRequest) -> int:
     return max(0, request.rule.approvals - (given.first() or 0))
 
 
+def approvals_standing(grants: Iterable[int]) -> dict[int, int]:
+    """Grant → how many said yes to it, and still may."""
+    rows = Grant.objects.filter(pk__in=set(grants)).values_list("pk", Coalesce(_counted("request"), 0))
+    return {pk: int(count or 0) for pk, count in rows}
+
+
 def decision(person: Person, machine: Machine, at: datetime, begins: Beginning = LOOKING) -> Decision:
     return decisions([(person.pk, machine)], at, begins=begins)[person.pk, machine.pk]
 
@@ -219,9 +225,18 @@ class Use(Protocol):
     def company_device_id(self) -> int | None: ...
 
 
-def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
+Judged = tuple[Attempt, GrantFacts]
+
+
+def _as_it_is(use: Use, attempt: Attempt, facts: GrantFacts) -> Judged:
+    return attempt, facts
+
+
+def decisions_by_use(
+    uses: Iterable[Use], at: datetime, seen: Callable[[Use, Attempt, GrantFacts], Judged] = _as_it_is
+) -> dict[int, Decision]:
     """Use → is it still permitted? It lives by its own grant, whatever else its person was given, and by the gateway
-    that it runs through, wherever the machine is now.
+    that it runs through, wherever the machine is now. ``seen``: as what its facts are looked at (``access.staying``).
     """
     rows = list(uses)
     grants = list({use.grant.pk: use.grant for use in rows}.values())
@@ -230,12 +245,12 @@ def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     attempts = attempts_at(wanted, at, there=there)
     facts = {grant.pk: replace(facts, paused_until=None) for grant, facts in _facts(grants, at, running=True)}
     devices = standings_of_devices((use.company_device_id for use in rows), at)
-    return {
-        use.pk: decide(
-            replace(_through(use, attempts, there), device=devices[use.company_device_id]), [facts[use.grant.pk]]
-        )
-        for use in rows
-    }
+    judged = {}
+    for use in rows:
+        attempt = replace(_through(use, attempts, there), device=devices[use.company_device_id])
+        attempt, of_grant_ = seen(use, attempt, facts[use.grant.pk])
+        judged[use.pk] = decide(attempt, [of_grant_])
+    return judged
 
 
 def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt], there: Around) -> Attempt:

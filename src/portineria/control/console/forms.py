@@ -114,6 +114,12 @@ class HeldForm(forms.Form):
     allowed = forms.TypedChoiceField(choices=[("yes", "yes"), ("no", "no")], coerce=lambda said: said == "yes")
 
 
+class DirectoryEndForm(DecisionForm):
+    """Yes or no to the sessions of people whom a directory took out."""
+
+    end = forms.TypedChoiceField(choices=[("yes", "yes"), ("no", "no")], coerce=lambda said: said == "yes")
+
+
 class RevokeForm(ReasonForm):
     ending = forms.ChoiceField(
         choices=[

@@ -77,7 +77,8 @@ def _machine(thing: Any) -> Machine | None:
 
 def _notice(row: Notification, thing: Any, places: dict[int, Place]) -> Notice:
     if thing is None:
-        return Notice(row, path_of(row) if row.thing.startswith(f"{Kind.DELEGATION}_") else reverse("console:home"))
+        own_page = row.thing.startswith((f"{Kind.DELEGATION}_", f"{Kind.DIRECTORY_END}_"))
+        return Notice(row, path_of(row) if own_page else reverse("console:home"))
     machine = _machine(thing)
     place = places.get(machine.pk) if machine is not None else None
     if row.thing.startswith(f"{Kind.REQUEST}_"):
@@ -105,5 +106,7 @@ def path_of(row: Notification) -> str:
         return reverse("console:locks")
     if kind == Kind.DELEGATION:
         return reverse("console:delegations")
+    if kind == Kind.DIRECTORY_END:
+        return reverse("console:directory-ends")
     named = {Kind.REQUEST: "request", Kind.SESSION: "session", Kind.MACHINE: "machine"}
     return reverse(f"console:{named[Kind(kind)]}", args=[row.thing]) if kind in named else reverse("console:account")

@@ -20,7 +20,8 @@ from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
-from portineria.control.remote_sessions.models import SessionQuerySet
+from portineria.control.remote_sessions.directory_end_queries import directory_ends_for
+from portineria.control.remote_sessions.models import DirectoryEnd, SessionQuerySet
 
 _AWAY = 20  # when a plant loses its line all its gateways are: the list of gateways has the others
 _SEVERAL = 3  # machines: whoever has so many knows the way
@@ -45,6 +46,7 @@ class Now:
     asks: bool
     gateways: int
     machines: int
+    directory_ends: list[DirectoryEnd]  # that wait for this person's answer
     missing: str  # what somebody who administers enters next: "plant", "gateway", "machine", "rule", or nothing
 
 
@@ -78,6 +80,7 @@ def now(actor: Person, leaf: Leaf) -> Now:
         asks=asks,
         gateways=len(admitted),
         machines=machines,
+        directory_ends=list(directory_ends_for(actor, timezone.now())) if administers else [],
         missing=_missing(actor, gateways, machines) if administers else "",
     )
 

@@ -15,7 +15,7 @@ from portineria.control.access.substitution import Substitution
 from portineria.control.audit.models import Event
 from portineria.control.identity.models import Membership, Organisation, Person, Role
 from portineria.control.notification.models import Kind
-from portineria.control.remote_sessions.models import Session
+from portineria.control.remote_sessions.models import DirectoryEnd, Session
 from portineria.ledger import leaf as leaves
 from portineria.policy.ending import Locked
 
@@ -128,6 +128,13 @@ def _delegation(event: Event, fields: Fields) -> Iterator[Meant]:
     yield from (Meant(person, Kind.ROLE, fields["delegation"]) for person in people)
 
 
+def _directory_end(event: Event, fields: Fields) -> Iterator[Meant]:
+    """Who administers, while an answer is waited for."""
+    row = DirectoryEnd.objects.waiting(event.at).filter(public_id=fields["directory_end"]).first()
+    people = _in_roles(row.organisation_id, [role for role in Role if role.administers]) if row is not None else []
+    yield from (Meant(person, Kind.HELD, fields["directory_end"]) for person in people)
+
+
 def _in_roles(organisation: int, roles: Iterable[Role]) -> list[int]:
     rows = Membership.objects.filter(organisation=organisation, role__in=list(roles), person__disabled_at__isnull=True)
     return list(rows.order_by("pk").values_list("person", flat=True))
@@ -155,5 +162,6 @@ _BY_CODE: Mapping[str, _Rule] = {
     "identity.delegation.incident-declared": _delegation,
     "identity.analyst.asked-about": _delegation,
     "identity.analyst.resolved": _delegation,
+    "remote_sessions.directory-end.asked": _directory_end,
 }
 CODES = frozenset(_BY_CODE)

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import transaction
 from django.utils import timezone
 
-from portineria.control.access.facts import decisions_by_use
 from portineria.control.audit.models import Event as LedgerEvent
 from portineria.control.audit.services import record
 from portineria.control.estate import signers
@@ -29,6 +28,7 @@ from portineria.control.remote_sessions.late_chain import newest_of, took_turns
 from portineria.control.remote_sessions.models import AskedQuestion, GatewayReport, Session, SessionState
 from portineria.control.remote_sessions.queries import happened_at
 from portineria.control.remote_sessions.receipts import apply
+from portineria.control.remote_sessions.stays import judged_now
 from portineria.control.remote_sessions.traffic import note_traffic
 from portineria.control.settings.start import current
 from portineria.core.errors import NotFound, PortineriaError, ProtocolError
@@ -323,7 +323,7 @@ def _leases(gateway: Gateway, question: Question, now: datetime) -> list[Session
         withdrawal=b"",
     ).select_related("gateway", "grant__rule", "grant__machine__plant", "grant__machine__gateway")
     sessions = list(rows)
-    judged = decisions_by_use(sessions, now)
+    judged = judged_now(sessions, now)
     return [
         SessionLease(session.public_id, bytes(session.order_sha256), current().lease_s)
         for session in sessions

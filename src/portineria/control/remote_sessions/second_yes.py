@@ -12,17 +12,17 @@ from typing import TypeVar
 from django.db import transaction
 from django.utils import timezone
 
-from portineria.control.access.facts import decisions_by_use
 from portineria.control.access.pausing import pause_rules, resume_rules
 from portineria.control.identity.authority import Actor
 from portineria.control.remote_sessions.models import Session
 from portineria.control.remote_sessions.models.session import SessionState
+from portineria.control.remote_sessions.stays import judged_now
 from portineria.core.errors import Conflict
 
 T = TypeVar("T")
 MOST = 5  # sessions that a change ends without a second yes
 PAUSE = timedelta(minutes=5)
-_WITH = (
+WITH = (
     "person", "machine__plant", "gateway", "organisation", "grant__rule__profile", "grant__machine__plant",
     "grant__machine__gateway",
 )  # fmt: skip
@@ -51,10 +51,10 @@ class SecondYes(Conflict):
 def ending(organisation: int, at: datetime) -> list[Session]:
     """Of this organisation, what runs and is not permitted as things stand in this transaction. Oldest first."""
     runs = (SessionState.OPENING, SessionState.LIVE)
-    rows = list(Session.objects.filter(organisation=organisation, state__in=runs).select_related(*_WITH).order_by("pk"))
+    rows = list(Session.objects.filter(organisation=organisation, state__in=runs).select_related(*WITH).order_by("pk"))
     if len(rows) <= MOST:
         return []
-    judged = decisions_by_use(rows, at)
+    judged = judged_now(rows, at)
     return [row for row in rows if not judged[row.pk].permitted]
 
 

@@ -9,7 +9,6 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from portineria.control.access.facts import decisions_by_use
 from portineria.control.access.only_services import named_by_both
 from portineria.control.access.profiles import profiles_of, services_under
 from portineria.control.audit.services import record
@@ -26,6 +25,7 @@ from portineria.control.remote_sessions.queries import links_of
 from portineria.control.remote_sessions.refusals import GatewayAway, NotPermitted, TooManySessions
 from portineria.control.remote_sessions.scope import altered, cannot_enforce, other_functions, require_inspected
 from portineria.control.remote_sessions.session_key import begun_with, key_sha256
+from portineria.control.remote_sessions.stays import judged_now
 from portineria.core.errors import NotFound, PortineriaError
 from portineria.policy.decision import Decision
 from portineria.policy.ending import Ending, Reason
@@ -145,7 +145,7 @@ def renew_tickets(*, actor: Person, session: str) -> tuple[Session, list[Link], 
         raise NotFound(f"session {session}: of somebody else")
     if row.state in (SessionState.CUTTING, SessionState.ENDED):
         raise SessionEnded(f"session {session} is {row.state}")
-    judged = decisions_by_use([row], now)[row.pk]
+    judged = judged_now([row], now)[row.pk]
     draining = row.state == SessionState.DRAINING and judged.ending is Ending.ADMINISTRATIVE
     if not judged.permitted and not draining:
         raise NotPermitted(judged.denials)
@@ -234,7 +234,7 @@ def enforce(at: datetime) -> int:
     rows = list(Session.objects.open().select_related(*_WITH_FACTS, "machine"))
     if not rows:
         return 0
-    judged = decisions_by_use(rows, at)
+    judged = judged_now(rows, at)
     moved = altered(rows) | other_functions(rows)
     changed = 0
     for row in rows:
@@ -283,7 +283,7 @@ def _enforce_one(public_id: str, at: datetime) -> int:
     session = locked_session(public_id)
     if session is None:
         return 0
-    judged = decisions_by_use([session], at)[session.pk]
+    judged = judged_now([session], at)[session.pk]
     moved, functions = bool(altered([session])), bool(other_functions([session]))
     if not _due(session, judged, at, altered=moved or functions):
         return 0

@@ -40,6 +40,7 @@ from portineria.control.estate.models import Gateway
 from portineria.control.identity.lead import Lead
 from portineria.control.own_connection import given_back
 from portineria.control.remote_sessions import glances, letters, outgoing, presence, reports, services
+from portineria.control.remote_sessions.directory_ends import settle_directory_ends
 from portineria.control.remote_sessions.emergency_terms import Spread
 from portineria.control.remote_sessions.inbox import Inbox
 from portineria.control.remote_sessions.reminder import Reminder
@@ -69,6 +70,7 @@ _ENFORCE = (
     "access.lock.",
     "access.maintenance.",
     "access.signal.",
+    "remote_sessions.directory-end.",
 )
 _LIST_CHANGES = (
     "estate.gateway.admitted",
@@ -291,6 +293,7 @@ def _look_after(at: datetime) -> None:
     """What ends by itself, to the second."""
     look_after_requests(at)
     settle_maintenance(at)
+    settle_directory_ends(at)
 
 
 def _settle(at: datetime) -> None:

@@ -9,6 +9,7 @@ from portineria.control.api import handle_errors
 from portineria.control.rest.account import router as account
 from portineria.control.rest.company_devices import router as company_devices
 from portineria.control.rest.delegations import router as delegations
+from portineria.control.rest.directory_ends import router as directory_ends
 from portineria.control.rest.entering import estate
 from portineria.control.rest.groups import router as groups
 from portineria.control.rest.locks import router as locks
@@ -55,6 +56,6 @@ api = RestApi(
 handle_errors(api)
 for router in (
     account, estate, people, groups, rules, requests, sessions, locks, register, sinks, delegations, plant, trainings,
-    reasons, company_devices,
+    reasons, company_devices, directory_ends,
 ):  # fmt: skip
     api.add_router("", router)

@@ -23,7 +23,9 @@ from scim2_models.path import Comparison
 
 from portineria.control.identity import directory, directory_groups, directory_queries
 from portineria.control.identity.models import Person
+from portineria.control.remote_sessions.directory_ends import taken_by_directory
 from portineria.control.scim.door import answer, body_of
+from portineria.control.scim.outgoing import about_group, about_person
 from portineria.control.scim.resources import (
     CONFIG,
     MOST_RESULTS,
@@ -151,7 +153,7 @@ def user_replace(request: HttpRequest, actor: Person, public_id: str) -> HttpRes
     body = with_defaults(body_of(request), before)
     given = User.model_validate(body, scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST)
     given.replace(before)
-    directory.tell(actor=actor, person=public_id, said=said_of(given))
+    _told(actor, public_id, said_of(given))
     return _shown(_user(actor, public_id), asked)
 
 
@@ -160,14 +162,23 @@ def user_patch(request: HttpRequest, actor: Person, public_id: str) -> HttpRespo
     asked, changed = _asked(request, User), _user(actor, public_id)
     _meant(request, changed)
     _patched(request, changed)
-    directory.tell(actor=actor, person=public_id, said=said_of(changed))
+    _told(actor, public_id, said_of(changed))
     return _shown(_user(actor, public_id), asked)
 
 
 def user_remove(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
     _meant(request, _user(actor, public_id))
-    directory.take_away(actor=actor, person=public_id)
+    taken_by_directory(
+        lambda: directory.take_away(actor=actor, person=public_id), actor=actor, about=about_person(public_id)
+    )
     return answer(None, 204)
+
+
+def _told(actor: Person, public_id: str, said: directory.Said) -> None:
+    def tell() -> Person:
+        return directory.tell(actor=actor, person=public_id, said=said)
+
+    tell() if said.active else taken_by_directory(tell, actor=actor, about=about_person(public_id))
 
 
 def _patched(request: HttpRequest, before: User | Group) -> None:
@@ -223,7 +234,7 @@ def group_replace(request: HttpRequest, actor: Person, public_id: str) -> HttpRe
     _meant(request, before)
     given = Group.model_validate(body_of(request), scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST)
     given.replace(before)
-    directory_groups.tell_group(actor=actor, group=public_id, **_said(given))
+    _regrouped(actor, public_id, given)
     return _shown(_group(actor, public_id), asked)
 
 
@@ -232,14 +243,25 @@ def group_patch(request: HttpRequest, actor: Person, public_id: str) -> HttpResp
     asked, changed = _asked(request, Group), _group(actor, public_id)
     _meant(request, changed)
     _patched(request, changed)
-    directory_groups.tell_group(actor=actor, group=public_id, **_said(changed))
+    _regrouped(actor, public_id, changed, body_of(request))
     return _shown(_group(actor, public_id), asked)
 
 
 def group_remove(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
     _meant(request, _group(actor, public_id))
-    directory_groups.take_group_away(actor=actor, group=public_id)
+    taken_by_directory(
+        lambda: directory_groups.take_group_away(actor=actor, group=public_id),
+        actor=actor, about=about_group(public_id, set()),
+    )  # fmt: skip
     return answer(None, 204)
+
+
+def _regrouped(actor: Person, public_id: str, given: Group, patch: dict[str, Any] | None = None) -> None:
+    said = _said(given)
+    taken_by_directory(
+        lambda: directory_groups.tell_group(actor=actor, group=public_id, **said),
+        actor=actor, about=about_group(public_id, said["people"], patch),
+    )  # fmt: skip
 
 
 # -- ourselves ----------------------------------------------------------------------------------------------------

@@ -74,6 +74,7 @@ _SECTION_OF = {
     "emergency-longest": "emergencies",
     "emergency-sign": "emergencies",
     "cut": "sessions",
+    "directory-ends": "sessions",
     "extend": "sessions",
     "end": "sessions",
     "session": "sessions",

@@ -42,6 +42,7 @@ SENTENCES: Words = {
     "remote_sessions.session.cutting": _("Your session was cut"),
     "session.ends-soon": _("Your session ends soon"),
     "operation.held": _("A gateway holds an operation: answer yes or no"),
+    "remote_sessions.directory-end.asked": _("A directory took out many people who are inside: end their sessions?"),
     "access.job.written": _("Something was written about your work"),
     "access.lock.set": _("Locked: nobody gets in there for now"),
     "access.lock.lifted": _("A lock was lifted"),

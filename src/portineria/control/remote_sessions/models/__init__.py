@@ -1,6 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Uses of grants, as ordered by us and as reported by gateways."""
 
+from portineria.control.remote_sessions.models.directory_end import (
+    DirectoryAct,
+    DirectoryEnd,
+    DirectoryEndOver,
+    DirectoryEndQuerySet,
+    DirectoryEndState,
+    Stay,
+)
 from portineria.control.remote_sessions.models.held import (
     HeldOperation,
     HeldOver,
@@ -40,6 +48,11 @@ from portineria.control.remote_sessions.models.session import (
 
 __all__ = [
     "AskedQuestion",
+    "DirectoryAct",
+    "DirectoryEnd",
+    "DirectoryEndOver",
+    "DirectoryEndQuerySet",
+    "DirectoryEndState",
     "GatewayReport",
     "HeldOperation",
     "HeldOver",
@@ -61,6 +74,7 @@ __all__ = [
     "SessionEnded",
     "SessionQuerySet",
     "SessionState",
+    "Stay",
     "Stream",
     "StreamQuerySet",
     "Watching",
