@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from typing import Any
 
 import pytest
 from allauth.socialaccount.models import SocialAccount
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -127,8 +130,81 @@ def test_what_somebody_here_closed_no_directory_opens(linked: World) -> None:
     identity.set_person_enabled(actor=w.owner, person=w.technician.public_id, enabled=True, reason="x")
     identity.set_person_enabled(actor=w.owner, person=w.technician.public_id, enabled=False, reason="x")
     assert directory.active(w.technician, True).json()["active"] is False
+    email = w.technician.email
+    directory.call("DELETE", f"Users/{w.technician.public_id}")
+    back = directory.call("POST", "Users", of_entra(email))
+    assert (back.json()["id"], back.json()["active"]) == (w.technician.public_id, False)
+    assert not fresh(w.technician).enabled
+    identity.set_person_enabled(actor=w.owner, person=w.technician.public_id, enabled=True, reason="x")
+    directory.active(w.technician, False)
+    identity.end_membership(actor=w.owner, person=w.technician.public_id, organisation=w.organisation, reason="x")
+    assert directory.active(w.technician, True).json()["active"] is False
+    directory.call("DELETE", f"Users/{w.technician.public_id}")
+    assert directory.call("POST", "Users", of_entra(email)).status_code == 409
+    assert not fresh(w.technician).memberships.exists()
     last = directory.active(w.owner, False)
     assert (last.status_code, fresh(w.owner).enabled) == (409, True)
+
+
+def test_names_of_attributes_are_the_same_in_any_case(linked: World) -> None:
+    w, directory = linked, Directory(linked)
+    whole = {"SCHEMAS": [f"{CORE}User"], "USERNAME": w.technician.email, "DisplayName": "Tina", "Active": False}
+    assert directory.call("PUT", f"Users/{w.technician.public_id}", whole).json()["active"] is False
+    assert not fresh(w.technician).enabled
+    odd = {"schemas": [PATCH], "operations": [{"op": "replace", "value": {"Active": "True"}}]}
+    assert directory.call("PATCH", f"Users/{w.technician.public_id}", odd).json()["active"] is True
+
+
+def test_two_messages_at_once_do_not_undo_each_other(committed_world: World) -> None:
+    w, directory = committed_world, Directory(committed_world)
+    people = [{"value": one.public_id} for one in (w.technician, w.approver)]
+    group = directory.call("POST", "Groups", {"schemas": [f"{CORE}Group"], "displayName": "Fitters", "members": people})
+    path, answers = f"Groups/{group.json()['id']}", []
+
+    def add() -> None:
+        answers.append(directory.patch(path, {"op": "add", "path": "members", "value": [{"value": w.owner.public_id}]}))
+        connection.close()
+
+    other = threading.Thread(target=add)
+    with transaction.atomic():
+        Group.objects.select_for_update(no_key=True).get(public_id=group.json()["id"])
+        other.start()
+        wait_until_somebody_waits()
+        gone = {"op": "remove", "path": f'members[value eq "{w.technician.public_id}"]'}
+        assert directory.patch(path, gone).status_code == 200
+    other.join()
+    assert answers[0].status_code == 200
+    now = {one["value"] for one in directory.call("GET", path).json()["members"]}
+    assert now == {w.approver.public_id, w.owner.public_id}
+
+
+@pytest.mark.sqlite
+def test_of_very_many_only_what_an_index_answers_is_looked_for(linked: World) -> None:
+    w, directory = linked, Directory(linked)
+    owner = Organisation.objects.get(public_id=w.organisation)
+    people = Person.objects.bulk_create(
+        Person(public_id=f"per_{number:016}", email=f"p{number}@plant.example", name=f"P{number}")
+        for number in range(2000)
+    )
+    Membership.objects.bulk_create(Membership(person=one, organisation=owner, role=Role.OPERATOR) for one in people)
+    found = directory.call("GET", 'Users?filter=userName eq "P7@plant.example"').json()
+    assert [one["displayName"] for one in found["Resources"]] == ["P7"]
+    for asked in ('filter=displayName co "7"', "sortBy=displayName"):
+        refused = directory.call("GET", f"Users?{asked}")
+        assert (refused.status_code, refused.json()["scimType"]) == (400, "tooMany")
+    assert directory.call("GET", "Users?startIndex=1990&count=5").json()["itemsPerPage"] == 5
+
+
+def wait_until_somebody_waits() -> None:
+    """On SQLite nobody else writes while we do, from their first statement on."""
+    asked = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    deadline = time.monotonic() + 30
+    while connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(asked)
+            if cursor.fetchone()[0]:
+                return
+        assert time.monotonic() < deadline
 
 
 def test_whoever_works_for_others_too_is_out_of_this_organisation_only(linked: World) -> None:
@@ -231,12 +307,17 @@ def test_what_no_directory_may_send_is_refused_and_changes_nothing(linked: World
         user | {"userName": "a@service.invalid"}, user | {"userName": "a@plant.example", "displayName": "a\u202eb"},
         user | {"userName": "a@plant.example", "displayName": "x" * 10_000},
         user | {"userName": "a@plant.example", "externalId": "x" * 201},
+        *(user | {"userName": "a@plant.example", "externalId": f"x{one}"} for one in ("\ud800", "\x00", "\u202e")),
         user | {"userName": "a@plant.example", "active": "perhaps"}, of_entra() | {"schemas": ["urn:x"]},
     ]  # fmt: skip
     for body in bad:
         assert directory.call("POST", "Users", body).status_code == 400, str(body)[:80]
     for body in (group, group | {"displayName": " "}, group | {"displayName": "x" * 121}):
         assert directory.call("POST", "Groups", body).status_code == 400, body
+    assert directory.call("GET", r'Users?filter=externalId eq "\ud800"').json()["totalResults"] == 0
+    for odd in (5, "x", {"op": "x"}, None):
+        body = {"schemas": [PATCH], "Operations": odd}
+        assert directory.call("PATCH", f"Users/{w.technician.public_id}", body).status_code == 400, odd
     for wanted in ("(" * 900 + "x", "userName", 'userName eq "x', "x" * 2000, 'nothing eq "x"', "userName gt 7 or"):
         assert directory.call("GET", f"Users?filter={wanted}").status_code == 400, wanted[:40]
     assert directory.call("GET", "Users?startIndex=x").status_code == 400

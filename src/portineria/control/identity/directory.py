@@ -55,7 +55,7 @@ def bring(*, actor: Person, said: Said) -> Person:
     email, name = clean_email(said.email), clean_name(said.name)
     known = Person.objects.select_for_update(no_key=True).filter(email=email).first()
     entry = DirectoryEntry.objects.filter(organisation=owner, person=known).first() if known else None
-    if known is not None and (entry is None or not entry.removed):
+    if known is not None and (entry is None or not entry.removed or _shown_out(entry)):
         raise NameTaken("somebody with this address is known here already")
     if entry is None:
         person = new_person(name, email, "", "UTC")
@@ -68,6 +68,18 @@ def bring(*, actor: Person, said: Said) -> Person:
     entry.removed = False
     entry.save()
     return _settle(actor, entry, said)
+
+
+def _shown_out(entry: DirectoryEntry) -> bool:
+    """By somebody here, for good."""
+    return not entry.closed and not entry.person.memberships.filter(organisation=entry.organisation_id).exists()
+
+
+def held(*, actor: Person, person: str) -> None:
+    """Before a picture of them is read that ``tell`` or ``take_away`` writes back: two at once would undo each other.
+    Inside a transaction; raise NotFound.
+    """
+    _entry(actor, person)
 
 
 @transaction.atomic
@@ -90,9 +102,7 @@ def _entry(actor: Person, person: str) -> DirectoryEntry:
 
 
 def _settle(actor: Person, entry: DirectoryEntry, said: Said) -> Person:
-    if len(said.external_id) > GROUP_CHARACTERS:
-        raise BadField("external_id", f"at most {GROUP_CHARACTERS} characters", most=GROUP_CHARACTERS)
-    entry.external_id, entry.changed_at = said.external_id, timezone.now()
+    entry.external_id, entry.changed_at = clean_external_id(said.external_id), timezone.now()
     entry.save()
     _rename(actor, entry, said)
     if not said.active:
@@ -100,6 +110,12 @@ def _settle(actor: Person, entry: DirectoryEntry, said: Said) -> Person:
     elif entry.closed:
         _open_again(actor, entry)
     return entry.person
+
+
+def clean_external_id(text: str) -> str:
+    if len(text) > GROUP_CHARACTERS or not text.isprintable():
+        raise BadField("external_id", f"at most {GROUP_CHARACTERS} characters, all printable", most=GROUP_CHARACTERS)
+    return text
 
 
 def _rename(actor: Person, entry: DirectoryEntry, said: Said) -> None:
@@ -123,7 +139,7 @@ def _close(actor: Person, entry: DirectoryEntry) -> None:
     """Out of this organisation: the account, or of somebody who works for others too the membership alone."""
     membership = entry.person.memberships.filter(organisation=entry.organisation).first()
     if membership is None or not entry.person.enabled:
-        return  # already, by whomever
+        return  # already: by the directory itself, or by somebody here, and what they closed it does not open
     keep_an_administrator(entry.person, entry.organisation_id)
     entry.closed, entry.role, entry.supplier = True, membership.role, membership.supplier
     entry.save()
@@ -159,11 +175,11 @@ def _let_in(actor: Person, entry: DirectoryEntry) -> None:
 
 @transaction.atomic
 def take_away(*, actor: Person, person: str) -> None:
-    """Closed, and for the directory gone; the row stays for the register."""
+    """Closed, and for the directory gone; the row stays for the register, and remembers who closed it."""
     entry = _entry(actor, person)
     entry.save()
     _close(actor, entry)
-    entry.closed = entry.removed = True
+    entry.removed = True
     entry.changed_at = timezone.now()
     entry.save()
 

@@ -7,10 +7,9 @@ from django.db import transaction
 
 from portineria.control.audit.services import record
 from portineria.control.identity import groups
-from portineria.control.identity.directory import WHY, organisation_served
+from portineria.control.identity.directory import WHY, clean_external_id, organisation_served
 from portineria.control.identity.group_models import Group, JoinedBy
 from portineria.control.identity.models import Membership, Person, Role
-from portineria.control.identity.provider_models import GROUP_CHARACTERS
 from portineria.control.identity.services import BadField, NameTaken, clean_name
 from portineria.core.errors import NotFound
 
@@ -21,7 +20,8 @@ MOST_MEMBERS = 5000
 def bring_group(*, actor: Person, name: str, external_id: str, people: Iterable[str]) -> Group:
     """``people``: ids. Raise NameTaken, BadField, TooManyGroups."""
     owner = organisation_served(actor)
-    made = groups.make_group(actor.public_id, owner, name, external_id=_clean(external_id), provisioned=True)
+    external = clean_external_id(external_id)
+    made = groups.make_group(actor.public_id, owner, name, external_id=external, provisioned=True)
     made.organisation = owner
     _set_people(actor, made, people)
     return made
@@ -38,7 +38,7 @@ def tell_group(*, actor: Person, group: str, name: str, external_id: str, people
             "identity.group.renamed", organisation=row.organisation.public_id, actor=actor.public_id,
             group=row.public_id, name=name, previous=row.name,
         )  # fmt: skip
-    row.name, row.external_id = name, _clean(external_id)
+    row.name, row.external_id = name, clean_external_id(external_id)
     row.save(update_fields=["name", "external_id"])
     _set_people(actor, row, people)
     return row
@@ -50,6 +50,11 @@ def take_group_away(*, actor: Person, group: str) -> None:
     groups.shut(actor.public_id, _locked(actor, group), WHY)
 
 
+def held_group(*, actor: Person, group: str) -> None:
+    """As ``directory.held``."""
+    _locked(actor, group)
+
+
 def _locked(actor: Person, group: str) -> Group:
     owner = organisation_served(actor)
     rows = Group.objects.open().filter(organisation=owner, provisioned=True)
@@ -58,12 +63,6 @@ def _locked(actor: Person, group: str) -> Group:
     if found is None:
         raise NotFound(f"group {group}")
     return found
-
-
-def _clean(external_id: str) -> str:
-    if len(external_id) > GROUP_CHARACTERS:
-        raise BadField("external_id", f"at most {GROUP_CHARACTERS} characters", most=GROUP_CHARACTERS)
-    return external_id
 
 
 def _set_people(actor: Person, group: Group, people: Iterable[str]) -> None:

@@ -308,6 +308,7 @@ def end_membership(*, actor: Actor, person: str, organisation: str, reason: str)
         raise NotFound(f"person {person}")
     keep_an_administrator(row.person, owner.pk)
     row.delete()
+    row.person.directory.filter(organisation=owner).update(closed=False)  # ours from here on
     audit.record(
         "identity.membership.removed",
         organisation=owner.public_id,

@@ -15,13 +15,15 @@ def about_group(group: str, people: set[str], patch: dict[str, Any] | None = Non
     """``people``: who is in it then. All of a group says it of everybody else, a ``patch`` of whom it removes."""
 
     def again(person: str) -> bool:
-        return person not in people and (patch is None or any(_removes(one, person) for one in _operations(patch)))
+        return person not in people and (patch is None or any(_removes(one, person) for one in operations_of(patch)))
 
     return About(group=group, again=again)
 
 
-def _operations(patch: dict[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in patch.get("Operations") or [] if isinstance(one, dict)]
+def operations_of(patch: dict[str, Any]) -> list[dict[str, Any]]:
+    """Names of attributes are the same in any case (RFC 7643, 2.1). What is none of these the library refuses."""
+    found = next((value for key, value in patch.items() if key.lower() == "operations"), None)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _removes(operation: dict[str, Any], person: str) -> bool:

@@ -153,8 +153,8 @@ def said_of(user: User) -> Said:
 
 def with_defaults(body: dict[str, Any], before: User | None = None) -> dict[str, Any]:
     """What a directory leaves out and we need: it is active, and called as its other names say, or as before."""
-    given = {str(key).lower() for key in body}
-    if "active" not in given or body.get("active") is None:
+    given = {key.lower(): value for key, value in body.items()}
+    if given.get("active") is None:
         body = {key: value for key, value in body.items() if key.lower() != "active"}
         body["active"] = before.active if before is not None else True
     if "displayname" not in given:

@@ -18,6 +18,7 @@ from scim2_models import (
     ResourceType,
     Schema,
     SearchRequest,
+    TooManyException,
 )
 from scim2_models.path import Comparison
 
@@ -25,7 +26,7 @@ from portineria.control.identity import directory, directory_groups, directory_q
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions.directory_ends import taken_by_directory
 from portineria.control.scim.door import answer, body_of
-from portineria.control.scim.outgoing import about_group, about_person
+from portineria.control.scim.outgoing import about_group, about_person, operations_of
 from portineria.control.scim.resources import (
     CONFIG,
     MOST_RESULTS,
@@ -48,9 +49,10 @@ _LISTS: dict[type[Any], Any] = {
     Schema: ListResponse[Schema],
 }  # fmt: skip
 _FILTER_CHARACTERS = 1000
+_LOOKED_AT = 2000  # each becomes a message in half a millisecond: a second of the server
 # Asked by directories before everything they do: found in an index, where other filters look at everybody.
 _INDEXED: dict[tuple[type[Any], str], str] = {
-    (User, "username"): "email__iexact", (User, "id"): "public_id", (User, "externalid"): "directory__external_id",
+    (User, "username"): "email", (User, "id"): "public_id", (User, "externalid"): "directory__external_id",
     (Group, "displayname"): "name__iexact", (Group, "id"): "public_id", (Group, "externalid"): "external_id",
 }  # fmt: skip
 
@@ -93,12 +95,20 @@ def _listed(request: HttpRequest, model: type[Any], rows: QuerySet[Any], shown: 
 def _narrowed(rows: QuerySet[Any], model: type[Any], asked: SearchRequest[Any]) -> QuerySet[Any]:
     """Fewer rows, none that would fit; whether they fit says the filter itself."""
     if asked.filter is None:
-        return rows
+        return _few(rows)
     node = asked.filter.ast
     if isinstance(node, Comparison) and str(node.op).lower().endswith("eq") and isinstance(node.value, str):
         field = _INDEXED.get((model, str(node.attr_path.attr).lower())) if not node.attr_path.sub_attr else None
         if field is not None:
-            return rows.filter(**{field: node.value}).distinct()
+            value = node.value.lower() if field == "email" else node.value  # as it is kept
+            return rows.filter(**{field: value}).distinct() if value.isprintable() else rows.none()
+    return _few(rows)
+
+
+def _few(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """What no index answers is looked at one by one. Raise TooManyException (RFC 7644, 3.4.2.2)."""
+    if rows.count() > _LOOKED_AT:
+        raise TooManyException(detail=f"more than {_LOOKED_AT} to look at: filter by userName, externalId or id")
     return rows
 
 
@@ -131,6 +141,11 @@ def _user(actor: Person, public_id: str) -> User:
     return user_of(_one(directory_queries.served_people(actor), public_id))
 
 
+def _held_user(actor: Person, public_id: str) -> User:
+    directory.held(actor=actor, person=public_id)
+    return _user(actor, public_id)
+
+
 def users(request: HttpRequest, actor: Person) -> HttpResponse:
     return _listed(request, User, directory_queries.served_people(actor), user_of)
 
@@ -148,7 +163,7 @@ def user_add(request: HttpRequest, actor: Person) -> HttpResponse:
 
 @transaction.atomic
 def user_replace(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    asked, before = _asked(request, User), _user(actor, public_id)
+    asked, before = _asked(request, User), _held_user(actor, public_id)
     _meant(request, before)
     body = with_defaults(body_of(request), before)
     given = User.model_validate(body, scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST)
@@ -159,15 +174,16 @@ def user_replace(request: HttpRequest, actor: Person, public_id: str) -> HttpRes
 
 @transaction.atomic
 def user_patch(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    asked, changed = _asked(request, User), _user(actor, public_id)
+    asked, changed = _asked(request, User), _held_user(actor, public_id)
     _meant(request, changed)
     _patched(request, changed)
     _told(actor, public_id, said_of(changed))
     return _shown(_user(actor, public_id), asked)
 
 
+@transaction.atomic
 def user_remove(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    _meant(request, _user(actor, public_id))
+    _meant(request, _held_user(actor, public_id))
     taken_by_directory(
         lambda: directory.take_away(actor=actor, person=public_id), actor=actor, about=about_person(public_id)
     )
@@ -191,13 +207,13 @@ def _patched(request: HttpRequest, before: User | Group) -> None:
 def _as_booleans(body: dict[str, Any]) -> dict[str, Any]:
     """Entra ID writes ``"False"`` for false unless its administrator sets a flag (``aadOptscim062020``)."""
     words = {"true": True, "false": False}
-    for operation in body.get("Operations") or []:
-        value = operation.get("value") if isinstance(operation, dict) else None
-        path = str(operation.get("path", "")).lower() if isinstance(operation, dict) else ""
+    for operation in operations_of(body):
+        value, path = operation.get("value"), str(operation.get("path", "")).lower()
         if path == "active" and isinstance(value, str):
             operation["value"] = words.get(value.lower(), value)
-        elif isinstance(value, dict) and isinstance(value.get("active"), str):
-            value["active"] = words.get(value["active"].lower(), value["active"])
+        elif isinstance(value, dict):
+            for key in [key for key in value if key.lower() == "active" and isinstance(value[key], str)]:
+                value[key] = words.get(value[key].lower(), value[key])
     return body
 
 
@@ -206,6 +222,11 @@ def _as_booleans(body: dict[str, Any]) -> dict[str, Any]:
 
 def _group(actor: Person, public_id: str) -> Group:
     return group_of(_one(directory_queries.served_groups(actor), public_id))
+
+
+def _held_group(actor: Person, public_id: str) -> Group:
+    directory_groups.held_group(actor=actor, group=public_id)
+    return _group(actor, public_id)
 
 
 def _said(group: Group) -> dict[str, Any]:
@@ -230,7 +251,7 @@ def group_add(request: HttpRequest, actor: Person) -> HttpResponse:
 
 @transaction.atomic
 def group_replace(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    asked, before = _asked(request, Group), _group(actor, public_id)
+    asked, before = _asked(request, Group), _held_group(actor, public_id)
     _meant(request, before)
     given = Group.model_validate(body_of(request), scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST)
     given.replace(before)
@@ -240,15 +261,16 @@ def group_replace(request: HttpRequest, actor: Person, public_id: str) -> HttpRe
 
 @transaction.atomic
 def group_patch(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    asked, changed = _asked(request, Group), _group(actor, public_id)
+    asked, changed = _asked(request, Group), _held_group(actor, public_id)
     _meant(request, changed)
     _patched(request, changed)
     _regrouped(actor, public_id, changed, body_of(request))
     return _shown(_group(actor, public_id), asked)
 
 
+@transaction.atomic
 def group_remove(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    _meant(request, _group(actor, public_id))
+    _meant(request, _held_group(actor, public_id))
     taken_by_directory(
         lambda: directory_groups.take_group_away(actor=actor, group=public_id),
         actor=actor, about=about_group(public_id, set()),
