@@ -41,7 +41,7 @@ def open_set_up(state: Path) -> None:
 
     open_state(state)
     # Needs Django to have started.
-    from portineria.control.declaration.operation import check_set_up
+    from portineria.control.installed import check_set_up
 
     check_set_up()
 

@@ -50,7 +50,7 @@ def join(settings: ServerSettings) -> None:
     # These need Django to have started.
     from django.db import connections
 
-    from portineria.control.declaration.operation import check_set_up
+    from portineria.control.installed import check_set_up
     from portineria.control.settings.master_key import master_key
     from portineria.control.static_files import publish_static_files
     from portineria.control.tables import check_tables, check_up_to_date

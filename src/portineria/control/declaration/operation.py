@@ -2,9 +2,8 @@
 """Look what would change; then make all of it so, or nothing."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from portineria.control.declaration.document import Declaration, Faulty
@@ -17,17 +16,12 @@ from portineria.control.declaration.profiles import plan_profiles
 from portineria.control.declaration.rules import plan_rules
 from portineria.control.declaration.surroundings import plan_surroundings
 from portineria.control.identity.authority import Operator
-from portineria.control.identity.models import Installation, Person
+from portineria.control.identity.models import Person
 from portineria.control.problem import DatabaseBusy
 from portineria.control.remote_sessions.models import Session
 from portineria.control.remote_sessions.second_yes import MOST, SecondYes, ending, foreseen
 from portineria.control.settings.start import current
-from portineria.control.tables import check_tables
-from portineria.core.errors import Conflict, PortineriaError, Unavailable
-
-
-class NotSetUp(Unavailable):
-    code = "declaration.server"
+from portineria.core.errors import Conflict, PortineriaError
 
 
 class ChangedMeanwhile(Conflict):
@@ -54,19 +48,6 @@ class Proposal:
     def drifted(self) -> bool:
         """What is there besides is the organisation's own, and no drift."""
         return not self.empty or bool(self.waiting) or bool(self.kept)
-
-
-def check_set_up() -> None:
-    """Raise NotSetUp where ``portineria setup`` was never run, before anything is asked of its tables."""
-    if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
-        raise NotSetUp(f"{current().state} is not set up; portineria setup does that")  # opening would make the file
-    check_tables()
-    try:
-        made = Installation.objects.exists()
-    except DatabaseError as error:
-        raise NotSetUp(f"{current().state} is no server's state, or a locked one: {error}") from error
-    if not made:
-        raise NotSetUp(f"{current().state} is not set up; portineria setup does that")
 
 
 def propose(declaration: Declaration, *, administrator: str = "", before_gateways: bool = False) -> Proposal:
