@@ -32,7 +32,7 @@ from tests.integration.control.world import World, fresh
 STOP: dict[str, str | int] = {
     "stream": "str_aaaaaaaaaaaaaaaa", "profile": "service", "protocol": "s7comm", "function": "plc-stop",
     "code": "0x29", "operation": "stop", "targets": "<b>block</b> P_PROGRAM", "route": "", "reason": "hold", "count": 1,
-    "values": "180", "besides": "", "request_sha256": "ab" * 32, "hold_ms": 1800, "answer_s": 120,
+    "values": "180", "besides": "", "request_sha256": "ab" * 32, "hold_ms": 20_000, "answer_s": 120,
 }  # fmt: skip
 
 
