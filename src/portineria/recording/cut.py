@@ -42,7 +42,7 @@ class Scissors:
             if direction == 0:
                 return self._begin(data)
             # None of the decoded protocols lets the device begin, or is answered before it can be recognised.
-            self._reader = ClearText(greeted=not self._beginning)
+            self._reader = ClearText(greeted=True)
         elif direction == 0 and self._beginning:
             data, self._beginning = self._beginning + data, b""
         return self._reader.take(direction, data)

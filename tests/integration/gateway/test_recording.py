@@ -290,7 +290,7 @@ async def test_otherwise_a_full_spool_is_a_gap_that_is_told(quick: Build) -> Non
     plant.device.answer = lambda _: b""
     plant.end.permit([plant.asset], recording="full", recording_recipients=RECIPIENTS)
     stream = await plant.end.open()
-    data = noise(6 << 20)
+    data = noise(9 << 20)  # more than waits in memory, though the disk be slow
     await stream.say(data)
     await plant.authority.event(plant.gateway, "recording.gap", plant.end.session)
     await eventually(lambda: len(plant.device.connections[0].heard) == len(data), "everything has passed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from portineria.recording.clear_text import MOST_CUTS
 from portineria.recording.cut import Scissors
 
 TO_DEVICE, FROM_DEVICE = 0, 1
@@ -74,3 +75,37 @@ def test_nothing_is_looked_for_in_what_is_encrypted() -> None:
 def test_a_client_that_says_less_than_a_protocol_needs_is_recorded_all_the_same() -> None:
     assert kept((TO_DEVICE, b"abc"), (FROM_DEVICE, b"x"), (TO_DEVICE, b"defghijkl")) == [b"abcdefghijkl", b"x"]
     assert kept((TO_DEVICE, b"abc")) == [b"abc", b""]
+
+
+NAWS = b"\xff\xfb\x1f\xff\xfa\x1f\x00\x50\x00\x18\xff\xf0"  # "my window has 80 by 24" (RFC 1073)
+
+
+@pytest.mark.parametrize("asks", [b"\r\nPassword: ", b"\r\nPassword: \xff\xf9", b"Pass\xff\xfd\x1fword: "])
+@pytest.mark.parametrize("split", [1, 3, 100])
+def test_commands_of_telnet_stand_between_a_prompt_and_what_is_typed(asks: bytes, split: int) -> None:
+    typed = NAWS + b"s3\xff\xf1cret\r\nshow\r\n"
+    pieces = [(TO_DEVICE, typed[at : at + split]) for at in range(0, len(typed), split)]
+    asked, _ = kept((FROM_DEVICE, b"\xff\xfd\x18\xff\xfd\x1f" + asks), *pieces)
+    assert asked == NAWS + b"**\xff\xf1****\r\nshow\r\n"
+
+
+def test_a_client_that_begins_with_options_is_prompted_all_the_same() -> None:
+    asked, _ = kept((TO_DEVICE, b"\xff\xfb\x1f"), (FROM_DEVICE, b"Password: "), (TO_DEVICE, b"s3cret\r\n"))
+    assert asked == b"\xff\xfb\x1f******\r\n"
+
+
+@pytest.mark.parametrize("split", [1, 2, 5, 100])
+def test_a_quotation_mark_in_a_password_does_not_end_it(split: int) -> None:
+    said = rb"POST /in HTTP/1.1" + b"\r\n\r\n" + rb'{"password":"a\\\"b\\","user":"c"}'
+    asked, _ = kept(*((TO_DEVICE, said[at : at + split]) for at in range(0, len(said), split)))
+    assert asked == said.replace(rb"a\\\"b\\", b"*" * 8)
+
+
+def test_secrets_without_end_are_cut_out_as_one_and_looked_for_once() -> None:
+    """Each found one used to have all rules look at the rest again, while the gateway waited."""
+    scissors = Scissors()
+    scissors.take(TO_DEVICE, b"POST /in HTTP/1.1\r\n\r\n")
+    found = scissors.take(TO_DEVICE, b"&pwd=a" * 40_000 + b"\r\n")
+    assert len(found.cuts) == MOST_CUTS
+    assert found.cuts[-1].at + found.cuts[-1].size == 240_002
+    assert scissors.take(TO_DEVICE, b"rest&user=b").data == b"****&user=b"
