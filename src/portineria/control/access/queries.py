@@ -188,11 +188,16 @@ def visible_machines(actor: Person, at: datetime | None = None) -> list[MachineS
     return sights(actor, list(machines_in_sight(actor)), at)
 
 
-def reachable_machines(actor: Person, at: datetime | None = None) -> list[MachineSight]:
-    """Those that they may connect to now: few, however many they see."""
-    at = at or timezone.now()
-    machines = _in_sight(actor).filter(pk__in=opened(actor, at)).order_by(*_BY_PLACE)
-    return [seen for seen in sights(actor, list(machines), at) if seen.sight is Sight.REACHABLE]
+def sights_and_reachable(actor: Person, machines: Iterable[int]) -> tuple[dict[int, Sight], list[MachineSight]]:
+    """Key → sight of some of them, as ``sight_by_machine``, and those that they may connect to now: few, however many
+    they see.
+    """
+    at, asked = timezone.now(), set(machines)
+    given = Grant.objects.filter(person=actor).live(at).values("machine")
+    rows = _in_sight(actor).filter(Q(pk__in=asked) | Q(pk__in=given)).order_by(*_BY_PLACE)
+    seen = sights(actor, list(rows), at)
+    named = {one.machine.pk: one.sight for one in seen if one.machine.pk in asked}
+    return named, [one for one in seen if one.sight is Sight.REACHABLE]
 
 
 def visible_machine(

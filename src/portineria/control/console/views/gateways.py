@@ -82,7 +82,7 @@ def gateway(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
     context = {
         "gateway": row,
         "state": queries.shown_gateway_state(row),
-        "links": remote_sessions.links_of(row),
+        "links": row.links.all(),
         "machines": leaf(request, estate.machines(actor).filter(gateway=row), named="machines"),
         "inside": queries.seen_leaves(actor, leaf(request, inside, named="inside"))[0],
         "events": event_queries.gateway_events(actor, public_id),
