@@ -165,6 +165,20 @@ def test_one_person_is_out_at_once_and_a_burst_of_them_waits(linked: World) -> N
 
 
 @pytest.mark.sqlite
+def test_what_an_approver_allowed_to_others_waits_when_they_are_closed(linked: World) -> None:
+    w, directory = linked, Directory(linked)
+    access.approve(actor=w.approver, request=w.request())
+    rows = works(w, w.technician, 6)
+    directory.active(w.approver, False)
+    assert (fresh(w.approver).enabled, enforce(timezone.now()), states(rows)) == (False, 0, {"live"})
+    with pytest.raises(refusals.NotPermitted):
+        started(w)
+    assert {stay.reasons for stay in DirectoryEnd.objects.get().stays.all()} == {"no-approval"}
+    assert answered(w, DirectoryEnd.objects.get(), end=True).status_code == 200
+    assert (enforce(timezone.now()), states(rows)) == (6, {"draining"})
+
+
+@pytest.mark.sqlite
 def test_a_no_spares_nothing_but_what_the_directory_took(linked: World) -> None:
     """Whatever somebody here takes away besides ends it as ever; whom the directory lets in again needs no answer."""
     w, directory = linked, Directory(linked)
