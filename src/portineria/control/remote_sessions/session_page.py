@@ -7,7 +7,8 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef
 
-from portineria.control.audit.models import Event
+from portineria.control.audit import queries as audit
+from portineria.control.audit.models import Event, EventQuerySet
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries
 from portineria.control.remote_sessions.models import (
@@ -25,8 +26,9 @@ REFUSALS = ("operation.refused", "operation.would-refuse", "operation.hold-refus
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """Whether the session has any of these at all."""
+    """Everything that the register has about it, newest first; and whether the session has any of these at all."""
 
+    course: EventQuerySet
     kept: bool
     held: bool
     watched: bool
@@ -47,7 +49,9 @@ def session_and_there(actor: Person, public_id: str) -> tuple[Session, There]:
     ).first()
     if found is None:
         raise NotFound(f"session {public_id}")
-    return found, There(found.any_kept, found.any_held, found.any_watched, found.any_refused)
+    course = audit.of_session(found.organisation.public_id, found.public_id)
+    known = found.__dict__
+    return found, There(course, known["any_kept"], known["any_held"], known["any_watched"], known["any_refused"])
 
 
 def counted_at(streams: StreamQuerySet, first: Sequence[Stream]) -> datetime | None:

@@ -6,7 +6,6 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from portineria.control.audit import queries as audit
 from portineria.control.console import event_queries, functions, held, plant_rows, queries, session_export
 from portineria.control.console.evidence import evidence_command
 from portineria.control.console.forms import DecisionForm, ReasonForm
@@ -56,10 +55,9 @@ def export(request: HttpRequest, actor: Person) -> StreamingHttpResponse:
 def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
     row, there = session_page.session_and_there(actor, public_id)
     seen, streams = queries.Seen(row, actor), remote_sessions.streams(actor, public_id)
-    told = audit.of_session(row.organisation.public_id, row.public_id)
-    course, connections = leaf(request, told, named="course"), leaf(request, streams, named="streams")
+    course, connections = leaf(request, there.course, named="course"), leaf(request, streams, named="streams")
     first = connections.object_list if connections.number == 1 else streams[:1]
-    refused = told.filter(code__in=session_page.REFUSALS)[:_REFUSED] if there.refused else ()
+    refused = there.course.filter(code__in=session_page.REFUSALS)[:_REFUSED] if there.refused else ()
     context = {
         "seen": seen,
         "streams": connections,
