@@ -36,6 +36,7 @@ from portineria.control.sinks.provider_sinks import OwnTickets
 from portineria.control.sinks.services import Wanted, add_sink
 from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import Ending, Locked, Reason
+from tests.integration.control.browsing import signed_in
 from tests.integration.control.delegated import Provider, organisation, provider
 from tests.integration.control.test_sight import session_key
 from tests.integration.control.world import ConnectorEnd, World, fresh, person
@@ -363,6 +364,21 @@ def test_a_provider_s_sinks_are_its_own_and_end_with_what_was_delegated(world: W
     withdraw(actor=fresh(world.owner), delegation=row.public_id, reason="x")
     assert set(progress.due()) == {of_owner.pk}
     sinks.remove(actor=fresh(world.owner), sink=made.public_id)
+
+
+@pytest.mark.sqlite
+def test_no_page_offers_an_analyst_what_was_not_delegated(world: World, watchful: Provider) -> None:
+    pages = (f"/machines/{world.machine.public_id}/", f"/gateways/{world.gateway.id}/")
+    for powers, offered in (([Power.ESTATE], False), ([Power.ESTATE, Power.LOCK], True)):
+        watchful.of(world, powers)
+        client = watchful.inside(world)
+        for page in pages:
+            said = client.get(page).content.decode()
+            assert (f'href="{page}lock/"' in said, "/maintenance/" in said) == (offered, False)
+            assert client.post(f"{page}lock/", {"reason": "x"}).status_code == (302 if offered else 403)
+    own = signed_in(fresh(world.operator)).get(pages[0]).content.decode()
+    assert f'href="{pages[0]}lock/"' in own
+    assert "/maintenance/" in own
 
 
 def test_a_provider_lifts_its_own_locks_only(world: World, watchful: Provider) -> None:

@@ -25,7 +25,7 @@ from portineria.core.errors import NotFound
 from portineria.policy.ending import Locked
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.calling import Browser
-from tests.integration.control.sessions import accepted, again, leased, session_key, started
+from tests.integration.control.sessions import again, leased, session_key, started
 from tests.integration.control.test_scim import CORE, Directory
 from tests.integration.control.world import World, fresh, person
 
@@ -40,9 +40,9 @@ def granted(w: World, who: Person) -> None:
 
 
 def works(w: World, who: Person, count: int) -> list[Session]:
-    """Running sessions of somebody who was given a grant."""
+    """Sessions of somebody who was given a grant: ordered, which is as open as accepted."""
     return [
-        accepted(w, services.start_session(actor=fresh(who), machine="Press 3", key=session_key(), address="").session)
+        services.start_session(actor=fresh(who), machine="Press 3", key=session_key(), address="").session
         for _ in range(count)
     ]
 
@@ -85,21 +85,21 @@ def test_a_group_that_is_emptied_locks_at_once_and_what_runs_waits_for_a_person(
     address = group_of(w, directory, w.technician, second)
     granted(w, w.technician)
     granted(w, second)
-    mine, theirs = works(w, w.technician, 4), works(w, second, 3)
+    mine, theirs = works(w, w.technician, 4), works(w, second, 2)
     emptied = directory.call("PUT", address, {"schemas": [f"{CORE}Group"], "displayName": "Night", "members": []})
     assert (emptied.status_code, "members" in emptied.json()) == (200, False)  # the directory has its way
     assert not Group.objects.get().members.exists()
-    assert (enforce(timezone.now()), states(mine + theirs)) == (0, {"live"})
+    assert (enforce(timezone.now()), states(mine + theirs)) == (0, {"opening"})
     with pytest.raises((refusals.NotPermitted, NotFound)):
         started(w)
     row = DirectoryEnd.objects.get()
     asked = Event.objects.get(code="remote_sessions.directory-end.asked")
-    assert (row.state, row.stays.count(), asked.actor) == ("waiting", 7, directory.program.account.public_id)
+    assert (row.state, row.stays.count(), asked.actor) == ("waiting", 6, directory.program.account.public_id)
     page = shown(signed_in(w.owner), "/directory-ends/")
-    assert page.count('href="/sessions/ses_') == 7
+    assert page.count('href="/sessions/ses_') == 6
     # Said once more, as a directory that heard no answer does: it waits for the same answer, by the same time.
     directory.call("PUT", address, {"schemas": [f"{CORE}Group"], "displayName": "Night", "members": []})
-    assert (DirectoryEnd.objects.get().ends_at, row.stays.count(), enforce(timezone.now())) == (row.ends_at, 7, 0)
+    assert (DirectoryEnd.objects.get().ends_at, row.stays.count(), enforce(timezone.now())) == (row.ends_at, 6, 0)
     # Only who administers answers, for exactly what they saw, and nobody keeps their own.
     assert answered(w, row, end=False, who=w.operator).status_code == 403
     assert answered(w, row, end=False, who=w.stranger).status_code == 404
@@ -108,10 +108,10 @@ def test_a_group_that_is_emptied_locks_at_once_and_what_runs_waits_for_a_person(
     assert answered(w, row, end=True).json()["code"] == "directory-end.over"
     later = row.ends_at + timedelta(minutes=1)
     settle_directory_ends(later)
-    assert (enforce(timezone.now()), states(mine + theirs), told("refused"), told("lapsed")) == (0, {"live"}, 1, 0)
+    assert (enforce(timezone.now()), states(mine + theirs), told("refused"), told("lapsed")) == (0, {"opening"}, 1, 0)
     # Anybody else may still end it: a lock, and the directory that says it again of one of them and not of the other.
     directory.patch(address, {"op": "remove", "path": f'members[value eq "{second.public_id}"]'})
-    assert (enforce(timezone.now()), states(mine), states(theirs)) == (3, {"live"}, {"cutting"})
+    assert (enforce(timezone.now()), states(mine), states(theirs)) == (2, {"opening"}, {"cutting"})
     locks.lock(actor=w.owner, organisation=w.organisation, kind=Locked.PERSON, thing=w.technician.public_id, reason="x")
     assert (enforce(timezone.now()), states(mine)) == (4, {"cutting"})
 
@@ -143,7 +143,7 @@ def test_one_person_is_out_at_once_and_a_burst_of_them_waits(linked: World) -> N
     assert (enforce(timezone.now()), states(first), DirectoryEnd.objects.exists()) == (6, {"cutting"}, False)
     assert directory.call("DELETE", f"Users/{second.public_id}").status_code == 204
     assert not fresh(second).enabled
-    assert (enforce(timezone.now()), states(rest)) == (0, {"live"})
+    assert (enforce(timezone.now()), states(rest)) == (0, {"opening"})
     with pytest.raises((refusals.NotPermitted, NotFound)):
         works(w, second, 1)
     assert len(leased(w, *rest)) == 1  # what runs is not starved of its lease meanwhile
@@ -162,6 +162,20 @@ def test_one_person_is_out_at_once_and_a_burst_of_them_waits(linked: World) -> N
     assert (enforce(timezone.now()), {again(one).end_why for one in rest}) == (1, {"person-disabled"})
     assert "Owner said yes: they were ended." in shown(browser, "/directory-ends/")
     assert told("confirmed") == 1
+
+
+@pytest.mark.sqlite
+def test_what_an_approver_allowed_to_others_waits_when_they_are_closed(linked: World) -> None:
+    w, directory = linked, Directory(linked)
+    access.approve(actor=w.approver, request=w.request())
+    rows = works(w, w.technician, 6)
+    directory.active(w.approver, False)
+    assert (fresh(w.approver).enabled, enforce(timezone.now()), states(rows)) == (False, 0, {"opening"})
+    with pytest.raises(refusals.NotPermitted):
+        started(w)
+    assert {stay.reasons for stay in DirectoryEnd.objects.get().stays.all()} == {"no-approval"}
+    assert answered(w, DirectoryEnd.objects.get(), end=True).status_code == 200
+    assert (enforce(timezone.now()), states(rows)) == (6, {"draining"})
 
 
 @pytest.mark.sqlite
@@ -211,4 +225,4 @@ def test_a_stay_overlooks_what_was_taken_then_and_nothing_since(linked: World, b
         groups.close_group(actor=w.owner, group=Group.objects.get().public_id, reason="x")
     else:
         access.end_rule(actor=w.owner, rule=rows[0].grant.rule.public_id, reason="x")
-    assert (enforce(timezone.now()), bool({"live"} & states(rows))) == (1, False)
+    assert (enforce(timezone.now()), bool({"opening"} & states(rows))) == (1, False)

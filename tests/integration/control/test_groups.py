@@ -57,6 +57,10 @@ def test_a_rule_for_a_group_admits_whoever_is_in_it_and_cuts_whoever_leaves(link
         starts_at=timezone.now() + timedelta(days=1),
     )  # fmt: skip
     assert enforce(timezone.now()) == 0
+    # The rule names a group; whose people those are pages say all the same.
+    browser = signed_in(w.owner)
+    for page in ("/", "/approvals/", f"/sessions/{session.public_id}/", f"/requests/{waiting.public_id}/"):
+        assert "Presses &amp; Co" in shown(browser, page), page
     groups.take_out(actor=w.owner, group=group.public_id, person=w.technician.public_id)
     assert enforce(timezone.now()) == 1
     assert (again(session).ending_class, again(session).end_why) == ("security", "no-group")

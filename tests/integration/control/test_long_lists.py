@@ -138,7 +138,7 @@ def test_a_search_looks_at_what_is_told_and_at_nothing_else(large: World, search
 
 def test_what_can_be_reached_is_found_by_its_place_too(large: World) -> None:
     large.grant()
-    [seen] = access.reachable_machines(fresh(large.technician))
+    [seen] = access.sights_and_reachable(fresh(large.technician), [])[1]
     assert (seen.machine.name, seen.sight) == ("Press 3", Sight.REACHABLE)
     assert [row.name for row in access.machines_in_sight(fresh(large.technician), "north")] == ["Press 3"]
 
@@ -182,7 +182,7 @@ def test_the_database_and_policy_agree_on_what_is_open(world: World, shut: str) 
     by_policy = [seen.machine.name for seen in access.visible_machines(person) if seen.sight is Sight.REACHABLE]
     assert by_policy == ([] if shut else ["Press 3"])
     assert [row.name for row in access.machines_in_sight(person, "north")] == by_policy
-    assert [seen.machine.name for seen in access.reachable_machines(person)] == by_policy
+    assert [seen.machine.name for seen in access.sights_and_reachable(person, [])[1]] == by_policy
 
 
 @pytest.mark.parametrize("gone", ["rule", "supplier", "membership"])

@@ -69,7 +69,7 @@ def test_what_joins_a_place_is_named_from_then_on_and_what_leaves_it_no_longer(p
     made = services.make_request(actor=w.technician, machine="Oven 1", reason="x", minutes=30)
     grant = services.approve(actor=w.owner, request=made.public_id)
     assert grant.rule.public_id == w.rule
-    [reached] = queries.reachable_machines(fresh(w.technician))
+    [reached] = queries.sights_and_reachable(fresh(w.technician), [])[1]
     assert reached.machine.name == "Oven 1"
     # Whoever has nothing to do with that rule hears nothing of it.
     assert [seen.machine.name for seen in queries.visible_machines(fresh(w.rival))] == ["Press 4"]
@@ -78,7 +78,7 @@ def test_what_joins_a_place_is_named_from_then_on_and_what_leaves_it_no_longer(p
     else:
         join(w, place, there=False)
     assert told(w) == (False, False, False, False)
-    assert queries.reachable_machines(fresh(w.technician)) == []
+    assert queries.sights_and_reachable(fresh(w.technician), [])[1] == []
 
 
 @pytest.mark.sqlite

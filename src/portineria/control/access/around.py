@@ -9,13 +9,15 @@ page asks: most often there is no lock at all.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import BigIntegerField, Case, CharField, F, Value, When
+from django.db.models import BigIntegerField, Case, CharField, F, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
 from portineria.control.access.models import LOCKABLE, Lock
 from portineria.control.estate.models import Line, Machine, Service
 from portineria.control.identity.models import Membership
+from portineria.control.kept_statement import KeptStatement
 from portineria.control.privacy.models import Notice
 from portineria.control.privacy.queries import untold
 from portineria.policy.ending import Locked
@@ -57,23 +59,30 @@ class Around:
         return frozenset(kind for kind, key in met.items() if (owner, key) in self.locks.get(kind.value, ()))
 
 
-def around(people_and_machines: Iterable[tuple[int, Machine]]) -> Around:
-    """One query; one more where a supplier or a zone is locked, two where somebody published a notice."""
-    wanted = list(people_and_machines)
-    owners = {machine.plant.organisation_id for _, machine in wanted}
-    services = Service.objects.filter(device__machine__in={machine.pk for _, machine in wanted}).annotate(
+def _rows(machines: Iterable[int], owners: Iterable[int]) -> QuerySet[Service, tuple[Any, ...]]:
+    services = Service.objects.filter(device__machine__in=machines).annotate(
         kind=Value(_SERVES, output_field=CharField()), owner=Value(0, output_field=BigIntegerField())
     )
     locks = Lock.objects.holding().filter(organisation__in=owners).annotate(what=_KIND, key=_KEY)
     notices = (
         Notice.objects.current().filter(organisation__in=owners).annotate(kind=Value(_NOTICE, output_field=CharField()))
     )
+    return services.values_list("kind", "owner", "device__machine").union(
+        locks.values_list("what", "organisation", "key"), notices.values_list("kind", "organisation", "pk")
+    )
+
+
+_statement = KeptStatement(_rows)
+
+
+def around(people_and_machines: Iterable[tuple[int, Machine]]) -> Around:
+    """One query; one more where a supplier or a zone is locked, two where somebody published a notice."""
+    wanted = list(people_and_machines)
+    owners = {machine.plant.organisation_id for _, machine in wanted}
     serving: set[int] = set()
     published: set[int] = set()
     found: dict[str, set[tuple[int, int | None]]] = defaultdict(set)
-    for kind, owner, key in services.values_list("kind", "owner", "device__machine").union(
-        locks.values_list("what", "organisation", "key"), notices.values_list("kind", "organisation", "pk")
-    ):
+    for kind, owner, key in _statement.rows({machine.pk for _, machine in wanted}, owners):
         if kind == _SERVES:
             serving.add(key)
         elif kind == _NOTICE:

@@ -14,6 +14,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 
 from portineria.control.access.around import Around, around
 from portineria.control.access.company_devices import standings as standings_of_devices
+from portineria.control.access.grant_rows import grant_of, grant_statement
 from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
 from portineria.control.access.naming import NAMED
 from portineria.control.access.plant_state import PlantState, of_grant, plant_state
@@ -22,6 +23,7 @@ from portineria.control.access.training_queries import untrained
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
 from portineria.control.identity.models import GroupMember, Membership, Person
 from portineria.control.identity.queries import own_standings, standings
+from portineria.control.kept_statement import KeptStatement
 from portineria.policy.decision import Attempt, Decision, GrantFacts, decide
 from portineria.policy.decision import Standing as PersonStanding
 from portineria.policy.ending import Device
@@ -114,21 +116,17 @@ def decisions(
     ``standing_of``: what is known already about everybody concerned, by organisation. ``begins``: where somebody does.
     """
     wanted = {(person, machine.pk): machine for person, machine in people_and_machines}
-    rows = Grant.objects.filter(
-        # Of what ended long ago nobody needs to hear the reasons.
-        person__in={person for person, _ in wanted},
-        machine__in={pk for _, pk in wanted},
-        ends_at__gt=at - _RECENT,
-    )
-    grants: dict[tuple[int, int], list[GrantFacts]] = defaultdict(list)
+    # Of what ended long ago nobody needs to hear the reasons.
+    rows = _grant_statement.rows({person for person, _ in wanted}, {pk for _, pk in wanted}, at=at - _RECENT)
     given = [
-        (row, machine)
-        for row in rows.select_related("rule").annotate(**_ASKED)
+        (row, machine, _Asked(*asked))
+        for row, asked in map(grant_of, rows)
         if (machine := wanted.get((row.person_id, row.machine_id))) is not None
     ]
-    besides = _besides(given, at)
-    for row, machine in given:
-        grants[row.person_id, row.machine_id].append(_facts_of(row, machine, _asked_of(row), besides))
+    besides = _besides([(row, machine) for row, machine, _ in given], at)
+    grants: dict[tuple[int, int], list[GrantFacts]] = defaultdict(list)
+    for row, machine, asked in given:
+        grants[row.person_id, row.machine_id].append(_facts_of(row, machine, asked, besides))
     attempts = attempts_at(wanted, at, standing_of)
     return {
         key: decide(replace(one, factor_age=begins.factor_age, device=begins.device), grants[key])
@@ -139,7 +137,8 @@ def decisions(
 def opened(person: Person, at: datetime) -> set[int]:
     """Keys of the machines that this person may reach now: nobody has more grants at once than can be judged here."""
     rows = Grant.objects.filter(person=person).live(at).select_related("rule", "machine__plant", "machine__gateway")
-    grants = list(rows.annotate(**_ASKED))
+    grants = list(rows)
+    asked = _asked_of([grant.pk for grant in grants])
     standing_of = own_standings(person, (grant.machine.plant.organisation_id for grant in grants))
     besides = _besides([(grant, grant.machine) for grant in grants], at)
     attempts = attempts_at({(person.pk, grant.machine_id): grant.machine for grant in grants}, at, standing_of)
@@ -148,7 +147,7 @@ def opened(person: Person, at: datetime) -> set[int]:
         for grant in grants
         if decide(
             attempts[person.pk, grant.machine_id],
-            [_facts_of(grant, grant.machine, _asked_of(grant), besides)],
+            [_facts_of(grant, grant.machine, asked.get(grant.pk, _NOTHING), besides)],
         ).permitted
     }
 
@@ -286,11 +285,9 @@ def attempts_at(
 
 
 def _facts(grants: list[Grant], at: datetime, *, running: bool = False) -> list[tuple[Grant, GrantFacts]]:
-    rows = Grant.objects.filter(pk__in=[grant.pk for grant in grants])
-    found = {pk: _Asked(*asked) for pk, *asked in rows.annotate(**_ASKED).values_list("pk", *_ASKED)}
-    none = _Asked(holds=False, approved=False, ticket=False, grouped=False)
+    found = _asked_of([grant.pk for grant in grants])
     besides = _besides([(row, row.machine) for row in grants], at, running=running)
-    return [(row, _facts_of(row, row.machine, found.get(row.pk, none), besides)) for row in grants]
+    return [(row, _facts_of(row, row.machine, found.get(row.pk, _NOTHING), besides)) for row in grants]
 
 
 class _Besides(NamedTuple):
@@ -322,9 +319,19 @@ class _Asked(NamedTuple):
 _ASKED = {"holds": _asked(_HOLDS), "stands": _asked(_APPROVED), "ticket": _asked(_TICKET), "grouped": _asked(_IN_GROUP)}
 
 
-def _asked_of(row: Any) -> _Asked:
-    """Of a grant that was annotated with ``_ASKED``."""
-    return _Asked(row.holds, row.stands, row.ticket, row.grouped)
+_NOTHING = _Asked(holds=False, approved=False, ticket=False, grouped=False)
+_asked_statement = KeptStatement(
+    lambda grants: Grant.objects.filter(pk__in=grants).annotate(**_ASKED).values_list("pk", *_ASKED).order_by()
+)
+
+
+_grant_statement = grant_statement(_ASKED)
+
+
+def _asked_of(grants: Sequence[int]) -> dict[int, _Asked]:
+    """By key; of a grant that is gone, nothing."""
+    rows = _asked_statement.rows(grants) if grants else ()
+    return {pk: _Asked(*(bool(one) for one in asked)) for pk, *asked in rows}
 
 
 def _facts_of(grant: Grant, machine: Machine, asked: _Asked, besides: _Besides) -> GrantFacts:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from portineria.control.access.emergency_queries import roles_of
 from portineria.control.access.facts import LOOKING, Beginning, decisions, opened
+from portineria.control.access.firm import firm_of
 from portineria.control.access.models import (
     LOCKABLE,
     AccessRequest,
@@ -188,11 +189,16 @@ def visible_machines(actor: Person, at: datetime | None = None) -> list[MachineS
     return sights(actor, list(machines_in_sight(actor)), at)
 
 
-def reachable_machines(actor: Person, at: datetime | None = None) -> list[MachineSight]:
-    """Those that they may connect to now: few, however many they see."""
-    at = at or timezone.now()
-    machines = _in_sight(actor).filter(pk__in=opened(actor, at)).order_by(*_BY_PLACE)
-    return [seen for seen in sights(actor, list(machines), at) if seen.sight is Sight.REACHABLE]
+def sights_and_reachable(actor: Person, machines: Iterable[int]) -> tuple[dict[int, Sight], list[MachineSight]]:
+    """Key → sight of some of them, as ``sight_by_machine``, and those that they may connect to now: few, however many
+    they see.
+    """
+    at, asked = timezone.now(), set(machines)
+    given = Grant.objects.filter(person=actor).live(at).values("machine")
+    rows = _in_sight(actor).filter(Q(pk__in=asked) | Q(pk__in=given)).order_by(*_BY_PLACE)
+    seen = sights(actor, list(rows), at)
+    named = {one.machine.pk: one.sight for one in seen if one.machine.pk in asked}
+    return named, [one for one in seen if one.sight is Sight.REACHABLE]
 
 
 def visible_machine(
@@ -220,7 +226,7 @@ def requests(actor: Person) -> RequestQuerySet:
         "person",
         "rule__supplier", "rule__profile", "rule__watcher", "organisation", "grant__profile", "grant__rule__profile",
         "grant__narrower",
-    )  # fmt: skip
+    ).annotate(firm=firm_of("rule"))  # fmt: skip
     return found.prefetch_related(
         Prefetch("approvals", Approval.objects.select_related("decided_by", "substitution__approver"))
     ).order_by("-made_at", "-pk")
@@ -273,7 +279,7 @@ def grants(actor: Person) -> GrantQuerySet:
     found = Grant.objects.visible_to(actor).select_related(
         "machine__plant__organisation", "machine__line", "machine__gateway", "person", "rule__supplier",
         "organisation", "request",
-    )  # fmt: skip
+    ).annotate(firm=firm_of("rule"))  # fmt: skip
     return found.order_by("-starts_at")
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, Min, OuterRef, Q, Subquery, Value
+from django.db.models import Max, Min, OuterRef, Q, Subquery, Value, prefetch_related_objects
 from django.db.models.functions import Coalesce
 
 from portineria.control.audit import word_index, words
@@ -229,7 +229,8 @@ def _field(event: Event, name: str) -> Any:
 
 def views(found: Iterable[Event]) -> list[EventView]:
     """Read leaves and personal values; give it a slice (two queries however long it is)."""
-    rows = found.prefetch_related("personal_values") if isinstance(found, EventQuerySet) else found
+    rows = list(found)
+    prefetch_related_objects(rows, "personal_values")
     return [_view(event) for event in rows]
 
 

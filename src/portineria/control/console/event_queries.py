@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events as people read them: in words, with the names of what they are about, without what only a verifier needs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
@@ -10,13 +10,14 @@ from django.utils import timezone
 from portineria.control.audit import queries as audit
 from portineria.control.audit.models import Event
 from portineria.control.audit.queries import EventView
-from portineria.control.console.event_values import Names, details
+from portineria.control.console.event_values import Names, details, session_name
 from portineria.control.console.templatetags.console import zone_of
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Service
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Session
+from portineria.core.ids import Kind
 
 _LATEST = 10
 _SAME = timedelta(seconds=5)  # a report is sealed, sent and stored in less; what took longer is worth a line
@@ -40,10 +41,11 @@ _SHOWN_ABOUT = ("machine", "gateway", "session", "person")
 
 
 def event_rows(
-    actor: Person, views: list[EventView], services: Iterable[Service] = (), zone: str = ""
-) -> list[EventRow]:
-    """``zone``: the page's own; otherwise each row is in that of its plant, or in the reader's."""
-    names = Names(actor, views, services)
+    actor: Person, views: list[EventView], services: Iterable[Service] = (), zone: str = "",
+    known: Mapping[str, str] | None = None,
+) -> list[EventRow]:  # fmt: skip
+    """``zone``: the page's own; otherwise each row is in that of its plant, or in the reader's. ``known``: names."""
+    names = Names(actor, views, services, known)
     return [_row(actor, view, names, zone_of(zone or names.zone_of(view) or actor.time_zone)) for view in views]
 
 
@@ -74,7 +76,11 @@ def session_events(actor: Person, session: Session, found: Iterable[Event], zone
 
     ``zone`` as everything on that page; empty for the reader's own.
     """
-    return event_rows(actor, audit.views(found), estate.services_of(session.machine), zone or actor.time_zone)
+    views = audit.views(found)
+    named = any(f"{Kind.SERVICE}_" in str(value) for view in views for value in view.fields.values())
+    services = estate.services_of(session.machine) if named else ()
+    known = {session.public_id: session_name(session)}
+    return event_rows(actor, views, services, zone or actor.time_zone, known)
 
 
 def gateway_events(actor: Person, public_id: str) -> list[EventRow]:

@@ -20,6 +20,7 @@ from portineria.control.identity.group_queries import named_groups
 from portineria.control.identity.models import Person
 from portineria.control.identity.provider_queries import named_providers
 from portineria.control.remote_sessions import queries as remote_sessions
+from portineria.control.remote_sessions.models import Session
 from portineria.core.event import REPORTED_BY_GATEWAYS
 from portineria.core.event import Value as Field
 from portineria.core.ids import Kind, is_id
@@ -33,14 +34,21 @@ def _by_kind(ids: Iterable[str]) -> Mapping[str, set[str]]:
     return found
 
 
+def session_name(session: Session) -> str:
+    return f"{session.person.name} · {session.machine.name}"
+
+
 class Names:
     """Public id → name, and plant's zone, for one page of events. Nobody is asked about a kind that does not occur."""
 
-    def __init__(self, actor: Person, views: Iterable[EventView], services: Iterable[Service] = ()) -> None:
+    def __init__(
+        self, actor: Person, views: Iterable[EventView], services: Iterable[Service] = (),
+        known: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         ids = {word for view in views for value in view.fields.values() for word in str(value).split()}
         ids |= {view.actor for view in views}
         self._names: dict[str, str] = {"portineria": "Portineria", "operator": str(texts.OPERATOR)}
-        self._names |= {service.public_id: service.name for service in services}
+        self._names |= {**(known or {}), **{service.public_id: service.name for service in services}}
         self._zones: dict[str, str] = {}
         of = _by_kind(ids - self._names.keys())
         self._add(actor, of)
@@ -50,7 +58,7 @@ class Names:
             self._names |= {row.public_id: str(row) for row in estate.relays(actor).filter(public_id__in=relays)}
         if sessions := of[Kind.SESSION]:
             for session in remote_sessions.sessions(actor).filter(public_id__in=sessions):
-                self._names[session.public_id] = f"{session.person.name} · {session.machine.name}"
+                self._names[session.public_id] = session_name(session)
 
     def _add(self, actor: Person, of: Mapping[str, set[str]]) -> None:
         """Whatever has a name of its own, in one query."""

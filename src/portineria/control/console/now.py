@@ -59,10 +59,11 @@ def now(actor: Person, leaf: Leaf) -> Now:
     inside = leaf(remote_sessions.open_sessions(actor), "inside")
     waiting = leaf(access.decidable_requests(actor), "waiting")
     mine = list(access.pending_requests(actor).filter(person=actor)) if asks else []
-    known = whereabouts.places(actor, [row.machine for rows in (inside, waiting, mine) for row in rows])
+    named = [row.machine for rows in (inside, waiting, mine) for row in rows]
+    sights, reachable = access.sights_and_reachable(actor, [row.pk for row in named]) if asks else (None, [])
+    known = whereabouts.places(actor, named, sights)
     inside.object_list = [Seen(session, actor, known[session.machine_id]) for session in inside]
     waiting.object_list = [Asked(row, known[row.machine_id]) for row in waiting]
-    reachable = access.reachable_machines(actor) if asks else []
     administers = queries.administers(actor)
     machines = estate.machines(actor).count() if staff else 0
     return Now(

@@ -63,9 +63,9 @@ def _row(row: Seen, actor: Person) -> list[object]:
     def at(moment: datetime | None) -> str:
         return timezone.localtime(moment, zone).isoformat(" ", "seconds") if moment else ""
 
-    supplier, ended_by = session.grant.rule.supplier, session.ended_by
+    firm, ended_by = session.__dict__["firm"], session.ended_by  # by ``queries.sessions``
     return [
-        session.public_id, session.person.name, supplier.name if supplier else "", " › ".join(place.within),
+        session.public_id, session.person.name, firm, " › ".join(place.within),
         place.name, place.tag, str(texts.state(row.shown_state, "session").text), at(session.requested_at),
         at(session.live_at), at(session.ended_at), ", ".join(row.ended_because), ended_by.name if ended_by else "",
         session.end_reason, session.to_device, session.from_device, str(zone),

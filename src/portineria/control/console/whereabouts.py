@@ -5,7 +5,7 @@ The owner's people know it, and so does whoever reaches the machine now. Everybo
 a machine that they may ask for, and in the records of their own requests and sessions.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +31,15 @@ class Place:
     linked: bool
 
 
-def places(actor: Person, machines: Iterable[Machine]) -> dict[int, Place]:
-    """By key. They come with ``line`` and ``plant__organisation`` loaded; three queries more for what is of others."""
+def places(actor: Person, machines: Iterable[Machine], sights: Mapping[int, Sight] | None = None) -> dict[int, Place]:
+    """By key. They come with ``line`` and ``plant__organisation`` loaded; three queries more for what is of others,
+    where their ``sights`` are not known yet.
+    """
     rows = {machine.pk: machine for machine in machines}
     staff_of = set(actor.sees(Power.ESTATE))
     others = {pk for pk, machine in rows.items() if machine.plant.organisation_id not in staff_of}
-    sights = access.sight_by_machine(actor, others) if others else {}
+    if sights is None:
+        sights = access.sight_by_machine(actor, others) if others else {}
     return {pk: place_of(machine, sights.get(pk), owned=pk not in others) for pk, machine in rows.items()}
 
 

@@ -3,7 +3,7 @@
 
 from collections.abc import Collection
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Prefetch, Q, QuerySet
 
 from portineria.control.estate.models import (
     Device,
@@ -12,6 +12,7 @@ from portineria.control.estate.models import (
     GatewayState,
     Label,
     Line,
+    Link,
     Machine,
     MachineQuerySet,
     Plant,
@@ -55,7 +56,8 @@ def waiting_gateways(actor: Person) -> GatewayQuerySet:
 
 
 def gateway(actor: Person, public_id: str) -> Gateway:
-    found = gateways(actor).prefetch_related("links__relay").filter(public_id=public_id).first()
+    links = Link.objects.select_related("relay").order_by("relay__position")
+    found = gateways(actor).prefetch_related(Prefetch("links", links)).filter(public_id=public_id).first()
     if found is None:
         raise NotFound(f"gateway {public_id}")
     return found

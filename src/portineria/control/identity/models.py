@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -157,21 +157,27 @@ class Person(ActsThere, AbstractBaseUser):
         return self.enabled and not self.is_service
 
     @cached_property
-    def _memberships(self) -> list["Membership"]:
-        """One query per object; services that change memberships work on fresh objects."""
-        if not self.enabled:
-            return []
+    def _entered(self) -> list["Membership"]:
+        """All of them, with ``factor``: one query per object; services that change memberships work on fresh ones."""
+        factors = Person.objects.get_queryset().filter(pk=OuterRef("person"), authenticator__type__in=SECOND_FACTORS)
         found = Membership.objects.filter(person_id=self.pk).select_related("organisation", "supplier", "delegation")
-        return [membership for membership in found.annotate(provides=provides()) if membership.holds]
+        return list(found.annotate(provides=provides(), factor=Exists(factors)))
+
+    @cached_property
+    def _memberships(self) -> list["Membership"]:
+        return [membership for membership in self._entered if membership.holds] if self.enabled else []
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
         self.__dict__.pop("_memberships", None)
+        self.__dict__.pop("_entered", None)
         self.__dict__.pop("has_second_factor", None)
         super().refresh_from_db(*args, **kwargs)
 
     @cached_property
     def has_second_factor(self) -> bool:
-        """One query per object here too."""
+        """Asked with the memberships, which every page needs; of whoever has none in a query of its own."""
+        if self._entered:
+            return bool(self._entered[0].__dict__["factor"])
         factors = self.authenticator_set  # type: ignore[attr-defined]  # allauth's table, without types
         return bool(factors.filter(type__in=SECOND_FACTORS).exists())
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import get_user
@@ -22,6 +23,7 @@ from portineria.control.identity.models import (
     Supplier,
     SupplierQuerySet,
 )
+from portineria.control.kept_statement import KeptStatement
 from portineria.core.errors import NotFound
 from portineria.policy.decision import Standing
 
@@ -118,18 +120,25 @@ def has_second_factor(person: Person, before: datetime | None = None) -> bool:
     return bool((found if before is None else found.filter(created_at__lt=before)).exists())
 
 
-def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standing]:
-    """(person, organisation) → what policy has to know. One query however many there are."""
-    wanted = set(pairs)
+def _standing_rows(people: Iterable[int]) -> "QuerySet[Person, tuple[Any, ...]]":
     factors = Authenticator.objects.filter(user=OuterRef("pk"), type__in=SECOND_FACTORS)
     answering = Membership.objects.filter(
         person=OuterRef("answered_by"), organisation=OuterRef("memberships__organisation"),
         person__disabled_at__isnull=True, supplier__disabled_at__isnull=True,
     )  # fmt: skip
-    rows = Person.objects.filter(pk__in={person for person, _ in wanted}).values_list(
+    return Person.objects.filter(pk__in=people).values_list(
         "pk", "disabled_at", Exists(factors), "answered_by", "memberships__organisation",
         "memberships__supplier__disabled_at", Exists(answering),
     )  # fmt: skip
+
+
+_standing_statement = KeptStatement(_standing_rows)
+
+
+def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standing]:
+    """(person, organisation) → what policy has to know. One query however many there are."""
+    wanted = set(pairs)
+    rows = _standing_statement.rows({person for person, _ in wanted})
     # An agent has no second factor: its only way in is a token that is worth nothing without its key.
     known = {pk: (off is None, factor or by is not None) for pk, off, factor, by, *_ in rows}
     members = {(pk, where): locked_at is None for pk, _, _, _, where, locked_at, _ in rows}

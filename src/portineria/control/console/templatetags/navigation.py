@@ -153,15 +153,16 @@ def _section(context: Context) -> str:
     return str(context.get("section") or _SECTION_OF.get(name, name))
 
 
-def _items(person: Person, section: str) -> list[Item]:
+def _items(person: Person, section: str, waiting: int | None) -> list[Item]:
+    """``waiting``: how much waits for the person, where the page has counted it."""
     roles = identity.roles(person).values()
     staff = any(role.staff for role in roles)
     asks = any(role is Role.TECHNICIAN for role in roles)
     works = staff or bool(person.sees(Power.WORK))
-    waiting = 0
-    if works:  # requests for access, and held ones of sessions that run
+    if waiting is None and works:  # requests for access, and held ones of sessions that run
         held = remote_sessions.held_for(person, timezone.now()).order_by().values("pk")
         waiting = access.decidable_requests(person).order_by().values("pk").union(held, all=True).count()
+    waiting = waiting or 0
     waiting_text = ngettext("%(count)d request waits for you", "%(count)d requests wait for you", waiting)
     rows = [
         ("home", _("Now"), _("Now"), "home", True),
@@ -195,7 +196,7 @@ def _items(person: Person, section: str) -> list[Item]:
 def navigation(context: Context) -> dict[str, Any]:
     request, section = context["request"], _section(context)
     person = getattr(request, "inside", None) or request.user
-    items = _items(person, section)
+    items = _items(person, section, context.get("waiting_for_you"))
     return {
         "request": request,
         "csrf_token": context.get("csrf_token"),

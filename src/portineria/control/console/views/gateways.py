@@ -11,7 +11,8 @@ from portineria.control.console.page import attempt, leaf, page
 from portineria.control.estate import enrolment, introduction
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway
-from portineria.control.identity.authority import administers, require
+from portineria.control.identity.authority import administers, permitted, require, works_here
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.settings.start import current
@@ -82,12 +83,13 @@ def gateway(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
     context = {
         "gateway": row,
         "state": queries.shown_gateway_state(row),
-        "links": remote_sessions.links_of(row),
+        "links": row.links.all(),
         "machines": leaf(request, estate.machines(actor).filter(gateway=row), named="machines"),
         "inside": queries.seen_leaves(actor, leaf(request, inside, named="inside"))[0],
         "events": event_queries.gateway_events(actor, public_id),
         "form": form,
         "administers": queries.administers(actor),
+        "may_lock": permitted(actor, row.plant.organisation_id, works_here, Power.LOCK),
     }
     return render(request, "console/gateway.html", context)
 

@@ -33,6 +33,8 @@ def home(request: HttpRequest, actor: Person) -> HttpResponse:
 
     shown = now(actor, part)
     context: dict[str, Any] = {"now": shown, "playbacks": decidable(actor)}
+    if shown.staff:
+        context["waiting_for_you"] = shown.decidable.paginator.count + len(shown.held)
     if shown.missing == "plant":
         owners = queries.administered(actor)
         context["plant_form"] = PlantAddForm(organisations=owners, initial={"time_zone": actor.time_zone})

@@ -16,6 +16,8 @@ from portineria.control.console import plant_rows, queries, sorting, whereabouts
 from portineria.control.console.forms import AskForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.templatetags.console import zone_of
+from portineria.control.identity.authority import permitted, works_here
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
 from portineria.control.privacy import queries as privacy
 from portineria.control.settings.start import current
@@ -47,7 +49,9 @@ def machine(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     row = shown.row.machine
     held = role_for(actor, row) is not None and open_grant(actor, row) is None
     context = {"page": shown, "command": command, "emergency": held,
-               "plant": plant_rows.of_machine(actor, row)}  # fmt: skip
+               "plant": plant_rows.of_machine(actor, row),
+               "works_here": permitted(actor, row.plant.organisation_id, works_here),
+               "may_lock": permitted(actor, row.plant.organisation_id, works_here, Power.LOCK)}  # fmt: skip
     return render(request, "console/machine.html", context)
 
 

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -30,13 +32,14 @@ def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
     own = access.requests(actor).filter(organisation__in=actor.sees(Power.WORK))
     decidable = access.decidable_requests(actor)
     others = own.filter(state="pending").exclude(pk__in=decidable.values("pk"))
-    context = {
+    context: dict[str, Any] = {
         "held": held.waiting_for(actor, timezone.now()),
         "emergencies": emergency_rows.unsigned(actor),
         "waiting": whereabouts.asked_leaf(actor, leaf(request, decidable, _WAITING, named="waiting")),
         "others": whereabouts.asked_leaf(actor, leaf(request, others, _WAITING, named="others")),
         "rows": whereabouts.asked_leaf(actor, leaf(request, own.exclude(state="pending"))),
     }
+    context["waiting_for_you"] = context["waiting"].paginator.count + len(context["held"])
     return render(request, "console/approvals.html", context)
 
 

@@ -12,12 +12,19 @@ from portineria.control.console.forms import DecisionForm, ReasonForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.texts import operations as texts
 from portineria.control.identity.models import Person
-from portineria.control.remote_sessions import freezing, playback, recordings, retention, services, watching
+from portineria.control.remote_sessions import (
+    freezing,
+    playback,
+    recordings,
+    retention,
+    services,
+    session_page,
+    watching,
+)
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.scope import is_recorded
 
 _INSIDE = 25  # of those that are open, on one leaf: each with what can be done about it
-_REFUSALS = ("operation.refused", "operation.would-refuse", "operation.hold-refused")
 _REFUSED = 20  # the newest; all of them stand in the course
 
 
@@ -46,27 +53,28 @@ def export(request: HttpRequest, actor: Person) -> StreamingHttpResponse:
 
 @page
 def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    row = remote_sessions.session(actor, public_id)
+    row, there = session_page.session_and_there(actor, public_id)
     seen, streams = queries.Seen(row, actor), remote_sessions.streams(actor, public_id)
-    course = leaf(request, remote_sessions.session_events(actor, public_id), named="course")
-    refused = remote_sessions.session_events(actor, public_id).filter(code__in=_REFUSALS)
+    course, connections = leaf(request, there.course, named="course"), leaf(request, streams, named="streams")
+    first = connections.object_list if connections.number == 1 else streams[:1]
+    refused = there.course.filter(code__in=session_page.REFUSALS)[:_REFUSED] if there.refused else ()
     context = {
         "seen": seen,
-        "streams": leaf(request, streams, named="streams"),
-        "counted_at": remote_sessions.counted_at(streams),
+        "streams": connections,
+        "counted_at": session_page.counted_at(streams, list(first)),
         "course": course,
         "functions": functions.held_in(row),
-        "recorded": bool(recordings.kept_of(actor, row)),
-        "keeping": retention.keeping(actor, row),
-        "asks_to_look": playback.may_ask(actor, row),
+        "recorded": there.kept and bool(recordings.kept_of(actor, row)),
+        "keeping": retention.keeping(actor, row) if there.kept else None,
+        "asks_to_look": there.kept and playback.may_ask(actor, row),
         "recording": row.open and is_recorded(row),
-        "watchers": [person.name for person in watching.watchers(row)],
+        "watchers": [person.name for person in watching.watchers(row)] if there.watched else [],
         "shows_operations": watching.shows_operations(row) and actor.may_watch(row.organisation_id),
         "operation_words": texts.operation_words(),
-        "held": held.held_in(actor, row, timezone.now()),
-        "refused": event_queries.session_events(actor, row, refused[:_REFUSED], seen.place.zone),
+        "held": held.held_in(actor, row, timezone.now()) if there.held else [],
+        "refused": event_queries.session_events(actor, row, refused, seen.place.zone),
         "events": event_queries.session_events(actor, row, course.object_list, seen.place.zone),
-        "evidence_command": evidence_command(row),
+        "evidence_command": "" if row.open else evidence_command(row),
         "signals": plant_rows.consent_in(actor, row),
     }
     return render(request, "console/session.html", context)

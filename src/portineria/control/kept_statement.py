@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A query whose text is made once, and asked again with other keys.
+
+To make the text of a query with many conditions out of expressions takes the processor ten times as long as SQLite
+takes to answer it; a decision asks the same few each time. Only keys differ: whatever else is in the query stays as it
+was when the text was made.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import QuerySet
+
+_MOST = 64  # keys of a kind: a list that is longer is rare, and its text is made anew
+_MARK = -(10**15)  # no key is below zero: by these the places of keys are found in what the text was made with
+_TIME = datetime(1901, 1, 1, tzinfo=UTC)  # likewise of the time
+
+
+class _Place(NamedTuple):
+    """Which kind of keys, and which of them; before the first kind the time."""
+
+    kind: int
+    at: int
+
+
+class _Kept(NamedTuple):
+    sql: str
+    given: list[Any]  # with places in it
+    converters: dict[int, tuple[list[Callable[..., Any]], Any]]  # of columns, as the fields have them
+
+
+class KeptStatement:
+    """``build``: from as many collections of keys as there are kinds, and a time if it is ``timed``, a query of plain
+    values. Each key stands in an ``__in``.
+    """
+
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]], *, timed: bool = False) -> None:
+        self._build, self._timed = build, timed
+        self._kept: dict[tuple[str, tuple[int, ...]], _Kept] = {}
+
+    def rows(self, *keys: Collection[int], at: datetime = _TIME) -> Sequence[tuple[Any, ...]]:
+        if not all(keys) or any(len(some) > _MOST for some in keys):
+            return list(self._build(*keys, *([at] if self._timed else [])))
+        # As many as a power of two, the last one said again: a text for each number of keys would be many.
+        filled = [_filled(list(some)) for some in keys]
+        connection = connections[DEFAULT_DB_ALIAS]
+        times = [connection.ops.adapt_datetimefield_value(at)]
+        kept = self._text(tuple(len(some) for some in filled))
+        by_kind: list[list[Any]] = [*filled, times]  # the time is kind -1
+        given = [by_kind[one.kind][one.at] if isinstance(one, _Place) else one for one in kept.given]
+        with connection.cursor() as cursor:
+            cursor.execute(kept.sql, given)
+            found = [list(row) for row in cursor.fetchall()]
+        for column, (converts, expression) in kept.converters.items():
+            for row in found:
+                for convert in converts:
+                    row[column] = convert(row[column], expression, connection)
+        return [tuple(row) for row in found]
+
+    def _text(self, numbers: tuple[int, ...]) -> _Kept:
+        connection = connections[DEFAULT_DB_ALIAS]
+        kept = self._kept.get((connection.vendor, numbers))
+        if kept is not None:
+            return kept
+        lists = [[_MARK - kind * _MOST - at for at in range(number)] for kind, number in enumerate(numbers)]
+        marks: dict[Any, _Place] = {
+            mark: _Place(kind, at) for kind, some in enumerate(lists) for at, mark in enumerate(some)
+        }
+        if self._timed:
+            marks[connection.ops.adapt_datetimefield_value(_TIME)] = _Place(-1, 0)
+        compiler = self._build(*lists, *([_TIME] if self._timed else [])).query.get_compiler(DEFAULT_DB_ALIAS)
+        sql, given = compiler.as_sql()
+        places = [marks.get(one, one) if isinstance(one, int | str | datetime) else one for one in given]
+        if {one for one in places if isinstance(one, _Place)} != set(marks.values()):
+            raise AssertionError("a key of the query is not where it was expected")
+        converters = compiler.get_converters([one[0] for one in compiler.select[: compiler.col_count]])
+        kept = self._kept[connection.vendor, numbers] = _Kept(sql, places, converters)
+        return kept
+
+
+def _filled(keys: list[int]) -> list[int]:
+    wanted = 1 << (len(keys) - 1).bit_length()
+    return keys + keys[-1:] * (wanted - len(keys))
