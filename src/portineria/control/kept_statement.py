@@ -70,8 +70,12 @@ class KeptStatement:
         }
         if self._timed:
             marks[connection.ops.adapt_datetimefield_value(_TIME)] = _Place(-1, 0)
-        compiler = self._build(*lists, *([_TIME] if self._timed else [])).query.get_compiler(DEFAULT_DB_ALIAS)
+        compiler, again = (
+            self._build(*lists, *([_TIME] if self._timed else [])).query.get_compiler(DEFAULT_DB_ALIAS) for _ in "12"
+        )
         sql, given = compiler.as_sql()
+        if again.as_sql() != (sql, given):
+            raise AssertionError("something of the query's own changes by itself, as a time does")
         places = [marks.get(one, one) if isinstance(one, int | str | datetime) else one for one in given]
         if {one for one in places if isinstance(one, _Place)} != set(marks.values()):
             raise AssertionError("a key of the query is not where it was expected")

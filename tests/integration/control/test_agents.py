@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portineria.control import administration_accounts
-from portineria.control.access import emergency, queries
+from portineria.control.access import emergency, locks, queries, trainings
 from portineria.control.access import services as access
 from portineria.control.access.rules import Conditions
 from portineria.control.audit.queries import events, views
@@ -26,20 +27,22 @@ from portineria.control.privacy.services import set_terms
 from portineria.control.remote_sessions import services
 from portineria.control.remote_sessions.models import Session
 from portineria.core.errors import Denied, NotFound
+from portineria.policy.ending import Locked
 from portineria.wire.statement import Order
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.calling import Browser, Program
 from tests.integration.control.sessions import accepted, again, said_to, session_key
+from tests.integration.control.test_trainings import published
 from tests.integration.control.world import ConnectorEnd, World, fresh
 
 
 class AgentEnd(ConnectorEnd):
     """A connector that an agent signs in by its token, whose key it made itself."""
 
-    def __init__(self, w: World) -> None:
+    def __init__(self, w: World, answering: Person | None = None) -> None:
         self.key = Ed25519PrivateKey.generate()
         self.agent = create_service_account(
-            actor=w.owner, organisation=w.organisation, name="Tuner", answered_by=w.operator.public_id
+            actor=w.owner, organisation=w.organisation, name="Tuner", answered_by=(answering or w.operator).public_id
         )
         self.token, self.row = issue_token(
             actor=w.owner, account=self.agent.public_id, name="cell 4", days=30, powers=Powers(operates=True),
@@ -55,10 +58,13 @@ class AgentEnd(ConnectorEnd):
 
 @pytest.fixture
 def agent(linked: World) -> AgentEnd:
-    end = AgentEnd(linked)
+    return let_in(linked, AgentEnd(linked))
+
+
+def let_in(w: World, end: AgentEnd, **asked: Any) -> AgentEnd:
     access.create_rule(
-        actor=linked.owner, organisation=linked.organisation, machines=[linked.machine.public_id],
-        person=end.agent.public_id,
+        actor=w.owner, organisation=w.organisation, machines=[w.machine.public_id], person=end.agent.public_id,
+        conditions=Conditions(**asked),
     )  # fmt: skip
     return end
 
@@ -93,6 +99,30 @@ def test_an_agent_works_under_a_rule_that_names_it_and_every_act_names_who_answe
     [account] = program.get("/service-accounts").json()["items"]
     assert account["answered_by"] == w.operator.public_id
     assert agent.call("POST", f"/sessions/{session.public_id}/end").status_code == 200
+
+
+@pytest.mark.parametrize("kind", [Locked.PERSON, Locked.SUPPLIER])
+def test_whoever_is_locked_has_no_agent_that_works_either(linked: World, kind: Locked) -> None:
+    w = linked
+    agent = let_in(w, AgentEnd(w, w.technician))
+    session = accepted(w, begun(w, agent))
+    thing = w.supplier if kind is Locked.SUPPLIER else w.technician.public_id
+    locks.lock(actor=w.owner, organisation=w.organisation, kind=kind, thing=thing, reason="x")
+    services.enforce(timezone.now())
+    assert again(session).state == "cutting"
+    answer = agent.call("POST", "/sessions", {"machine": "Press 3", "key": base64url(session_key())})
+    assert answer.status_code == 403
+
+
+def test_whoever_answers_confirms_a_training_and_the_agent_does_not(linked: World) -> None:
+    w, training = linked, published(linked)
+    agent = let_in(w, AgentEnd(w), trainings=(training,))
+    access.approve(actor=w.owner, request=agent.asks())
+    asked = {"machine": "Press 3", "key": base64url(session_key())}
+    said = agent.call("POST", f"/trainings/{training}/confirm", {"number": 1, "language": "en"})
+    assert (said.status_code, agent.call("POST", "/sessions", asked).status_code) == (403, 403)
+    trainings.confirm_training(actor=w.operator, training=training, number=1, language="en")
+    assert agent.call("POST", "/sessions", asked).status_code == 200
 
 
 @pytest.mark.parametrize("gone", ["agent", "answering", "membership"])

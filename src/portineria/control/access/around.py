@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce
 from portineria.control.access.models import LOCKABLE, Lock
 from portineria.control.estate.models import Line, Machine, Service
 from portineria.control.identity.models import Membership
+from portineria.control.identity.queries import answering
 from portineria.control.kept_statement import KeptStatement
 from portineria.control.privacy.models import Notice
 from portineria.control.privacy.queries import untold
@@ -38,6 +39,7 @@ class Around:
     serving: set[int]  # machines
     locks: Mapping[str, set[tuple[int, int | None]]]  # kind → organisation, key of what it locks there
     suppliers: dict[tuple[int, int], int | None]  # organisation, person → firm; empty where no firm is locked
+    answering: dict[int, int]  # agent → whoever answers for it; empty where no person and no firm is locked
     zones: dict[int, int | None]  # line → zone; empty where no zone is locked
     untold: set[tuple[int, int]]  # organisation, person: whoever has not acknowledged the notice that counts there
 
@@ -46,17 +48,20 @@ class Around:
         if not self.locks:
             return _NONE
         owner, line = machine.plant.organisation_id, machine.line_id
-        met = {
-            Locked.PERSON: person,
-            Locked.SUPPLIER: self.suppliers.get((owner, person)),
-            Locked.MACHINE: machine.pk,
-            Locked.LINE: line,
-            Locked.ZONE: self.zones.get(line) if line is not None else None,
-            Locked.PLANT: machine.plant_id,
-            Locked.GATEWAY: gateway,
-            Locked.EVERYTHING: None,
+        people = {person, self.answering.get(person, person)}
+        met: dict[Locked, set[int | None]] = {
+            Locked.PERSON: {*people},
+            Locked.SUPPLIER: {self.suppliers.get((owner, one)) for one in people},
+            Locked.MACHINE: {machine.pk},
+            Locked.LINE: {line},
+            Locked.ZONE: {self.zones.get(line) if line is not None else None},
+            Locked.PLANT: {machine.plant_id},
+            Locked.GATEWAY: {gateway},
+            Locked.EVERYTHING: {None},
         }
-        return frozenset(kind for kind, key in met.items() if (owner, key) in self.locks.get(kind.value, ()))
+        return frozenset(
+            kind for kind, keys in met.items() if any((owner, key) in self.locks.get(kind.value, ()) for key in keys)
+        )
 
 
 def _rows(machines: Iterable[int], owners: Iterable[int]) -> QuerySet[Service, tuple[Any, ...]]:
@@ -76,7 +81,7 @@ _statement = KeptStatement(_rows)
 
 
 def around(people_and_machines: Iterable[tuple[int, Machine]]) -> Around:
-    """One query; one more where a supplier or a zone is locked, two where somebody published a notice."""
+    """One query; one more where a person or a zone is locked, two where a supplier is or a notice was published."""
     wanted = list(people_and_machines)
     owners = {machine.plant.organisation_id for _, machine in wanted}
     serving: set[int] = set()
@@ -90,15 +95,16 @@ def around(people_and_machines: Iterable[tuple[int, Machine]]) -> Around:
         else:
             found[kind].add((owner, key))
     not_told = untold(published, {person for person, _ in wanted}) if published else set()
-    return Around(serving, found, _suppliers(found, wanted, owners), _zones(found, wanted), not_told)
+    people = {person for person, _ in wanted}
+    behind = answering(people) if {Locked.PERSON, Locked.SUPPLIER} & found.keys() else {}
+    suppliers = _suppliers(found, people | set(behind.values()), owners)
+    return Around(serving, found, suppliers, behind, _zones(found, wanted), not_told)
 
 
-def _suppliers(
-    found: Mapping[str, object], wanted: list[tuple[int, Machine]], owners: set[int]
-) -> dict[tuple[int, int], int | None]:
+def _suppliers(found: Mapping[str, object], people: set[int], owners: set[int]) -> dict[tuple[int, int], int | None]:
     if Locked.SUPPLIER not in found:
         return {}
-    members = Membership.objects.filter(person__in={person for person, _ in wanted}, organisation__in=owners)
+    members = Membership.objects.filter(person__in=people, organisation__in=owners)
     rows = members.values_list("organisation", "person", "supplier")
     return {(owner, person): firm for owner, person, firm in rows}
 

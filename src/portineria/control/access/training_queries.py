@@ -18,6 +18,7 @@ from portineria.control.access.training import (
     TrainingVersion,
 )
 from portineria.control.identity.models import Language, Organisation, Person
+from portineria.control.identity.queries import answering
 from portineria.control.identity.services import BadField
 from portineria.core.errors import NotFound
 
@@ -35,15 +36,17 @@ def asked_of(organisation: Organisation, wanted: Iterable[str]) -> str:
 def untrained(rules_and_people: Iterable[tuple[Rule, int]], at: datetime) -> set[tuple[int, int]]:
     """(rule, person) of those who have not confirmed all that the rule asks for, or whose time is over at ``at``.
 
-    No query where no rule asks for anything, one otherwise. What is not offered any more cannot have been confirmed.
+    No query where no rule asks for anything, two otherwise. For an agent whoever answers for it confirms. What is not
+    offered any more cannot have been confirmed.
     """
     asked = {(rule.pk, person): rule.trainings.split() for rule, person in rules_and_people if rule.trainings}
     if not asked:
         return set()
     people, ids = {person for _, person in asked}, {one for ids in asked.values() for one in ids}
-    done = _counting(at).filter(person__in=people, version__training__public_id__in=ids)
+    reader = {person: person for person in people} | answering(people)
+    done = _counting(at).filter(person__in=reader.values(), version__training__public_id__in=ids)
     confirmed = set(done.values_list("person", "version__training__public_id"))
-    return {key for key, ids in asked.items() if not all((key[1], one) in confirmed for one in ids)}
+    return {key for key, ids in asked.items() if not all((reader[key[1]], one) in confirmed for one in ids)}
 
 
 def _counting(at: datetime) -> "QuerySet[TrainingDone]":
@@ -53,11 +56,13 @@ def _counting(at: datetime) -> "QuerySet[TrainingDone]":
 
 
 def missing(person: Person, rules: Iterable[Rule], at: datetime) -> dict[int, list[Training]]:
-    """Rule → what this person has to confirm still, by name; of rules that ask for nothing more nothing is said."""
+    """Rule → what this person, or whoever answers for this agent, has to confirm still, by name; of rules that ask for
+    nothing more nothing is said.
+    """
     asked = {rule.pk: set(rule.trainings.split()) for rule in rules if rule.trainings}
     if not asked:
         return {}
-    done = _counting(at).filter(person=person).values("version__training")
+    done = _counting(at).filter(person=person.answered_by_id or person.pk).values("version__training")
     ids = {one for ids in asked.values() for one in ids}
     rows = list(Training.objects.filter(public_id__in=ids).exclude(pk__in=done).order_by("name", "pk"))
     found = {pk: [row for row in rows if row.public_id in ids] for pk, ids in asked.items()}

@@ -22,7 +22,7 @@ from portineria.control.audit.services import record
 from portineria.control.identity.authority import administers, organisation_of, require
 from portineria.control.identity.models import Language, Organisation, Person
 from portineria.control.identity.services import BadField, clean_name
-from portineria.core.errors import Conflict, Invalid, NotFound
+from portineria.core.errors import Conflict, Denied, Invalid, NotFound
 
 _SPACES = str.maketrans("\n\t\xa0\u3000", "    ")  # which people write, and Python does not call printable
 Words = Mapping[str, tuple[str, str]]  # language → text, link
@@ -147,8 +147,10 @@ def end_training(*, actor: Person, training: str, reason: str) -> Training:
 @transaction.atomic
 def confirm_training(*, actor: Person, training: str, number: int, language: str) -> TrainingDone:
     """By whoever read it, for themselves; saying it again begins its time anew. Raise TrainingChanged when another
-    version counts by now.
+    version counts by now, Denied to programs: for an agent whoever answers for it confirms.
     """
+    if actor.is_service:
+        raise Denied("a person confirms a training, no program")
     seen = visible(actor).select_for_update(of=("self",), no_key=True)
     row = seen.select_related("organisation").filter(public_id=training).first()
     if row is None:
