@@ -104,7 +104,7 @@ def _line(protocol: str, function: str, route: Route, places: list[str], use: _U
     parts = [f"function {_word(function)}"]
     if places:
         parts.append(f"on {', '.join(places)}")
-    if use.numbers and use.low <= use.high:
+    if use.numbers:
         parts.append(f"between {use.low} and {use.high}")
     if route:
         parts.append(f"through {' > '.join(map(_word, route))}")
