@@ -136,10 +136,8 @@ ALWAYS = Schedule((), None)
 
 def first_moment(shown: datetime, zone: tzinfo) -> datetime:
     """In UTC: when the clocks of ``zone`` first show ``shown``, or a later time because they skip it."""
-    found = shown.replace(tzinfo=zone).astimezone(UTC)
-    if _shown(found, zone) == shown:
-        return found
-    early, late = shown.replace(tzinfo=zone, fold=1).astimezone(UTC), found
+    late = shown.replace(tzinfo=zone).astimezone(UTC)
+    early = shown.replace(tzinfo=zone, fold=1).astimezone(UTC)  # before ``late`` only where the clocks skip ``shown``
     while late - early > timedelta(seconds=1):
         middle = (early + (late - early) / 2).replace(microsecond=0)
         early, late = (early, middle) if _shown(middle, zone) >= shown else (middle, late)

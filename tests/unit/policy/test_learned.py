@@ -75,7 +75,7 @@ def done(
 
 A, B_C = Target("tag", name="A"), Target("tag", name="B C")
 NAMES = [Target("t", name=f"n{number:02}") for number in range(65)]
-EVERY_OTHER = [Target("t", 2 * number) for number in range(65)]
+EVERY_OTHER = [Target("t", 10 + 2 * number) for number in range(65)]
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ EVERY_OTHER = [Target("t", 2 * number) for number in range(65)]
         ([done(Target("on", 1), route=("port 1", "link"))], 'on "on" 1 through "port 1" > link'),
         ([done(*NAMES[:64])], "on " + ", ".join(f"t n{number:02}" for number in range(64))),
         ([done(*NAMES)], ""),
-        ([done(*EVERY_OTHER[:64])], "on " + ", ".join(sorted(f"t {2 * number}" for number in range(64)))),
-        ([done(*EVERY_OTHER, Target("u", 1), A)], "on t 0-128, tag A, u 1"),
+        ([done(*EVERY_OTHER[:64])], "on " + ", ".join(sorted(f"t {10 + 2 * number}" for number in range(64)))),
+        ([done(Target("t", 1, 3), *EVERY_OTHER, Target("X", 1), A)], "on X 1, t 1-138, tag A"),
         ([done(*EVERY_OTHER), done()], ""),
         ([done(*(Target("t", name=f"{number:0248}x") for number in range(8)), values=(1,))], "between 1 and 1"),
     ],

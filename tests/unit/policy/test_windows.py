@@ -36,6 +36,7 @@ def span(text: str, moment: datetime, zone: ZoneInfo = ROME) -> datetime | None:
         ("Sun,Mon,Tue 22:00-06:00", "Mon-Tue,Sun 22:00-06:00"),
         ("Fri-Mon 00:00–24:00", "Mon,Fri-Sun 00:00-24:00"),
         ("lun-ven 08:00-18:00", "Mon-Fri 08:00-18:00"),
+        ("Mon - Wed, Fri 08:00-18:00", "Mon-Wed,Fri 08:00-18:00"),
         ("土、日 22：00〜6：00", "Sat-Sun 22:00-06:00"),
         ("2028-02-29 08:00-12:00", "2028-02-29 08:00-12:00"),
         ("2026-12-31 22:00 - 2027-01-01 06:00", "2026-12-31 22:00 - 2027-01-01 06:00"),
@@ -67,6 +68,7 @@ MANY = "; ".join(f"Mon 08:{minute}-09:00" for minute in range(10, 31))
         *((f"{year}-01-01 08:00-12:00", None, "a year from 2000 to 2199") for year in (1999, 2200)),
         ("Mon 08:00-24:01", None, "a day ends at 24:00"),
         ("2026-12-24 24:01 - 2026-12-26 08:00", None, "a day ends at 24:00"),
+        ("Mon 24:30-06:00", None, "a day ends at 24:00"),
         ("2026-12-24 08:00-24:30", None, "a day ends at 24:00"),
         *((f"{days} 08:00-18:00", None, "days are Mon, Tue, Wed, Thu, Fri, Sat, Sun") for days in (
             "Mon-Fry", "Mon-", ",",
@@ -122,6 +124,17 @@ def test_an_end_that_is_not_after_the_begin_is_on_the_next_day() -> None:
     assert day.open_until(at("2026-11-26 08:00"), at("2026-11-28 00:00")) == at("2026-11-27 08:00")
 
 
+def test_a_day_is_the_plants_even_where_the_rest_of_the_world_has_another() -> None:
+    """On Hawaii it is still Monday at nine in the evening when it is Tuesday in Greenwich."""
+    hawaii = ZoneInfo("Pacific/Honolulu")
+    assert span("Sun 23:30-23:29", at("2026-11-30 23:00", hawaii), hawaii) == at("2026-11-30 23:29", hawaii)
+    once = schedule("2026-11-30 20:00-22:00", hawaii)
+    assert once.opens_within(at("2026-11-29 00:00", hawaii), at("2026-12-02 00:00", hawaii)) == at(
+        "2026-11-30 20:00", hawaii
+    )
+    assert once.open_until(at("2026-11-30 19:59", hawaii), at("2026-12-02 00:00", hawaii)) is None
+
+
 def test_a_night_belongs_to_the_day_on_which_it_began() -> None:
     night = "Fri 22:00-06:00"
     assert span(night, at("2026-11-28 05:59")) == at("2026-11-28 06:00")
@@ -144,7 +157,9 @@ def test_the_night_that_is_an_hour_shorter() -> None:
     """Rome, 29 March 2026: 01:59 is followed by 03:00."""
     jump = at("2026-03-29 03:00")
     assert at("2026-03-29 01:59") + timedelta(minutes=1) == jump
-    assert first_moment(datetime(2026, 3, 29, 2, 30), ROME) == jump  # noqa: DTZ001  # as a clock shows it
+    skipped = [datetime(2026, 3, 29, 2) + timedelta(seconds=second) for second in range(0, 3600, 7)]  # noqa: DTZ001
+    assert {first_moment(wall, ROME) for wall in skipped} == {jump}
+    assert first_moment(skipped[0], ROME).tzinfo is first_moment(skipped[0] + DAY, ROME).tzinfo is UTC
     night = span("Sat 22:00-06:00", at("2026-03-28 22:00"))
     assert night is not None
     assert night - at("2026-03-28 22:00") == timedelta(hours=7)
