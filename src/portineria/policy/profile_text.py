@@ -39,7 +39,7 @@ def _parts(line: str) -> dict[str, list[str]]:
     """Keyword → the words behind it; quoted words are never keywords."""
     if len(line) > LINE:
         raise BadProfile(f"a line of {len(line)} characters, allowed {LINE}")
-    lexer = shlex.shlex(line, posix=False)
+    lexer = shlex.shlex(line)  # not as a shell reads it: quotes stay, and a backslash is one
     lexer.whitespace_split, lexer.commenters, lexer.quotes = True, "", '"'
     try:
         words = list(lexer)
@@ -64,7 +64,7 @@ def _listed(words: list[str]) -> list[list[str]]:
         ends = word.endswith(",")
         word = word.removesuffix(",")
         if word:
-            found[-1].append(word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word)
+            found[-1].append(word[1:-1] if word[0] == word[-1] == '"' else word)
         if ends:
             found.append([])
     return _whole(found)

@@ -68,6 +68,8 @@ def lines(*clauses: str) -> Profile:
         (COIL, [MODBUS], [lines("write on coil 10-17")], SetBy.SAME_TARGET),
         (COIL, [MODBUS], [lines("write on coil 18-20")], None),
         (COIL, [MODBUS], [operate("half", [Clause((Kind.WRITE,), targets=(Place("coil", 90),))])], SetBy.SAME_TARGET),
+        (COIL, [OPCUA], [lines("function read of opcua")], None),
+        (COIL, [OPCUA], [lines("function read")], None),
         (COIL, [SSH, OPCUA, MODBUS], [lines("write of opcua")], SetBy.OTHER_PROTOCOL),
         (COIL, [SSH, OPCUA, MODBUS], [lines("write of modbus")], SetBy.SAME_TARGET),
         (COIL, [SSH, OPCUA, MODBUS], [TRIAL, OBSERVE], None),

@@ -116,7 +116,7 @@ def test_of_what_is_refused_the_grants_own_end_is_told_and_the_one_that_came_clo
     untrained = decide(attempt(), [replace(inside, trained=False, approved=False), replace(inside, trained=False)])
     assert (untrained.denials, untrained.ends) == ((Reason.TRAINING,), GRANT.ends)
     assert decide(attempt(), [inside]).ends == NINE + timedelta(hours=1)
-    assert decide(attempt(), [GRANT, GRANT]).grant == GRANT.id
+    assert decide(attempt(), [replace(GRANT, trained=False), replace(GRANT, approved=False)]).grant == GRANT.id
 
 
 def test_a_notice_that_was_not_read_is_a_reason_of_its_own_whatever_else_is_missing() -> None:

@@ -57,7 +57,8 @@ from portineria.protocols.operation import Kind
                 high=5,
             ),
         ),
-        ("function mask-write, read-fifo", Clause(functions=("mask-write", "read-fifo"))),
+        ("function mask-write, read fifo", Clause(functions=("mask-write", "read fifo"))),
+        (r"read on X #\Y, tag 'M", Clause((Kind.READ,), targets=(Place("X", name=r"#\Y"), Place("tag", name="'M")))),
     ],
 )
 def test_a_line_says_what_it_reads_like(line: str, clause: Clause) -> None:
@@ -75,6 +76,7 @@ LONG = "write on tag " + "x" * 300
         *((line, COMMA) for line in ("", "write,", "write on", "write of", "write through", "function")),
         *((line, COMMA) for line in ('write on tag ""', 'write of ""', "write through > ", 'write through "a", >')),
         ("everything", f"'everything' is no kind of operation: one of {', '.join(Kind)}"),
+        ("write read", f"'write read' is no kind of operation: one of {', '.join(Kind)}"),
         ("write,, read", f"'write,' is no kind of operation: one of {', '.join(Kind)}"),
         ("write on holding 9-3", "9-3 ends before it begins"),
         ("write on holding 1 on holding 2", "'on' twice"),
