@@ -16,6 +16,7 @@ from portineria.policy.function_profile import (
     PROFILE_BYTES,
     BadProfile,
     Clause,
+    Denial,
     Meter,
     Place,
     Profile,
@@ -359,7 +360,10 @@ HOLDING = Profile("holding", (*OBSERVING, SPEEDS), hold=(Clause((Kind.WRITE, Kin
 def test_only_what_no_clause_admits_and_one_that_holds_does_is_held() -> None:
     within, beyond = asked(targets=(SPEED,), values=(180,)), asked(targets=(SPEED,), values=(999,))
     assert judge(HOLDING, [within], Meter(HOLDING), 0.0).held == ()
-    assert [denial.operation for denial in judge(HOLDING, [within, beyond], Meter(HOLDING), 0.0).held] == [beyond]
+    stop = asked(Kind.STOP)
+    assert judge(HOLDING, [beyond, within, stop], Meter(HOLDING), 0.0).held == (
+        Denial(beyond, (Why.HOLD,)), Denial(stop, (Why.HOLD,)),
+    )  # fmt: skip
     refused = judge(HOLDING, [beyond, asked(Kind.MODE)], Meter(HOLDING), 0.0)
     assert (len(refused.denials), refused.held, refused.using) == (1, (), ())
 

@@ -20,8 +20,7 @@ def write(first: int, *values: Value, count: int = 1, route: tuple[str, ...] = (
 
 def learned(*operations: Operation) -> Learner:
     made = Learner()
-    for operation in operations:
-        made.take([operation], OWN)
+    made.take(operations, OWN)
     return made
 
 
@@ -119,11 +118,11 @@ def test_a_line_says_all_that_was_done_and_no_more_than_it_must(operations: list
 def test_a_line_is_as_long_as_a_line_may_be() -> None:
     def named(length: int) -> Operation:
         rest = [Target("t", name=str(number) * 255 + "x") for number in range(7)]
-        return done(*rest, Target("t", name="n" * length), values=(1,))
+        return done(*rest, Target("t", name="n" * length), values=(1,), route=("r",))
 
     longest = 100 + LINE - len(learned(named(100)).lines()[0])
     assert len(learned(named(longest)).lines()[0]) == LINE
-    assert learned(named(longest + 1)).lines() == ["function w between 1 and 1 of cip"]
+    assert learned(named(longest + 1)).lines() == ["function w between 1 and 1 through r of cip"]
 
 
 WORD, NAME = "w" * 64, "n" * 256
