@@ -94,6 +94,12 @@ def test_what_goes_beyond_observing() -> None:
     assert beyond_observing(Profile("held", OBSERVE.clauses, hold=(parse_clause("stop"),)))
 
 
+@pytest.mark.parametrize("kind", Kind)
+def test_each_kind_changes_something_or_does_not(kind: Kind) -> None:
+    harmless = {Kind.IDENTIFY, Kind.READ, Kind.SESSION, Kind.PROGRAM_READ, Kind.DIAGNOSTIC}
+    assert beyond_observing(Profile("one", (Clause((kind,)),))) == (kind not in harmless)
+
+
 places = st.builds(
     lambda area, first, more: Place(area, first, first + more),
     st.sampled_from(["coil", "holding"]), st.integers(0, 30), st.integers(0, 10),

@@ -135,6 +135,12 @@ def test_every_value_lies_within_the_limits(clause: Clause, values: tuple[Value,
     assert reasons(profile, asked(Kind.READ)) == set()  # it hands nothing over
 
 
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.UNKNOWN])
+def test_limits_have_nothing_to_say_about_what_hands_nothing_over(kind: Kind) -> None:
+    nothing = kind in {Kind.IDENTIFY, Kind.READ, Kind.PROGRAM_READ, Kind.SESSION, Kind.DIAGNOSTIC}
+    assert reasons(Profile("limits", (Clause(low=0, high=1),)), asked(kind)) == (set() if nothing else {Why.VALUE})
+
+
 def test_a_bundle_passes_whole_or_not_at_all() -> None:
     good, bad = asked(targets=(SPEED,), values=(1,)), asked(targets=(SPEED,), values=(501,))
     [denial] = judge(LINE_3, [good, bad, good], Meter(LINE_3), 0).denials
@@ -161,15 +167,23 @@ def test_a_route_that_means_the_device_itself_is_as_good_as_none() -> None:
     assert judge(behind, [there], Meter(behind), 0, own).denials
 
 
+DISTURBING = {
+    "modbus": {
+        "restart-communications", "change-ascii-delimiter", "force-listen-only",
+        "clear-counters", "clear-overrun-count",
+    },
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("protocol", HARMLESS)
 def test_what_is_called_harmless_is_a_diagnostic_that_its_decoder_knows(protocol: str) -> None:
     [info] = [info for info in ALL if info.name == protocol]
     diagnostics = {function.name for function in info.functions if function.kind is Kind.DIAGNOSTIC}
     assert set(HARMLESS[protocol]) < diagnostics
-    harmless, other = HARMLESS[protocol][0], sorted(diagnostics - set(HARMLESS[protocol]))[0]
-    for function, passes in ((harmless, True), (other, False)):
+    for function in diagnostics:
         operation = Operation(protocol, function, "", Kind.DIAGNOSTIC)
-        assert (not judge(OBSERVE, [operation], Meter(OBSERVE), 0).denials) == passes
+        disturbs = bool(judge(OBSERVE, [operation], Meter(OBSERVE), 0).denials)
+        assert disturbs == (function in DISTURBING[protocol])
 
 
 def test_names_count_whole_or_by_their_beginning() -> None:
