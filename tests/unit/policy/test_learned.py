@@ -43,6 +43,7 @@ def test_what_observe_admits_is_not_learned() -> None:
     read = Operation("modbus", "read-coils", "1", Kind.READ, (Target("coil", 0, 8),), (), ("unit 255",))
     made = learned(read)
     assert (made.lines(), admits(made, read)) == ([], True)
+    assert len(learned(read, write(1, 1)).lines()) == 1
 
 
 def test_another_device_behind_is_said() -> None:
@@ -58,6 +59,7 @@ def test_unknown_functions_and_names_that_no_line_can_say_are_left_out() -> None
     quoted = Operation("cip", "write-tag", "0x4d", Kind.WRITE, (Target("tag", name='a"b\n'),), (1,))
     made = learned(strange, strange, quoted)
     assert made.lines() == []
+    assert len(learned(strange, write(1, 1)).lines()) == 1
     assert made.left_out == {"modbus function-99 (99)": 2, "cip write-tag (0x4d)": 1}
 
 

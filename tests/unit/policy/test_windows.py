@@ -159,7 +159,7 @@ def test_the_night_that_is_an_hour_shorter() -> None:
     assert at("2026-03-29 01:59") + timedelta(minutes=1) == jump
     skipped = [datetime(2026, 3, 29, 2) + timedelta(seconds=second) for second in range(0, 3600, 7)]  # noqa: DTZ001
     assert {first_moment(wall, ROME) for wall in skipped} == {jump}
-    assert {first_moment(wall, ROME).tzinfo for wall in (*skipped, skipped[0] + DAY)} == {UTC}
+    assert all(first_moment(wall, ROME).tzinfo is UTC for wall in (*skipped, skipped[0] + DAY))
     night = span("Sat 22:00-06:00", at("2026-03-28 22:00"))
     assert night is not None
     assert night - at("2026-03-28 22:00") == timedelta(hours=7)
