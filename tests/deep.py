@@ -29,6 +29,7 @@ MEASURED = {
     "wan": ["tests.bench", "wan", "--full"],
     "relay": ["tests.bench", "relay"],
     "sinks": ["tests.bench.sinks", os.environ.get("PORTINERIA_SINK_EVENTS", "1000000")],
+    "mutation": ["tests.mutation"],
     "soak": ["tests.bench", "soak", "--minutes", os.environ.get("PORTINERIA_SOAK_MINUTES", "60")],
 }
 

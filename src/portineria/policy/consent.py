@@ -86,9 +86,8 @@ def _may_change(clause: Clause, protocol: str, also_harmless: frozenset[Kind] = 
     harmless = _HARMLESS | also_harmless
     if clause.kinds and harmless.issuperset(clause.kinds):
         return False
-    protocols = [protocol] if protocol else [info.name for info in ALL]
-    found = [_KINDS.get((name, function)) for name in protocols for function in clause.functions]
-    return not clause.functions or any(kind is None or kind not in harmless for kind in found)
+    # So is any function of a clause that names no protocol: none is harmless in all of them.
+    return not clause.functions or any(_KINDS.get((protocol, name)) not in harmless for name in clause.functions)
 
 
 def _reaches(clause: Clause, decoder: str, reading: Reading) -> bool:

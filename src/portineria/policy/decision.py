@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 from portineria.policy.ending import BY_LOCK, Device, Ending, Locked, Reason, ending_of
 from portineria.policy.windows import ALWAYS, Schedule
@@ -102,20 +103,19 @@ def decide(attempt: Attempt, grants: Sequence[GrantFacts]) -> Decision:
     outside = about_the_person + about_the_machine
     if not grants:
         return Decision((*outside, Reason.NO_GRANT) if attempt.told else (*outside, Reason.NO_GRANT, Reason.NOTICE))
-    judged = [_judged(attempt, outside, grant) for grant in grants]
     # Ids break ties, so that the order of the rows never decides.
-    return min(judged, key=lambda one: _rank(one, attempt.at))
+    return min((_judged(attempt, outside, grant) for grant in grants), key=itemgetter(0))[1]
 
 
-def _rank(one: Decision, at: datetime) -> tuple[int, bool, float, str]:
-    """The smallest comes first."""
-    return len(one.denials), not one.emergency, -(one.ends or at).timestamp(), one.grant or ""
+_Rank = tuple[int, bool, float, str]
 
 
-def _judged(attempt: Attempt, outside: tuple[Reason, ...], grant: GrantFacts) -> Decision:
+def _judged(attempt: Attempt, outside: tuple[Reason, ...], grant: GrantFacts) -> tuple[_Rank, Decision]:
+    """The smallest rank comes first."""
     denials = outside + _grant_denials(attempt, grant)
-    open_until = None if denials else grant.schedule.open_until(attempt.at, grant.ends)
-    return Decision(denials, grant=grant.id, ends=open_until or grant.ends, emergency=grant.emergency)
+    ends = (None if denials else grant.schedule.open_until(attempt.at, grant.ends)) or grant.ends
+    decision = Decision(denials, grant=grant.id, ends=ends, emergency=grant.emergency)
+    return (len(denials), not grant.emergency, -ends.timestamp(), grant.id), decision
 
 
 def _standing_denials(standing: Standing) -> tuple[Reason, ...]:

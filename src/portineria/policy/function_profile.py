@@ -9,6 +9,7 @@ would is held: somebody is asked before it may pass.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import Annotated
 
 import msgspec
@@ -126,21 +127,20 @@ class Meter:
 
     def __init__(self, profile: Profile) -> None:
         self._rates = [clause.rate for clause in (*profile.clauses, *profile.hold)]
-        self._left = [float(rate.times) if rate else 0.0 for rate in self._rates]
+        self._left = [inf] * len(self._rates)  # and no more than it has in all
         self._at = [0.0] * len(self._rates)
 
     def left(self, clause: int, at: float) -> float:
         rate = self._rates[clause]
         if rate is None:
-            return float("inf")
+            return inf
         grown = max(at - self._at[clause], 0.0) * rate.times / rate.seconds
         return min(self._left[clause] + grown, float(rate.times))
 
     def count(self, judgement: Judgement, at: float) -> None:
         """It passed."""
         for clause in judgement.using:
-            if self._rates[clause] is not None:
-                self._left[clause], self._at[clause] = self.left(clause, at) - 1, max(at, self._at[clause])
+            self._left[clause], self._at[clause] = self.left(clause, at) - 1, max(at, self._at[clause])
 
 
 def judge(
@@ -156,7 +156,7 @@ def judge(
     for operation in operations:
         closest: tuple[Why, ...] | None = None
         for number, clause in enumerate((*profile.clauses, *profile.hold)):
-            spent = clause.rate is not None and meter.left(number, at) < using.count(number) + 1
+            spent = meter.left(number, at) < using.count(number) + 1
             reasons = _reasons(clause, operation, own, spent=spent)
             if not reasons:
                 using.append(number)

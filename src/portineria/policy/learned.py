@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from portineria.policy.function_profile import OBSERVING, Clause, Meter, Profile, Route, judge
+from portineria.policy.function_profile import OBSERVE, OBSERVING, Clause, Meter, Route, judge
 from portineria.policy.profile_text import LINE, parse_clause
 from portineria.protocols.operation import Kind, Operation
 
@@ -58,13 +58,12 @@ class Learner:
 
     def __init__(self) -> None:
         self._uses: dict[tuple[str, str, Route], _Use] = {}
-        self._observe = Profile("observe", OBSERVING)
-        self._meter = Meter(self._observe)
+        self._meter = Meter(OBSERVE)
         self.left_out: dict[str, int] = {}
 
     def take(self, operations: Iterable[Operation], own: Collection[Route] = ()) -> None:
         for operation in operations:
-            if not judge(self._observe, [operation], self._meter, 0.0, own).denials:
+            if not judge(OBSERVE, [operation], self._meter, 0.0, own).denials:
                 continue
             if operation.kind is Kind.UNKNOWN or not _sayable(operation):
                 name = f"{operation.protocol} {operation.function} ({operation.code})"
@@ -104,7 +103,7 @@ def _line(protocol: str, function: str, route: Route, places: list[str], use: _U
     parts = [f"function {_word(function)}"]
     if places:
         parts.append(f"on {', '.join(places)}")
-    if use.numbers and use.low <= use.high:
+    if use.numbers:
         parts.append(f"between {use.low} and {use.high}")
     if route:
         parts.append(f"through {' > '.join(map(_word, route))}")

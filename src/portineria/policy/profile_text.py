@@ -39,7 +39,7 @@ def _parts(line: str) -> dict[str, list[str]]:
     """Keyword → the words behind it; quoted words are never keywords."""
     if len(line) > LINE:
         raise BadProfile(f"a line of {len(line)} characters, allowed {LINE}")
-    lexer = shlex.shlex(line, posix=False)
+    lexer = shlex.shlex(line)  # not as a shell reads it: quotes stay, and a backslash is one
     lexer.whitespace_split, lexer.commenters, lexer.quotes = True, "", '"'
     try:
         words = list(lexer)
@@ -58,16 +58,20 @@ def _parts(line: str) -> dict[str, list[str]]:
 
 
 def _listed(words: list[str]) -> list[list[str]]:
-    """Words apart by commas, without their quotes."""
+    """Words apart by commas, without their quotes. Nothing in quotes is nothing, never all there is."""
     found: list[list[str]] = [[]]
     for word in words:
         ends = word.endswith(",")
         word = word.removesuffix(",")
         if word:
-            found[-1].append(word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word)
+            found[-1].append(word[1:-1] if word[0] == word[-1] == '"' else word)
         if ends:
             found.append([])
-    if not all(found):
+    return _whole(found)
+
+
+def _whole(found: list[list[str]]) -> list[list[str]]:
+    if not all(part and all(part) for part in found):
         raise BadProfile("a comma too many, or nothing where something belongs")
     return found
 
@@ -134,7 +138,7 @@ def _rate(words: list[str]) -> dict[str, object]:
 
 
 def _routes(words: list[str]) -> dict[str, object]:
-    return {"routes": tuple(tuple(hop for hop in route if hop != ">") for route in _listed(words))}
+    return {"routes": tuple(map(tuple, _whole([[hop for hop in route if hop != ">"] for route in _listed(words)])))}
 
 
 def _protocol(words: list[str]) -> dict[str, object]:

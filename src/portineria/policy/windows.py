@@ -18,6 +18,7 @@ from portineria.core.errors import Invalid
 WINDOWS = 20  # of one rule: what whoever approves can read
 TEXT = 1000  # characters of all of them together: 20 of the longest form, 35 each, with what is between them
 _DAY = 24 * 60  # minutes
+_ONE_DAY = timedelta(days=1)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 # As people write them: what the console shows in their language can be typed there too.
 _WRITTEN = {
@@ -61,7 +62,7 @@ class Once:
     ends: datetime
 
     def __str__(self) -> str:
-        midnight = self.ends.time() == time(0)
+        midnight = self.ends.time() == time()
         last = self.ends.date() - timedelta(days=midnight)
         end = "24:00" if midnight else f"{self.ends:%H:%M}"
         if last == self.begins.date():
@@ -103,13 +104,8 @@ class Schedule:
         """The first moment from ``begins`` on and before ``ends`` at which it is open, if there is one."""
         if not self.windows:
             return begins if begins < ends else None
-        found = None
-        for window in self.windows:
-            for start, end in self._occurrences(window, begins, ends):
-                first = max(start, begins)
-                if first < min(end, ends) and (found is None or first < found):
-                    found = first
-        return found
+        found = [span for window in self.windows for span in self._occurrences(window, begins, ends)]
+        return min((max(start, begins) for start, end in found if max(start, begins) < min(end, ends)), default=None)
 
     def _around(self, at: datetime) -> Iterable[tuple[datetime, datetime]]:
         for window in self.windows:
@@ -123,16 +119,16 @@ class Schedule:
         if isinstance(window, Once):
             yield first_moment(window.begins, zone), first_moment(window.ends, zone)
             return
-        # One day before, which may last over midnight, and one after, where a zone differs from UTC by up to one.
-        day = begins.astimezone(zone).date() - timedelta(days=1)
-        last = ends.astimezone(zone).date() + timedelta(days=1)
+        # One day before, which may last over midnight, and one after: a clock that is put back at 00:01 had shown it.
+        day = begins.astimezone(zone).date() - _ONE_DAY
+        last = ends.astimezone(zone).date() + _ONE_DAY
         while day <= last:
             if day.weekday() in window.days:
-                start = datetime.combine(day, time(0)) + timedelta(minutes=window.begins)
+                midnight = datetime.combine(day, time())
                 minutes = window.ends if window.ends > window.begins else window.ends + _DAY
-                end = datetime.combine(day, time(0)) + timedelta(minutes=minutes)
+                start, end = midnight + timedelta(minutes=window.begins), midnight + timedelta(minutes=minutes)
                 yield first_moment(start, zone), first_moment(end, zone)
-            day += timedelta(days=1)
+            day += _ONE_DAY
 
 
 ALWAYS = Schedule((), None)
@@ -140,10 +136,8 @@ ALWAYS = Schedule((), None)
 
 def first_moment(shown: datetime, zone: tzinfo) -> datetime:
     """In UTC: when the clocks of ``zone`` first show ``shown``, or a later time because they skip it."""
-    found = shown.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if _shown(found, zone) == shown:
-        return found
-    early, late = shown.replace(tzinfo=zone, fold=1).astimezone(UTC), found
+    late = shown.replace(tzinfo=zone).astimezone(UTC)
+    early = shown.replace(tzinfo=zone, fold=1).astimezone(UTC)  # before ``late`` only where the clocks skip ``shown``
     while late - early > timedelta(seconds=1):
         middle = (early + (late - early) / 2).replace(microsecond=0)
         early, late = (early, middle) if _shown(middle, zone) >= shown else (middle, late)
@@ -151,12 +145,16 @@ def first_moment(shown: datetime, zone: tzinfo) -> datetime:
 
 
 def _shown(at: datetime, zone: tzinfo) -> datetime:
-    return at.astimezone(zone).replace(tzinfo=None, fold=0)
+    return at.astimezone(zone).replace(tzinfo=None)
 
 
 @lru_cache(maxsize=4096)
 def parse_windows(text: str) -> tuple[Window, ...]:
     """Apart by semicolons or on lines of their own. Raise BadWindow."""
+    return _windows(text)
+
+
+def _windows(text: str) -> tuple[Window, ...]:
     if len(text) > TEXT:
         raise BadWindow(text[:40] + "…", f"more than {TEXT} characters")
     found = [_parse(" ".join(part.split())) for part in re.split(r"[;\n]", text) if part.strip()]
@@ -198,7 +196,7 @@ def _date(text: str, written: str) -> datetime:
         raise BadWindow(text, f"there is no {written}") from error
     if not _YEARS[0] <= day.year < _YEARS[1]:
         raise BadWindow(text, f"a year from {_YEARS[0]} to {_YEARS[1] - 1}")
-    return datetime.combine(day, time(0))
+    return datetime.combine(day, time())
 
 
 def _minutes(text: str, hours: str, minutes: str) -> int:

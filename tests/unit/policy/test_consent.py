@@ -58,6 +58,22 @@ def lines(*clauses: str) -> Profile:
         (NODE, [OPCUA], [lines('write on node "ns=2;s=Guard closed [0]"')], SetBy.SAME_TARGET),
         (NODE, [OPCUA], [lines('write on node "s=Guard closed;nsu=urn:x"')], SetBy.SAME_TARGET),
         (NODE, [OPCUA], [lines('write on node "ns=2;s=Setpoint"')], None),
+        (NODE, [OPCUA], [lines('write on node "ns=2;s=Guard closed"')], SetBy.SAME_TARGET),
+        (NODE, [OPCUA], [lines('write on node "ns=2;s=Guard"')], None),
+        (NODE, [OPCUA], [lines('write on node "ns=2;s=Set*"')], None),
+        (NODE, [OPCUA], [lines('write on tag "ns=2;s=Guard closed"')], None),
+        (NODE, [OPCUA], [lines("write on node 1-5")], SetBy.SAME_TARGET),  # nobody knows its number
+        (COIL, [MODBUS], [lines("write on coil")], SetBy.SAME_TARGET),
+        (COIL, [MODBUS], [lines("write on coil 17-20")], SetBy.SAME_TARGET),
+        (COIL, [MODBUS], [lines("write on coil 10-17")], SetBy.SAME_TARGET),
+        (COIL, [MODBUS], [lines("write on coil 18-20")], None),
+        (COIL, [MODBUS], [operate("half", [Clause((Kind.WRITE,), targets=(Place("coil", 90),))])], SetBy.SAME_TARGET),
+        (COIL, [OPCUA], [lines("function read of opcua")], None),
+        (COIL, [OPCUA], [lines("function read")], None),
+        (COIL, [SSH, OPCUA, MODBUS], [lines("write of opcua")], SetBy.OTHER_PROTOCOL),
+        (COIL, [SSH, OPCUA, MODBUS], [lines("write of modbus")], SetBy.SAME_TARGET),
+        (COIL, [SSH, OPCUA, MODBUS], [TRIAL, OBSERVE], None),
+        (COIL, [SSH, OPCUA, MODBUS], [TRIAL, lines("write of modbus")], SetBy.SAME_TARGET),
         (Reading("", ""), [MODBUS, SSH], [], None),
     ],
 )
@@ -73,7 +89,15 @@ def test_what_goes_beyond_observing() -> None:
     }  # fmt: skip
     assert beyond_observing(None)
     assert beyond_observing(lines("write on holding 1"))
-    assert not beyond_observing(lines("read on holding 1", "program-read"))
+    assert not beyond_observing(lines("read on holding 1", "program-read", "function read-coils of modbus"))
+    assert beyond_observing(lines("function read-coils"))  # of any protocol, and in another it may be anything
+    assert beyond_observing(Profile("held", OBSERVE.clauses, hold=(parse_clause("stop"),)))
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_each_kind_changes_something_or_does_not(kind: Kind) -> None:
+    harmless = {Kind.IDENTIFY, Kind.READ, Kind.SESSION, Kind.PROGRAM_READ, Kind.DIAGNOSTIC}
+    assert beyond_observing(Profile("one", (Clause((kind,)),))) == (kind not in harmless)
 
 
 places = st.builds(

@@ -79,6 +79,9 @@ def test_a_gateway_that_is_not_admitted_cuts_and_a_machine_without_services_drai
         ({"present": False}, Reason.PRESENCE, Ending.ADMINISTRATIVE),
         ({"settable": True}, Reason.PRESENCE_SETTABLE, Ending.ADMINISTRATIVE),
         ({"trained": False}, Reason.TRAINING, Ending.ADMINISTRATIVE),
+        ({"recorded": False}, Reason.NOT_RECORDED, Ending.ADMINISTRATIVE),
+        ({"approved": False}, Reason.NO_APPROVAL, Ending.ADMINISTRATIVE),
+        ({"ticket_holds": False}, Reason.TICKET, Ending.ADMINISTRATIVE),
         ({"machine": "mac_other"}, Reason.OTHER_MACHINE, Ending.SECURITY),
         ({"in_group": False}, Reason.NO_GROUP, Ending.SECURITY),
     ],
@@ -103,6 +106,17 @@ def test_every_reason_is_reported_not_only_the_first() -> None:
     bad = GrantFacts("grt_b", "mac_press", NINE, NINE + timedelta(hours=2), Ending.ADMINISTRATIVE, rule_holds=False)
     decision = decide(attempt(180, standing=Standing(False, True, True, True)), [bad])
     assert decision.denials == (Reason.PERSON_DISABLED, Reason.REVOKED, Reason.NO_RULE, Reason.EXPIRED)
+    nobody = attempt(standing=replace(GOOD, member=False), admitted=False)
+    assert decide(nobody, []).denials == (Reason.NO_MEMBERSHIP, Reason.GATEWAY_NOT_ADMITTED, Reason.NO_GRANT)
+
+
+def test_of_what_is_refused_the_grants_own_end_is_told_and_the_one_that_came_closest() -> None:
+    hours = Schedule(parse_windows("Mon 09:00-10:00"), UTC)
+    inside = replace(GRANT, schedule=hours)
+    untrained = decide(attempt(), [replace(inside, trained=False, approved=False), replace(inside, trained=False)])
+    assert (untrained.denials, untrained.ends) == ((Reason.TRAINING,), GRANT.ends)
+    assert decide(attempt(), [inside]).ends == NINE + timedelta(hours=1)
+    assert decide(attempt(), [replace(GRANT, trained=False), replace(GRANT, approved=False)]).grant == GRANT.id
 
 
 def test_a_notice_that_was_not_read_is_a_reason_of_its_own_whatever_else_is_missing() -> None:

@@ -36,6 +36,7 @@ def span(text: str, moment: datetime, zone: ZoneInfo = ROME) -> datetime | None:
         ("Sun,Mon,Tue 22:00-06:00", "Mon-Tue,Sun 22:00-06:00"),
         ("Fri-Mon 00:00–24:00", "Mon,Fri-Sun 00:00-24:00"),
         ("lun-ven 08:00-18:00", "Mon-Fri 08:00-18:00"),
+        ("Mon - Wed, Fri 08:00-18:00", "Mon-Wed,Fri 08:00-18:00"),
         ("土、日 22：00〜6：00", "Sat-Sun 22:00-06:00"),
         ("2028-02-29 08:00-12:00", "2028-02-29 08:00-12:00"),
         ("2026-12-31 22:00 - 2027-01-01 06:00", "2026-12-31 22:00 - 2027-01-01 06:00"),
@@ -48,27 +49,51 @@ def test_windows_are_read_as_people_write_them_and_written_in_one_way(text: str,
     assert parse_windows(canonical) == parse_windows(text)
 
 
+EMPTY = "ends when it begins; a whole day is 00:00-24:00"
+NOT_READ = "write Mon-Fri 08:00-18:00, or 2026-12-24 08:00-12:00"
+LONG = "x" * 1001
+MANY = "; ".join(f"Mon 08:{minute}-09:00" for minute in range(10, 31))
+
+
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "shown", "why"),
     [
-        ("2026-12-24 12:00-08:00", "ends before it begins"),
-        ("2026-12-24 12:00 - 2026-12-23 13:00", "ends before it begins"),
-        ("2026-12-24 12:00-12:00", "ends before it begins"),
-        ("Mon 08:00-08:00", "ends when it begins"),
-        ("Mon 24:00-06:00", "ends when it begins"),
-        ("2026-02-29 08:00-12:00", "there is no 2026-02-29"),
-        ("1999-12-31 08:00-12:00", "a year from 2000 to 2199"),
-        ("Mon 08:00-24:01", "a day ends at 24:00"),
-        ("Mon-Fry 08:00-18:00", "days are Mon"),
-        ("always", "write Mon-Fri"),
-        ("Mon 08:00-18:60", "write Mon-Fri"),
-        ("; ".join(f"Mon 08:{minute}-09:00" for minute in range(10, 31)), "more than 20 windows"),
-        ("x" * 1001, "more than 1000 characters"),
+        *((text, text, "ends before it begins") for text in (
+            "2026-12-24 12:00-08:00", "2026-12-24 12:00 - 2026-12-23 13:00", "2026-12-24 12:00-12:00",
+        )),
+        *((text, text, EMPTY) for text in ("Mon 08:00-08:00", "Mon 24:00-06:00")),
+        *((text, text, "there is no 2026-02-29") for text in (
+            "2026-02-29 08:00-12:00", "2026-02-28 08:00 - 2026-02-29 12:00",
+        )),
+        *((f"{year}-01-01 08:00-12:00", None, "a year from 2000 to 2199") for year in (1999, 2200)),
+        ("Mon 08:00-24:01", None, "a day ends at 24:00"),
+        ("2026-12-24 24:01 - 2026-12-26 08:00", None, "a day ends at 24:00"),
+        ("Mon 24:30-06:00", None, "a day ends at 24:00"),
+        ("2026-12-24 08:00-24:30", None, "a day ends at 24:00"),
+        *((f"{days} 08:00-18:00", None, "days are Mon, Tue, Wed, Thu, Fri, Sat, Sun") for days in (
+            "Mon-Fry", "Mon-", ",",
+        )),
+        *((text, text, NOT_READ) for text in ("always", "Mon 08:00-18:60", "Mon 25:00-26:00")),
+        ("Mon\t08:00~20:00; Mon  8：60-9：00", "Mon 8:60-9:00", NOT_READ),
+        (MANY, MANY[:40] + "…", "more than 20 windows"),
+        (LONG, LONG[:40] + "…", "more than 1000 characters"),
     ],
-)
-def test_what_is_no_window_is_refused_with_the_reason(text: str, why: str) -> None:
-    with pytest.raises(BadWindow, match=why):
+)  # fmt: skip
+def test_what_is_no_window_is_refused_with_the_reason(text: str, shown: str | None, why: str) -> None:
+    with pytest.raises(BadWindow) as refused:
         parse_windows(text)
+    shown = shown or text
+    assert (refused.value.text, str(refused.value)) == (shown, f"windows: {shown!r}: {why}")
+
+
+def test_as_much_as_is_allowed_is_read() -> None:
+    twenty = "; ".join(f"Mon 08:{minute}-09:00" for minute in range(10, 30))
+    assert len(parse_windows(twenty)) == 20
+    assert parse_windows(twenty.ljust(1000)) == parse_windows(twenty)
+    years = parse_windows("2000-01-01 00:00-24:00; 2199-12-31 00:00-24:00; 2026-01-01 9:05-09:06")
+    assert [(window.begins.year, window.begins.hour) for window in years if isinstance(window, Once)] == [
+        (2000, 0), (2199, 0), (2026, 9),
+    ]  # fmt: skip
 
 
 def test_a_week_of_working_hours() -> None:
@@ -81,6 +106,33 @@ def test_a_week_of_working_hours() -> None:
     assert found == at("2026-11-30 08:00")
     assert schedule(hours).opens_within(at("2026-11-28 00:00"), at("2026-11-29 00:00")) is None
     assert schedule(hours).opens_within(at("2026-11-27 12:00"), at("2026-11-27 13:00")) == at("2026-11-27 12:00")
+
+
+def test_without_windows_it_is_always_open_and_no_longer_than_was_asked() -> None:
+    eight, nine = at("2026-11-26 08:00"), at("2026-11-26 09:00")
+    always, hours = schedule(""), schedule("Thu 08:00-18:00; Thu 07:00-08:30")
+    assert (always.opens_within(eight, nine), always.opens_within(nine, nine), always.opens_within(nine, eight)) == (
+        eight, None, None,
+    )  # fmt: skip
+    assert (always.open_until(eight, nine), hours.open_until(eight, nine)) == (nine, nine)
+    assert hours.open_until(nine, nine) is hours.open_until(nine, eight) is None
+    assert hours.opens_within(eight - DAY, nine) == at("2026-11-26 07:00")
+
+
+def test_an_end_that_is_not_after_the_begin_is_on_the_next_day() -> None:
+    day = Schedule((Weekly(frozenset({3}), 480, 480),), ROME)
+    assert day.open_until(at("2026-11-26 08:00"), at("2026-11-28 00:00")) == at("2026-11-27 08:00")
+
+
+def test_a_day_is_the_plants_even_where_the_rest_of_the_world_has_another() -> None:
+    """On Hawaii it is still Monday at nine in the evening when it is Tuesday in Greenwich."""
+    hawaii = ZoneInfo("Pacific/Honolulu")
+    assert span("Sun 23:30-23:29", at("2026-11-30 23:00", hawaii), hawaii) == at("2026-11-30 23:29", hawaii)
+    once = schedule("2026-11-30 20:00-22:00", hawaii)
+    assert once.opens_within(at("2026-11-29 00:00", hawaii), at("2026-12-02 00:00", hawaii)) == at(
+        "2026-11-30 20:00", hawaii
+    )
+    assert once.open_until(at("2026-11-30 19:59", hawaii), at("2026-12-02 00:00", hawaii)) is None
 
 
 def test_a_night_belongs_to_the_day_on_which_it_began() -> None:
@@ -105,7 +157,9 @@ def test_the_night_that_is_an_hour_shorter() -> None:
     """Rome, 29 March 2026: 01:59 is followed by 03:00."""
     jump = at("2026-03-29 03:00")
     assert at("2026-03-29 01:59") + timedelta(minutes=1) == jump
-    assert first_moment(datetime(2026, 3, 29, 2, 30), ROME) == jump  # noqa: DTZ001  # as a clock shows it
+    skipped = [datetime(2026, 3, 29, 2) + timedelta(seconds=second) for second in range(0, 3600, 7)]  # noqa: DTZ001
+    assert {first_moment(wall, ROME) for wall in skipped} == {jump}
+    assert all(first_moment(wall, ROME).tzinfo is UTC for wall in (*skipped, skipped[0] + DAY))
     night = span("Sat 22:00-06:00", at("2026-03-28 22:00"))
     assert night is not None
     assert night - at("2026-03-28 22:00") == timedelta(hours=7)
@@ -124,6 +178,15 @@ def test_the_night_that_is_an_hour_longer() -> None:
     assert span("Sun 01:00-02:30", at("2026-10-25 01:00")) == at("2026-10-25 02:30", fold=0)
     assert span("Sun 01:00-02:30", at("2026-10-25 02:15", fold=1)) is None
     assert span("Sun 02:30-04:00", at("2026-10-25 02:15", fold=1)) == at("2026-10-25 04:00")
+
+
+def test_a_clock_that_was_put_back_over_midnight_had_shown_the_next_day() -> None:
+    """St. John's, 7 November 2010: a minute after midnight it was 23:01 again."""
+    newfoundland = ZoneInfo("America/St_Johns")
+    again = at("2010-11-06 23:30", newfoundland, fold=1)
+    assert span("Sun 00:00-08:00", again, newfoundland) == at("2010-11-07 08:00", newfoundland)
+    assert span("Sun 00:00-08:00", at("2010-11-06 23:30", newfoundland), newfoundland) is None
+    assert span("Sat 20:00-24:00", again, newfoundland) is None
 
 
 def test_in_tokyo_no_clock_changes_and_the_plants_zone_decides() -> None:
