@@ -205,6 +205,7 @@ def nobody_answers(w: World, grant: str) -> None:
     Person.objects.filter(pk=w.technician.pk).update(
         is_service=True, answered_by=w.operator, password=w.technician.password
     )
+    TrainingDone.objects.filter(person=w.technician).update(person=w.operator)
     assert services.enforce(timezone.now()) == 0
     identity.set_person_enabled(actor=w.owner, person=w.operator.public_id, enabled=False, reason="x")
 
