@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from portineria.protocols.inspection import Answer, Inspection, Refusal, Request
-from portineria.protocols.opcua import identity
+from portineria.protocols.opcua import identity, method_calls
 from portineria.protocols.opcua.binary import BadOpcUa, Reader
+from portineria.protocols.opcua.placing import Place, placed
 from portineria.protocols.opcua.services import (
+    CALL,
     NAME,
     READ,
     SERVICE_FAULT,
@@ -148,8 +150,8 @@ class OpcUaInspection(Inspection):
             raise BadOpcUa(f"service {asked.header.service} in {kind!r}")
         if kind == b"CLOF":
             return self._held("close-channel", Kind.SESSION, asked, answered=False)
-        secret = identity.secret(body) if asked.header.service == identity.ACTIVATE else None
-        return self._keep(Request(told, b"".join(whole), withheld=identity.placed(secret, whole)), asked)
+        left_out = placed(_not_kept(asked.header.service, body), whole)
+        return self._keep(Request(told, b"".join(whole), withheld=left_out), asked)
 
     def _keep(self, request: Request, asked: Asked) -> Request:
         """Whatever could speak against forwarding it is found here."""
@@ -268,8 +270,11 @@ class OpcUaInspection(Inspection):
         data = _renumbered(self._device, whole, 16)
         if kind == b"MSGA":
             return Answer(data, found[0], "aborted")
-        error, values, shares = _told(Reader(b"".join(each[24:] for each in whole)), found[1])
-        return Answer(data, found[0], error, values, shares=shares)
+        reader, header = Reader(b"".join(each[24:] for each in whole)), found[1].header
+        error, values, shares = _told(reader, found[1])
+        called = header is not None and header.service == CALL
+        left_out = placed(method_calls.told(reader) if called else (), whole)
+        return Answer(data, found[0], error, values, shares=shares, withheld=left_out)
 
     def _taken(self, number: int) -> tuple[Request, Asked]:
         found = self._open.get(number)
@@ -316,6 +321,13 @@ def _renumbered(side: Side, chunks: list[bytes], at: int) -> bytes:
         number = side.next(int.from_bytes(chunk[at : at + 4], "little"))
         given.append(chunk[:at] + number.to_bytes(4, "little") + chunk[at + 4 :])
     return b"".join(given)
+
+
+def _not_kept(service: int, body: bytes) -> list[Place]:
+    """Of a request."""
+    if service == CALL:
+        return method_calls.asked(body)
+    return identity.secret(body) if service == identity.ACTIVATE else []
 
 
 def _result(reader: Reader) -> tuple[int, str]:
