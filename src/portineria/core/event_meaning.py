@@ -193,7 +193,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_I, _DONE, "session.draining session.resumed session.ended session.worked"),
         *_all(_I, _DONE, "work.done work.changed work.transferred"),
         *_all(_N, _DONE, "session.transferring session.transferred"),
-        *_all(_I, _DONE, "recording.started recording.sealed recording.finished"),
+        *_all(_I, _DONE, "recording.started recording.sealed recording.withheld recording.finished"),
     ]
 )
 
