@@ -3,19 +3,43 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import msgspec
+from asyncua import ua
+from asyncua.client.client import Client as UaClient
+from asyncua.common.callback import CallbackType
+from asyncua.server.server import Server
 from pymodbus.client import AsyncModbusTcpClient
+from snap7 import Client
 
+from portineria.core.ids import Kind, new_id
 from portineria.dataplane.aio.task import Tasks
 from portineria.policy.function_profile import TRIAL, encode_profile
-from tests.integration.end import Stream
+from portineria.wire.statement import Asset
+from tests.integration.authority import Authority
+from tests.integration.end import End, Stream
 from tests.integration.gateway.conftest import Plant
 from tests.integration.gateway.test_functions import READ, READ_ANSWER, WRITE, heard, modbus
+from tests.integration.gateway_process import GatewayProcess
+from tests.integration.process import eventually
+from tests.integration.protocols import s7comm
+from tests.integration.protocols.controlled import controlled
 
 OURS = bytes.fromhex("800200000006 ff 03 0068 0001")  # the write's number with its first bit turned
+STATION = Path(s7comm.__file__).with_name("server.py")
 ELSEWHERE = bytes.fromhex("000300000006 ff 06 0069 00b4")
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.values = list[int]()
+
+    def datachange_notification(self, node: Any, value: int, data: Any) -> None:
+        self.values.append(value)
 
 
 def permit(plant: Plant) -> None:
@@ -69,8 +93,8 @@ async def test_a_device_that_does_not_answer_in_time_is_written_and_asked_no_mor
 
 
 @contextlib.asynccontextmanager
-async def tool(stream: Stream) -> AsyncIterator[AsyncModbusTcpClient]:
-    """A stock client, its socket on one side and the stream on the other."""
+async def tool(stream: Stream) -> AsyncIterator[int]:
+    """A port for a stock client: its socket on one side and the stream on the other."""
     tasks = Tasks()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,20 +111,90 @@ async def tool(stream: Stream) -> AsyncIterator[AsyncModbusTcpClient]:
         writer.close()
 
     async with await asyncio.start_server(carry, "127.0.0.1", 0) as server:
-        client = AsyncModbusTcpClient("127.0.0.1", port=server.sockets[0].getsockname()[1], timeout=5, retries=0)
-        assert await client.connect()
         try:
-            yield client
+            yield server.sockets[0].getsockname()[1]
         finally:
-            client.close()
             await tasks.close()
 
 
 async def test_a_stock_client_notices_nothing(plant: Plant) -> None:
     permit(plant)
-    async with tool(await plant.end.open()) as client:
+    async with tool(await plant.end.open()) as port:
+        client = AsyncModbusTcpClient("127.0.0.1", port=port, timeout=5, retries=0)
+        assert await client.connect()
         for number in range(40):
             assert not (await client.write_register(100 + number % 5, number, device_id=255)).isError()
             assert (await client.read_holding_registers(104, count=1, device_id=255)).registers == [120]
+        client.close()
     reads_of_ours = [at for at in range(0, len(heard(plant)), 12) if heard(plant)[at] & 0x80]
     assert len(reads_of_ours) == 4 * 8  # of 100 to 103 before each write; 104 was read in between
+
+
+@contextlib.asynccontextmanager
+async def before(authority: Authority, tmp_path: Path, asset: Asset) -> AsyncIterator[Plant]:
+    """A gateway before a stock server of this machine."""
+    reach = [f"{asset.address}:{asset.port}"]
+    process = GatewayProcess(authority, tmp_path / "gateway", reach=reach, loopback_devices=True)
+    authority.admit(process.gateway)
+    await process.start()
+    await authority.linked(process.gateway)
+    end = End(authority, process.gateway, tmp_path)
+    end.assets = [asset]
+    end.permit(end.assets, profiles=[encode_profile(TRIAL)])
+    try:
+        yield Plant(authority, process, None, end, tmp_path)  # type: ignore[arg-type]
+    finally:
+        await process.end()
+
+
+async def test_a_stock_s7_client_and_station_notice_nothing(authority: Authority, tmp_path: Path) -> None:
+    def work(port: int) -> None:
+        client = Client()
+        client.connect("127.0.0.1", 0, 1, port)
+        for number in range(100):
+            client.db_write(1, 10, bytearray((number, 0xA5)))
+            assert client.db_read(1, 20, 4) == bytes(range(20, 24))
+        client.db_write(1, 200, bytearray(b"\1"))  # not free
+        client.disconnect()
+
+    with controlled(STATION) as station:
+        free = [("db 1", 0, 99)]
+        asset = Asset(new_id(Kind.SERVICE), *station.address, protocol="s7comm", free_reads=free)
+        async with before(authority, tmp_path, asset) as plant:
+            async with tool(await plant.end.open()) as port:
+                await asyncio.to_thread(work, port)
+            assert await changes(plant) == [("db 1 10-11", "0x0a0b", "0x63a5"), ("db 1 200", None, "0x01")]
+        state = station.state()
+    # One of ours before each write, since what was written is unknown again.
+    assert (state["reads"], state["writes"], state["memory"]["DB"][20:24]) == (200, 101, "63a5")
+
+
+async def test_a_stock_opc_ua_client_with_a_subscription_notices_nothing(authority: Authority, tmp_path: Path) -> None:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    server = Server()
+    await server.init()
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{port}")
+    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    speed = await server.nodes.objects.add_variable(ua.NodeId.from_string("ns=2;s=Speed"), "Speed", 7)
+    other = await server.nodes.objects.add_variable(ua.NodeId.from_string("ns=2;s=Other"), "Other", 1)
+    for node in (speed, other):
+        await node.set_writable()
+    reads = list[ua.NodeId]()
+    server.subscribe_server_callback(
+        CallbackType.PreRead, lambda event, _: reads.extend(each.NodeId for each in event.request_params.NodesToRead)
+    )
+    asset = Asset(new_id(Kind.SERVICE), "127.0.0.1", port, protocol="opcua", free_nodes=["ns=2;s=Speed"])
+    async with server, before(authority, tmp_path, asset) as plant:
+        async with tool(await plant.end.open()) as at, UaClient(f"opc.tcp://127.0.0.1:{at}") as client:
+            told = Heard()
+            subscription = await client.create_subscription(20, told)
+            await subscription.subscribe_data_change(client.get_node(speed.nodeid))
+            for number in range(60):
+                await client.get_node(speed.nodeid).write_value(number)
+                assert await client.get_node(other.nodeid).read_value() == 1
+            await client.get_node(other.nodeid).write_value(2)
+            await eventually(lambda: told.values[-1:] == [59], "the subscription goes on")
+        assert await changes(plant) == [("node ns=2;s=Speed", "7", "59"), ("node ns=2;s=Other", "1", "2")]
+    assert reads.count(speed.nodeid) == 60  # one of ours before each write

@@ -316,7 +316,7 @@ class Service(models.Model):
     port = models.PositiveIntegerField()
     transport = models.CharField(max_length=4, default="tcp")
     own_routes = models.CharField(max_length=200, blank=True, default="")  # apart by commas: "unit 1, unit 2"
-    free_reads = models.CharField(max_length=200, blank=True, default="")  # apart by commas: "holding 100-119, coil 0"
+    free_reads = models.CharField(max_length=1000, blank=True, default="")  # apart by commas: "holding 100-119"
     client_timeout_s = models.PositiveIntegerField(default=0)  # of the technician's tool; 0: as usual for the protocol
 
     class Meta:

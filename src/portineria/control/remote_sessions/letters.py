@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from portineria.bus.message import CloseLegs, Deliver, ToRelay
 from portineria.control.access.profiles import profiles_of, services_under
-from portineria.control.estate.free_reads import free_reads
+from portineria.control.estate.free_reads import free_nodes, free_reads
 from portineria.control.estate.models import Gateway, Link, Machine, OnSilence, Service
 from portineria.control.estate.signers import signed_for, signer_for
 from portineria.control.identity import keys
@@ -19,7 +19,7 @@ from portineria.control.settings.start import current
 from portineria.policy.proof_level import decoder_of
 from portineria.wire.certificate import load_spki
 from portineria.wire.envelope import BadSeal, read_signed, seal
-from portineria.wire.feature import FREE_READS, PROGRAM_CONTENTS
+from portineria.wire.feature import FREE_NODES, FREE_READS, PROGRAM_CONTENTS
 from portineria.wire.statement import Asset, Ending, Letter, Order, Ticket, Withdrawal, letter_info, sha256
 from portineria.wire.statement import OnSilence as WireOnSilence
 
@@ -96,10 +96,12 @@ def _asset(session: Session, service: Service, *, inspected: bool) -> Asset:
     if decoder is None:
         return Asset(service.public_id, service.device.address, service.port)
     own = [[route] for route in service.own_routes.split(", ") if route]
-    free = free_reads(service.free_reads) if service.free_reads and session.gateway.can(FREE_READS) else []
+    marked = service.free_reads
     return Asset(
         service.public_id, service.device.address, service.port, protocol=decoder.name, own_routes=own,
-        client_timeout_ms=service.client_timeout_s * 1000, free_reads=free,
+        client_timeout_ms=service.client_timeout_s * 1000,
+        free_reads=free_reads(marked) if marked and session.gateway.can(FREE_READS) else [],
+        free_nodes=free_nodes(marked) if marked and session.gateway.can(FREE_NODES) else [],
     )  # fmt: skip
 
 

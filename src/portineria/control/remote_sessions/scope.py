@@ -108,8 +108,8 @@ def _differs(ordered: Asset, now: Asset | None) -> bool:
     """In what is inspected, not in where it is: that is what ``altered`` is about."""
     if now is None:
         return True
-    before = ordered.protocol, ordered.own_routes, ordered.client_timeout_ms, ordered.free_reads
-    return before != (now.protocol, now.own_routes, now.client_timeout_ms, now.free_reads)
+    before = ordered.protocol, ordered.own_routes, ordered.client_timeout_ms, ordered.free_reads, ordered.free_nodes
+    return before != (now.protocol, now.own_routes, now.client_timeout_ms, now.free_reads, now.free_nodes)
 
 
 def not_inspectable(session: Session, services: Iterable[Service]) -> set[str]:

@@ -9,7 +9,7 @@ from portineria.protocols.opcua.binary import BadOpcUa, Reader
 from portineria.protocols.operation import Kind, Operation, Target, Value
 
 NAME = "opcua"
-READ, WRITE, CALL, CREATE_ITEMS, SERVICE_FAULT = 631, 673, 712, 751, 397
+READ, WRITE, CALL, CREATE_ITEMS, PUBLISH, SERVICE_FAULT = 631, 673, 712, 751, 826, 397
 VALUE = 13  # attribute: Part 6 annex A.1
 # A server's registration and another session's subscriptions change hands: neither is housekeeping of one's own.
 SERVICES = {
@@ -33,7 +33,7 @@ SERVICES = {
     781: ("delete-monitored-items", Kind.SESSION, "Part 4 5.12.6"),
     787: ("create-subscription", Kind.SESSION, "Part 4 5.13.2"),
     793: ("modify-subscription", Kind.SESSION, "Part 4 5.13.3"),
-    799: ("set-publishing-mode", Kind.SESSION, "Part 4 5.13.4"), 826: ("publish", Kind.SESSION, "Part 4 5.13.5"),
+    799: ("set-publishing-mode", Kind.SESSION, "Part 4 5.13.4"), PUBLISH: ("publish", Kind.SESSION, "Part 4 5.13.5"),
     832: ("republish", Kind.SESSION, "Part 4 5.13.6"),
     841: ("transfer-subscriptions", Kind.DIAGNOSTIC, "Part 4 5.13.7"),
     847: ("delete-subscriptions", Kind.SESSION, "Part 4 5.13.8"),
