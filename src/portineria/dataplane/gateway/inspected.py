@@ -155,7 +155,7 @@ class InspectedDevice:
                 to_device = []
         if to_device:
             self._device.write(to_device)
-        self._say(b"".join(to_client))
+        self._say(self._inspection.owed() + b"".join(to_client))
 
     def freeze(self, stands: bool) -> None:
         """Requests wait undecided, so that what is decided later is decided by what holds then."""
