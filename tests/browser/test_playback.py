@@ -27,7 +27,7 @@ def test_a_recording_is_searched_and_its_refusals_found_with_an_identity_that_is
     expect(page.get_by_text("This file opens no part of the recording.")).to_be_visible()
     page.get_by_label("Identity file").set_input_files(right)
     rows, shown = page.locator("#played tbody tr"), page.locator("[data-shown]")
-    expect(shown).to_have_text("300")
+    expect(shown).to_have_text("301")
     expect(rows.first).to_contain_text("holding 1")
     expect(rows).to_have_count(200)
 
@@ -39,6 +39,9 @@ def test_a_recording_is_searched_and_its_refusals_found_with_an_identity_that_is
         expect(page.locator("#played tbody")).to_contain_text(f"holding {int(place) - 1}")
     assert page.locator("#evil").count() == 0
 
+    page.get_by_label("Decision of the gateway").select_option("cut")
+    for part in ("cut out", "password", "rule s7comm.password", "to the device, from byte 0", "8 bytes"):
+        expect(rows).to_contain_text([part])
     page.get_by_label("Decision of the gateway").select_option("refused")
     expect(shown).to_have_text("2")
     page.get_by_label("Decision of the gateway").select_option("")

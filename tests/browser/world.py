@@ -51,6 +51,7 @@ from portineria.policy.ending import Locked
 from portineria.policy.function_profile import OBSERVING
 from portineria.policy.profile_text import parse_clause
 from portineria.protocols.catalogue import ALL
+from portineria.recording.kept import Cut
 from portineria.recording.seal import About
 from portineria.recording.upload import Upload
 from portineria.wire import enrolment as wire
@@ -458,6 +459,9 @@ def recorded(session: str) -> str:
         line = made.capture.operation(FIRST, asked, moment)
         if asked["verdict"] == "passed":
             made.capture.operation(FIRST, {"answers": [line], "values": [[number]]}, moment)
+        if number == 150:
+            made.capture.cut(FIRST, 0, (Cut(0, 8, "s7comm.password"),), moment)
+            made.capture.data(FIRST, 0, [memoryview(b"*" * 8)], moment)
         if number == 200:
             made.seal()
     made.over()

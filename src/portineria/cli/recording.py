@@ -181,12 +181,14 @@ def _cut_lines(verdict: "Verdict") -> Iterator[str]:
     if not places:
         return
     yield f"  {size} bytes in {places} places were cut out, as the gateway itself signed"
+    from portineria.recording.rules import RULES
+
     counted: dict[str, list[int]] = {}
     for cut in verdict.cuts:
         count = counted.setdefault(cut.rule, [0, 0])
         count[0], count[1] = count[0] + 1, count[1] + cut.size
     for rule, (times, cut_bytes) in sorted(counted.items()):
-        yield f"    {rule}: {cut_bytes} bytes in {times} places"
+        yield f"    {RULES.get(rule, 'bytes')} ({rule}): {cut_bytes} bytes in {times} places"
 
 
 def _moment(unix_ms: int) -> str:
@@ -194,6 +196,8 @@ def _moment(unix_ms: int) -> str:
 
 
 def _told(name: str, verdict: "Verdict") -> dict[str, Any]:
+    from portineria.recording.rules import said
+
     first, last = verdict.first, verdict.last
     told: dict[str, Any] = {
         "recording": name, "fits": verdict.fits, "complete": verdict.complete, "faults": verdict.faults,
@@ -207,7 +211,7 @@ def _told(name: str, verdict: "Verdict") -> dict[str, Any]:
             "recipients": first.recipients, "cut": {"places": verdict.cut[0], "bytes": verdict.cut[1]},
             "cuts": [
                 {"stream": cut.stream, "to_device": cut.direction == 0, "at": cut.at, "bytes": cut.size,
-                 "rule": cut.rule}
+                 "rule": cut.rule, "says": said(cut.rule, cut.size)}
                 for cut in verdict.cuts
             ],
             "streams": [

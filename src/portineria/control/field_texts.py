@@ -59,7 +59,8 @@ FIELD_TEXTS: dict[str, str | Promise] = {
         "Routes that mean the device itself: at most 16, without commas, 200 characters in all. Nothing was changed."
     ),
     "field.free_reads": _(
-        "What may be read without a side effect: holding or coil with addresses, at most 16. Nothing was changed."
+        "What may be read without a side effect: holding, coil or an S7 area with addresses, or an OPC UA node, at "
+        "most 16. Nothing was changed."
     ),
     "field.client_timeout": _("The time that a tool waits for an answer is between 0 and 600 seconds."),
     "field.minutes": _("The time is between 1 and %(most)s minutes. Nothing was changed; choose another one."),

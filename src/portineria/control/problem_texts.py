@@ -143,6 +143,10 @@ TEXTS: dict[str, str | Promise] = {
         "The gateway %(gateway)s is too old to hold an operation until somebody said yes, and the function profile "
         "wants that. Ask the owner to update the gateway."
     ),
+    "gateway.cannot-keep": _(
+        "The gateway %(gateway)s is too old to keep what programs contain, and owner and supplier agreed that "
+        "recordings keep it. Ask the owner to update the gateway, or to withdraw the agreement."
+    ),
     "held.over": _("This was answered already, or its time is over. Nothing was changed."),
     "directory-end.over": _("This was answered already, or its time is over. Nothing was changed."),
     "directory-end.more": _(

@@ -314,6 +314,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "recording.started": _reported("recording number head mode key recipients"),
     "recording.sealed": _reported("recording number head to_device from_device lost"),
     "recording.finished": _reported("recording number head to_device from_device lost end streams"),
+    "recording.withheld": _reported("recording service cut_rule count bytes"),
     "recording.held": _reported("recording reason"),
     "recording.gap": _reported("recording reason"),
     "emergency.pin-set": _reported("", "holder"),

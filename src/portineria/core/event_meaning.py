@@ -198,6 +198,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "remote_sessions.directory-end.confirmed remote_sessions.directory-end.lapsed"),
         *_all(_W, _DONE, "remote_sessions.directory-end.refused"),
         *_all(_I, _DONE, "remote_sessions.directory-end.settled"),
+        *_all(_I, _DONE, "recording.started recording.sealed recording.withheld recording.finished"),
     ]
 )
 

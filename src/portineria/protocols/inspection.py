@@ -3,7 +3,9 @@
 
 Whoever owns the sockets feeds both directions, decides each request, and sends what it is given back:
 
-    for request in inspection.from_client(data):
+    requests = inspection.from_client(data)
+    client.send(inspection.owed())
+    for request in requests:
         if allowed(request):
             device.send(inspection.forward(request))
         else:
@@ -97,6 +99,10 @@ class Inspection(ABC):
     @abstractmethod
     def refuse(self, request: Request) -> Refusal:
         """Return what goes to the client instead; the device never hears of it."""
+
+    def owed(self) -> bytes:
+        """Return what the client waits for before it says the rest of a request; ask after each ``from_client``."""
+        return b""
 
     def content(self, request: Request) -> bytes:
         """Return what a request that is not yet decided asks, without what numbers or dates it: the same when it is

@@ -123,7 +123,7 @@ class Capture:
             self._cut_bytes += cut.size
             line: dict[str, object] = {
                 "cut": cut.rule, "stream": stream, "direction": direction, "at": found.passed[direction] + cut.at,
-                "bytes": cut.size,
+                "bytes": cut.size, "at_ns": self._wall(at),
             }  # fmt: skip
             self._line(msgspec.json.encode(line | ({"sha256": cut.sha256} if cut.sha256 else {})))
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from msgspec import Meta
 
 from portineria.wire.envelope import read_signed, seal, sign, unseal, verify
+from portineria.wire.feature import MOST as FEATURES
 from portineria.wire.frame import BadFrame, Codec
 from portineria.wire.statement import PRINTABLE, REGISTER_EVENTS, SIGNALS, Id, Nonce, PlainId, Sha256
 
@@ -73,7 +74,7 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
     ``acknowledged``: number of the last event of this epoch that the control plane acknowledged and this spool forgot.
     ``inspects``: the protocols that this gateway decodes. ``holds``: whether it can hold a request until somebody said
     yes to it. ``emergency``: mark of the terms for emergencies that are kept here, empty without any; None: this
-    gateway knows of no such thing.
+    gateway knows of no such thing. ``understands``: names of ``wire.feature``, one list for whatever comes.
     """
 
     boot: Nonce
@@ -89,6 +90,7 @@ class Question(msgspec.Struct, frozen=True, tag_field="is", tag="question", forb
     inspects: Annotated[list[PlainId], Meta(max_length=INSPECTED)] = []
     holds: bool = False
     emergency: Annotated[bytes, Meta(max_length=32)] | None = None
+    understands: Annotated[list[PlainId], Meta(max_length=FEATURES)] = []
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from msgspec import Meta
 
 from portineria.wire.envelope import BadSignature, Signed, read_signed, sign, verify
+from portineria.wire.feature import FREE_RANGES, FreeNode, FreeRange
 from portineria.wire.frame import Codec
 
 VERSION = 1
@@ -32,9 +33,6 @@ Nonce = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Ending = Literal["cut", "drain"]
 OnSilence = Literal["drain", "cut", "until_expiry"]
 Recording = Literal["none", "full", "strict"]
-FREE_RANGES = 16
-_Address = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
-FreeRange = tuple[Annotated[str, Meta(min_length=1, max_length=24)], _Address, _Address]
 ProgramContents = Literal["hash", "kept"]
 
 
@@ -46,9 +44,9 @@ class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """One service of one device: what a stream may be opened to.
 
     ``protocol``: what is spoken there, each of its operations inspected; empty, and left out: bytes pass as they come.
-    ``own_routes``: what means the device itself (``unit 1``); none: what its protocol says. ``client_timeout_ms``: how
-    long the technician's tool waits for an answer; 0: what is usual. ``free_reads``: area, first and last address of
-    what the gateway may read by itself, because reading it has no side effect.
+    ``own_routes``: what means the device itself (``unit 1``); none: what its protocol says. ``client_timeout_ms``: of
+    the technician's tool; 0: what is usual. ``free_reads``: area, first and last address of what the gateway may read
+    by itself, because reading it has no side effect; ``free_nodes``: what has a name instead.
     """
 
     service: Id
@@ -59,6 +57,7 @@ class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     own_routes: Annotated[list[Annotated[list[Hop], Meta(max_length=8)]], Meta(max_length=16)] = []
     client_timeout_ms: Annotated[int, Meta(ge=0, le=600_000)] = 0
     free_reads: Annotated[list[FreeRange], Meta(max_length=FREE_RANGES)] = []
+    free_nodes: Annotated[list[FreeNode], Meta(max_length=FREE_RANGES)] = []
 
 
 class Order(_Statement, frozen=True, tag="order", omit_defaults=True):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from portineria.control.access.models import FunctionProfile, Rule
-from portineria.control.estate.free_reads import free_reads
+from portineria.control.estate.free_reads import free_nodes, free_reads
 from portineria.control.estate.models import Service
 from portineria.policy.function_profile import OBSERVING, Profile
 from portineria.policy.profile_text import parse_clause
@@ -56,12 +56,15 @@ def test_what_holds_and_how_long_a_tool_waits_are_declared_too(world: World) -> 
     assert row.profile.hold == (parse_clause("stop, program-write"),)
     service = '{ name = "modbus", protocol = "modbus", port = 502, client_timeout = 30, free_reads = FREE }'
     declared = PRESS + PLC + f"services = [{service}]\n"
-    [fault] = faults(declared.replace("FREE", '["input 7"]'))
-    assert "holding or coil" in fault
-    applied(declared.replace("FREE", '["holding 100-119", "coil 0"]'))
+    for wrong in ("input 7", "db 1 9-8", "node Speed", "node ns=0;i=5", "node ns=2;s=a, holding 1", "node ns=2;i=07"):
+        [fault] = faults(declared.replace("FREE", f'["{wrong}"]'))
+        assert f"'{wrong}'" in fault
+    marked = ["holding 100-119", "coil 0", "db 1 0-99", "node ns=2;s=Press.Speed 1", "node i=2258"]
+    applied(declared.replace("FREE", str(marked).replace("'", '"')))
     made = Service.objects.get(name="modbus", device__machine=world.machine)
-    assert (made.client_timeout_s, made.free_reads) == (30, "holding 100-119, coil 0")
-    assert free_reads(made.free_reads) == [("holding", 100, 119), ("coil", 0, 0)]
+    assert (made.client_timeout_s, made.free_reads) == (30, ", ".join(marked))
+    assert free_reads(made.free_reads) == [("holding", 100, 119), ("coil", 0, 0), ("db 1", 0, 99)]
+    assert free_nodes(made.free_reads) == ["ns=2;s=Press.Speed 1", "i=2258"]
 
 
 def test_a_profile_over_what_nobody_can_decode_is_refused_before_anything_is_changed(world: World) -> None:

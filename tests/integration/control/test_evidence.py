@@ -52,7 +52,7 @@ def test_the_owner_and_the_technician_get_what_verifies_anywhere(world: World, t
     data = taken(signed_in(world.owner), session)
     verdict = verify_bundle(data, trust(world))
     assert verdict.faults == []
-    assert (verdict.session, verdict.reports, verdict.withheld) == (session.public_id, 8, 0)
+    assert (verdict.session, verdict.reports, verdict.withheld) == (session.public_id, 9, 0)
     assert verdict.recordings == 1
     found = members(data)
     codes = found["register.jsonl"].decode()
@@ -60,7 +60,8 @@ def test_the_owner_and_the_technician_get_what_verifies_anywhere(world: World, t
                  "remote_sessions.session.requested", "session.ended", "work.changed",
                  "remote_sessions.evidence.taken"):  # fmt: skip
         assert codes.count(f'\\"code\\":\\"{code}\\"') == 1, code
-    assert "belt change" in found["report.en.html"].decode()
+    for part in ("belt change", "Left out of the recording", "password (ftp.password)"):
+        assert part in found["report.en.html"].decode()
     assert [b"Rapportino" in found["report.it.html"], "作業報告書".encode() in found["report.ja.html"]] == [True, True]
 
     own = taken(signed_in(world.technician), session)

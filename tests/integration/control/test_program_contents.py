@@ -5,25 +5,39 @@ from __future__ import annotations
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
+from portineria.control.access import services as access
 from portineria.control.audit.queries import events, views
+from portineria.control.estate.models import Service
+from portineria.control.estate.services import change_machine
 from portineria.control.identity.models import Role, Supplier
 from portineria.control.privacy.contents import agree
 from portineria.control.privacy.models import ContentsAgreement
+from portineria.control.remote_sessions.models import Session
+from portineria.control.remote_sessions.reports import receive
+from portineria.control.remote_sessions.scope import CannotKeep
+from portineria.control.remote_sessions.services import enforce
 from portineria.core.errors import Denied, NotFound
+from portineria.wire.feature import FREE_READS, PROGRAM_CONTENTS
 from portineria.wire.statement import Order
 from tests.integration.control.browsing import shown, signed_in
-from tests.integration.control.sessions import said_to, started
+from tests.integration.control.sessions import accepted, said_to, started
 from tests.integration.control.world import World, person
 
 
-def ordered(world: World) -> str:
-    [order] = said_to(world, started(world))
+def order_of(world: World, session: Session) -> Order:
+    [order] = said_to(world, session)
     assert isinstance(order, Order)
-    return order.program_contents
+    return order
+
+
+def ordered(world: World) -> str:
+    return order_of(world, started(world)).program_contents
 
 
 def test_contents_are_kept_while_both_sides_agree_and_no_longer(linked: World) -> None:
+    receive(linked.gateway.id, [linked.gateway.ask()])
     owner, technician = signed_in(linked.owner), signed_in(linked.technician)
     assert "hash and size" in shown(technician, "/program-contents/")
     assert ordered(linked) == "hash"
@@ -46,6 +60,33 @@ def test_contents_are_kept_while_both_sides_agree_and_no_longer(linked: World) -
         ("privacy.contents.withdrawn", linked.technician.public_id, "supplier"),
     ]
     assert ContentsAgreement.objects.count() == 2  # what was withdrawn stays a row
+
+
+@pytest.mark.sqlite
+def test_a_gateway_from_before_never_refuses_an_order_nor_records_less_than_was_agreed(linked: World) -> None:
+    """What only helps is left out of its orders; where less would be kept than was agreed, no session begins."""
+    service = linked.machine.devices.get().services.get(port=502)
+    Service.objects.filter(pk=service.pk).update(protocol="Modbus/TCP", free_reads="holding 100-119")
+    access.change_rule(actor=linked.owner, rule=linked.rule, profile="observe", only_decoded=True)
+
+    def asks(*understands: str) -> None:
+        receive(linked.gateway.id, [linked.gateway.ask(inspects=["modbus"], understands=understands)])
+
+    asks()
+    session = accepted(linked, started(linked))
+    assert [asset.free_reads for asset in order_of(linked, session).assets] == [[]]
+    asks(FREE_READS)  # it was updated: what it can do now it is told
+    assert enforce(timezone.now()) == 1
+    assert [asset.free_reads for asset in order_of(linked, session).assets] == [[("holding", 100, 119)]]
+
+    agree(actor=linked.owner, supplier=linked.supplier, keeps=True)
+    agree(actor=linked.technician, supplier=linked.supplier, keeps=True)
+    assert ordered(linked) == "hash"  # nothing is recorded: nothing less
+    change_machine(actor=linked.owner, machine=linked.machine.public_id, recording="full")
+    with pytest.raises(CannotKeep):
+        started(linked)
+    asks(FREE_READS, PROGRAM_CONTENTS)
+    assert ordered(linked) == "kept"
 
 
 @pytest.mark.sqlite

@@ -32,6 +32,8 @@ def worked(world: World, *, target: str = "holding 104", before: str = "120", af
         said("work.transferred", name, service="svc_1", protocol="s7comm", operation="program-write",
              targets="block db 1", route="", content_sha256=SHA256, bytes=216, whole=True),
         said("session.worked", name, operations=5, refused=2, functions=1, changes=1, blocks=1, beyond=0),
+        said("recording.withheld", name, recording="rec_1", service="svc_1", cut_rule="ftp.password", count=2,
+             bytes=15),
     ]  # fmt: skip
     receive(world.gateway.id, reports)
     return again(session)

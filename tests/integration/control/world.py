@@ -35,6 +35,7 @@ from portineria.control.identity.models import Installation, Person, Role
 from portineria.wire import enrolment
 from portineria.wire.certificate import check_leaf, load_certificate, spki, spki_sha256
 from portineria.wire.envelope import read_signed, unseal
+from portineria.wire.feature import UNDERSTOOD
 from portineria.wire.report import (
     GLANCE_SEQ,
     Body,
@@ -157,6 +158,7 @@ class GatewayEnd:
         self, *sessions: str, nonce: bytes | None = None, traffic: Sequence[StreamTraffic] = (),
         signers: list[str] | None = None, register_size: int | None = None, acknowledged: int = 0,
         inspects: Sequence[str] = (), holds: bool = False, emergency: bytes | None = None,
+        understands: Sequence[str] = UNDERSTOOD,
     ) -> bytes:  # fmt: skip
         """``signers``: whom it says it believes; what it pinned at enrolment when left out."""
         assert self.trust is not None
@@ -165,7 +167,7 @@ class GatewayEnd:
             self.boot, nonce or secrets.token_bytes(32), list(sessions), "0.1", heard_ms=self.heard_ms,
             traffic=list(traffic), signers=believed, register_size=register_size,
             acknowledged=acknowledged, inspects=list(inspects), holds=holds,
-            emergency=emergency,
+            emergency=emergency, understands=list(understands),
         )  # fmt: skip
         return self.write(question, self.context(0, bytes(32)))[0]
 

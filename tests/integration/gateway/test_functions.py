@@ -9,12 +9,14 @@ import pytest
 
 from portineria.policy.function_profile import OBSERVE, TRIAL, Clause, Profile, Rate, encode_profile, operate
 from portineria.policy.profile_text import parse_clause
+from portineria.protocols.dnp3 import link
 from portineria.protocols.operation import Kind
 from portineria.wire.statement import Asset
 from tests.integration.end import Refused
 from tests.integration.gateway.conftest import Plant
 from tests.integration.gateway.test_blips import resumed
 from tests.integration.process import eventually
+from tests.unit.protocols.dnp3.conversation import CROB, MASTER, OUTSTATION, confirmed_frames
 
 READ = bytes.fromhex("000100000006 ff 03 0068 0001")  # holding 104
 READ_ANSWER = bytes.fromhex("000100000005 ff 03 02 0078")
@@ -63,6 +65,19 @@ async def test_a_refused_write_is_answered_never_arrives_and_stands_in_the_regis
     assert closed.fields == {
         "stream": stream.name, "to_device": 24, "from_device": 22, "how": "finished", "refused": 1,
     }  # fmt: skip
+
+
+async def test_a_client_that_waits_for_a_word_before_the_rest_of_its_request_gets_it(plant: Plant) -> None:
+    """DNP3 with confirmation by the link: the no comes behind the last frame, and the device hears nothing."""
+    permit(plant, OBSERVE, protocol="dnp3")
+    stream, ack = await plant.end.open(), link.frame(link.ACK, MASTER, OUTSTATION)
+    command = bytes.fromhex("c0050c01281e00") + b"".join(bytes((n, 0)) + bytes.fromhex(CROB)[7:] for n in range(30))
+    first, last = confirmed_frames(command, 0, bit=True)
+    await stream.say(first)
+    assert await stream.heard(10) == ack
+    await stream.say(last)
+    assert (await stream.heard(30))[10:20] == ack
+    assert heard(plant) == b""
 
 
 async def test_limits_targets_and_rates_decide_about_each_write(plant: Plant) -> None:

@@ -127,6 +127,10 @@ async def test_a_password_in_clear_passes_and_is_not_recorded(quick: Build) -> N
     await stream.heard(20)
     plant.authority.withdraw(plant.end.session, "cut")
     await plant.authority.event(plant.gateway, "recording.finished", plant.end.session)
+    [told] = plant.authority.found(plant.gateway, "recording.withheld", plant.end.session)
+    assert [told.fields[name] for name in ("service", "cut_rule", "count", "bytes")] == [
+        plant.asset.service, "ftp.password", 1, 7,
+    ]  # fmt: skip
     assert b"PASS hunter2\r\n" in plant.device.connections[0].heard
     verdict = verdict_of(plant.process)
     assert verdict.complete
@@ -134,6 +138,7 @@ async def test_a_password_in_clear_passes_and_is_not_recorded(quick: Build) -> N
     kept = b"".join(b"".join(open_chunk(read_chunk(path.read_bytes()), [OWNER])) for path in files(plant.process))
     assert b"hunter2" not in kept
     assert b"PASS *******\r\n" in kept
+    assert b"cut out: password, 7 bytes, rule ftp.password" in kept  # the comment of its packet
 
 
 PROGRAM = bytes(range(65, 91)) * 4

@@ -53,6 +53,7 @@ class Pump:
                 except Undecodable as bad:
                     self.undecodable.append(str(bad))
                     break
+                writer.write(inspection.owed())
                 for request in requests:
                     self._decide(inspection, request, writer, to_device)
                 await asyncio.gather(writer.drain(), to_device.drain())

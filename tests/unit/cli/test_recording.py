@@ -82,10 +82,13 @@ def test_what_was_cut_out_is_counted_without_an_identity_and_named_with_one(
     assert "ftp.password" not in out
     whose = identity_file(tmp_path, OWNER)
     assert main(["recording", "export", str(chunk), "-i", whose, "-o", str(told)]) == 0
-    assert "    ftp.password: 4 bytes in 1 places" in capsys.readouterr().out
+    assert "    password (ftp.password): 4 bytes in 1 places" in capsys.readouterr().out
     [said] = json.loads(told.read_text())
     assert said["cut"] == {"places": 1, "bytes": 4}
-    assert said["cuts"] == [{"stream": FIRST, "to_device": True, "at": 15, "bytes": 4, "rule": "ftp.password"}]
+    assert said["cuts"] == [
+        {"stream": FIRST, "to_device": True, "at": 15, "bytes": 4, "rule": "ftp.password",
+         "says": "cut out: password, 4 bytes, rule ftp.password"}
+    ]  # fmt: skip
 
 
 def test_bytes_that_passed_unrecorded_end_with_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -150,6 +150,45 @@ def test_an_identity_that_cannot_be_read_is_cut_out_whole() -> None:
     assert b"secret" not in kept.sides[TO_DEVICE]
 
 
+def variants(*arguments: bytes) -> bytes:
+    return struct.pack("<i", len(arguments)) + b"".join(arguments)
+
+
+def octets(content: bytes, kind: int = 15) -> bytes:
+    return bytes((kind,)) + struct.pack("<i", len(content)) + content
+
+
+def called(method: int, *arguments: bytes, answered: bytes = b"") -> Said:
+    """A method by its numeric node id, and what it gives back."""
+    node = b"\1\0" + struct.pack("<H", method)
+    asked = opcua.service(712, opcua.HEADER + struct.pack("<i", 1) + node + node + variants(*arguments))
+    result = struct.pack("<iIii", 1, 0, 0, 0) + (variants(answered) if answered else struct.pack("<i", 0))
+    told = opcua.service(715, opcua.RESULT + result + struct.pack("<i", 0))
+    return [*OPC_OPENED, (TO_DEVICE, opcua.message(2, asked)), (FROM_DEVICE, opcua.message(2, told))]
+
+
+HANDLE = b"\x07" + struct.pack("<I", 1)
+TWO_BLOCKS = b"\x8f" + struct.pack("<i", 2) + 2 * (struct.pack("<i", len(BLOCK)) + BLOCK)
+
+
+def test_passwords_that_opc_ua_methods_take_are_cut_out_and_names_are_not() -> None:
+    ann, secret, words = octets(b"ann", 12), octets(b"hunter2", 12), octets(b"hunter2 again", 12)
+    for said, cuts in (
+        (called(24304, ann, secret, HANDLE, words), 2),  # AddUser of the server
+        (called(24271, ann, b"\1\1", secret, b"\1\0", HANDLE, b"\1\0", words), 2),  # ModifyUser of the type
+        (called(24310, secret, words), 2),  # ChangePassword
+    ):
+        kept = Kept(said, "opcua", contents=True)
+        assert kept.rules == ["opcua.password"] * cuts
+        assert b"hunter2" not in kept.sides[TO_DEVICE]
+        assert (b"ann" in kept.sides[TO_DEVICE]) == (ann in said[-2][1])
+        again = opcua.opened()
+        (request,) = again.from_client(said[-2][1])  # nor does an operation name it, wherever it is told
+        assert not [value for each in request.operations for value in each.values if "hunter2" in str(value)]
+        assert request.operations[0].kind == "mode"
+    assert Kept(called(4711, ann, secret), "opcua").cuts == []  # a method of its own: a text is a value
+
+
 def segment(direction: int) -> Said:
     asdu = bytes.fromhex("7d 01 0d 00 0100 010000 0100 01") + bytes([len(BLOCK)]) + BLOCK
     return [(TO_DEVICE, iec104.START), (FROM_DEVICE, iec104.STARTED), (direction, iec104.frame(asdu))]
@@ -157,6 +196,22 @@ def segment(direction: int) -> Said:
 
 def umas(sub: str, tail: str, told: str) -> Said:
     return [(TO_DEVICE, modbus.frame(f"5a 00 {sub} {tail}")), (FROM_DEVICE, modbus.frame(f"5a 00 fe {told}"))]
+
+
+def test_a_reservation_of_a_controller_is_cut_out_whatever_is_agreed_about_programs() -> None:
+    proof = bytes(range(32)).hex()
+    kept = Kept(umas("10", f"4a41 0000 03 414e4e {proof}", proof), "modbus", contents=True)
+    assert kept.where == [(TO_DEVICE, 10, 40, "modbus.umas-login"), (FROM_DEVICE, 10, 32, "modbus.umas-login")]
+    assert [cut.sha256 for _, cut in kept.cuts] == ["", ""]
+    assert kept.sides[TO_DEVICE][:10] == modbus.frame(f"5a 00 10 4a41 0000 03 414e4e {proof}")[:10]
+
+
+def test_what_is_left_of_a_method_with_two_contents_is_read_as_before() -> None:
+    said = called(4711, HANDLE, TWO_BLOCKS)
+    kept = Kept(said, "opcua")
+    assert [cut.size for _, cut in kept.cuts] == [len(BLOCK)] * 2
+    (request,) = opcua.opened().from_client(kept.sides[TO_DEVICE][-len(said[-2][1]) :])
+    assert request.operations[0].values == (1, b"*" * len(BLOCK), b"*" * len(BLOCK))
 
 
 def pccc(function: str, tail: bytes) -> bytes:
@@ -172,6 +227,9 @@ def answered(service: int, data: bytes) -> bytes:
     [
         (segment(TO_DEVICE), TO_DEVICE, "iec104.file"),
         (segment(FROM_DEVICE), FROM_DEVICE, "iec104.file"),
+        (called(11588, HANDLE, octets(BLOCK)), TO_DEVICE, "opcua.file"),
+        (called(4711, HANDLE, TWO_BLOCKS), TO_DEVICE, "opcua.file"),  # a file's own node of its method
+        (called(11585, HANDLE, HANDLE, answered=octets(BLOCK)), FROM_DEVICE, "opcua.file"),
         (umas("31", f"0001 0200 {BLOCK.hex()}", ""), TO_DEVICE, "modbus.umas-program"),
         (umas("34", "0001 0200 0000", BLOCK.hex()), FROM_DEVICE, "modbus.umas-program"),
         (umas("20", "01 3000 00000000 5000", BLOCK.hex()), FROM_DEVICE, "modbus.umas-program"),

@@ -11,6 +11,7 @@ from django.utils.translation import pgettext
 
 from portineria.control.console import texts
 from portineria.control.console.templatetags.console import dated, size, zone_of
+from portineria.control.console.texts.left_out import left_out
 from portineria.control.console.texts.values import SIDES
 from portineria.control.console.work_report import WorkReport
 from portineria.control.identity.models import Person
@@ -47,6 +48,7 @@ def _sections(report: WorkReport) -> Iterator[Section]:
     yield _blocks(report)
     yield _first(report)
     yield _refused(report)
+    yield _left_out(report)
     yield _remarks(report)
     yield _proof(report)
     yield _signatures(report)
@@ -160,6 +162,15 @@ def _refused(report: WorkReport) -> Section:
     ]
     head = [_("service"), _("function"), _("target"), _("why"), _("times")]
     return Section(_("Refused operations"), head=head, rows=rows)
+
+
+def _left_out(report: WorkReport) -> Section:
+    rows = [
+        [report.service(line.service) or NOBODY_KNOWS, left_out(line.rule), str(line.count), size(line.size)]
+        for line in report.work.left_out
+    ]
+    head = [_("service"), _("what"), _("times"), pgettext("of a program block", "size")]
+    return Section(_("Left out of the recording"), head=head, rows=rows)
 
 
 def _remarks(report: WorkReport) -> Section:

@@ -111,6 +111,7 @@ class Gateway(models.Model):
     register_ahead = models.PositiveBigIntegerField(default=0)  # the newest such size that was more than is here
     inspects = models.CharField(max_length=1600, blank=True, default="")  # names of protocols, as it says
     holds = models.BooleanField(default=False)  # whether it can hold a request until somebody said yes, as it says
+    understands = models.CharField(max_length=1600, blank=True, default="")  # names of wire.feature, as it says
     emergency = models.BooleanField(default=False)  # whether two PINs may open machines there without us
     # Mark of the terms for that which it keeps, as it said; null: it knows of no such thing.
     emergency_kept = models.BinaryField(max_length=32, null=True)
@@ -146,6 +147,10 @@ class Gateway(models.Model):
     @property
     def admitted(self) -> bool:
         return self.state == GatewayState.ADMITTED
+
+    def can(self, feature: str) -> bool:
+        """Of ``wire.feature``, by its own word."""
+        return feature in self.understands.split()
 
     @property
     def fingerprint(self) -> str:
@@ -311,7 +316,7 @@ class Service(models.Model):
     port = models.PositiveIntegerField()
     transport = models.CharField(max_length=4, default="tcp")
     own_routes = models.CharField(max_length=200, blank=True, default="")  # apart by commas: "unit 1, unit 2"
-    free_reads = models.CharField(max_length=200, blank=True, default="")  # apart by commas: "holding 100-119, coil 0"
+    free_reads = models.CharField(max_length=1000, blank=True, default="")  # apart by commas: "holding 100-119"
     client_timeout_s = models.PositiveIntegerField(default=0)  # of the technician's tool; 0: as usual for the protocol
 
     class Meta:

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from portineria.bus.message import CloseLegs, Deliver, ToRelay
-from portineria.control.access.models import Grant
 from portineria.control.access.profiles import profiles_of, services_under
-from portineria.control.estate.free_reads import free_reads
+from portineria.control.estate.free_reads import free_nodes, free_reads
 from portineria.control.estate.models import Gateway, Link, Machine, OnSilence, Service
 from portineria.control.estate.signers import signed_for, signer_for
 from portineria.control.identity import keys
@@ -20,6 +19,7 @@ from portineria.control.settings.start import current
 from portineria.policy.proof_level import decoder_of
 from portineria.wire.certificate import load_spki
 from portineria.wire.envelope import BadSeal, read_signed, seal
+from portineria.wire.feature import FREE_NODES, FREE_READS, PROGRAM_CONTENTS
 from portineria.wire.statement import Asset, Ending, Letter, Order, Ticket, Withdrawal, letter_info, sha256
 from portineria.wire.statement import OnSilence as WireOnSilence
 
@@ -60,7 +60,7 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
         session=session.public_id,
         order_seq=session.order_seq,
         session_spki_sha256=bytes(session.key_sha256),
-        assets=assets_of(session.grant, services),
+        assets=assets_of(session, services),
         profile=profiles[0].name if profiles else PROFILE,
         not_before_ms=_ms(starts),
         expires_ms=_ms(session.expires_at),
@@ -74,7 +74,7 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
         signer_id=signer.id,
         recording_recipients=recipients_for(session.organisation) if mode != "none" else [],
         profiles=[bytes(row.content) for row in profiles],
-        program_contents="kept" if keeps_contents(session) else "hash",
+        program_contents="kept" if keeps_contents(session) and session.gateway.can(PROGRAM_CONTENTS) else "hash",
     )
     session.order = keys.signed(order, signer)
     session.order_sha256 = sha256(read_signed(session.order).statement)
@@ -84,20 +84,24 @@ def write_order(session: Session, services: Sequence[Service], *, starts: dateti
     session.certificate = keys.issue("session", session.public_id, key, at=starts, life=life)
 
 
-def assets_of(grant: Grant, services: Iterable[Service]) -> list[Asset]:
-    """What a grant opens; under a profile each with its protocol."""
-    inspected = bool(profiles_of(grant))
-    return [_asset(service, inspected=inspected) for service in services_under(grant, services)]
+def assets_of(session: Session, services: Iterable[Service]) -> list[Asset]:
+    """What its grant opens; under a profile each with its protocol."""
+    inspected = bool(profiles_of(session.grant))
+    return [_asset(session, service, inspected=inspected) for service in services_under(session.grant, services)]
 
 
-def _asset(service: Service, *, inspected: bool) -> Asset:
+def _asset(session: Session, service: Service, *, inspected: bool) -> Asset:
+    """What only helps is left out for a gateway that would refuse the order for it."""
     decoder = decoder_of(service.protocol) if inspected else None
     if decoder is None:
         return Asset(service.public_id, service.device.address, service.port)
     own = [[route] for route in service.own_routes.split(", ") if route]
+    marked = service.free_reads
     return Asset(
         service.public_id, service.device.address, service.port, protocol=decoder.name, own_routes=own,
-        client_timeout_ms=service.client_timeout_s * 1000, free_reads=free_reads(service.free_reads),
+        client_timeout_ms=service.client_timeout_s * 1000,
+        free_reads=free_reads(marked) if marked and session.gateway.can(FREE_READS) else [],
+        free_nodes=free_nodes(marked) if marked and session.gateway.can(FREE_NODES) else [],
     )  # fmt: skip
 
 

@@ -291,6 +291,9 @@ def _boot(gateway: Gateway, question: Question) -> Boot | None:
     if gateway.holds != question.holds:
         gateway.holds = question.holds
         gateway.save(update_fields=["holds"])
+    if gateway.understands != (understands := " ".join(question.understands)):
+        gateway.understands = understands
+        gateway.save(update_fields=["understands"])
     return boot
 
 

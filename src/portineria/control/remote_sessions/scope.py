@@ -13,8 +13,10 @@ from portineria.control.estate.models import Gateway, Service
 from portineria.control.estate.queries import reachable_now
 from portineria.control.remote_sessions.letters import assets_of
 from portineria.control.remote_sessions.models import Session
+from portineria.control.remote_sessions.recording_mode import keeps_contents, recording_mode
 from portineria.core.errors import Conflict
 from portineria.wire.envelope import read_signed
+from portineria.wire.feature import PROGRAM_CONTENTS
 from portineria.wire.statement import Asset, Order
 
 
@@ -25,6 +27,16 @@ class CannotHold(Conflict):
 
     def __init__(self, gateway: Gateway) -> None:
         super().__init__(f"gateway {gateway.public_id} can hold no request")
+        self.values = {"gateway": gateway.name}
+
+
+class CannotKeep(Conflict):
+    """``gateway``: by name."""
+
+    code = "gateway.cannot-keep"
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__(f"gateway {gateway.public_id} would not keep contents of programs, as was agreed")
         self.values = {"gateway": gateway.name}
 
 
@@ -87,7 +99,7 @@ def _functions_differ(session: Session, services: list[Service]) -> bool:
     order = _order(session)
     if order.profiles != [bytes(row.content) for row in profiles_of(session.grant)]:
         return True
-    now = {asset.service: asset for asset in assets_of(session.grant, services)}
+    now = {asset.service: asset for asset in assets_of(session, services)}
     there = {service.public_id for service in services}
     return any(_differs(asset, now.get(asset.service)) for asset in order.assets if asset.service in there)
 
@@ -96,22 +108,33 @@ def _differs(ordered: Asset, now: Asset | None) -> bool:
     """In what is inspected, not in where it is: that is what ``altered`` is about."""
     if now is None:
         return True
-    before = ordered.protocol, ordered.own_routes, ordered.client_timeout_ms, ordered.free_reads
-    return before != (now.protocol, now.own_routes, now.client_timeout_ms, now.free_reads)
+    before = ordered.protocol, ordered.own_routes, ordered.client_timeout_ms, ordered.free_reads, ordered.free_nodes
+    return before != (now.protocol, now.own_routes, now.client_timeout_ms, now.free_reads, now.free_nodes)
 
 
 def not_inspectable(session: Session, services: Iterable[Service]) -> set[str]:
     """Protocols that an order would have inspected and the gateway does not decode."""
-    wanted = {asset.protocol for asset in assets_of(session.grant, services) if asset.protocol}
+    wanted = {asset.protocol for asset in assets_of(session, services) if asset.protocol}
     return wanted - set(session.gateway.inspects.split())
 
 
 def require_inspected(session: Session, services: Iterable[Service]) -> None:
-    """Raise CannotInspect or CannotHold for a gateway that is too old."""
+    """Raise CannotInspect, CannotHold or CannotKeep for a gateway that is too old."""
     if missing := not_inspectable(session, services):
         raise CannotInspect(session.gateway, missing)
     if cannot_hold(session):
         raise CannotHold(session.gateway)
+    if _cannot_keep(session):
+        raise CannotKeep(session.gateway)
+
+
+def _cannot_keep(session: Session) -> bool:
+    """Owner and supplier agreed that recordings keep programs, this one would be recorded, and its gateway keeps their
+    hash alone. Asked when a session begins: one that runs keeps what it was promised then.
+    """
+    if session.gateway.can(PROGRAM_CONTENTS) or recording_mode(session) == "none":
+        return False
+    return keeps_contents(session)
 
 
 def cannot_enforce(session: Session, services: Iterable[Service]) -> bool:

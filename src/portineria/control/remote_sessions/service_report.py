@@ -99,13 +99,15 @@ def side_of(actor: Person, row: Session) -> str:
 
 def _text(actor: Person, row: Session, report: ServiceReport) -> bytes:
     """The same bytes for every reader: no names of places, no language."""
-    work = work_of(actor, row.public_id)
+    work = asdict(work_of(actor, row.public_id))
+    if not work["left_out"]:  # so that texts that were signed before it was told stay as they were
+        del work["left_out"]
     approvals = row.grant.request.approvals.order_by("pk").select_related("decided_by")
     content: dict[str, Any] = {
         "session": row.public_id, "person": row.person.public_id, "machine": row.machine.public_id,
         "reason": row.grant.request.reason, "live_at": row.live_at, "ended_at": row.ended_at, "ending": row.ending,
         "approvals": [[one.decided_by.public_id, one.approved, one.decided_at, one.reason] for one in approvals],
-        "work": asdict(work), "new": queries.first_work(actor, row.public_id),
+        "work": work, "new": queries.first_work(actor, row.public_id),
         "recordings": [[one.public_id, one.chunks, bytes(one.head)] for one in row.recordings.order_by("pk")],
         "technician_remarks": report.technician_remarks, "owner_remarks": report.owner_remarks,
     }  # fmt: skip

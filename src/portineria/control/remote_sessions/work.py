@@ -10,9 +10,10 @@ from portineria.control.audit.queries import EventView
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries
 
-DONE, CHANGED, TRANSFERRED, WORKED, REFUSED = (
-    "work.done", "work.changed", "work.transferred", "session.worked", "operation.refused",
+DONE, CHANGED, TRANSFERRED, WORKED, REFUSED, WITHHELD = (
+    "work.done", "work.changed", "work.transferred", "session.worked", "operation.refused", "recording.withheld",
 )  # fmt: skip
+_TOLD = (DONE, CHANGED, TRANSFERRED, WORKED, REFUSED, WITHHELD)
 _MOST = 2000  # events; a gateway tells at most 161 each time a session or it itself ends
 _MOST_REFUSALS = 64
 
@@ -63,6 +64,16 @@ class Refused:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Of the recording, by one rule."""
+
+    service: str
+    rule: str
+    count: int
+    size: int
+
+
 @dataclass(slots=True)
 class Work:
     """``told``: the gateway has summed up; before that, and where nothing is inspected, there is nothing to tell."""
@@ -74,6 +85,7 @@ class Work:
     changed: list[Changed] = field(default_factory=list)
     transferred: list[Transferred] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     @property
     def kinds(self) -> list[tuple[str, int]]:
@@ -86,7 +98,7 @@ class Work:
 
 def work_of(actor: Person, session: str) -> Work:
     """Raise NotFound."""
-    found = queries.session_events(actor, session).filter(code__in=[DONE, CHANGED, TRANSFERRED, WORKED, REFUSED])
+    found = queries.session_events(actor, session).filter(code__in=_TOLD)
     return read(reversed(audit.views(found[:_MOST])))
 
 
@@ -105,6 +117,9 @@ def read(views: Iterable[EventView]) -> Work:
             work.changed.append(_changed(says))
         elif view.code == TRANSFERRED:
             work.transferred.append(_transferred(says))
+        elif view.code == WITHHELD:
+            rule = says.text("cut_rule")
+            work.left_out.append(LeftOut(says.text("service"), rule, says.number("count"), says.number("bytes")))
         elif view.code == REFUSED:
             key = says.text("service"), says.text("function"), says.text("targets"), says.text("reason")
             if key in refusals or len(refusals) < _MOST_REFUSALS:

@@ -50,10 +50,9 @@ class InspectedDevice:
     ) -> None:  # fmt: skip
         self._device, self._inspection, self._decide = device, inspection, decide
         self._holds, self._first = holds or StreamHolds(), first or ReadFirst()
-        self._behind: deque[Request] = deque()  # decoded, not decided
         self.work, self.journal = work, Journal(work)
         self._stream: StreamEnd
-        self._undecided = Pieces()
+        self._undecided, self._behind = Pieces(), deque[Request]()  # as bytes, and decoded
         self._paused = self._eof = self._over = self._frozen = self._device_ended = False
         self.to_device = self.from_device = self.refused = 0
 
@@ -119,9 +118,14 @@ class InspectedDevice:
             if passes and verdict.held:
                 content = self._inspection.content(request)
                 passes = self._holds.ask(request, content, verdict, self._alive, self._decided)
-            if passes and not decided and self._first.ask(request, verdict, self._inspection, self._read_first):
-                self.to_device += self._first.send(self._device, self.journal)
-                return
+            if passes and self._first.wants(request):
+                self._act(decided)  # what came before is under way, or is known not to disturb
+                decided = []
+                if self._over:
+                    return
+                if self._first.ask(request, verdict, self._inspection, self._read_first):
+                    self.to_device += self._first.send(self._device, self.journal)
+                    return
             if passes is not None:
                 decided.append((request, verdict, passes))
         self._act(decided)
@@ -151,7 +155,7 @@ class InspectedDevice:
                 to_device = []
         if to_device:
             self._device.write(to_device)
-        self._say(b"".join(to_client))
+        self._say(self._inspection.owed() + b"".join(to_client))
 
     def freeze(self, stands: bool) -> None:
         """Requests wait undecided, so that what is decided later is decided by what holds then."""

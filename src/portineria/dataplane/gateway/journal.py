@@ -9,6 +9,7 @@ from hashlib import sha256
 from portineria.dataplane.gateway.work import Before, StreamWork
 from portineria.protocols.inspection import Answer, Request
 from portineria.protocols.operation import Operation, Value
+from portineria.recording.rules import said
 
 VALUES = 128  # of one line; all of them are in the packets beside it
 UNANSWERED = 1024  # requests whose answer still finds them; of more the oldest are forgotten
@@ -41,11 +42,11 @@ class Journal:
         if self._write is None:
             return
         verdict = "refused" if refused else "noted" if noted else "passed"
-        lines, contents = [], _contents(request)
+        lines, contents, secrets = [], _contents(request), _secrets(request)
         for operation, before in zip(request.operations, known, strict=True):
             fields = fields_of(operation) | {"verdict": verdict}
-            if contents and "values" in fields:
-                fields["values"] = contents
+            if secrets or (contents and "values" in fields):
+                fields["values"] = [*secrets, *contents]
             if before:
                 fields["before"] = _shown(before)
             lines.append(self._write(fields, not refused))
@@ -88,6 +89,11 @@ def _contents(message: Request | Answer) -> list[str]:
     """Of programs, whose bytes are nobody's to read here: size and hash of each part, as a recording has them."""
     parts = [message.data[each.at : each.at + each.size] for each in message.withheld if each.content]
     return [f"{len(part)} bytes, sha256 {sha256(part).hexdigest()}" for part in parts]
+
+
+def _secrets(request: Request) -> list[str]:
+    """That they are in it, and nothing of them."""
+    return [said(each.rule, each.size) for each in request.withheld if not each.content]
 
 
 def fields_of(operation: Operation) -> dict[str, object]:

@@ -6,7 +6,7 @@ way on the connection: the write waits for the answer, for half a second at most
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from portineria.dataplane.aio.stream_end import Local
@@ -25,6 +25,7 @@ class ReadFirst:
     """Of one connection. Once a device did not answer in time it is asked nothing more on it."""
 
     free: Sequence[Range] = ()
+    nodes: Collection[str] = ()  # what has a name instead of an address
     work: StreamWork | None = None
     waits: tuple[Request, Verdict] | None = None  # the write
     _asked: Request | None = None
@@ -33,9 +34,7 @@ class ReadFirst:
     _ready: bool = False
 
     def ask(self, request: Request, verdict: Verdict, inspection: Inspection, ready: Callable[[], None]) -> bool:
-        """Whether this request waits, until ``ready`` is called, for a read that is to be sent now."""
-        if not self.free or self._off or not self._wanted(request):
-            return False
+        """Whether this request, which is wanted, waits until ``ready`` is called for a read that is to be sent now."""
         self._asked = inspection.read_first(request)
         if self._asked is None:
             return False
@@ -50,13 +49,16 @@ class ReadFirst:
         device.write([memoryview(self._asked.data)])
         return len(self._asked.data)
 
-    def _wanted(self, request: Request) -> bool:
-        if self.work is None or len(request.operations) != 1:
+    def wants(self, request: Request) -> bool:
+        """Whether this is a write whose old value may be read and is not known."""
+        if not (self.free or self.nodes) or self._off or self.work is None or len(request.operations) != 1:
             return False
         [operation] = request.operations
         if operation.kind is not Kind.WRITE or len(operation.targets) != 1:
             return False
-        return _within(operation.targets[0], self.free) and not self.work.knows(operation)
+        target = operation.targets[0]
+        free = target.name in self.nodes if target.first is None else _within(target, self.free)
+        return free and not self.work.knows(operation)
 
     def _time_over(self, ready: Callable[[], None]) -> None:
         self._asked, self._off, self._ready = None, True, True

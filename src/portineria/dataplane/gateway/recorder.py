@@ -17,12 +17,14 @@ from portineria.core.ids import Kind, new_id
 from portineria.dataplane.aio.thread import in_thread
 from portineria.dataplane.gateway.chunk_folder import ChunkFolder, NoRoom
 from portineria.dataplane.gateway.clock import TrustedClock, boot_ns
+from portineria.dataplane.gateway.left_out import WITHHELD, LeftOut
 from portineria.dataplane.gateway.recorded import FROM_DEVICE, TO_DEVICE, RecordedDevice
 from portineria.dataplane.gateway.spool import Spool
 from portineria.recording.capture import Capture, Clocks, Piece
 from portineria.recording.cut import Scissors
 from portineria.recording.entry import key_of
 from portineria.recording.kept import Kept
+from portineria.recording.rules import comment_of
 from portineria.recording.seal import About, Sealed, Sealer
 from portineria.wire.statement import Asset, Order
 
@@ -62,6 +64,7 @@ class SessionRecorder:
         self._capture = Capture(order.session, f"Portineria {portineria.__version__}")
         self._taps: dict[str, StreamTap] = {}
         self._streams = 0
+        self._left_out = LeftOut()
         self._wake = asyncio.Event()
         self._begun = asyncio.Event()
         self._pending = 0  # bytes being sealed
@@ -121,6 +124,8 @@ class SessionRecorder:
         else:
             if kept.cuts:
                 self._capture.cut(stream, direction, kept.cuts, at)
+                self._left_out.count(self._taps[stream].asset.service, kept.cuts)
+                comment = "; ".join(filter(None, (comment, comment_of(kept.cuts))))
             self._capture.data(stream, direction, [memoryview(kept.data)], at, comment)
         self._look()
 
@@ -213,6 +218,8 @@ class SessionRecorder:
             self._tell("recording.started", **about, mode=mode, key=key, recipients=len(entry.recipients))
             self._begun.set()
         elif entry.end:
+            for line in self._left_out.lines():
+                self._tell(WITHHELD, recording=self.recording, **line)
             self._tell("recording.finished", **about, **counts, end=entry.end, streams=self._streams)
         elif now >= self._told_at + TOLD_S:
             self._told_at = now

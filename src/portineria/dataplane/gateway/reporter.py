@@ -16,6 +16,7 @@ from portineria.dataplane.gateway.inspections import INSPECTED_HERE
 from portineria.dataplane.gateway.link import Link
 from portineria.dataplane.gateway.settings import GatewaySettings
 from portineria.dataplane.gateway.spool import Spool
+from portineria.wire.feature import UNDERSTOOD
 from portineria.wire.leg import Letters
 from portineria.wire.report import (
     GLANCE_SEQ,
@@ -158,7 +159,7 @@ class Reporter:
             traffic=self._counted(), signers=self._signers()[-KNOWN_SIGNERS:],
             register_size=self._register(nonce), acknowledged=self._spool.acknowledged,
             inspects=sorted(INSPECTED_HERE), holds=True,
-            emergency=self._emergency(),
+            emergency=self._emergency(), understands=list(UNDERSTOOD),
         )  # fmt: skip
         report = self._outside_the_chain(question, 0, recipient)
         self._clock.asked(nonce)

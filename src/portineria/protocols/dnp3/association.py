@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is between one master and one outstation: fragments under way, and numbers of both sides (decision 0040)."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from portineria.protocols.dnp3.application import SEQUENCE, UNSOLICITED, Asked, 
 from portineria.protocols.dnp3.link import CONFIRMED, BadDnp3, Frame
 from portineria.protocols.dnp3.transport import Assembly, Fragment, again, cut
 from portineria.protocols.inspection import Request
+
+_MOST_UNACKNOWLEDGED = 256  # ours: of an outstation that acknowledges nothing the oldest are forgotten
 
 
 class Last(NamedTuple):
@@ -40,7 +43,8 @@ class Association:
     """``left_out`` and ``put_in``: segments that the outstation did not get, and those that the master got from us.
 
     ``awaited`` by the SEQ that the answer will have: at most sixteen. ``confirms``: SEQ of an answer as the master saw
-    it -> as the outstation gave it.
+    it -> as the outstation gave it. ``acknowledged``: of each frame that the outstation is to acknowledge, whether the
+    master heard so from us already.
     """
 
     asks: Assembly = field(default_factory=Assembly)
@@ -54,6 +58,8 @@ class Association:
     refused_since: bool = False
     awaited: dict[int, Awaited] = field(default_factory=dict)
     confirms: dict[int, int] = field(default_factory=dict)
+    turned: bool = False  # FCB, an odd number of times within the fragment that is begun
+    acknowledged: deque[bool] = field(default_factory=lambda: deque(maxlen=_MOST_UNACKNOWLEDGED))
     goes_on: tuple[int, Awaited] | None = None  # SEQ of the next fragment of an answer that has several
     indications: int = 0
 
@@ -69,6 +75,8 @@ class Association:
             if known.answered(asked.code):
                 self.awaited[sequence] = Awaited(request, control & SEQUENCE, sequence)
             control = control & ~SEQUENCE | sequence
+        confirmed = [each.control & 15 == CONFIRMED for each in fragment.frames]
+        self.acknowledged.extend(place < len(confirmed) for place, each in enumerate(confirmed, start=1) if each)
         return again(fragment, control, -self.left_out, self.flipped)
 
     def _sequence(self, asked: int, data: bytes) -> int:
@@ -111,6 +119,22 @@ class Association:
         differs = bit is not self.counted
         self.counted = bit
         return differs
+
+    def begun(self, frame: Frame, *, counts: bool) -> bytes:
+        """What the master has to hear so that it says the rest of its fragment: 9.2.5."""
+        if frame.control & 15 != CONFIRMED:
+            return b""
+        self.turned ^= counts
+        return link.frame(link.ACK, frame.source, frame.destination)
+
+    def drop(self) -> None:
+        """What was begun will not come: the outstation never saw its FCB."""
+        self.flipped, self.turned = self.flipped ^ self.turned, False
+
+    def whole(self, *, counts: bool) -> bool:
+        """A fragment is complete: whether its FCB stands otherwise than before it."""
+        turned, self.turned = self.turned ^ counts, False
+        return turned
 
     def answered(self, fragment: Fragment, told: Told, awaited: Awaited | None) -> bytes:
         """What goes to the master, with the numbers that it expects."""

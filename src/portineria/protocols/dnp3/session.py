@@ -5,7 +5,7 @@ from portineria.protocols.dnp3 import application, link
 from portineria.protocols.dnp3 import functions as known
 from portineria.protocols.dnp3.association import Association, Awaited, Place
 from portineria.protocols.dnp3.link import BadDnp3, Frame, Splitter
-from portineria.protocols.dnp3.transport import Fragment
+from portineria.protocols.dnp3.transport import FIRST, Fragment
 from portineria.protocols.inspection import Answer, Inspection, Refusal, Request
 from portineria.protocols.operation import Operation
 
@@ -21,6 +21,11 @@ class Dnp3Inspection(Inspection):
         self._fragments: dict[Request, tuple[Association, Place, bool]] = {}  # that are not decided
         self._frames: dict[Request, tuple[Association, Frame, bool]] = {}  # of the link layer itself, as well
         self._undecided_bytes = 0
+        self._owed = b""
+
+    def owed(self) -> bytes:
+        owed, self._owed = self._owed, b""
+        return owed
 
     def from_client(self, data: bytes | memoryview) -> list[Request]:
         return [request for frame in self._client.take(data) if (request := self._requested(frame)) is not None]
@@ -65,14 +70,18 @@ class Dnp3Inspection(Inspection):
             request = Request((_service(frame),), frame.raw, expects_answer=answered)
             self._frames[request] = association, frame, counts
             return self._undecided(request)
-        fragment = association.asks.take(frame)
+        if frame.data[0] & FIRST:
+            association.drop()
+        again = frame.control & 15 == link.CONFIRMED and not counts and association.asks.has(frame)
+        fragment = None if again else association.asks.take(frame)
         if fragment is None:
+            self._owed += association.begun(frame, counts=counts)
             return None
         asked = application.asked(fragment.data)
         operations = application.requested(asked, _route(frame.destination))
         answered = known.answered(asked.code) and frame.destination < link.BROADCAST
         request = Request(operations, fragment.raw, expects_answer=answered)
-        self._fragments[request] = association, Place(fragment, asked), counts
+        self._fragments[request] = association, Place(fragment, asked), association.whole(counts=counts)
         return self._undecided(request)
 
     def _undecided(self, request: Request) -> Request:
@@ -86,6 +95,10 @@ class Dnp3Inspection(Inspection):
             return frame.raw
         if frame.control & 15 == link.RESET:
             association.flipped, association.counted = False, None
+            association.turned = False
+            association.acknowledged.clear()
+        if frame.control & 15 in (link.RESET, link.TEST):
+            association.acknowledged.append(False)
         if frame.control & 15 == link.TEST and association.flipped:
             return link.frame(frame.control ^ link.COUNT_BIT, frame.destination, frame.source)
         return frame.raw
@@ -107,6 +120,9 @@ class Dnp3Inspection(Inspection):
             raise BadDnp3(f"from {frame.source}, which is no outstation (9.2.4.1.4)")
         association = self._between(frame.destination, frame.source)
         if not frame.carries_data:
+            ours = not frame.control & link.PRIMARY and frame.control & 15 in (link.ACK, link.NACK)
+            if ours and association.acknowledged and association.acknowledged.popleft():
+                return None
             return Answer(frame.raw, operations=(_service(frame),))
         fragment = association.tells.take(frame)
         if fragment is None:

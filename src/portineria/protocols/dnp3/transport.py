@@ -31,6 +31,10 @@ class Assembly:
     def __init__(self) -> None:
         self._frames: list[Frame] = []
 
+    def has(self, frame: Frame) -> bool:
+        """Whether it is the latest segment of what is begun, sent again."""
+        return bool(self._frames) and self._frames[-1].data == frame.data
+
     def take(self, frame: Frame) -> Fragment | None:
         """Return the fragment that ``frame`` completes. What was begun before a first segment is dropped: 8.2.2."""
         octet = frame.data[0]
@@ -44,9 +48,6 @@ class Assembly:
         if len(self._frames) > MOST_SEGMENTS:
             raise BadDnp3(f"a fragment of more than {MOST_SEGMENTS} segments")
         if not octet & FINAL:
-            if any(each.control & 15 == CONFIRMED for each in self._frames):
-                # Each would have to be acknowledged before the rest is known, and so before anything can be decided.
-                raise BadDnp3("several segments with confirmation by the link (9.2.5)")
             return None
         whole = Fragment(tuple(self._frames), b"".join(each.data[1:] for each in self._frames))
         self._frames.clear()

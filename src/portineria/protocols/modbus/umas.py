@@ -3,7 +3,9 @@
 
 It has no public specification. Sub-functions are those of "The Unity (UMAS) protocol" (Liras en la red, 2017), which
 public dissectors follow. There "upload" means to the PLC, which everybody else calls download; our names say where the
-program goes. Layouts are used only where a capture shows them.
+program goes. Layouts are used only where a capture shows them. That reservations carry proofs of a password: "From
+Pass-the-Hash to Code Execution on Schneider Electric M340 PLCs" (Black Hat Europe 2024), which gives no layout for all
+models.
 """
 
 from struct import unpack_from
@@ -15,7 +17,8 @@ from portineria.protocols.operation import Kind, Operation, Target
 
 DONE, FAILED = 0xFE, 0xFD
 _WRITTEN, _TOLD = 7, 3  # behind the number of the block; behind "done"
-READ_BLOCK, WRITE_PROGRAM, READ_PROGRAM = 0x20, 0x31, 0x34
+RESERVE, READ_BLOCK, WRITE_PROGRAM, READ_PROGRAM = 0x10, 0x20, 0x31, 0x34
+_SUB = 3  # behind function, key and sub-function
 
 # Reading a memory block reaches the program and its passwords, so it is no reading of values. Monitoring (0x50) carries
 # a list of commands of its own, which is not decoded and may write: unknown.
@@ -71,8 +74,11 @@ def _targets(sub: int, pdu: bytes) -> tuple[Target, ...]:
 
 def withheld(pdu: bytes, asked: int | None = None) -> tuple[Withheld, ...]:
     """Of a request, or of the answer to sub-function ``asked``: programs, and memory, where programs and their
-    passwords lie. Of layouts that no document says, all that follows what the targets are read from.
+    passwords lie. Of layouts that no document says, all that follows what the targets are read from; of a reservation,
+    which carries the owner's name and on newer controllers what proves the application password, everything.
     """
+    if RESERVE in (asked, pdu[2] if asked is None and len(pdu) > 2 else None):
+        return (Withheld("modbus.umas-login", _SUB, len(pdu) - _SUB),) if len(pdu) > _SUB else ()
     if asked is None:
         at = _WRITTEN if len(pdu) > 2 and pdu[2] == WRITE_PROGRAM else len(pdu)
     else:

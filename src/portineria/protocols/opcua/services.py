@@ -9,7 +9,7 @@ from portineria.protocols.opcua.binary import BadOpcUa, Reader
 from portineria.protocols.operation import Kind, Operation, Target, Value
 
 NAME = "opcua"
-READ, WRITE, CALL, CREATE_ITEMS, SERVICE_FAULT = 631, 673, 712, 751, 397
+READ, WRITE, CALL, CREATE_ITEMS, PUBLISH, SERVICE_FAULT = 631, 673, 712, 751, 826, 397
 VALUE = 13  # attribute: Part 6 annex A.1
 # A server's registration and another session's subscriptions change hands: neither is housekeeping of one's own.
 SERVICES = {
@@ -33,18 +33,24 @@ SERVICES = {
     781: ("delete-monitored-items", Kind.SESSION, "Part 4 5.12.6"),
     787: ("create-subscription", Kind.SESSION, "Part 4 5.13.2"),
     793: ("modify-subscription", Kind.SESSION, "Part 4 5.13.3"),
-    799: ("set-publishing-mode", Kind.SESSION, "Part 4 5.13.4"), 826: ("publish", Kind.SESSION, "Part 4 5.13.5"),
+    799: ("set-publishing-mode", Kind.SESSION, "Part 4 5.13.4"), PUBLISH: ("publish", Kind.SESSION, "Part 4 5.13.5"),
     832: ("republish", Kind.SESSION, "Part 4 5.13.6"),
     841: ("transfer-subscriptions", Kind.DIAGNOSTIC, "Part 4 5.13.7"),
     847: ("delete-subscriptions", Kind.SESSION, "Part 4 5.13.8"),
 }  # fmt: skip
-METHODS = {  # well known ones that control nothing
+METHODS = {  # well known ones, of the types and of the server itself
     "i=11492": ("get-monitored-items", Kind.READ, "Part 5 9.1"),
     "i=11580": ("file-open", Kind.FILE, "Part 5 annex C.2.2"),
     "i=11583": ("file-close", Kind.FILE, "Part 5 annex C.2.3"),
     "i=11585": ("file-read", Kind.FILE, "Part 5 annex C.2.4"),
     "i=11588": ("file-write", Kind.FILE, "Part 5 annex C.2.5"),
+    **dict.fromkeys(("i=24269", "i=24304"), ("add-user", Kind.MODE, "Part 18 5.2.5")),
+    **dict.fromkeys(("i=24271", "i=24306"), ("modify-user", Kind.MODE, "Part 18 5.2.6")),
+    **dict.fromkeys(("i=24273", "i=24308"), ("remove-user", Kind.MODE, "Part 18 5.2.7")),
+    **dict.fromkeys(("i=24275", "i=24310"), ("change-password", Kind.MODE, "Part 18 5.2.8")),
 }
+# From which argument on texts are passwords: behind the user's name, where there is one.
+PASSWORDS = {"i=24269": 1, "i=24304": 1, "i=24271": 1, "i=24306": 1, "i=24275": 0, "i=24310": 0}
 CHUNKS = (  # what is told by the type of the chunk alone
     ("hello", "HELF", Kind.SESSION, "Part 6 7.1.2.3"),
     ("open-channel", "OPNF", Kind.SESSION, "Part 4 5.5.2"),
@@ -144,8 +150,11 @@ def _call(reader: Reader) -> tuple[Operation, ...]:
     for _ in range(reader.few()):
         targets = Target("node", name=reader.node()), Target("method", name=reader.node())
         values = list[Value]()
-        for _ in range(reader.few()):
-            values += reader.variant()
+        secret = PASSWORDS.get(targets[1].name)
+        for number in range(reader.few()):
+            given = reader.variant()
+            hidden = secret is not None and number >= secret
+            values += [None if hidden and isinstance(each, str) else each for each in given]
         name, kind, _ = METHODS.get(targets[1].name, ("call", Kind.CONTROL, ""))
         found.append(Operation(NAME, name, str(CALL), kind, targets, tuple(values)))
     return tuple(found)

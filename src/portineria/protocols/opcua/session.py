@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from portineria.protocols.inspection import Answer, Inspection, Refusal, Request
-from portineria.protocols.opcua import identity
+from portineria.protocols.opcua import identity, method_calls, own_read
 from portineria.protocols.opcua.binary import BadOpcUa, Reader
+from portineria.protocols.opcua.placing import Place, placed
 from portineria.protocols.opcua.services import (
+    CALL,
     NAME,
+    PUBLISH,
     READ,
     SERVICE_FAULT,
     SERVICES,
@@ -108,6 +111,11 @@ class Asked:
     header: Header | None = None
     forwarded: bool = False
 
+    @property
+    def busy(self) -> bool:
+        """The server works on it, and does not just keep it until there is news."""
+        return self.forwarded and (self.header is None or self.header.service != PUBLISH)
+
 
 class OpcUaInspection(Inspection):
     def __init__(self) -> None:
@@ -118,6 +126,7 @@ class OpcUaInspection(Inspection):
         self._open: dict[int, tuple[Request, Asked]] = {}  # by request id, until answered or refused
         self._held_bytes = 0  # of what is undecided or in _open
         self._greeted = self._acknowledged = False
+        self._ours: Request | None = None
 
     def from_client(self, data: bytes | memoryview) -> list[Request]:
         if self._ended:
@@ -148,8 +157,8 @@ class OpcUaInspection(Inspection):
             raise BadOpcUa(f"service {asked.header.service} in {kind!r}")
         if kind == b"CLOF":
             return self._held("close-channel", Kind.SESSION, asked, answered=False)
-        secret = identity.secret(body) if asked.header.service == identity.ACTIVATE else None
-        return self._keep(Request(told, b"".join(whole), withheld=identity.placed(secret, whole)), asked)
+        left_out = placed(_not_kept(asked.header.service, body), whole)
+        return self._keep(Request(told, b"".join(whole), withheld=left_out), asked)
 
     def _keep(self, request: Request, asked: Asked) -> Request:
         """Whatever could speak against forwarding it is found here."""
@@ -166,7 +175,7 @@ class OpcUaInspection(Inspection):
     def _hello(self, chunk: bytes) -> None:
         """Part 6 7.1.2.3: the URL has less than 4096 bytes."""
         reader = Reader(chunk, 12)
-        receives, sends, message, chunks = (reader.number("I") for _ in range(4))
+        receives, sends, message, chunks = _buffers(reader)
         if len(reader.octets()) >= 4096 or reader.at != len(chunk):
             raise BadOpcUa("a hello with too long a URL, or with more than that")
         self._client.limit(sends)
@@ -232,13 +241,23 @@ class OpcUaInspection(Inspection):
             return Refusal(struct.pack("<4sIIi", b"ERRF", 16 + len(reason), code, len(reason)) + reason)
         if not request.expects_answer:
             return Refusal(b"")
-        body = struct.pack(
-            "<BBHQIIBiHB", 1, 0, SERVICE_FAULT, asked.header.stamp, asked.header.handle, DENIED, 0, 0, 0, 0
-        )
+        body = _fault(asked.header)
         number = self._device.next(1)
         token = int.from_bytes(asked.chunks[0][12:16], "little")
         head = _HEAD.pack(b"MSGF", 24 + len(body)) + _SYMMETRIC.pack(self._channel, token, number, asked.number)
         return Refusal(head + body)
+
+    def read_first(self, request: Request) -> Request | None:
+        """Requests that wait for news do so all the time: nothing else may be under way."""
+        write, busy = self._undecided[request], any(each.busy for _, each in self._open.values())
+        number = own_read.number_of(write.number)
+        if busy or number in self._open or request.operations[0].function != "write":
+            return None
+        head = write.chunks[0][8:16] + struct.pack("<II", self._client.next(1), number)
+        self._ours = own_read.read_of(request, b"".join(each[24:] for each in write.chunks), head)
+        self._open[number] = self._ours, Asked([], 16, number, Header(READ, 0, 0), forwarded=True)
+        self._held_bytes += len(self._ours.data)
+        return self._ours
 
     def from_device(self, data: bytes | memoryview) -> list[Answer]:
         return [answer for chunk in self._device.split(data) if (answer := self._answered(chunk))]
@@ -252,8 +271,7 @@ class OpcUaInspection(Inspection):
             raise BadOpcUa(f"a server's {kind!r} here (Part 6 7.1.3)")
         if kind == b"ACKF":
             self._acknowledged = True
-            reader = Reader(chunk, 12)
-            receives, sends, message, chunks = (reader.number("I") for _ in range(4))
+            receives, sends, message, chunks = _buffers(Reader(chunk, 12))
             self._client.limit(receives, message, chunks)
             self._device.limit(sends)
             return Answer(chunk)
@@ -265,11 +283,14 @@ class OpcUaInspection(Inspection):
         if not whole:
             return None
         found = self._taken(int.from_bytes(chunk[20:24], "little"))
-        data = _renumbered(self._device, whole, 16)
+        data = _renumbered(self._device, whole, 16) if found[0] is not self._ours else b""
         if kind == b"MSGA":
             return Answer(data, found[0], "aborted")
-        error, values, shares = _told(Reader(b"".join(each[24:] for each in whole)), found[1])
-        return Answer(data, found[0], error, values, shares=shares)
+        reader, header = Reader(b"".join(each[24:] for each in whole)), found[1].header
+        error, values, shares = _told(reader, found[1])
+        called = header is not None and header.service == CALL
+        left_out = placed(method_calls.told(reader) if called else (), whole)
+        return Answer(data, found[0], error, values, shares=shares, withheld=left_out)
 
     def _taken(self, number: int) -> tuple[Request, Asked]:
         found = self._open.get(number)
@@ -316,6 +337,23 @@ def _renumbered(side: Side, chunks: list[bytes], at: int) -> bytes:
         number = side.next(int.from_bytes(chunk[at : at + 4], "little"))
         given.append(chunk[:at] + number.to_bytes(4, "little") + chunk[at + 4 :])
     return b"".join(given)
+
+
+def _buffers(reader: Reader) -> tuple[int, int, int, int]:
+    """What is received and sent at once, and of one message bytes and chunks: Part 6 7.1.2.3, 7.1.2.4."""
+    return reader.number("I"), reader.number("I"), reader.number("I"), reader.number("I")
+
+
+def _fault(header: Header) -> bytes:
+    """Part 4 7.30."""
+    return struct.pack("<BBHQIIBiHB", 1, 0, SERVICE_FAULT, header.stamp, header.handle, DENIED, 0, 0, 0, 0)
+
+
+def _not_kept(service: int, body: bytes) -> list[Place]:
+    """Of a request."""
+    if service == CALL:
+        return method_calls.asked(body)
+    return identity.secret(body) if service == identity.ACTIVATE else []
 
 
 def _result(reader: Reader) -> tuple[int, str]:

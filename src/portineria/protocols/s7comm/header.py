@@ -52,5 +52,9 @@ def answer(rosctr: int, reference: int, error: int, parameter: bytes = b"", data
     return header + parameter + data
 
 
+def job(pdu: Pdu) -> bytes:
+    return _HEADER.pack(PROTOCOL, JOB, 0, pdu.reference, len(pdu.parameter), len(pdu.data)) + pdu.parameter + pdu.data
+
+
 def userdata(reference: int, parameter: bytes, data: bytes) -> bytes:
     return _HEADER.pack(PROTOCOL, USERDATA, 0, reference, len(parameter), len(data)) + parameter + data

@@ -5,7 +5,7 @@ from portineria.protocols.operation import MAX_TEXT, Kind, Operation, Target, Va
 from portineria.protocols.s7comm import functions as known
 from portineria.protocols.s7comm.errors import BadS7
 from portineria.protocols.s7comm.functions import Function
-from portineria.protocols.s7comm.header import Pdu
+from portineria.protocols.s7comm.header import JOB, Pdu
 from portineria.protocols.s7comm.variables import Item, items, written_values
 
 NAME = "s7comm"
@@ -33,6 +33,11 @@ def operations(pdu: Pdu) -> tuple[tuple[Operation, ...], tuple[Item, ...]]:
     if function not in known.JOBS:
         return (operation(known.UNKNOWN, f"0x{function:02x}"),), ()
     return (operation(known.JOBS[function], f"0x{function:02x}", *_handed_over(function, pdu.parameter)),), ()
+
+
+def read_of(write: Pdu) -> Pdu:
+    """A read of the one item that is written, under its reference with the first bit turned."""
+    return Pdu(JOB, write.reference ^ 0x8000, 0, bytes((known.READ, 1)) + write.parameter[2:], b"")
 
 
 def _variables(pdu: Pdu, function: int) -> tuple[tuple[Operation, ...], tuple[Item, ...]]:

@@ -62,6 +62,7 @@ class S7Inspection(Inspection):
         self._fetched: dict[int, tuple[int, tuple[Target, ...]]] = {}  # jobs of the station, by reference
         self._uploads: dict[bytes, tuple[Target, ...]] = {}  # by the station's id
         self._begun: dict[int, Operation] = {}  # by the sequence number of an answer that has more
+        self._ours: Request | None = None
 
     def from_client(self, data: bytes | memoryview) -> list[Request]:
         requests = []
@@ -100,6 +101,18 @@ class S7Inspection(Inspection):
         if asked.pdu.rosctr in (ACK, ACK_DATA):
             return Refusal(b"", self._packets(refusals.to_station(asked.pdu)) if asked.due else b"")
         return Refusal(self._packets(refusals.to_client(asked.pdu, asked.head)))
+
+    def read_first(self, request: Request) -> Request | None:
+        """Under a reference that the write does not have; no job and no download is under way."""
+        asked = self._undecided[request]
+        if self._sent or self._fetched or asked.pdu is None or len(asked.items) != 1:
+            return None
+        job = jobs.read_of(asked.pdu)
+        told, items = jobs.operations(job)
+        operations = tuple(replace(each, route=self._route + each.route) for each in told)
+        self._ours = Request(operations, self._packets(header.job(job)))
+        self._sent[self._ours] = replace(asked, operations=operations, pdu=job, items=items)
+        return self._ours
 
     def from_device(self, data: bytes | memoryview) -> list[Answer]:
         return [self._told(unit) for unit in self._station.receive(data)]
@@ -206,13 +219,16 @@ class S7Inspection(Inspection):
         return Answer(unit.raw, operations=(told,))
 
     def _job_answer(self, unit: Unit, pdu: Pdu) -> Answer:
-        for request, asked in self._sent.items():
+        """Where ours was never answered and a client's job has its reference by now, it is the client's."""
+        for request, asked in sorted(self._sent.items(), key=lambda sent: sent[0] is self._ours):
             job = asked.pdu
             if job and job.rosctr == JOB and job.reference == pdu.reference:
                 if pdu.parameter and pdu.parameter[0] != job.parameter[0]:
                     continue
                 del self._sent[request]
                 error, values = self._outcome(asked, job.parameter, pdu)
+                if request is self._ours:
+                    return Answer(b"", request, error, values)
                 return Answer(unit.raw, request, error, values, withheld=withheld.of(request.operations[0], unit, pdu))
         return Answer(unit.raw, error=_error(pdu.error))
 

@@ -18,14 +18,14 @@ from py1815.decode import PointType
 from py1815.master import Master
 from py1815.master.association import Exchange, Outcome
 
-from portineria.protocols.dnp3 import INFO
+from portineria.protocols.dnp3 import INFO, link
 from portineria.protocols.dnp3.link import HEADER
 from portineria.protocols.inspection import Request
 from portineria.protocols.operation import Kind
 from tests.integration.protocols.controlled import Controlled
 from tests.integration.protocols.dnp3.server import BLOCKS, MASTER, OUTSTATION, POINTS
 from tests.integration.protocols.pump import pumping
-from tests.unit.protocols.dnp3.conversation import CROB, asks, tells, with_sequence
+from tests.unit.protocols.dnp3.conversation import CROB, asks, confirmed_frames, tells, with_sequence
 
 READS, OPERATIONS = 150, 10_000
 QUESTION = bytes.fromhex("c0011e04000707")  # analog input 7
@@ -119,16 +119,52 @@ class Client:
         came = Counter(self.answer() for _ in questions)
         assert came == wanted
 
-    def answer(self) -> bytes:
+    def frame(self) -> bytes:
         while len(self.rest) < HEADER or len(self.rest) < (size := framed(self.rest[2])):
             data = self.socket.recv(65536)
             assert data, "the connection was ended"
             self.rest += data
         raw, self.rest = self.rest[:size], self.rest[size:]
+        return raw
+
+    def confirmed(self, text: bytes, answer: int) -> bytes:
+        """Each frame waits for its acknowledgement. Return the first frame of as many as the answer has."""
+        for frame in confirmed_frames(with_sequence(text, self.asked), 2 * self.asked, bit=True):
+            self.socket.sendall(frame)
+            assert self.frame() == ACK
+        self.asked += 1
+        first, *_ = [self.frame() for _ in range(answer)]
+        return first
+
+    def answer(self) -> bytes:
+        raw = self.frame()
         answer = next(each for each in (VALUE, NO) if len(each) == raw[2] - 6)
         answer = with_sequence(answer, raw[11])
         assert raw == tells(answer, raw[10])
         return answer
+
+
+ACK, RESET = link.frame(0, MASTER, OUTSTATION), link.frame(0xC0, OUTSTATION, MASTER)
+MANY = bytes.fromhex("c0050c01281e00") + b"".join(bytes((each, 0)) + bytes.fromhex(CROB)[7:] for each in range(30))
+
+
+def work_confirmed(port: int) -> None:
+    client = Client(port)
+    with client.socket:
+        client.socket.sendall(RESET)
+        assert client.frame() == ACK
+        for _ in range(3):
+            assert client.confirmed(MANY, 2)[11:13] == with_sequence("c081", client.asked - 1)
+            assert client.confirmed(QUESTION + QUESTION[2:] * 60, 1)[11:13] == with_sequence("c081", client.asked - 1)
+
+
+async def test_requests_that_the_link_confirms_frame_by_frame_are_refused_or_arrive_whole(
+    outstation: Controlled,
+) -> None:
+    async with pumping(INFO.begin, outstation.address, looks_only) as pump:
+        await asyncio.to_thread(work_confirmed, pump.port)
+        assert (pump.connections, len(pump.refused), pump.undecodable) == (1, 3, [])
+    assert outstation.state() == {"acts": [], "reads": 3}
 
 
 def framed(length: int) -> int:

@@ -28,6 +28,16 @@ def tells(text: str | bytes, segment: int = 0, of: int = OUTSTATION, control: in
     return frame(control, MASTER, of, bytes((0xC0 | segment & 63,)) + octets(text))
 
 
+def confirmed_frames(text: str | bytes, segment: int, *, bit: bool) -> list[bytes]:
+    """A request in as many frames as it needs, each to be confirmed by the link, the first with this FCB."""
+    data, frames = octets(text), list[bytes]()
+    for at in range(0, len(data), 249):
+        octet = segment + len(frames) & 63 | (0 if at else 0x40) | (0x80 if at + 249 >= len(data) else 0)
+        control = 0xF3 if bit ^ bool(len(frames) % 2) else 0xD3
+        frames.append(frame(control, OUTSTATION, MASTER, bytes((octet,)) + data[at : at + 249]))
+    return frames
+
+
 def with_sequence(text: str | bytes, sequence: int) -> bytes:
     data = octets(text)
     return bytes((data[0] & 0xF0 | sequence & 15,)) + data[1:]

@@ -17,6 +17,7 @@ from tests.unit.protocols.dnp3.conversation import (
     RESPONSE,
     TELLS,
     asks,
+    confirmed_frames,
     octets,
     one,
     passed,
@@ -209,3 +210,33 @@ def test_requests_that_nobody_decides_are_bounded() -> None:
     inspection = INFO.begin()
     with pytest.raises(BadDnp3):
         inspection.from_client(frame(0xC9, OUTSTATION, MASTER) * 2049)
+
+
+def test_a_request_in_several_frames_that_the_link_confirms_is_acknowledged_before_it_is_known() -> None:
+    """Refused, it never arrives, and its no follows; passed, what the outstation acknowledges is not said twice."""
+    inspection = INFO.begin()
+    ack = frame(0x00, MASTER, OUTSTATION)
+    command = octets("c0 05 0c0128 1e00") + b"".join(bytes((n, 0)) + octets(CROB)[7:] for n in range(30))
+    first, last = confirmed_frames(command, 0, bit=True)
+    assert (inspection.from_client(first), inspection.owed(), inspection.owed()) == ([], ack, b"")
+    assert (inspection.from_client(first), inspection.owed()) == ([], ack)  # its acknowledgement came late
+    refused = one(inspection, last)
+    assert inspection.owed() == b""
+    told = inspection.refuse(refused).to_client
+    assert (told.startswith(ack), told.count(ack)) == (True, 1)
+
+    question = with_sequence(octets("c0 01") + octets("3c0206") * 100, 1)
+    first, last = confirmed_frames(question, 2, bit=True)
+    assert (inspection.from_client(first), inspection.owed()) == ([], ack)
+    sent = confirmed_frames(question, 0, bit=True)  # as if nothing had been before
+    assert inspection.forward(one(inspection, last)) == b"".join(sent)
+    assert [found.data for found in inspection.from_device(ack + ack)] == [ack]
+    (found,) = inspection.from_device(tells("c1 81 0000"))
+    assert found.to
+
+
+def test_a_request_with_confirmation_that_is_given_up_leaves_the_bit_right() -> None:
+    inspection = INFO.begin()
+    inspection.from_client(confirmed_frames(octets("c0 01") + octets("3c0206") * 100, 0, bit=True)[0])
+    anew = asks(with_sequence(READ, 1), 1, control=0xD3)
+    assert passed(inspection, anew) == asks(with_sequence(READ, 1), 1, control=0xF3)

@@ -208,4 +208,5 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "signal": _("consent signal"),
     "signals": _("consent signals required"),
     "source": pgettext_lazy("of a consent signal", "read from"),
+    "cut_rule": _("left out"),
 }

@@ -261,6 +261,7 @@ EVENTS: dict[str, str | Promise] = {
     "recording.started": _("Recording began"),
     "recording.sealed": _("Part of a recording was sealed"),
     "recording.finished": _("Recording is finished"),
+    "recording.withheld": _("Left out of the recording"),
     "recording.held": _("Session waits: nothing more can be recorded"),
     "recording.gap": _("Session goes on without being recorded"),
     "lease.lost": _("Gateway heard nothing from here"),

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from portineria.control.console.texts import notices
+from portineria.control.console.texts.left_out import CUT_RULES
 
 Words = Mapping[str, "str | Promise"]
 
@@ -88,6 +89,7 @@ WORDS: Mapping[str, Words] = {
     "joined_by": JOINED_BY,
     **dict.fromkeys(("console", "mail", "webhook"), notices.KINDS),
     "channel": notices.CHANNELS,
+    "cut_rule": CUT_RULES,
 }
 
 

@@ -47,8 +47,21 @@ async function index(decrypter, data) {
 
 const text = (value) => (Array.isArray(value) ? value.slice(0, ITEMS).map(String).join(", ") : value === undefined ? "" : String(value));
 
+// Where something was cut out before it was kept: docs/reference/recording.md has the rules.
+function cutOut(line, streams) {
+  const way = line.direction === 1 ? page.dataset.fromDevice : page.dataset.toDevice;
+  return {
+    ms: line.at_ns / 1e6, verdict: "cut", kind: text(line.cut), protocol: streams.get(line.stream) ?? "",
+    function: `${page.dataset.rule} ${text(line.cut)}`, targets: `${way}, ${page.dataset.fromByte} ${Number(line.at)}`, route: "",
+    values: `${Number(line.bytes)} ${page.dataset.bytes}` + (line.sha256 ? `, sha256 ${text(line.sha256)}` : ""), answer: "",
+  };
+}
+
 function take(rows, byNumber, lines) {
+  const streams = new Map();
   for (const line of lines) {
+    if (line.device !== undefined) streams.set(line.stream, text(line.device));
+    if (line.cut !== undefined && rows.length < MOST) rows.push(cutOut(line, streams));
     if (typeof line.operation !== "number" || rows.length >= MOST) continue;
     const is = line.is ?? {};
     if (Array.isArray(is.answers)) {
