@@ -118,7 +118,6 @@ MEANINGS: Mapping[str, Meaning] = dict(
         ),
         *_all(_N, _DONE, "audit.report.taken"),
         *_all(_I, _DONE, "audit.report.read audit.search.saved audit.search.removed"),
-        *_all(_N, _DONE, "audit.register.exported audit.watched.added remote_sessions.recording.read"),
         *_all(_W, _DONE, "identity.installation.restored"),
         *_all(_N, _DONE, "identity.installation.backed-up identity.installation.upgraded"),
         *_all(_N, _DONE, "identity.installation.created identity.organisation.created identity.supplier.created"),
@@ -193,12 +192,11 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_I, _DONE, "session.draining session.resumed session.ended session.worked"),
         *_all(_I, _DONE, "work.done work.changed work.transferred"),
         *_all(_N, _DONE, "session.transferring session.transferred"),
-        *_all(_I, _DONE, "recording.started recording.sealed recording.finished"),
+        *_all(_I, _DONE, "recording.started recording.sealed recording.withheld recording.finished"),
         *_all(_W, _OPEN, "remote_sessions.directory-end.asked"),
         *_all(_N, _DONE, "remote_sessions.directory-end.confirmed remote_sessions.directory-end.lapsed"),
         *_all(_W, _DONE, "remote_sessions.directory-end.refused"),
         *_all(_I, _DONE, "remote_sessions.directory-end.settled"),
-        *_all(_I, _DONE, "recording.started recording.sealed recording.withheld recording.finished"),
     ]
 )
 
