@@ -18,8 +18,10 @@ from portineria.control.audit.models import Event
 from portineria.control.console import ready_report
 from portineria.control.console.access_list import access_list
 from portineria.control.estate.models import Machine
+from portineria.control.identity import groups
 from portineria.control.identity.access_log import KEPT, AccessesKept
 from portineria.control.identity.attempts import record_failed_sign_in
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Organisation, Person, Role
 from portineria.control.identity.services import record_for_person
 from portineria.control.remote_sessions.models import Session
@@ -28,6 +30,7 @@ from portineria.ledger.extract import verify_extract
 from portineria.ledger.trust import Trust
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.commands import run
+from tests.integration.control.delegated import provider
 from tests.integration.control.test_sight import session_key
 from tests.integration.control.world import World, fresh, person
 
@@ -140,6 +143,26 @@ def test_every_machine_is_in_the_list_of_what_can_be_reached(world: World) -> No
     page = shown(signed_in(world.owner), "/lists/reachable/")
     assert "<script>\u202e" not in page
     assert "Presses &amp; Co (after a yes" in page
+
+
+def test_a_group_is_named_and_who_comes_from_a_provider_is_listed_and_takes_no_half_of_it(world: World) -> None:
+    group = groups.create_group(actor=world.owner, organisation=world.organisation, name="Night shift")
+    access.create_rule(
+        actor=world.owner, organisation=world.organisation, machines=[world.machine.public_id], group=group.public_id
+    )
+    rows = rows_of(taken(world, "reachable"), "reachable")
+    assert "Everybody in Night shift" in next(row for row in rows if row[0].startswith("Press 3"))[3]
+    watchful = provider()
+    watchful.of(world, [Power.REGISTER, Power.ESTATE])
+    inside = watchful.inside(world)
+    assert "/lists/reachable/" not in shown(inside, "/lists/")
+    assert inside.get("/lists/reachable/").status_code == 404
+    owner = Organisation.objects.get(public_id=world.organisation)
+    at = timezone.now()
+    entered = access_list(
+        fresh(world.owner), owner, since=at - timedelta(days=1), before=at + timedelta(minutes=1), everybody=True
+    )
+    assert any(watchful.analyst(world).name in cell for row in entered.rows for cell in row)
 
 
 @pytest.mark.sqlite

@@ -14,6 +14,7 @@ from portineria.control.access import queries as access
 from portineria.control.access.models import Rule
 from portineria.control.console import texts
 from portineria.control.console.ready_report import MOST, ReadyReport
+from portineria.control.console.rule_words import whom
 from portineria.control.console.templatetags.console import zone_of
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine, RecordingMode
@@ -88,7 +89,7 @@ def _where(machine: Machine) -> str:
 def _who(actor: Person, machine: Machine, held: Sequence[Rule]) -> Iterator[str]:
     """By the very question that the machine's own page asks, so that both always say the same."""
     for rule in access.rules_naming(actor, machine):
-        name = rule.supplier.name if rule.supplier else rule.person.name if rule.person else "—"
+        name = whom(rule) or "—"
         after = _("after a yes of %(count)d") % {"count": rule.approvals} if rule.needs_approval else _("without a yes")
         windows = texts.windows(rule.windows) if rule.windows else _("at any hour")
         yield f"{name} ({after}, {windows})"

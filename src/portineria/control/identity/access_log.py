@@ -18,7 +18,7 @@ from portineria.ledger import leaf as leaves
 KEPT = timedelta(days=186)
 ENTERED = (
     "identity.person.signed-in", "identity.token.issued", "identity.api-token.used",
-    "remote_sessions.session.requested",
+    "remote_sessions.session.requested", "identity.delegation.entered",
 )  # fmt: skip
 LEFT = (
     "identity.person.signed-out", "identity.browsers.signed-out", "identity.token.revoked",

@@ -33,9 +33,19 @@ def _read_by(actor: Person) -> list[Organisation]:
     return found
 
 
-def _form(kind: type[F], request: HttpRequest, actor: Person) -> F:
-    """What stands in the address. Raise NoSuchList, NotFound."""
-    form = kind(request.GET, organisations=_read_by(actor))
+def _known_whole(actor: Person) -> list[Organisation]:
+    """Where somebody sees every rule and every machine: a list that leaves out what its reader may not see says a false
+    thing to an authority. Raise NotFound.
+    """
+    found = [row for row in _read_by(actor) if row.pk in actor.staff_of]
+    if not found:
+        raise NotFound(f"what can be reached, for {actor.public_id}")
+    return found
+
+
+def _form(kind: type[F], request: HttpRequest, organisations: list[Organisation]) -> F:
+    """What stands in the address. Raise NoSuchList."""
+    form = kind(request.GET, organisations=organisations)
     if not form.is_valid():
         raise NoSuchList(f"{', '.join(form.errors)} of a ready report")
     return form
@@ -43,12 +53,12 @@ def _form(kind: type[F], request: HttpRequest, actor: Person) -> F:
 
 @page
 def lists(request: HttpRequest, actor: Person) -> HttpResponse:
-    _read_by(actor)
-    return render(request, "console/lists.html")
+    reachable = any(row.pk in actor.staff_of for row in _read_by(actor))
+    return render(request, "console/lists.html", {"reachable": reachable})
 
 
 def _accesses(request: HttpRequest, actor: Person, most: int) -> tuple[AccessListForm, ReadyReport]:
-    form = _form(AccessListForm, request, actor)
+    form = _form(AccessListForm, request, _read_by(actor))
     since, before = form.span(actor)
     note_report_read(
         actor=actor, organisation=form.chosen.public_id, report=access_list.NAME,
@@ -62,7 +72,7 @@ def _accesses(request: HttpRequest, actor: Person, most: int) -> tuple[AccessLis
 
 
 def _reachable(request: HttpRequest, actor: Person, most: int) -> tuple[ListForm, ReadyReport]:
-    form = _form(ListForm, request, actor)
+    form = _form(ListForm, request, _known_whole(actor))
     note_report_read(actor=actor, organisation=form.chosen.public_id, report=reachable_list.NAME)
     return form, reachable_list.reachable_list(actor, form.chosen, most=most)
 
