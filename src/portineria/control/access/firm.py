@@ -1,16 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For which supplier somebody works: the one that the rule names, or where it names people or a group, their own."""
+"""For which supplier somebody works: the one that the rule names, or where it names people or a group, their own.
 
-from django.db.models import CharField, OuterRef, Subquery, Value
+Asked in queries of its own within the row: a join would stay in a list's query also where only its keys are counted.
+"""
+
+from typing import Any
+
+from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
+from portineria.control.access.models import Grant, Rule
 from portineria.control.identity.models import Membership
 
 
-def firm_of(rule: str, before: str = "") -> Coalesce:
-    """Its name, or nothing. ``rule``: the way to it; ``before``: that to whatever has person and organisation."""
+def firm_by_rule() -> Coalesce:
+    """Its name, or nothing, of whatever has a rule, a person and an organisation."""
+    return _firm(Rule.objects.filter(pk=OuterRef("rule")).values("supplier__name"), "")
+
+
+def firm_by_grant(before: str = "") -> Coalesce:
+    """Likewise; ``before``: the way to what has a grant, a person and an organisation."""
+    return _firm(Grant.objects.filter(pk=OuterRef(f"{before}grant")).values("rule__supplier__name"), before)
+
+
+def _firm(by_rule: QuerySet[Any, Any], before: str) -> Coalesce:
     member = Membership.objects.filter(
         person=OuterRef(f"{before}person"), organisation=OuterRef(f"{before}organisation")
     )
     own = Subquery(member.order_by("pk").values("supplier__name")[:1])
-    return Coalesce(f"{rule}__supplier__name", own, Value(""), output_field=CharField())
+    return Coalesce(Subquery(by_rule.order_by()), own, Value(""), output_field=CharField())

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portineria.control.access.emergency_queries import roles_of
 from portineria.control.access.facts import LOOKING, Beginning, decisions, opened
-from portineria.control.access.firm import firm_of
+from portineria.control.access.firm import firm_by_rule
 from portineria.control.access.models import (
     LOCKABLE,
     AccessRequest,
@@ -226,7 +226,7 @@ def requests(actor: Person) -> RequestQuerySet:
         "person",
         "rule__supplier", "rule__profile", "rule__watcher", "organisation", "grant__profile", "grant__rule__profile",
         "grant__narrower",
-    ).annotate(firm=firm_of("rule"))  # fmt: skip
+    ).annotate(firm=firm_by_rule())  # fmt: skip
     return found.prefetch_related(
         Prefetch("approvals", Approval.objects.select_related("decided_by", "substitution__approver"))
     ).order_by("-made_at", "-pk")
@@ -279,7 +279,7 @@ def grants(actor: Person) -> GrantQuerySet:
     found = Grant.objects.visible_to(actor).select_related(
         "machine__plant__organisation", "machine__line", "machine__gateway", "person", "rule__supplier",
         "organisation", "request",
-    ).annotate(firm=firm_of("rule"))  # fmt: skip
+    ).annotate(firm=firm_by_rule())  # fmt: skip
     return found.order_by("-starts_at")
 
 

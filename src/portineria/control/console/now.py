@@ -56,7 +56,7 @@ def now(actor: Person, leaf: Leaf) -> Now:
     gateways = list(estate.gateways(actor))
     admitted = [gateway for gateway in gateways if gateway.state in (GatewayState.ADMITTED, GatewayState.QUARANTINED)]
     away = [gateway for gateway in admitted if queries.shown_gateway_state(gateway) != "connected"]
-    inside = leaf(remote_sessions.open_sessions(actor), "inside")
+    inside = leaf(remote_sessions.with_firm(remote_sessions.open_sessions(actor)), "inside")
     waiting = leaf(access.decidable_requests(actor), "waiting")
     mine = list(access.pending_requests(actor).filter(person=actor)) if asks else []
     named = [row.machine for rows in (inside, waiting, mine) for row in rows]

@@ -48,7 +48,8 @@ def _head(language: str) -> str:
 def _part(actor: Person, language: str, before: int | None) -> tuple[str, int] | None:
     """The next rows, by key downwards from ``before``, and the last one's key; None after the last."""
     actor.refresh_from_db()
-    found = remote_sessions.sessions(actor).order_by("-pk").defer("order", "certificate", "withdrawal", "key")
+    named = remote_sessions.with_firm(remote_sessions.sessions(actor))
+    found = named.order_by("-pk").defer("order", "certificate", "withdrawal", "key")
     rows = queries.seen((found.filter(pk__lt=before) if before else found)[:_AT_ONCE], actor)
     if not rows:
         return None
@@ -63,7 +64,7 @@ def _row(row: Seen, actor: Person) -> list[object]:
     def at(moment: datetime | None) -> str:
         return timezone.localtime(moment, zone).isoformat(" ", "seconds") if moment else ""
 
-    firm, ended_by = session.__dict__["firm"], session.ended_by  # by ``queries.sessions``
+    firm, ended_by = session.__dict__["firm"], session.ended_by  # by ``with_firm``
     return [
         session.public_id, session.person.name, firm, " › ".join(place.within),
         place.name, place.tag, str(texts.state(row.shown_state, "session").text), at(session.requested_at),

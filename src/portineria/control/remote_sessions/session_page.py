@@ -40,7 +40,11 @@ def session_and_there(actor: Person, public_id: str) -> tuple[Session, There]:
     refused = Event.objects.filter(
         organisation=OuterRef("organisation__public_id"), session=OuterRef("public_id"), code__in=REFUSALS
     )
-    rows = queries.sessions(actor).select_related("receipt", "grant__request").filter(public_id=public_id)
+    rows = (
+        queries.with_firm(queries.sessions(actor))
+        .select_related("receipt", "grant__request")
+        .filter(public_id=public_id)
+    )
     found = rows.annotate(
         any_kept=Exists(Recording.objects.filter(session=OuterRef("pk"), chunks__gte=1)),
         any_held=Exists(HeldOperation.objects.filter(session=OuterRef("pk"))),

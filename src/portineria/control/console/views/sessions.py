@@ -30,8 +30,8 @@ _REFUSED = 20  # the newest; all of them stand in the course
 
 @page
 def sessions(request: HttpRequest, actor: Person) -> HttpResponse:
-    inside = leaf(request, remote_sessions.open_sessions(actor), _INSIDE, named="inside")
-    past = leaf(request, remote_sessions.sessions(actor).filter(state="ended"))
+    inside = leaf(request, remote_sessions.with_firm(remote_sessions.open_sessions(actor)), _INSIDE, named="inside")
+    past = leaf(request, remote_sessions.with_firm(remote_sessions.sessions(actor)).filter(state="ended"))
     inside, past = queries.seen_leaves(actor, inside, past)
     context = {
         "inside": inside,
