@@ -49,6 +49,8 @@ def query_words(text: str) -> list[str]:
 
 
 def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     kept, base = [], 0
     for symbol in unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold()):
         if not unicodedata.combining(symbol):
