@@ -62,7 +62,7 @@ def _folded(text: str) -> str:
 
 
 def _unspaced(part: str) -> bool:
-    return re.match(f"[{_UNSPACED}]", part) is not None
+    return not part.isascii() and re.match(f"[{_UNSPACED}]", part) is not None
 
 
 def _cut(part: str) -> list[str]:
