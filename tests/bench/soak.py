@@ -5,8 +5,9 @@ Each turn makes a session, opens connections in it that carry bytes both ways, a
 process stays, and connections come and go in it. Memory (PSS) and descriptors of server, relay, gateway and that
 connector are sampled; the slope is that of the least squares over the second half, when caches are warm.
 
-A gateway remembers a session until its order has expired, or the order could be replayed. So the sessions that come and
-go have orders of a few minutes: in the second half as many are forgotten as are added.
+A gateway remembers a session until its order has expired, or the order could be replayed (271 bytes), and the names of
+a session's connections (98 bytes, 16,384 at the most). So the sessions that come and go have orders of a few minutes:
+in the second half as many are forgotten as are added. The one that stays gets two names a turn, 0.7 MB in an hour.
 """
 
 import asyncio

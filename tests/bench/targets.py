@@ -139,16 +139,6 @@ _REASONS = {
     "wan.echo.loaded": "1 % of the packets is lost, and the bulk streams fill the line's queue of a quarter of a "
     "second and lose 1 to 3 % more there; what is lost is sent again after about two round trips (tail loss probe), "
     "which makes 1.2 s. Each stream has a TCP connection of its own, so no echo waits behind bulk data inside ours.",
-    "soak.memory": "the gateway. It remembers each session until its order has expired, or the order could be "
-    "replayed (271 bytes), and the names of a session's connections (98 bytes, 16,384 at the most). The 3,652 sessions "
-    "of this hour had orders of four hours, so nothing was forgotten: 1.0 MB of the 2.0, and 7,300 names in the one "
-    "session that stayed 0.7. Since then the sessions of the soak have orders of six minutes. The server came to rest: "
-    "98 MB at first, 115 at the end, -1.1 MB/h over the second half; what had grown was freed memory in the heaps of "
-    "its threads, which share two since (decision 107). Relay and connector stayed as they were.",
-    "soak.descriptors": "the server's, and no leak: SQLite opens three files for every question, and something asks "
-    "each second. Of 300 looks in nine idle seconds after 352 sessions 260 found 17 descriptors, as before the first, "
-    "the others up to 25. This run looked once at its start and once at its end; the soak takes the fewest of 20 looks "
-    "since. Gateway, relay and connector ended as they began.",
     "ledger.append.postgres": "processor time, not the disk (0.1 ms for a commit of 16) and not the lock: 345 µs of "
     "ours and 107 µs of PostgreSQL's for each event, one after the other, are 2,200 a second. Ours was the ORM, and "
     "six trips for each commit. Since this run events are written past the ORM and in one trip (decision 106): 110 and "
