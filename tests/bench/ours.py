@@ -57,9 +57,21 @@ class Ours:
         with HeldSession(MACHINE, self.env) as held:
             yield Path3("Portineria", held.doors["tcp"], self.relay_pids)
 
+    def add(self, machine: str, device_port: int) -> None:
+        """One more machine, with the same device behind it."""
+        self._stage.seed("single", self._stage.plants[0].gateway, "127.0.0.1", str(device_port), machine)
+
+    def ask(self, machine: str, minutes: int) -> None:
+        """Its rule needs no approval."""
+        made = portineria(
+            "request", machine, "--reason", "bench", "--minutes", str(minutes), "--json", env=self.env
+        )  # fmt: skip
+        if json.loads(made)["state"] not in ("approved", "granted"):
+            raise RuntimeError(f"the bench's request is {made}")
+
     @contextlib.asynccontextmanager
-    async def inside(self) -> AsyncIterator[Connected]:
-        wish = Wish(MACHINE, proxy="none")
+    async def inside(self, machine: str = MACHINE) -> AsyncIterator[Connected]:
+        wish = Wish(machine, proxy="none")
         async with connected(
             self.api, wish, pin=self._server.root_spki_sha256, tell=lambda code, **values: None
         ) as line:
@@ -141,10 +153,9 @@ def running(device_port: int) -> Iterator[Ours]:
             stage.open()
             env = stage.environment("technician")
             sign_in(stage, "Technician", env)
-            stage.seed("single", stage.plants[0].gateway, "127.0.0.1", str(device_port), MACHINE)
-            made = portineria("request", MACHINE, "--reason", "bench", "--minutes", "240", "--json", env=env)
-            if json.loads(made)["state"] not in ("approved", "granted"):
-                raise RuntimeError(f"the bench's request is {made}")
-            yield Ours(stage, env)
+            own = Ours(stage, env)
+            own.add(MACHINE, device_port)
+            own.ask(MACHINE, 240)
+            yield own
         finally:
             stage.close()

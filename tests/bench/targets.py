@@ -139,11 +139,12 @@ _REASONS = {
     "wan.echo.loaded": "1 % of the packets is lost, and the bulk streams fill the line's queue of a quarter of a "
     "second and lose 1 to 3 % more there; what is lost is sent again after about two round trips (tail loss probe), "
     "which makes 1.2 s. Each stream has a TCP connection of its own, so no echo waits behind bulk data inside ours.",
-    "soak.memory": "the server alone: it grew by 15 to 18 KB for each session, 6 MB in seven minutes; relay and "
-    "connector stayed as they were, the gateway grew by 1.6 MB while it warmed up. Whether the server's growth ends "
-    "(it remembers requests for two minutes, and the database caches pages) only the whole hour can say: not run yet.",
-    "soak.descriptors": "the server's two: 26 at the start and 28 at the end of seven minutes; after five minutes of "
-    "an earlier run it had 26. Gateway, relay and connector ended as they began.",
+    "ledger.append.postgres": "processor time, not the disk (0.1 ms for a commit of 16) and not the lock: 345 µs of "
+    "ours and 107 µs of PostgreSQL's for each event, one after the other, are 2,200 a second. Ours was the ORM, and "
+    "six trips for each commit. Since this run events are written past the ORM and in one trip (decision 106): 110 and "
+    "80 µs, in turn with 290 and 105 for what was before, under a load of 9, and 2.1 times the rate. By that sum it is "
+    "some 4,500 a second where nothing else runs; not measured so yet. Of what is left waking a thread takes 20 µs, "
+    "the leaf with its hash 20, its words 11, planning 13.",
     "relay.idle_links": "a process may have only 20,000 descriptors on the machine of this run, and a link needs one "
     "in the relay and one in its gateway. Memory grows evenly with the links: 29 KB each with 1,000, 31 KB "
     "with 15,904.",

@@ -11,6 +11,7 @@ from typing import Any
 from portineria.core.event import Value
 
 VERSION = 1
+_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))  # json.dumps makes one each time
 VALUE_CHARACTERS = 512  # of one field; names and reasons are shorter, what is longer is cut and says so
 
 
@@ -38,7 +39,7 @@ def encode(leaf: Leaf) -> bytes:
         "fields": dict(leaf.fields),
         "hashed": {name: digest.hex() for name, digest in leaf.hashed.items()},
     }
-    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _JSON.encode(content).encode()
 
 
 def written(at: datetime) -> str:

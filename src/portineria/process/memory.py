@@ -9,7 +9,8 @@ instead of 1.13 s of CPU per GB, with 24 instead of 130,000 page faults.
 import ctypes
 import sys
 
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8
+_ARENAS = 2  # one for Python, which runs one thread at a time; one for what waits for nothing of Python (SQLite, TLS)
 _KEEP = 64 << 20  # at most so much stays when a burst is over; a gateway box has gigabytes
 _BLOCK = 4 << 20  # larger than any buffer of ours
 
@@ -27,4 +28,11 @@ def keep_freed_blocks() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    return all((mallopt(_MMAP_THRESHOLD, _BLOCK), mallopt(_TRIM_THRESHOLD, _KEEP), mallopt(_TOP_PAD, _BLOCK)))
+    return all(
+        (
+            mallopt(_MMAP_THRESHOLD, _BLOCK),
+            mallopt(_TRIM_THRESHOLD, _KEEP),
+            mallopt(_TOP_PAD, _BLOCK),
+            mallopt(_ARENA_MAX, _ARENAS),
+        )
+    )

@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
+from portineria.control.audit import word_index
 from portineria.control.audit.drafts import Draft, draft
 from portineria.control.audit.grouping import Group, record_alone
-from portineria.control.audit.models import Event, Head
+from portineria.control.audit.models import Event, Head, Hour, PersonalValue
 from portineria.control.audit.verification import verify_chain
 
 ORG, OTHER = "org_aaaaaaaaaaaaaaaa", "org_bbbbbbbbbbbbbbbb"
@@ -43,14 +45,38 @@ def together(work: Callable[[int], None]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_many_threads_append_and_each_sees_its_own_when_it_goes_on() -> None:
+    """Two groups, as two processes have one each: what either follows may not be the newest any more."""
+    groups = Group(), Group()
+
     def work(number: int) -> None:
         for turn in range(TURNS):
-            [event] = record_alone([denied(number * 1000 + turn)])
+            [event] = groups[number % 2].record([denied(number * 1000 + turn)])
             assert Event.objects.get(pk=event.pk).seq == event.seq
 
     together(work)
     assert verify_chain(ORG) == THREADS * TURNS
     assert Head.objects.get(organisation=ORG).seq == THREADS * TURNS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_wrote_in_between_is_followed() -> None:
+    """A group goes on behind what it wrote last, if nobody else has written since; then in one trip on PostgreSQL."""
+    here, there = Group(), Group()
+    for number, group in enumerate((here, there, here, here, there), 1):
+        [event] = group.record([denied(number)])
+        assert event.seq == number
+    named = draft(
+        "identity.attempt.denied", organisation=ORG, actor="per_a", person="per_a", why="x", address="10.0.0.9"
+    )
+    with CaptureQueriesContext(connection) as asked:
+        first, second = there.record([named, denied(7)])
+    assert connection.vendor != "postgresql" or len(asked) == 1
+    assert (first.seq, second.seq, first.pk < second.pk) == (6, 7, True)
+    [kept] = PersonalValue.objects.all()
+    assert (kept.event_id, kept.field, kept.about, kept.value) == (first.pk, "address", "per_a", "10.0.0.9")
+    assert min(Hour.objects.values_list("first", flat=True)) == Event.objects.get(seq=1).pk
+    assert word_index.find([["_per_a"]], word_index.Narrowed([ORG]), most=2) == [second.pk, first.pk]
+    assert verify_chain(ORG) == 7
 
 
 @pytest.mark.django_db(transaction=True)

@@ -23,6 +23,32 @@ return_freed_blocks()
 print(full, before, resident())
 """
 
+_THREADS = """
+import ctypes, threading
+from portineria.process.memory import keep_freed_blocks
+
+keep_freed_blocks()
+libc, all_here = ctypes.CDLL(None), threading.Barrier(16)
+libc.malloc.restype = ctypes.c_void_p
+
+def take():
+    libc.malloc(2000)
+    all_here.wait(30)
+
+threads = [threading.Thread(target=take) for _ in range(16)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc gives threads heaps of their own")
+def test_threads_share_two_heaps_however_many_there_are() -> None:
+    """Each heap keeps what its threads freed; with one per thread a server grew with every thread it had."""
+    done = subprocess.run([sys.executable, "-c", _THREADS], capture_output=True, text=True, check=True)
+    assert done.stdout.count("<heap nr=") == 2
+
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc keeps and returns them so")
 def test_what_a_crowd_left_behind_goes_back_to_the_kernel() -> None:

@@ -8,9 +8,9 @@ from functools import partial
 from django.db import connection, transaction
 from django.utils import timezone
 
-from portineria.control.audit import word_index, words
+from portineria.control.audit import event_rows, word_index, words
 from portineria.control.audit.drafts import Draft, draft
-from portineria.control.audit.models import Event, Head, Hour, PersonalValue
+from portineria.control.audit.models import Event, Head, PersonalValue
 from portineria.control.audit.news import News, tell
 from portineria.core.errors import Conflict
 from portineria.core.event import Value
@@ -56,25 +56,49 @@ def append(drafts: Sequence[Draft]) -> list[Event]:
     return [made[place] for place in range(len(drafts))]
 
 
-def _append_to(head: Head, drafts: Sequence[Draft]) -> list[Event]:
-    events = []
-    for one in drafts:
-        event = _numbered(one, head)
-        head.seq, head.leaf_sha256 = event.seq, event.leaf_sha256
-        events.append(event)
-    Event.objects.bulk_create(events)
-    _keep_values(zip(events, drafts, strict=True))
-    word_index.put(
-        (event.pk, _words(event, one.public, one.personal)) for event, one in zip(events, drafts, strict=True)
+def append_behind(newest: Event, drafts: Sequence[Draft]) -> list[Event] | None:
+    """Append events of one organisation outside any transaction, behind what was its newest event a moment ago: the
+    statement is its own transaction, and locks nothing before. None, and nothing is written, where others appended
+    meanwhile, or the database writes in several statements.
+    """
+    if connection.in_atomic_block or not event_rows.at_once():
+        return None
+    head = Head(
+        organisation=newest.organisation, seq=newest.seq, leaf_sha256=newest.leaf_sha256, hour=hour_of(newest.at)
     )
-    for event in events:
-        _note_hour(head, event)
-    head.save(update_fields=["seq", "leaf_sha256", "hour"])
-    for event, one in zip(events, drafts, strict=True):
+    rows = _behind(head, drafts)
+    return _told(rows) if event_rows.write(rows) else None
+
+
+def _append_to(head: Head, drafts: Sequence[Draft]) -> list[Event]:
+    """``head`` is locked."""
+    rows = _behind(head, drafts)
+    if not event_rows.write(rows):
+        raise BrokenChain(f"event {head.organisation}/{head.seq}: the head of this chain is another one")
+    return _told(rows)
+
+
+def _behind(head: Head, drafts: Sequence[Draft]) -> event_rows.Rows:
+    events, begun = list[Event](), list[tuple[int, int]]()
+    seq, previous, hour = head.seq, bytes(head.leaf_sha256), head.hour
+    for one in drafts:
+        event = _numbered(one, seq + 1, previous)
+        seq, previous = event.seq, bytes(event.leaf_sha256)
+        if hour_of(event.at) != hour:
+            hour = hour_of(event.at)
+            begun.append((len(events), hour))
+        events.append(event)
+    found_by = [_words(event, one.public, one.personal) for event, one in zip(events, drafts, strict=True)]
+    return event_rows.Rows(head, events, drafts, found_by, begun, hour)
+
+
+def _told(rows: event_rows.Rows) -> list[Event]:
+    """Once they are committed."""
+    for event, one in zip(rows.events, rows.drafts, strict=True):
         ids = {name: one.id_of(name) for name in _TOLD}
         news = News(one.organisation, event.seq, one.code, one.actor, **ids)
         transaction.on_commit(partial(_written, news, one.public))
-    return events
+    return list(rows.events)
 
 
 def _written(news: News, public: Mapping[str, Value]) -> None:
@@ -101,8 +125,8 @@ def _locked_heads(organisations: set[str]) -> dict[str, Head]:
     return found
 
 
-def _numbered(one: Draft, head: Head) -> Event:
-    leaf = one.leaf(head.seq + 1, timezone.now(), bytes(head.leaf_sha256))
+def _numbered(one: Draft, seq: int, previous: bytes) -> Event:
+    leaf = one.leaf(seq, timezone.now(), previous)
     data = leaves.encode(leaf)
     return Event(
         organisation=leaf.organisation, seq=leaf.seq, at=leaf.at, code=leaf.code, actor=leaf.actor,
@@ -111,23 +135,8 @@ def _numbered(one: Draft, head: Head) -> Event:
     )  # fmt: skip
 
 
-def _keep_values(pairs: Iterable[tuple[Event, Draft]]) -> None:
-    PersonalValue.objects.bulk_create(
-        PersonalValue(event=event, field=kept.field, about=one.about, salt=kept.salt, value=kept.value)
-        for event, one in pairs
-        for kept in one.kept
-    )
-
-
 def hour_of(at: datetime) -> int:
     return int(at.timestamp()) // HOUR_S
-
-
-def _note_hour(head: Head, event: Event) -> None:
-    hour = hour_of(event.at)
-    if hour != head.hour:
-        Hour.objects.create(organisation=head.organisation, hour=hour, first=event.pk)
-        head.hour = hour
 
 
 def _words(event: Event, public: Mapping[str, Value], personal: Iterable[str]) -> list[str]:

@@ -49,6 +49,8 @@ def query_words(text: str) -> list[str]:
 
 
 def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     kept, base = [], 0
     for symbol in unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold()):
         if not unicodedata.combining(symbol):
@@ -60,7 +62,7 @@ def _folded(text: str) -> str:
 
 
 def _unspaced(part: str) -> bool:
-    return re.match(f"[{_UNSPACED}]", part) is not None
+    return not part.isascii() and re.match(f"[{_UNSPACED}]", part) is not None
 
 
 def _cut(part: str) -> list[str]:
