@@ -7,6 +7,7 @@ The operations are those of its description; one that is new is tried without an
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import product
 from typing import Any
 
 import pytest
@@ -98,10 +99,8 @@ def test_no_name_stands_for_two_kinds_of_answer() -> None:
     assert sorted(names) == sorted(set(names))
 
 
-@pytest.mark.parametrize("who", ["stranger", "rival"])
-def test_what_others_have_is_answered_like_what_does_not_exist(world: World, things: Things, who: str) -> None:
-    end = Browser(getattr(world, who))
-    for method, path in OPERATIONS:
+def test_what_others_have_is_answered_like_what_does_not_exist(world: World, things: Things) -> None:
+    for end, (method, path) in product((Browser(world.stranger), Browser(world.rival)), OPERATIONS):
         if (method, path) in (*LISTS, *OF_ONESELF):
             continue
         answers = []
@@ -116,18 +115,19 @@ def test_what_others_have_is_answered_like_what_does_not_exist(world: World, thi
 OF_THE_PROVIDER = {"/customers/{delegation}/incident", "/name-questions/{question}/answer"}
 
 
-@pytest.mark.parametrize("inside", [False, True], ids=["outside", "inside another customer"])
-def test_a_provider_finds_nothing_of_a_customer_elsewhere(
-    world: World, things: Things, watchful: Provider, inside: bool
-) -> None:
+def test_a_provider_finds_nothing_of_a_customer_elsewhere(world: World, things: Things, watchful: Provider) -> None:
     end = Browser(watchful.watcher)
-    if inside:
-        other = world.stranger.memberships.get().organisation.public_id
-        delegating.delegate(actor=world.stranger, organisation=other, provider=watchful.organisation, powers=Power)
-        enter(actor=watchful.watcher, customer=other)
-        session = end.client.session
-        session[INSIDE] = other
-        session.save()
+    finds_nothing(end, things)
+    other = world.stranger.memberships.get().organisation.public_id
+    delegating.delegate(actor=world.stranger, organisation=other, provider=watchful.organisation, powers=Power)
+    enter(actor=watchful.watcher, customer=other)
+    session = end.client.session
+    session[INSIDE] = other
+    session.save()
+    finds_nothing(end, things)
+
+
+def finds_nothing(end: Browser, things: Things) -> None:
     for method, path in OF_THINGS:
         if path.removeprefix(BASE) in OF_THE_PROVIDER:
             continue
@@ -136,8 +136,12 @@ def test_a_provider_finds_nothing_of_a_customer_elsewhere(
         assert there[0] == 404, (method, path, there)
 
 
-@pytest.mark.parametrize("who", ["stranger", "rival", "technician"])
-def test_lists_hold_nothing_of_others(world: World, things: Things, who: str) -> None:
+def test_lists_hold_nothing_of_others(world: World, things: Things) -> None:
+    for who in ("stranger", "rival", "technician"):
+        holds_nothing_of_others(world, things, who)
+
+
+def holds_nothing_of_others(world: World, things: Things, who: str) -> None:
     person = getattr(world, who)
     end = Browser(person)
     theirs = (
