@@ -116,7 +116,7 @@ BY_API = {
 # Pages that take a POST, or could, and whose operation only reads.
 READ_HERE = {"training": ONE_CONSENTS, "request": "its form goes to request-approve"}
 
-ADDRESSES = {pattern.name: pattern for pattern in urls.urlpatterns if isinstance(pattern, URLPattern)}
+ADDRESSES = {pattern.name or "": pattern for pattern in urls.urlpatterns}
 OPERATIONS = {
     f"{method.upper()} /{path.removeprefix(PREFIX)}"
     for path, item in api.get_openapi_schema()["paths"].items()
