@@ -133,3 +133,6 @@ def test_privacy_providers_and_what_is_one_s_own(world: World) -> None:
     assert owner.post(f"/templates/{own}/compare").status_code == 404
     faulty = owner.post(f"/templates/{own}", {"content": "[organisation"})
     assert code(faulty) == "declaration.faulty"
+    assert faulty.json()["faults"][0].startswith("not a TOML file")
+    nobody = owner.post("/saved-searches", {**search, "search": {"since": "2026-02-01", "session": "x"}})
+    assert code(nobody) == "field.sought"

@@ -76,7 +76,7 @@ def search_save(request: HttpRequest, given: NewSavedSearch) -> SavedSearchView:
     asked = given.search.model_dump()
     form = EventFilter({name: value if value is not None else "" for name, value in asked.items()}, actor=actor)
     if not form.is_valid():
-        raise BadField("search", ", ".join(sorted(form.errors)))
+        raise BadField("sought", ", ".join(sorted(form.errors)))
     made = services.save_search(
         actor=actor, organisation=given.organisation, name=given.name, query=form.address(), shared=given.shared
     )

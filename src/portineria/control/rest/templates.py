@@ -60,7 +60,7 @@ class TemplateKept(Schema):
 
 @acts(router, "/templates/{organisation}", TemplateKept, Scope.ADMINISTER)
 def template_keep(request: HttpRequest, organisation: Id, given: NewTemplate) -> TemplateKept:
-    """In place of the one before. Nothing else is changed."""
+    """In place of the one before; nothing else is changed. One that is refused says each of its `faults`."""
     actor = person_of(request)
     row = services.keep(actor=actor, owner=_owner(actor, organisation), content=given.content.encode())
     return TemplateKept(organisation=organisation, kept_at=row.kept_at)
