@@ -11,6 +11,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from portineria.control.access.api import router as access
 from portineria.control.access.training_api import router as trainings
 from portineria.control.console.evidence_api import router as evidence
+from portineria.control.declaration.document import Faulty
 from portineria.control.estate.api import router as estate
 from portineria.control.identity.api import router as identity
 from portineria.control.identity.connector import BadToken
@@ -54,6 +55,8 @@ def refused(request: HttpRequest, error: PortineriaError) -> HttpResponse:
     if isinstance(error, SecondYes):
         error.pause()
         body["sessions"] = error.ids
+    if isinstance(error, Faulty):
+        body["faults"] = list(error.faults)
     response = JsonResponse(body, status=problem.status, content_type="application/problem+json")
     response["Cache-Control"] = "no-store"
     if problem.status == 401:

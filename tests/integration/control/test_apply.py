@@ -15,7 +15,7 @@ from portineria.control.estate.models import Machine, Plant, Service
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.models import Person
-from tests.integration.control.declared import ADDED, PERSON, PLC, PRESS, applied, counts, proposal
+from tests.integration.control.declared import ADDED, PERSON, PLC, PRESS, applied, counts, faults, proposal
 from tests.integration.control.world import World
 
 
@@ -109,3 +109,50 @@ def test_who_acts_has_to_administer_this_very_organisation(world: World) -> None
 def test_an_organisation_that_does_not_exist_is_not_made(world: World) -> None:
     with pytest.raises(NoOrganisation, match="portineria setup"):
         propose(parse_declaration(b'organisation = { name = "Nowhere" }'))
+
+
+ASKED = """
+[[training]]
+name = "Safety"
+days = 30
+words = { en = { text = "Wear a helmet." } }
+[[reasons]]
+reasons = ["Fault", "Planned  work"]
+[[signal]]
+plant = "North"
+machine = "Press 3"
+kind = "key"
+name = "Key"
+source = "file"
+place = "key"
+[[rule]]
+supplier = "Presses & Co"
+machines = ["Press 3"]
+trainings = ["Safety"]
+signals = ["key"]
+needs_listed_reason = true
+"""
+
+
+@pytest.mark.sqlite
+def test_what_rules_ask_for_is_declared_with_them(world: World) -> None:
+    first = proposal(ASKED)
+    assert first.added == (
+        "training Safety", "reasons: Fault, Planned work", "signal Key of Press 3: key, file",
+    )  # fmt: skip
+    carry_out(first)
+    again = proposal(ASKED)
+    assert again.empty
+    assert again.kept == ()
+    rule = Rule.objects.get(public_id=world.rule)
+    assert (bool(rule.trainings), rule.signals, rule.needs_listed_reason) == (True, "key", True)
+    other = ASKED.replace("helmet", "hat").replace('["Fault", "Planned  work"]', '["Fault"]').replace(
+        'source = "file"', 'source = "opcua-node"\naddress = "192.0.2.7"\nport = 4840'
+    ).replace('place = "key"', 'place = "ns=2;s=key"')  # fmt: skip
+    differs = proposal(other)
+    assert differs.changed == ("training Safety: version 2, which everybody confirms anew", "reasons: Fault")
+    assert differs.kept == ("signal Key of Press 3: it is another one by now",)
+    assert faults(ASKED.replace('machine = "Press 3"', 'machine = "Press 9"')) == [
+        "signal[0].machine: there is no machine North/Press 9"
+    ]
+    assert faults(ASKED.replace('place = "key"', 'place = "../key"'))[0].startswith("signal[0]")

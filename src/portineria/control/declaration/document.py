@@ -17,6 +17,7 @@ from msgspec import Meta
 from portineria.control.access.models import MOST_APPROVALS, MOST_FACTOR_MINUTES
 from portineria.control.access.place import MOST_PLACES
 from portineria.control.declaration import clean_fields, word_lists
+from portineria.control.declaration.asked import DeclaredReasons, DeclaredSignal, DeclaredTraining
 from portineria.control.declaration.clean_fields import Clean
 from portineria.control.declaration.surroundings import DeclaredAnswers, DeclaredDelegation, DeclaredSink
 from portineria.control.estate.free_reads import clean_free_reads
@@ -219,7 +220,7 @@ class DeclaredRule(Entry, frozen=True):
         None  # "line North/Line 1"; [] takes them away
     )
     only_services: tuple[str, ...] | None = None  # by name or protocol; [] is every service
-    trainings: tuple[str, ...] | None = None  # names of some that are there; [] is none
+    trainings: tuple[str, ...] | None = None  # names; [] is none
     factor_minutes: Annotated[int, Meta(ge=0, le=MOST_FACTOR_MINUTES)] | None = None  # 0 is whenever
     needs_listed_reason: bool | None = None
     needs_device: bool | None = None
@@ -265,6 +266,9 @@ class Declaration(Entry, frozen=True):
     notice: dict[str, DeclaredAnswers] = {}  # by language
     delegation: tuple[DeclaredDelegation, ...] = ()
     group: tuple[DeclaredGroup, ...] = ()
+    training: tuple[DeclaredTraining, ...] = ()
+    reasons: tuple[DeclaredReasons, ...] = ()
+    signal: tuple[DeclaredSignal, ...] = ()
 
 
 def read_declaration(path: Path, organisation: str = "") -> Declaration:
@@ -332,6 +336,9 @@ def _contradictions(declaration: Declaration) -> list[str]:
     for i, rule in enumerate(declaration.rule):
         if (rule.supplier, rule.person, rule.group).count(None) != 2:
             faults.append(f"rule[{i}]: either a supplier, a group or a person")
+    faults += _twice("training", [one.name for one in declaration.training])
+    faults += _twice("reasons", [one.plant for one in declaration.reasons], ".plant")
+    faults += _twice("signal", [f"{one.plant}/{one.machine}: {one.name}" for one in declaration.signal])
     return faults + _twice("group", [group.name for group in declaration.group])
 
 

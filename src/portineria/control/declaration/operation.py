@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
+from portineria.control.declaration.asked import plan_asked
 from portineria.control.declaration.document import Declaration, Faulty
 from portineria.control.declaration.groups import plan_groups
 from portineria.control.declaration.machines import plan_machines, plan_plants
@@ -108,6 +109,7 @@ def _plan(declaration: Declaration, administrator: str, before_gateways: bool) -
     waiting = plan_machines(declaration, present, plan, before_gateways=before_gateways)
     plan_profiles(declaration, present, plan)
     plan_groups(declaration, present, plan)
+    plan_asked(declaration, present, plan, waiting)
     plan_rules(declaration, present, plan, waiting)
     plan_surroundings(declaration, present, plan)
     if plan.faults:

@@ -72,7 +72,8 @@ def _wanted(declaration: Declaration, present: Present, plan: Plan) -> list[Want
         faults = _unknown_subject(place, subject, declaration, present)
         if rule.watcher and role_after(declaration, present.members.get(rule.watcher), rule.watcher) is None:
             faults.append(f"{place}.watcher: there is no person {rule.watcher}")
-        unknown = [name for name in rule.trainings or () if name not in present.trainings]
+        offered = {*present.trainings, *(one.name for one in declaration.training)}
+        unknown = [name for name in rule.trainings or () if name not in offered]
         faults += [f"{place}.trainings: there is no training {name}" for name in unknown]
         machines = set()
         for j, name in enumerate(rule.machines):

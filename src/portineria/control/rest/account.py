@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
+from datetime import datetime
+from typing import Literal
+
 from django.http import HttpRequest
 from ninja import Router, Schema
+from pydantic import Field
 
-from portineria.control.identity import queries
-from portineria.control.rest.caller import caller_of
-from portineria.control.rest.operation import reads
+from portineria.control.identity import connector, offers, provider_queries, queries, services, vouching
+from portineria.control.identity.models import Person
+from portineria.control.rest.caller import Scope, caller_of, person_of
+from portineria.control.rest.operation import Given, Id, acts, reads
 
 router = Router(tags=["account"])
 
@@ -41,3 +46,109 @@ def me(request: HttpRequest) -> Me:
             for row in queries.organisations(who.person)
         ],
     )
+
+
+class OwnAccount(Schema):
+    """``language``: empty for that of the browser."""
+
+    person: str
+    name: str
+    language: str
+    time_zone: str
+
+
+class NewOwnAccount(Given):
+    name: str = Field(min_length=1, max_length=200)
+    language: Literal["", "en", "it", "ja"]
+    time_zone: str = Field(max_length=64)
+
+
+@acts(router, "/me", OwnAccount, Scope.PERSONAL)
+def me_change(request: HttpRequest, given: NewOwnAccount) -> OwnAccount:
+    row = services.change_self(actor=person_of(request), **given.model_dump())
+    return OwnAccount(person=row.public_id, name=row.name, language=row.language, time_zone=row.time_zone)
+
+
+class OfferView(Schema):
+    """Another organisation wants to count the caller among its people; until a yes it learns nothing of them."""
+
+    organisation: str
+    name: str
+    role: str
+    supplier: str | None
+    offered_at: datetime
+
+
+class OwnConnector(Schema):
+    token: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class Connected(Schema):
+    provider: str
+    name: str
+
+
+class Own(Schema):
+    """``offers``: what waits for the caller's answer; ``connectors``: those that are signed in; ``providers``: who else
+    says who the caller is.
+    """
+
+    offers: list[OfferView]
+    connectors: list[OwnConnector]
+    providers: list[Connected]
+
+
+def _own(actor: Person) -> Own:
+    return Own(
+        offers=[
+            OfferView(
+                organisation=row.organisation.public_id, name=row.organisation.name, role=row.role,
+                supplier=row.supplier.public_id if row.supplier else None, offered_at=row.offered_at,
+            )
+            for row in offers.offers(actor)
+        ],
+        connectors=[
+            OwnConnector(token=row.public_id, created_at=row.created_at, expires_at=row.expires_at)
+            for row in queries.tokens(actor)
+        ],
+        providers=[
+            Connected(provider=row.public_id, name=row.name) for row in provider_queries.connected(actor)
+        ],
+    )  # fmt: skip
+
+
+@reads(router, "/me/ways-in", Own)
+def ways_in(request: HttpRequest) -> Own:
+    return _own(person_of(request))
+
+
+@acts(router, "/me/offers/{organisation}/accept", Own, Scope.PERSONAL)
+def offer_accept(request: HttpRequest, organisation: Id) -> Own:
+    actor = person_of(request)
+    offers.accept(actor=actor, organisation=organisation)
+    return _own(actor)
+
+
+@acts(router, "/me/offers/{organisation}/decline", Own, Scope.PERSONAL)
+def offer_decline(request: HttpRequest, organisation: Id) -> Own:
+    actor = person_of(request)
+    offers.decline(actor=actor, organisation=organisation)
+    return _own(actor)
+
+
+@acts(router, "/me/connectors/{token}/sign-out", Own, Scope.PERSONAL)
+def connector_sign_out(request: HttpRequest, token: Id) -> Own:
+    """Sessions that run there go on until they are ended."""
+    actor = person_of(request)
+    connector.revoke_token(actor=actor, token=token)
+    return _own(actor)
+
+
+@acts(router, "/me/providers/{provider}/disconnect", Own, Scope.PERSONAL)
+def provider_disconnect(request: HttpRequest, provider: Id) -> Own:
+    """Refused to somebody who could not sign in any more."""
+    actor = person_of(request)
+    vouching.disconnect(actor=actor, provider=provider)
+    return _own(actor)

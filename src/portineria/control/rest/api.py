@@ -10,17 +10,27 @@ from portineria.control.rest.account import router as account
 from portineria.control.rest.company_devices import router as company_devices
 from portineria.control.rest.delegations import router as delegations
 from portineria.control.rest.directory_ends import router as directory_ends
+from portineria.control.rest.emergency import router as emergency
 from portineria.control.rest.entering import estate
 from portineria.control.rest.groups import router as groups
+from portineria.control.rest.identity_providers import router as identity_providers
+from portineria.control.rest.jobs import router as jobs
 from portineria.control.rest.locks import router as locks
+from portineria.control.rest.notifications import router as notifications
 from portineria.control.rest.people import router as people
 from portineria.control.rest.plant import router as plant
+from portineria.control.rest.privacy import router as privacy
 from portineria.control.rest.reasons import router as reasons
 from portineria.control.rest.register import router as register
+from portineria.control.rest.reports import router as reports
 from portineria.control.rest.requests import router as requests
 from portineria.control.rest.rules import router as rules
+from portineria.control.rest.saved_searches import router as saved_searches
+from portineria.control.rest.service_accounts import router as service_accounts
 from portineria.control.rest.sessions import router as sessions
 from portineria.control.rest.sinks import router as sinks
+from portineria.control.rest.substitutions import router as substitutions
+from portineria.control.rest.templates import router as templates
 from portineria.control.rest.trainings import router as trainings
 
 PREFIX = "/api/rest/v1/"
@@ -57,5 +67,7 @@ handle_errors(api)
 for router in (
     account, estate, people, groups, rules, requests, sessions, locks, register, sinks, delegations, plant, trainings,
     reasons, company_devices, directory_ends,
+    reasons, company_devices, service_accounts, emergency, substitutions, jobs, privacy, identity_providers,
+    saved_searches, notifications, templates, reports,
 ):  # fmt: skip
     api.add_router("", router)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who calls, and how far: a person's browser, a person's connector, or a token of a service account.
 
-Only a browser approves and administers: behind it sits somebody who has just shown a second factor (decision 0055).
+Only a browser approves, administers and speaks for a person: behind it sits somebody who has just shown a second factor
+(decision 0055).
 """
 
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class Scope(StrEnum):
     OPERATE = "operate"
     ADMINISTER = "administer"
     APPROVE = "approve"
+    PERSONAL = "personal"  # what somebody does about themselves, in a browser
     PROVISION = "provision"  # of no operation here: a directory speaks SCIM (control/scim)
 
 

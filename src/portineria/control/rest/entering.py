@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is entered: plants, machines, services. Many at once are declared in a file instead.
+"""What is entered: plants, gateways, machines, services. Many at once are declared in a file instead.
 
 An address that is read and entered at belongs to one router: this is that of what is read, with more.
 """
+
+from datetime import datetime
 
 from django.http import HttpRequest
 from ninja import Schema
 from pydantic import Field
 
-from portineria.control.estate import entering, services
+from portineria.control.estate import enrolment, entering, services
 from portineria.control.estate.answering import set_answering
 from portineria.control.estate.entering import Spoken
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.estate import MachinePage, PlantView, machine_page, plant_views
 from portineria.control.rest.estate import router as estate
-from portineria.control.rest.operation import Given, Id, acts
+from portineria.control.rest.operation import Given, Id, acts, tries
+from portineria.control.settings.start import current
 
 __all__ = ["estate"]
 
@@ -28,6 +31,23 @@ class NewPlant(Given):
 @acts(estate, "/plants", PlantView, Scope.ADMINISTER)
 def plant_add(request: HttpRequest, given: NewPlant) -> PlantView:
     return plant_views([services.create_plant(actor=person_of(request), **given.model_dump())])[0]
+
+
+class EnrolmentCodeView(Schema):
+    """``code``: to be typed at the gateway. It is in this answer and nowhere else."""
+
+    plant: str
+    code: str
+    command: str
+    expires_at: datetime
+
+
+@tries(estate, "/plants/{plant}/enrolment-codes", EnrolmentCodeView, Scope.ADMINISTER)
+def enrolment_code(request: HttpRequest, plant: Id) -> EnrolmentCodeView:
+    """For one gateway, which waits for admission afterwards. No key keeps its answer."""
+    code, row = enrolment.offer_enrolment(actor=person_of(request), plant=plant)
+    command = f"portineria gateway enrol {current().public_url.rstrip('/')} {code}"
+    return EnrolmentCodeView(plant=plant, code=code, command=command, expires_at=row.expires_at)
 
 
 class NewService(Given):

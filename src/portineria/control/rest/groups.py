@@ -2,15 +2,17 @@
 """Groups of people of the organisations whose staff the caller is."""
 
 from datetime import datetime
+from typing import Annotated
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Path, Query, Router, Schema
 from pydantic import Field
 
 from portineria.control.identity import group_queries as queries
 from portineria.control.identity import groups as services
-from portineria.control.identity.group_models import Group, GroupMember
+from portineria.control.identity.group_models import Group, GroupMember, GroupSource
 from portineria.control.identity.models import Person
+from portineria.control.identity.provider_models import GROUP_CHARACTERS
 from portineria.control.remote_sessions.second_yes import foreseen
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.estate import Search
@@ -106,6 +108,52 @@ def group_take_out(request: HttpRequest, group: Id, given: WhomOut) -> GroupView
     actor = person_of(request)
     foreseen(
         lambda: services.take_out(actor=actor, group=group, person=given.person), actor=actor,
+        organisation=queries.group(actor, group).organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
+    return _group(actor, group)
+
+
+class GroupSourceView(Schema):
+    """Whoever is in ``claimed`` at the provider when they sign in is in the group here."""
+
+    number: int
+    provider: str
+    claimed: str
+
+
+def _sources(rows: list[GroupSource]) -> list[GroupSourceView]:
+    return [GroupSourceView(number=row.pk, provider=row.provider.public_id, claimed=row.claimed) for row in rows]
+
+
+@reads(router, "/groups/{group}/sources", Leaf[GroupSourceView])
+def group_sources(request: HttpRequest, group: Id, place: Where) -> Leaf[GroupSourceView]:
+    actor = person_of(request)
+    row = queries.group(actor, group)
+    return leaf(actor, f"sources of group {row.pk}", queries.group_sources(actor, row), place, _sources)
+
+
+class NewSource(Given):
+    provider: str = Field(max_length=24)
+    claimed: str = Field(min_length=1, max_length=GROUP_CHARACTERS, description="The group's name or id there.")
+
+
+@acts(router, "/groups/{group}/sources", GroupView, Scope.ADMINISTER)
+def group_follow(request: HttpRequest, group: Id, given: NewSource) -> GroupView:
+    """From everybody's next sign-in on."""
+    actor = person_of(request)
+    queries.group(actor, group)
+    services.add_source(actor=actor, group=group, provider=given.provider, claimed=given.claimed)
+    return _group(actor, group)
+
+
+@acts(router, "/groups/{group}/sources/{number}/remove", GroupView, Scope.ADMINISTER)
+def group_unfollow(
+    request: HttpRequest, group: Id, number: Annotated[int, Path(ge=1, lt=1 << 62)], given: Confirmed
+) -> GroupView:
+    """Whom a provider put in leaves at once; more than five open sessions end only with a second yes."""
+    actor = person_of(request)
+    foreseen(
+        lambda: services.remove_source(actor=actor, group=group, source=number), actor=actor,
         organisation=queries.group(actor, group).organisation_id, confirmed=given.confirm,
     )  # fmt: skip
     return _group(actor, group)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is locked. Locking everything is for the console, which asks for the second factor once more."""
+"""What is locked."""
 
 from datetime import datetime
 from typing import Literal
@@ -11,8 +11,9 @@ from pydantic import Field
 from portineria.control.access import locks as services
 from portineria.control.access import queries
 from portineria.control.access.models import Lock
+from portineria.control.identity.authority import administers, organisation_of, require
 from portineria.control.identity.models import Person
-from portineria.control.rest.caller import Scope, person_of
+from portineria.control.rest.caller import Scope, person_of, require_recent_proof
 from portineria.control.rest.leaves import Leaf, Where, leaf
 from portineria.control.rest.operation import Given, Id, Reason, acts, reads
 from portineria.policy.ending import Locked
@@ -106,6 +107,22 @@ def exclusion_add(request: HttpRequest, given: NewExclusion) -> LockView:
     made = services.lock(
         actor=actor, organisation=given.organisation, kind=Locked(given.kind), thing=given.thing, reason=given.reason
     )
+    return _lock(actor, made.public_id)
+
+
+class Everything(Reason):
+    organisation: str = Field(max_length=24)
+
+
+@acts(router, "/lock-everything", LockView, Scope.ADMINISTER)
+def lock_everything(request: HttpRequest, given: Everything) -> LockView:
+    """The whole organisation: every session is cut, nobody begins one. Wants the password or second factor to have been
+    given a moment ago in this browser.
+    """
+    actor = person_of(request)
+    require(actor, organisation_of(actor, given.organisation).pk, administers)
+    require_recent_proof(request)
+    made = services.lock(actor=actor, organisation=given.organisation, kind=Locked.EVERYTHING, reason=given.reason)
     return _lock(actor, made.public_id)
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""People, suppliers and service accounts of the organisations whose staff the caller is."""
+"""People and suppliers of the organisations whose staff the caller is."""
 
-from datetime import datetime
 from typing import Literal
 
 from django.http import HttpRequest
@@ -12,9 +11,8 @@ from pydantic import Field
 from portineria.control.console import rule_queries
 from portineria.control.console.people_queries import MemberRow, SupplierRow
 from portineria.control.identity import lock_out, queries, services
-from portineria.control.identity.api_tokens import powers_of
 from portineria.control.identity.authority import administers, require
-from portineria.control.identity.models import ApiToken, Membership, Person, Role, Supplier
+from portineria.control.identity.models import Membership, Person, Role, Supplier
 from portineria.control.identity.way_back import invite_again
 from portineria.control.remote_sessions.second_yes import foreseen
 from portineria.control.rest.caller import Scope, person_of, require_recent_proof
@@ -43,27 +41,6 @@ class SupplierView(Schema):
     name: str
     people: int
     state: str
-
-
-class AccountView(Schema):
-    account: str
-    organisation: str
-    name: str
-    enabled: bool
-    working_tokens: int
-    answered_by: str | None = Field(description="Of an AI agent: the person who answers for it.")
-
-
-class TokenView(Schema):
-    token: str
-    name: str
-    scopes: list[str]
-    bound: bool
-    created_at: datetime
-    expires_at: datetime
-    used_at: datetime | None
-    used_from: str
-    revoked_at: datetime | None
 
 
 def _person_view(row: Membership, actor: Person) -> PersonView:
@@ -226,38 +203,3 @@ def supplier_unlock(request: HttpRequest, supplier: Id, given: Reason) -> Suppli
     queries.own_supplier(actor, supplier)
     services.set_supplier_enabled(actor=actor, supplier=supplier, enabled=True, reason=given.reason)
     return _supplier(actor, supplier)
-
-
-def _account_view(row: Membership) -> AccountView:
-    return AccountView(
-        account=row.person.public_id, organisation=row.organisation.public_id, name=row.person.name,
-        enabled=row.person.enabled, working_tokens=row.__dict__["tokens"],  # by ``queries.service_accounts``
-        answered_by=row.person.answered_by.public_id if row.person.answered_by else None,
-    )  # fmt: skip
-
-
-@reads(router, "/service-accounts", Leaf[AccountView])
-def accounts(request: HttpRequest, place: Where) -> Leaf[AccountView]:
-    """They and their tokens are made in the console, or on the server."""
-    actor = person_of(request)
-    found = queries.service_accounts(actor)
-    return leaf(actor, "service-accounts", found, place, lambda rows: [_account_view(row) for row in rows])
-
-
-def _token_view(row: ApiToken) -> TokenView:
-    return TokenView(
-        token=row.public_id, name=row.name, scopes=powers_of(row).scopes, bound=bool(row.key),
-        created_at=row.created_at, expires_at=row.expires_at, used_at=row.used_at, used_from=row.address,
-        revoked_at=row.revoked_at,
-    )  # fmt: skip
-
-
-@reads(router, "/service-accounts/{account}/tokens", Leaf[TokenView])
-def tokens(request: HttpRequest, account: Id, place: Where) -> Leaf[TokenView]:
-    """Newest first; what a token is, never the token."""
-    actor = person_of(request)
-    row = queries.service_account(actor, account)
-    return leaf(
-        actor, f"tokens {row.pk}", queries.api_tokens(actor, account), place,
-        lambda found: [_token_view(token) for token in found], newest_first=True,
-    )  # fmt: skip

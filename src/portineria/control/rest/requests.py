@@ -36,6 +36,7 @@ class DecisionView(Schema):
 class RequestView(Schema):
     """``profile``: mark of what a yes would be to, which ``approve`` wants back: the id of the function profile, and a
     hash where the rule keeps to single services. ``only_services``: these, by name or protocol; empty for all.
+    ``bundle``: the same for all that were asked for together.
     """
 
     request: str
@@ -56,6 +57,7 @@ class RequestView(Schema):
     lapsed_why: list[str]
     grant: str | None
     only_services: list[str]
+    bundle: str
 
 
 class GrantView(Schema):
@@ -86,7 +88,7 @@ def _request_view(row: AccessRequest) -> RequestView:
         reason=row.reason, listed_reason=row.listed_reason, reference=row.reference, minutes=row.minutes,
         starts_at=row.starts_at, made_at=row.made_at, profile=mark_of(row.rule), decisions=decisions,
         lapsed_why=row.lapsed_why.split(), grant=grant.public_id if grant else None,
-        only_services=words_of(row.rule.only_services),
+        only_services=words_of(row.rule.only_services), bundle=row.bundle,
     )  # fmt: skip
 
 
@@ -107,13 +109,13 @@ def requests(request: HttpRequest, place: Where, which: Query[WhichRequests]) ->
     )  # fmt: skip
 
 
-def _request(actor: Person, request: str) -> RequestView:
+def request_shown(actor: Person, request: str) -> RequestView:
     return _request_view(queries.request(actor, request))
 
 
 @reads(router, "/requests/{request_id}", RequestView)
 def one_request(request: HttpRequest, request_id: Id) -> RequestView:
-    return _request(person_of(request), request_id)
+    return request_shown(person_of(request), request_id)
 
 
 class NewRequest(Given):
@@ -130,7 +132,7 @@ def request_add(request: HttpRequest, given: NewRequest) -> RequestView:
     """Where the rule needs no approval the grant is there at once."""
     actor = person_of(request)
     made = services.make_request(actor=actor, **dict(given))
-    return _request(actor, made.public_id)
+    return request_shown(actor, made.public_id)
 
 
 class Approval(MaybeReason):
@@ -145,14 +147,14 @@ def request_approve(request: HttpRequest, request_id: Id, given: Approval) -> Re
     """One yes, also to fewer minutes. ``grant`` is null while others are missing."""
     actor = person_of(request)
     services.agree(actor=actor, request=request_id, **dict(given))
-    return _request(actor, request_id)
+    return request_shown(actor, request_id)
 
 
 @acts(router, "/requests/{request_id}/refuse", RequestView, Scope.APPROVE)
 def request_refuse(request: HttpRequest, request_id: Id, given: Reason) -> RequestView:
     actor = person_of(request)
     services.refuse(actor=actor, request=request_id, reason=given.reason)
-    return _request(actor, request_id)
+    return request_shown(actor, request_id)
 
 
 @acts(router, "/requests/{request_id}/cancel", RequestView, Scope.ASK)
@@ -160,7 +162,7 @@ def request_cancel(request: HttpRequest, request_id: Id) -> RequestView:
     """By whoever asked, while it waits."""
     actor = person_of(request)
     services.cancel(actor=actor, request=request_id)
-    return _request(actor, request_id)
+    return request_shown(actor, request_id)
 
 
 def _grant_view(row: Grant, actor: Person) -> GrantView:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where events go besides, and how far behind each is."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from django.http import HttpRequest
@@ -19,6 +19,7 @@ from portineria.control.sinks import changing, queries, services, trial
 from portineria.control.sinks.models import Personal
 from portineria.control.sinks.services import MOST_CODES, NAME_CHARACTERS, Wanted
 from portineria.core.event_meaning import Severity
+from portineria.sinks.catalogue import ALL
 
 router = Router(tags=["sinks"])
 MOST_SETTINGS = 32
@@ -119,3 +120,101 @@ def sink_resume(request: HttpRequest, sink: Id) -> SinkView:
     queries.sink(actor, sink)
     services.resume(actor=actor, sink=sink)
     return _sink(actor, sink)
+
+
+class SettingView(Schema):
+    """``secret``: it is never shown again. ``choices``: empty where any text of this ``shape`` fits."""
+
+    name: str
+    shape: str
+    needed: bool
+    secret: bool
+    default: str
+    choices: list[str]
+
+
+class SinkKindView(Schema):
+    kind: str
+    title: str
+    settings: list[SettingView]
+
+
+class SinkKinds(Schema):
+    items: list[SinkKindView]
+
+
+@reads(router, "/sink-kinds", SinkKinds)
+def sink_kinds(request: HttpRequest) -> SinkKinds:
+    """What can be added, and what each wants to know."""
+    return SinkKinds(
+        items=[
+            SinkKindView(
+                kind=kind.name, title=kind.title, settings=[
+                    SettingView(
+                        name=one.name, shape=one.shape.value, needed=one.needed, secret=one.shape.secret,
+                        default=one.default, choices=list(one.choices),
+                    )
+                    for one in kind.settings
+                ],
+            )
+            for kind in ALL
+        ]
+    )  # fmt: skip
+
+
+class NewSink(Given):
+    """``from_now``: false sends what is in the register already, too."""
+
+    organisation: str = Field(max_length=24)
+    name: str = Field(max_length=NAME_CHARACTERS)
+    kind: str = Field(max_length=24, description="Of `/sink-kinds`.")
+    settings: dict[str, str] = Field(max_length=MOST_SETTINGS, description="By name.")
+    codes: list[str] = Field(default=[], max_length=MOST_CODES, description="Beginnings of codes; none: all.")
+    severity: int = Field(default=6, ge=2, le=6, description="Of syslog: this one, and what is worse.")
+    personal: Literal["none", "pseudonyms", "values"] = "none"
+    from_now: bool = True
+
+
+@acts(router, "/sinks", SinkView, Scope.ADMINISTER)
+def sink_add(request: HttpRequest, given: NewSink) -> SinkView:
+    actor = person_of(request)
+    wanted = Wanted(Personal(given.personal), tuple(given.codes), Severity(given.severity))
+    made = services.add_sink(
+        actor=actor, organisation=given.organisation, name=given.name, kind=given.kind, settings=given.settings,
+        wanted=wanted, from_now=given.from_now,
+    )  # fmt: skip
+    return _sink(actor, made.public_id)
+
+
+@acts(router, "/sinks/{sink}/again", SinkView, Scope.ADMINISTER)
+def sink_again(request: HttpRequest, sink: Id) -> SinkView:
+    """What the receiver would not take is sent once more, with what follows it."""
+    actor = person_of(request)
+    queries.sink(actor, sink)
+    services.forget_dead_letters(actor=actor, sink=sink)
+    return _sink(actor, sink)
+
+
+class Replay(Given):
+    day: date
+
+
+@acts(router, "/sinks/{sink}/replay", SinkView, Scope.ADMINISTER)
+def sink_replay(request: HttpRequest, sink: Id, given: Replay) -> SinkView:
+    """Events from this day on, in the caller's time zone, are sent once more."""
+    actor = person_of(request)
+    queries.sink(actor, sink)
+    services.replay(actor=actor, sink=sink, day=given.day, zone=actor.time_zone)
+    return _sink(actor, sink)
+
+
+class SinkRemoved(Schema):
+    sink: str
+
+
+@acts(router, "/sinks/{sink}/remove", SinkRemoved, Scope.ADMINISTER)
+def sink_remove(request: HttpRequest, sink: Id) -> SinkRemoved:
+    actor = person_of(request)
+    queries.sink(actor, sink)
+    services.remove(actor=actor, sink=sink)
+    return SinkRemoved(sink=sink)
