@@ -11,16 +11,20 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from portineria.control.access.withdrawal import withdraw
+from portineria.control.audit.queries import events, views
 from portineria.control.declaration.document import Faulty, parse_declaration
 from portineria.control.declaration.operation import propose
 from portineria.control.declaration.template import drift
 from portineria.control.identity.delegation_models import Delegation, Power
-from portineria.control.identity.models import Person
 from portineria.control.identity.template_models import Template
 from portineria.control.privacy.models import Notice
 from portineria.control.privacy.services import publish_notice
+from portineria.control.remote_sessions.refusals import NotPermitted
 from portineria.control.sinks.models import Sink
+from tests.integration.control.browsing import signed_in
 from tests.integration.control.delegated import Provider, provider
+from tests.integration.control.sessions import started
+from tests.integration.control.test_second_yes import CLOSED, busy
 from tests.integration.control.world import World, fresh
 
 pytestmark = pytest.mark.sqlite  # nothing here depends on which database it is
@@ -59,18 +63,12 @@ def template(watchful: Provider) -> str:
     return TEMPLATE % {"answers": ANSWERS, "provider": watchful.organisation}
 
 
-def signed_in(person: Person) -> Client:
-    client = Client(HTTP_HOST="localhost")
-    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
-    return client
-
-
 def kept(client: Client, address: str, text: str) -> Any:
     return client.post(address, {"file": SimpleUploadedFile("template.toml", text.encode())}, follow=True)
 
 
 def test_a_customer_is_set_up_from_a_template_and_sees_what_drifted(world: World) -> None:
-    watchful, client = provider(), signed_in(world.owner)
+    watchful, client = provider(), signed_in(world.owner, proved=True)
     address = f"/template/{world.organisation}/"
     assert client.post(f"{address}compare/").status_code == 404
     assert "not a TOML file" in kept(client, address, "it is = no file [").content.decode()
@@ -104,9 +102,33 @@ def test_a_customer_is_set_up_from_a_template_and_sees_what_drifted(world: World
     assert later.drifted
 
 
+def test_what_was_not_shown_is_not_applied_and_many_sessions_are_asked_for(linked: World) -> None:
+    w, browser, address = linked, signed_in(linked.owner, proved=True), f"/template/{linked.organisation}/"
+    text = 'organisation = { name = "x" }\n' + CLOSED
+    text += '[[person]]\nname = "Eve"\nemail = "eve@example.com"\nrole = "administrator"\n'
+    rows = busy(w, 7)
+    kept(browser, address, text)
+    page = browser.post(f"{address}compare/").content.decode()
+    assert page.count("Technician · Press") == len(rows)
+    seal = re.search(r'name="seal" value="(\w+)"', page)
+    assert seal is not None
+    with pytest.raises(NotPermitted):
+        started(w)
+    kept(browser, address, text + "# another one\n")
+    assert "Compare again" in browser.post(f"{address}apply/", {"seal": seal[1]}, follow=True).content.decode()
+    again = re.search(r'name="seal" value="(\w+)"', browser.post(f"{address}compare/").content.decode())
+    assert again is not None
+    applied = browser.post(f"{address}apply/", {"seal": again[1]}).content.decode()
+    assert "password/reset/key" in applied
+    made = {view.code: view.actor for view in views(events(fresh(w.owner))[:12])}
+    assert made["identity.person.created"] == made["identity.person.invited"] == w.owner.public_id
+    unproved = signed_in(fresh(w.owner)).post(f"{address}apply/", {"seal": again[1]})
+    assert unproved.headers["Location"].startswith("/accounts/2fa/reauthenticate/")
+
+
 def test_a_template_is_the_administrators_of_its_organisation(world: World) -> None:
     for who, status in ((world.operator, 403), (world.technician, 404), (world.stranger, 404)):
-        client = signed_in(who)
+        client = signed_in(who, proved=True)
         for part in ("", "compare/", "apply/"):
             assert client.post(f"/template/{world.organisation}/{part}").status_code == status, (who, part)
 

@@ -16,7 +16,7 @@ from portineria.control.declaration.present import Present, look_up
 from portineria.control.declaration.profiles import plan_profiles
 from portineria.control.declaration.rules import plan_rules
 from portineria.control.declaration.surroundings import plan_surroundings
-from portineria.control.identity.authority import Operator
+from portineria.control.identity.authority import Actor, Operator
 from portineria.control.identity.models import Person
 from portineria.control.problem import DatabaseBusy
 from portineria.control.remote_sessions.models import Session
@@ -33,6 +33,7 @@ class ChangedMeanwhile(Conflict):
 class Proposal:
     declaration: Declaration
     administrator: str  # e-mail address of whoever acts
+    by: Actor  # who lets people in, and is named in the register for it
     before_gateways: bool
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -51,11 +52,13 @@ class Proposal:
         return not self.empty or bool(self.waiting) or bool(self.kept)
 
 
-def propose(declaration: Declaration, *, administrator: str = "", before_gateways: bool = False) -> Proposal:
+def propose(
+    declaration: Declaration, *, administrator: str = "", before_gateways: bool = False, by: Actor | None = None
+) -> Proposal:
     """Rehearse everything and take it back. Raise Faulty with every fault that was found."""
     try:
         with transaction.atomic():
-            present, plan = _plan(declaration, administrator, before_gateways)
+            present, plan = _plan(declaration, administrator, before_gateways, by or Operator())
             _carry_out(present, plan)
             ends = ending(present.organisation.pk, timezone.now())
             transaction.set_rollback(True)
@@ -64,6 +67,7 @@ def propose(declaration: Declaration, *, administrator: str = "", before_gateway
     return Proposal(
         declaration=declaration,
         administrator=present.actor.email,
+        by=plan.by,
         before_gateways=before_gateways,
         added=tuple(step.text for step in plan.steps if not step.changes),
         changed=tuple(step.text for step in plan.steps if step.changes),
@@ -77,7 +81,7 @@ def propose(declaration: Declaration, *, administrator: str = "", before_gateway
 def hold(proposal: Proposal) -> None:
     """While somebody is asked whether those sessions may end, nothing new begins under their rules."""
     if proposal.ending:
-        SecondYes(Operator(), list(proposal.ending)).pause()
+        SecondYes(proposal.by, list(proposal.ending)).pause()
 
 
 def carry_out(proposal: Proposal) -> dict[str, str]:
@@ -86,11 +90,11 @@ def carry_out(proposal: Proposal) -> dict[str, str]:
     """
     try:
         with transaction.atomic():
-            present, plan = _plan(proposal.declaration, proposal.administrator, proposal.before_gateways)
+            present, plan = _plan(proposal.declaration, proposal.administrator, proposal.before_gateways, proposal.by)
             if sorted(plan.texts) != sorted((*proposal.added, *proposal.changed)):
                 raise ChangedMeanwhile("somebody changed something meanwhile; nothing was applied, look again")
             invitations = foreseen(
-                lambda: _carry_out(present, plan), actor=Operator(), organisation=present.organisation.pk,
+                lambda: _carry_out(present, plan), actor=proposal.by, organisation=present.organisation.pk,
                 confirmed=[row.public_id for row in proposal.ending],
             )  # fmt: skip
     except SecondYes as error:
@@ -102,8 +106,8 @@ def carry_out(proposal: Proposal) -> dict[str, str]:
     return {email: current().public_url.rstrip("/") + path for email, path in invitations.items()}
 
 
-def _plan(declaration: Declaration, administrator: str, before_gateways: bool) -> tuple[Present, Plan]:
-    present, plan = look_up(declaration.organisation.name, administrator), Plan()
+def _plan(declaration: Declaration, administrator: str, before_gateways: bool, by: Actor) -> tuple[Present, Plan]:
+    present, plan = look_up(declaration.organisation.name, administrator), Plan(by)
     plan_people(declaration, present, plan)
     plan_plants(declaration, present, plan)
     waiting = plan_machines(declaration, present, plan, before_gateways=before_gateways)
@@ -120,7 +124,7 @@ def _plan(declaration: Declaration, administrator: str, before_gateways: bool) -
 def _carry_out(present: Present, plan: Plan) -> dict[str, str]:
     # A fresh row: services look at memberships as they are now.
     actor = Person.objects.get(pk=present.actor.pk)
-    work = Work(actor=actor, organisation=present.organisation.public_id, ids=present.ids())
+    work = Work(actor=actor, by=plan.by, organisation=present.organisation.public_id, ids=present.ids())
     for step in plan.steps:
         try:
             step.act(work)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Suppliers and people. Done as the operator of the server, who may also let in the first ones."""
+"""Suppliers and people: let in by the operator of the server, or by the administrator who applies a template."""
 
 from functools import partial
 
@@ -49,9 +49,10 @@ def _plan_newcomer(place: str, person: DeclaredPerson, present: Present, plan: P
         plan.waiting.append(f"person {person.email} was asked and has not answered")
         return
     text = f"person {person.email}: {person.name}, {_what(person.role, person.supplier)}"
-    # Asked without visible_to: one address is one person in the whole installation, and the operator runs it.
+    # Asked without visible_to: one address is one person in the whole installation. Who runs it is told so, and nobody
+    # else before they ask that person.
     elsewhere = Person.objects.filter(email=person.email).first()
-    if elsewhere is not None:
+    if elsewhere is not None and isinstance(plan.by, Operator):
         text += "; is known here already and asked first, under My account"
     plan.add(place, text, partial(_take_in, person=person, invited=elsewhere is None))
 
@@ -79,13 +80,13 @@ def role_after(declaration: Declaration, member: Membership | None, email: str) 
 
 
 def _make_supplier(work: Work, *, name: str) -> None:
-    made = services.create_supplier(actor=Operator(), organisation=work.organisation, name=name)
+    made = services.create_supplier(actor=work.by, organisation=work.organisation, name=name)
     work.ids["supplier", name] = made.public_id
 
 
 def _take_in(work: Work, *, person: DeclaredPerson, invited: bool, consented: bool = False) -> None:
     made = services.create_person(
-        actor=Operator(),
+        actor=work.by,
         organisation=work.organisation,
         name=person.name,
         email=person.email,
@@ -97,12 +98,12 @@ def _take_in(work: Work, *, person: DeclaredPerson, invited: bool, consented: bo
     )
     work.ids["person", person.email] = made.public_id
     if invited:
-        work.invitations[person.email] = first_run.invite(actor=Operator(), person=made.public_id)
+        work.invitations[person.email] = first_run.invite(actor=work.by, person=made.public_id)
 
 
 def _change_member(work: Work, *, person: DeclaredPerson) -> None:
     """A role is never altered: the old membership ends in the ledger, another begins."""
     services.end_membership(
-        actor=Operator(), person=work.ids["person", person.email], organisation=work.organisation, reason=_WHY
+        actor=work.by, person=work.ids["person", person.email], organisation=work.organisation, reason=_WHY
     )
     _take_in(work, person=person, invited=False, consented=True)

@@ -4,14 +4,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from portineria.control.identity.authority import Actor, Operator
 from portineria.control.identity.models import Person
 
 
 @dataclass(slots=True)
 class Work:
-    """While steps are done: who acts, and the ids of everything so far, ``("machine", plant, name)`` → id."""
+    """While steps are done: who acts, who lets people in and says so in the register, and the ids of everything so far,
+    ``("machine", plant, name)`` → id.
+    """
 
     actor: Person
+    by: Actor
     organisation: str
     ids: dict[tuple[str, ...], str]
     invitations: dict[str, str] = field(default_factory=dict)  # e-mail address → path
@@ -27,6 +31,7 @@ class Step:
 
 @dataclass(slots=True)
 class Plan:
+    by: Actor = field(default_factory=Operator)
     steps: list[Step] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)  # declared, and to be applied again later
     kept: list[str] = field(default_factory=list)  # declared otherwise, and not ours to change

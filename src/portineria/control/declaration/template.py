@@ -39,18 +39,20 @@ def keep(*, actor: Person, owner: Organisation, content: bytes) -> Template:
 def drift(actor: Person, template: Template) -> Proposal:
     """What differs now. Raise Faulty where it cannot be applied any more."""
     declaration = parse_declaration(bytes(template.content), template.organisation.name)
-    return propose(declaration, administrator=actor.email, before_gateways=True)
+    return propose(declaration, administrator=actor.email, before_gateways=True, by=actor)
 
 
-def seal(proposal: Proposal) -> str:
-    """Of what somebody had before their eyes."""
-    return hashlib.sha256("\n".join((*proposal.added, *proposal.changed)).encode()).hexdigest()
+def seal(template: Template, proposal: Proposal) -> str:
+    """Of what somebody had before their eyes: this very template, what it changes, the sessions that it ends."""
+    ending = sorted(row.public_id for row in proposal.ending)
+    said = (hashlib.sha256(bytes(template.content)).hexdigest(), *proposal.added, *proposal.changed, *ending)
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
 def apply_template(*, actor: Person, template: Template, seen: str) -> dict[str, str]:
     """Exactly what was shown: new people by e-mail address, with theirs. Raise Faulty, ChangedMeanwhile."""
     require(actor, template.organisation_id, administers)
     proposal = drift(actor, template)
-    if seal(proposal) != seen:
+    if seal(template, proposal) != seen:
         raise ChangedMeanwhile("something else differs by now; look again")
     return carry_out(proposal)

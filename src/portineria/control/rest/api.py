@@ -65,9 +65,8 @@ api = RestApi(
 )  # fmt: skip
 handle_errors(api)
 for router in (
-    account, estate, people, groups, rules, requests, sessions, locks, register, sinks, delegations, plant, trainings,
-    reasons, company_devices, directory_ends,
-    reasons, company_devices, service_accounts, emergency, substitutions, jobs, privacy, identity_providers,
-    saved_searches, notifications, templates, reports,
+    account, estate, people, groups, rules, requests, sessions, locks, register, sinks, delegations, plant,
+    trainings, reasons, company_devices, directory_ends, service_accounts, emergency, substitutions, jobs,
+    privacy, identity_providers, saved_searches, notifications, templates, reports,
 ):  # fmt: skip
     api.add_router("", router)

@@ -8,10 +8,11 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from portineria.control.declaration import template as services
+from portineria.control.declaration.operation import hold
 from portineria.control.identity.authority import administers, organisation_of, require
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.template_models import Template
-from portineria.control.rest.caller import Scope, person_of
+from portineria.control.rest.caller import Scope, person_of, require_recent_proof
 from portineria.control.rest.operation import Given, Id, acts, reads, tries
 from portineria.core.errors import NotFound
 
@@ -90,13 +91,17 @@ def _kept(actor: Person, organisation: str) -> Template:
 
 @tries(router, "/templates/{organisation}/compare", Drift, Scope.ADMINISTER)
 def template_compare(request: HttpRequest, organisation: Id) -> Drift:
-    """A rehearsal that is taken back; nothing is changed."""
+    """A rehearsal that is taken back; nothing is changed. Where many sessions would end, nothing new begins under their
+    rules for five minutes.
+    """
     actor = person_of(request)
-    found = services.drift(actor, _kept(actor, organisation))
+    row = _kept(actor, organisation)
+    found = services.drift(actor, row)
+    hold(found)
     return Drift(
         organisation=organisation, added=list(found.added), changed=list(found.changed), waiting=list(found.waiting),
         kept=list(found.kept), untouched=list(found.untouched), ending=[row.public_id for row in found.ending],
-        seal=services.seal(found),
+        seal=services.seal(row, found),
     )  # fmt: skip
 
 
@@ -115,7 +120,10 @@ class TemplateApplied(Schema):
 
 @tries(router, "/templates/{organisation}/apply", TemplateApplied, Scope.ADMINISTER)
 def template_apply(request: HttpRequest, organisation: Id, given: Sealed) -> TemplateApplied:
-    """Exactly what was compared, or nothing. No key keeps its answer."""
+    """Exactly what was compared, or nothing. No key keeps its answer. Asks for a proof of a moment ago, as inviting
+    does.
+    """
+    require_recent_proof(request)
     actor = person_of(request)
     row = _kept(actor, organisation)
     invited = services.apply_template(actor=actor, template=row, seen=given.seal)

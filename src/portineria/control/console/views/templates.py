@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,7 +15,7 @@ from portineria.control.console.page import page
 from portineria.control.console.template_forms import TemplateForm
 from portineria.control.declaration import template as services
 from portineria.control.declaration.document import Faulty
-from portineria.control.declaration.operation import ChangedMeanwhile
+from portineria.control.declaration.operation import ChangedMeanwhile, hold
 from portineria.control.identity.authority import administers, organisation_of, require
 from portineria.control.identity.models import Organisation, Person
 from portineria.core.errors import NotFound
@@ -58,13 +59,15 @@ def compare(request: HttpRequest, actor: Person, organisation: str) -> HttpRespo
         raise NotFound(f"template of {organisation}")
     try:
         proposal = services.drift(actor, row)
+        hold(proposal)
     except Faulty as error:
         return _shown(request, actor, owner, faults=error.faults)
-    return _shown(request, actor, owner, proposal=proposal, seal=services.seal(proposal))
+    return _shown(request, actor, owner, proposal=proposal, seal=services.seal(row, proposal))
 
 
 @never_cache
 @require_POST
+@reauthentication_required  # type: ignore[untyped-decorator]
 @page
 def apply(request: HttpRequest, actor: Person, organisation: str) -> HttpResponse:
     """The addresses of new people are in this one answer and nowhere else."""
