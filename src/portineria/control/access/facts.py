@@ -4,7 +4,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -22,6 +22,7 @@ from portineria.control.access.training_queries import untrained
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
 from portineria.control.identity.models import GroupMember, Membership, Person
 from portineria.control.identity.queries import own_standings, standings
+from portineria.control.settings.start import current
 from portineria.policy.decision import Attempt, Decision, GrantFacts, decide
 from portineria.policy.decision import Standing as PersonStanding
 from portineria.policy.ending import Device
@@ -31,10 +32,13 @@ _RECENT = timedelta(days=1)
 
 
 class Beginning(NamedTuple):
-    """What whoever begins has proved: since when a second factor is proved, and what they begin from."""
+    """What whoever begins has proved: since when a second factor is proved, and what they begin from. ``watched``: keys
+    of their grants for which whoever the rule names stands by to watch; None: of all.
+    """
 
     factor_age: timedelta = timedelta(0)
     device: Device = Device.KNOWN
+    watched: frozenset[int] | None = None
 
 
 LOOKING = Beginning()  # for whoever only looks at what they could begin
@@ -128,12 +132,11 @@ def decisions(
     ]
     besides = _besides(given, at)
     for row, machine in given:
-        grants[row.person_id, row.machine_id].append(_facts_of(row, machine, _asked_of(row), besides))
-    attempts = attempts_at(wanted, at, standing_of)
-    return {
-        key: decide(replace(one, factor_age=begins.factor_age, device=begins.device), grants[key])
-        for key, one in attempts.items()
-    }
+        watched = begins.watched is None or row.rule.watcher_id is None or row.pk in begins.watched
+        facts = _facts_of(row, machine, _asked_of(row), besides)
+        grants[row.person_id, row.machine_id].append(replace(facts, watched=watched))
+    attempts = attempts_of(wanted, at, begins, standing_of)
+    return {key: decide(one, grants[key]) for key, one in attempts.items()}
 
 
 def opened(person: Person, at: datetime) -> set[int]:
@@ -218,6 +221,12 @@ class Use(Protocol):
     @property
     def company_device_id(self) -> int | None: ...
 
+    @property
+    def requested_at(self) -> datetime: ...
+
+    @property
+    def watched_at(self) -> datetime | None: ...
+
 
 def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     """Use → is it still permitted? It lives by its own grant, whatever else its person was given, and by the gateway
@@ -232,10 +241,18 @@ def decisions_by_use(uses: Iterable[Use], at: datetime) -> dict[int, Decision]:
     devices = standings_of_devices((use.company_device_id for use in rows), at)
     return {
         use.pk: decide(
-            replace(_through(use, attempts, there), device=devices[use.company_device_id]), [facts[use.grant.pk]]
+            replace(_through(use, attempts, there), device=devices[use.company_device_id]),
+            [replace(facts[use.grant.pk], watched=at <= watched_until(use))],
         )
         for use in rows
     }
+
+
+def watched_until(use: Use) -> datetime:
+    """Until when it goes on if whoever its rule names does not look on again. Of a rule that names nobody: for ever."""
+    if use.grant.rule.watcher_id is None:
+        return datetime.max.replace(tzinfo=UTC)
+    return max(use.requested_at, use.watched_at or use.requested_at) + timedelta(seconds=current().watch_grace_s)
 
 
 def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt], there: Around) -> Attempt:
@@ -246,6 +263,13 @@ def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt], there: Aroun
         locks=there.locked(grant.person_id, grant.machine, use.gateway.pk),
         told=True,  # it began under the notice of its time: a new one asks whoever begins anew
     )
+
+
+def attempts_of(
+    wanted: Mapping[tuple[int, int], Machine], at: datetime, begins: Beginning, standing_of: Standings | None = None
+) -> dict[tuple[int, int], Attempt]:
+    found = attempts_at(wanted, at, standing_of).items()
+    return {key: replace(one, factor_age=begins.factor_age, device=begins.device) for key, one in found}
 
 
 def attempts_at(
@@ -335,9 +359,13 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked, besides: _Besides) 
         in_group=asked.grouped,
         paused_until=grant.rule.paused_until,
         trained=(grant.rule_id, grant.person_id) not in besides.lacking,
-        factor_within=timedelta(minutes=grant.rule.factor_minutes) if grant.rule.factor_minutes else None,
+        factor_within=factor_within(grant.rule),
         needs_device=grant.rule.needs_device,
     )
+
+
+def factor_within(rule: Rule) -> timedelta | None:
+    return timedelta(minutes=rule.factor_minutes) if rule.factor_minutes else None
 
 
 def recorded_there(rule: Rule, machine: Machine) -> bool:

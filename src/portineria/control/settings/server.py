@@ -162,6 +162,16 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = []
     sink_folder: Annotated[Path | None, Meta(description="Where sinks may write files; nowhere when empty.")] = None
+    watch_grace_s: Annotated[
+        int,
+        Meta(
+            ge=30,
+            le=600,
+            description="How long a session goes on while whoever its rule names to watch has no page of it open. That "
+            "such a page is open is said again at most 20 s later; the rest is for a page that is loaded anew, or a "
+            "telephone that slept.",
+        ),
+    ] = 60
     nested_only: Annotated[bool, Meta(description="Relays never take the outer TLS off (for middleboxes).")] = False
 
     @property

@@ -37,6 +37,7 @@ from portineria.control.remote_sessions.models.session import (
     StreamQuerySet,
     Watching,
 )
+from portineria.control.remote_sessions.models.standing_by import StandingBy
 
 __all__ = [
     "AskedQuestion",
@@ -61,6 +62,7 @@ __all__ = [
     "SessionEnded",
     "SessionQuerySet",
     "SessionState",
+    "StandingBy",
     "Stream",
     "StreamQuerySet",
     "Watching",
