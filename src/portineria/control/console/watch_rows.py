@@ -10,7 +10,7 @@ from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.control.remote_sessions.standing_by import named_in, stands_by
-from portineria.control.remote_sessions.watching import watchers
+from portineria.control.remote_sessions.watching import RUNNING, watchers
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def of_request(actor: Person, row: AccessRequest, at: datetime) -> RequestWatch 
         return None
     grant: Grant | None = getattr(row, "grant", None)
     runs = grant is not None and grant.revoked_at is None and at < grant.ends_at
-    inside = list(remote_sessions.open_sessions(actor).filter(grant=grant)) if grant is not None else []
+    inside = list(remote_sessions.open_sessions(actor).filter(grant=grant, state__in=RUNNING)) if grant else []
     return RequestWatch(
         row.rule.watcher.name,
         named_in(actor, row),

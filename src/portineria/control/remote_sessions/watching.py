@@ -20,6 +20,7 @@ from portineria.control.remote_sessions.standing_by import AGAIN_S, THERE
 from portineria.core.errors import NotFound
 from portineria.wire.statement import Watch
 
+RUNNING = (SessionState.OPENING, SessionState.LIVE, SessionState.DRAINING)
 _LASTS = timedelta(seconds=30)  # two letters may be lost
 _CHANGED = "remote_sessions.watching"  # for open pages: somebody stopped looking on
 
@@ -30,7 +31,7 @@ def shows_operations(session: Session) -> bool:
 
 
 def _running(session: Session) -> bool:
-    return session.state in (SessionState.OPENING, SessionState.LIVE, SessionState.DRAINING)
+    return session.state in RUNNING
 
 
 def watchers(session: Session) -> list[Person]:
