@@ -212,6 +212,11 @@ TEXTS: dict[str, str | Promise] = {
     "access.maintenance": _(
         "Your permission opens only while the machine is in maintenance. Ask the people at the plant to put it there."
     ),
+    "access.not-watched": _("The rule wants somebody to watch, and they do not look on. Ask them to open the request."),
+    "access.waits-for-watcher": _(
+        "Waiting for %(name)s to watch: nothing begins before they have the page of %(request)s open in the console, "
+        "and keep it open. Ask them, then try again."
+    ),
     "access.presence": _(
         "A consent signal of the plant does not say yes now. Ask somebody at the machine to set it: its lock-out, "
         "guard, key switch or button."

@@ -48,7 +48,8 @@ class GrantFacts:
     before that, because a change of the rule waits for a second yes; for what runs already it is empty.
     ``trained``: the person confirmed every training that the rule asks for, and none is over by now. ``factor_within``:
     whoever begins proved a second factor no longer ago; None: whenever. ``needs_device``: from a computer that the
-    owner knows.
+    owner knows. ``watched``: whoever the rule names to watch looks on, or did a moment ago; it names nobody; or
+    somebody only looks at what they could begin.
     """
 
     id: str
@@ -70,6 +71,7 @@ class GrantFacts:
     trained: bool = True
     factor_within: timedelta | None = None
     needs_device: bool = False
+    watched: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,5 +165,6 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.PRESENCE_SETTABLE: grant.settable,
         Reason.NO_GROUP: not grant.in_group,
         Reason.CHANGE_WAITS: grant.paused_until is not None and attempt.at < grant.paused_until,
+        Reason.NOT_WATCHED: not grant.watched,
     }
     return tuple(reason for reason, refused in checks.items() if refused)

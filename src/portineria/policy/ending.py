@@ -72,6 +72,7 @@ class Reason(StrEnum):
     PRESENCE = "presence"
     PRESENCE_SETTABLE = "presence-settable"
     NOBODY_ANSWERS = "nobody-answers"
+    NOT_WATCHED = "not-watched"
 
 
 BY_LOCK = {kind: Reason(f"locked-{kind.value}") for kind in Locked}

@@ -177,6 +177,15 @@ def signal_is(**now: object) -> Act:
     return lambda w, grant: Signal.objects.update(**now)
 
 
+def unwatched(w: World, grant: str) -> None:
+    """The rule names somebody who looked on since it began, and went longer ago than may be."""
+    at = timezone.now()
+    Session.objects.update(requested_at=at - timedelta(minutes=4), watched_at=at - timedelta(seconds=59))
+    access.change_rule(actor=w.owner, rule=w.rule, conditions=Conditions(watcher=w.operator.public_id))
+    assert services.enforce(at) == 0
+    Session.objects.update(watched_at=at - timedelta(seconds=61))
+
+
 def leave_group(w: World, grant: str) -> None:
     """The rule is one for a group that the technician is in: as if it had always been."""
     group = groups.create_group(actor=w.owner, organisation=w.organisation, name="Night shift").public_id
@@ -262,6 +271,7 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "ticket no longer covers it": (ticket_closed, DRAIN, "ticket"),
     "approver has a lesser role": (approver_lowered, DRAIN, "no-approval"),
     "approver disabled": (approver_disabled, DRAIN, "no-approval"),
+    "whoever has to watch went away": (unwatched, DRAIN, "not-watched"),
     "training has another version": (
         lambda w, _: training(w, training=Training.objects.get().public_id), DRAIN, "training"
     ),

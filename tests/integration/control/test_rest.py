@@ -143,6 +143,13 @@ def test_a_rule_is_made_changed_simulated_and_ended(world: World) -> None:
     )
     found = owner.get(f"/simulation{question}").json()
     assert {row["rule"]: row["permitted"] for row in found["rules"]} == {world.rule: True, rule: True}
+    asking = {**terms, "windows": "", "factor_minutes": 15, "needs_device": True, "watcher": world.operator.public_id}
+    assert owner.post(f"/rules/{rule}/change", asking).status_code == 200
+    without = owner.get(f"/simulation{question}&factor_minutes=16&device=none&watched=false").json()
+    assert {row["rule"]: row["why_not"] for row in without["rules"]} == {
+        world.rule: [], rule: ["second-factor-old", "company-device", "not-watched"],
+    }  # fmt: skip
+    assert owner.get(f"/simulation{question}&device=lost").status_code == 422
     assert owner.post(f"/rules/{rule}/end", {"reason": "season over"}).status_code == 200
     assert owner.get(f"/rules/{rule}").status_code == 404
     misspelt = owner.post("/rules", {**terms, "organisation": world.organisation, "windowz": ""})

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from portineria.control.access import services
 from portineria.control.access.models import Grant, Rule
+from portineria.control.access.rules import Conditions
 from portineria.control.identity import services as identity
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.world import World
@@ -99,6 +100,20 @@ def test_the_simulator_says_every_reason_and_gives_nothing(linked: World) -> Non
     assert "there is no grant" in closed
     identity.set_supplier_enabled(actor=linked.owner, supplier=linked.supplier, enabled=True, reason="x")
     assert "may ask" in shown(browser, f"{address}2026-11-30T08:30")
+    services.change_rule(
+        actor=linked.owner, rule=linked.rule,
+        conditions=Conditions(factor_minutes=15, needs_device=True, watcher=linked.operator.public_id),
+    )  # fmt: skip
+    assert "may ask" in shown(browser, f"{address}2026-11-30T08:30&factor_minutes=15")
+    for proved, reason in (
+        ("factor_minutes=16", "the second factor was proved too long ago"),
+        ("device=none", "not from a computer that the owner knows"),
+        ("device=revoked", "the computer is no longer trusted"),
+        ("watched=no", "whoever has to watch does not look on"),
+    ):
+        assert reason in shown(browser, f"{address}2026-11-30T08:30&{proved}")
+    Rule.objects.update(paused_until=datetime(2026, 12, 1, tzinfo=UTC))
+    assert "a change of the rule waits for a second yes" in shown(browser, f"{address}2026-11-30T08:30")
     assert "no rule names them" in shown(browser, address.replace("technician", "rival"))
     assert "Nobody here" in shown(browser, address.replace("technician", "stranger"))
     assert not Grant.objects.exists()

@@ -4,7 +4,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -24,6 +24,7 @@ from portineria.control.estate.models import Gateway, GatewayState, Machine, Rec
 from portineria.control.identity.models import GroupMember, Membership, Person
 from portineria.control.identity.queries import own_standings, standings
 from portineria.control.kept_statement import KeptStatement
+from portineria.control.settings.start import current
 from portineria.policy.decision import Attempt, Decision, GrantFacts, decide
 from portineria.policy.decision import Standing as PersonStanding
 from portineria.policy.ending import Device
@@ -33,10 +34,13 @@ _RECENT = timedelta(days=1)
 
 
 class Beginning(NamedTuple):
-    """What whoever begins has proved: since when a second factor is proved, and what they begin from."""
+    """What whoever begins has proved: since when a second factor is proved, and what they begin from. ``watched``: keys
+    of their grants for which whoever the rule names stands by to watch; None: of all.
+    """
 
     factor_age: timedelta = timedelta(0)
     device: Device = Device.KNOWN
+    watched: frozenset[int] | None = None
 
 
 LOOKING = Beginning()  # for whoever only looks at what they could begin
@@ -126,12 +130,11 @@ def decisions(
     besides = _besides([(row, machine) for row, machine, _ in given], at)
     grants: dict[tuple[int, int], list[GrantFacts]] = defaultdict(list)
     for row, machine, asked in given:
-        grants[row.person_id, row.machine_id].append(_facts_of(row, machine, asked, besides))
-    attempts = attempts_at(wanted, at, standing_of)
-    return {
-        key: decide(replace(one, factor_age=begins.factor_age, device=begins.device), grants[key])
-        for key, one in attempts.items()
-    }
+        watched = begins.watched is None or row.rule.watcher_id is None or row.pk in begins.watched
+        facts = _facts_of(row, machine, asked, besides)
+        grants[row.person_id, row.machine_id].append(replace(facts, watched=watched))
+    attempts = attempts_of(wanted, at, begins, standing_of)
+    return {key: decide(one, grants[key]) for key, one in attempts.items()}
 
 
 def opened(person: Person, at: datetime) -> set[int]:
@@ -223,6 +226,12 @@ class Use(Protocol):
     @property
     def company_device_id(self) -> int | None: ...
 
+    @property
+    def requested_at(self) -> datetime: ...
+
+    @property
+    def watched_at(self) -> datetime | None: ...
+
 
 Judged = tuple[Attempt, GrantFacts]
 
@@ -247,9 +256,17 @@ def decisions_by_use(
     judged = {}
     for use in rows:
         attempt = replace(_through(use, attempts, there), device=devices[use.company_device_id])
-        attempt, of_grant_ = seen(use, attempt, facts[use.grant.pk])
+        watched = replace(facts[use.grant.pk], watched=at <= watched_until(use))
+        attempt, of_grant_ = seen(use, attempt, watched)
         judged[use.pk] = decide(attempt, [of_grant_])
     return judged
+
+
+def watched_until(use: Use) -> datetime:
+    """Until when it goes on if whoever its rule names does not look on again. Of a rule that names nobody: for ever."""
+    if use.grant.rule.watcher_id is None:
+        return datetime.max.replace(tzinfo=UTC)
+    return max(use.requested_at, use.watched_at or use.requested_at) + timedelta(seconds=current().watch_grace_s)
 
 
 def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt], there: Around) -> Attempt:
@@ -260,6 +277,13 @@ def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt], there: Aroun
         locks=there.locked(grant.person_id, grant.machine, use.gateway.pk),
         told=True,  # it began under the notice of its time: a new one asks whoever begins anew
     )
+
+
+def attempts_of(
+    wanted: Mapping[tuple[int, int], Machine], at: datetime, begins: Beginning, standing_of: Standings | None = None
+) -> dict[tuple[int, int], Attempt]:
+    found = attempts_at(wanted, at, standing_of).items()
+    return {key: replace(one, factor_age=begins.factor_age, device=begins.device) for key, one in found}
 
 
 def attempts_at(
@@ -357,9 +381,13 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked, besides: _Besides) 
         in_group=asked.grouped,
         paused_until=grant.rule.paused_until,
         trained=(grant.rule_id, grant.person_id) not in besides.lacking,
-        factor_within=timedelta(minutes=grant.rule.factor_minutes) if grant.rule.factor_minutes else None,
+        factor_within=factor_within(grant.rule),
         needs_device=grant.rule.needs_device,
     )
+
+
+def factor_within(rule: Rule) -> timedelta | None:
+    return timedelta(minutes=rule.factor_minutes) if rule.factor_minutes else None
 
 
 def recorded_there(rule: Rule, machine: Machine) -> bool:

@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from portineria.control.access.facts import attempts_at, recorded_there
+from portineria.control.access.facts import LOOKING, Beginning, attempts_of, factor_within, recorded_there
 from portineria.control.access.models import Rule
 from portineria.control.access.naming import rules_by_machine
 from portineria.control.access.plant_state import PlantState, of_rule, plant_state
@@ -17,9 +17,10 @@ Verdict = tuple[Rule, Decision]
 
 
 def would_open(
-    people_and_machines: Iterable[tuple[int, Machine]], at: datetime
+    people_and_machines: Iterable[tuple[int, Machine]], at: datetime, begins: Beginning = LOOKING
 ) -> dict[tuple[int, int], list[Verdict]]:
-    """(person, machine) → each rule that names both, and what work under it would meet if it began at ``at``.
+    """(person, machine) → each rule that names both, and what work under it would meet if it began at ``at``, by
+    somebody who proves what ``begins`` says.
 
     Machines come with ``plant``, ``line`` and ``gateway`` loaded. The number of queries does not grow with theirs.
     """
@@ -30,7 +31,7 @@ def would_open(
     members = Membership.objects.filter(person__in={person for person, _ in wanted})
     suppliers = {(person, owner): firm for person, owner, firm in members.values_list(*_MEMBER)}
     grouped = set(GroupMember.objects.filter(membership__in=members).values_list("membership__person", "group"))
-    attempts = attempts_at(wanted, at)
+    attempts = attempts_of(wanted, at, begins)
     state = plant_state((of_rule(rule, wanted[key]) for key in wanted for rule in naming.get(key[1], ())), at)
     lacking = untrained(((rule, person) for person, key in wanted for rule in naming.get(key, ())), at)
     found: dict[tuple[int, int], list[Verdict]] = {}
@@ -41,7 +42,7 @@ def would_open(
                 rule,
                 decide(
                     attempts[person, key],
-                    [_as_granted(rule, machine, at, state, trained=(rule.pk, person) not in lacking)],
+                    [_as_granted(rule, machine, at, state, begins, trained=(rule.pk, person) not in lacking)],
                 ),
             )
             for rule in naming.get(key, ())
@@ -55,7 +56,9 @@ def would_open(
 _MEMBER = ("person", "organisation", "supplier")
 
 
-def _as_granted(rule: Rule, machine: Machine, at: datetime, state: PlantState, *, trained: bool) -> GrantFacts:
+def _as_granted(
+    rule: Rule, machine: Machine, at: datetime, state: PlantState, begins: Beginning, *, trained: bool
+) -> GrantFacts:
     ends, maintained = at + timedelta(minutes=rule.max_minutes), state.maintained_until(rule, machine)
     consent = state.consent(*of_rule(rule, machine))
     return GrantFacts(
@@ -71,4 +74,8 @@ def _as_granted(rule: Rule, machine: Machine, at: datetime, state: PlantState, *
         present=consent.given,
         settable=bool(consent.settable),
         trained=trained,
+        paused_until=rule.paused_until,
+        factor_within=factor_within(rule),
+        needs_device=rule.needs_device,
+        watched=rule.watcher_id is None or begins.watched is None,
     )

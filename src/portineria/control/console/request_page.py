@@ -15,7 +15,7 @@ from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import profiles_of
 from portineria.control.access.training import Training
 from portineria.control.access.training_queries import missing
-from portineria.control.console import functions, plant_rows, texts, whereabouts
+from portineria.control.console import functions, plant_rows, texts, watch_rows, whereabouts
 from portineria.control.console.texts import sinks as sink_texts
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
@@ -52,6 +52,7 @@ class RequestPage:
     together: list[Asked]  # what was asked for at once with it, itself among them
     plant: plant_rows.RequestPlant
     trainings: list[Training]  # that its rule asks for, and its person has to confirm still
+    watch: watch_rows.RequestWatch | None
 
     @property
     def pending(self) -> bool:
@@ -132,6 +133,7 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         trainings=missing(row.person, [row.rule], at).get(row.rule_id, []),
         together=whereabouts.asked(actor, access.bundled(actor, row)),
         plant=plant_rows.of_request(row),
+        watch=watch_rows.of_request(actor, row, at),
     )
 
 

@@ -17,6 +17,7 @@ from portineria.control.access import training_queries
 from portineria.control.access.models import MOST_APPROVALS, SERVICES, Rule
 from portineria.control.access.places import offered
 from portineria.control.access.rules import RULE_MINUTES, Conditions
+from portineria.control.console.beginning_form import BeginningForm
 from portineria.control.console.forms import length_choices
 from portineria.control.console.plant_forms import KindsField
 from portineria.control.console.rule_words import Terms, everybody_in, place_words, whom
@@ -224,7 +225,7 @@ def _people(count: int) -> str:
     return ngettext("%(count)d person", "%(count)d different people", count) % {"count": count}
 
 
-class SimulationForm(forms.Form):
+class SimulationForm(BeginningForm):
     """Who, where and when; the time is that of the machine's plant."""
 
     person = forms.EmailField(max_length=254)

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from portineria.control.access import queries as access
-from portineria.control.access.facts import decisions
+from portineria.control.access.facts import LOOKING, Beginning, decisions
 from portineria.control.access.models import Rule, RuleVersion
 from portineria.control.access.naming import machines_named
 from portineria.control.access.simulation import would_open
@@ -49,11 +49,13 @@ class Reach:
         return [texts.reason(reason.value) for reason in self.held.denials]
 
 
-def reaches(rows: Iterable[tuple[Membership | None, Person, Machine]], at: datetime) -> list[Reach]:
+def reaches(
+    rows: Iterable[tuple[Membership | None, Person, Machine]], at: datetime, begins: Beginning = LOOKING
+) -> list[Reach]:
     """Of what the actor was established to see; the number of queries does not grow with it."""
     wanted = list(rows)
     pairs = [(person.pk, machine) for _, person, machine in wanted]
-    held, opening = decisions(pairs, at), would_open(pairs, at)
+    held, opening = decisions(pairs, at, begins=begins), would_open(pairs, at, begins)
     found = []
     for membership, person, machine in wanted:
         key = (person.pk, machine.pk)

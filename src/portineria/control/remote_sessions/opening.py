@@ -13,6 +13,7 @@ from portineria.control.access.queries import visible_machine
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions.refusals import refusal
+from portineria.control.remote_sessions.standing_by import watched_grants
 from portineria.policy.decision import Decision
 
 
@@ -41,12 +42,12 @@ def opening(actor: Person, machine: str, now: datetime, shown: Shown, key: bytes
     """``key``: of the session. In the caller's transaction. Raise NotFound, NotPermitted, RequestWaits."""
     factor_age = now - shown.factor_at if shown.factor_at else timedelta.max
     device = _device(actor, machine, now, shown, key) if shown.device_key else None
-    begins = Beginning(factor_age, standing_of(device, now))
+    begins = Beginning(factor_age, standing_of(device, now), watched_grants(actor, now))
     seen = visible_machine(actor, machine, now, begins)
     locked = _locked_grant(seen.decision.grant or "")
     judged = decision(actor, seen.machine, now, begins)
     if locked is None or not judged.permitted or judged.grant != locked.public_id:
-        raise refusal(actor, seen.machine, judged.denials)
+        raise refusal(actor, seen.machine, judged)
     return Opening(seen.machine, locked, judged, device)
 
 

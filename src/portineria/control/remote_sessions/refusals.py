@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why a session does not begin, for whoever asked for it."""
 
+from portineria.control.access.models import Grant
 from portineria.control.access.queries import waiting_request
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Person
 from portineria.core.errors import Conflict, Denied, Unavailable
+from portineria.policy.decision import Decision
 from portineria.policy.ending import Reason
 
 _ASK_FOR = frozenset({Reason.NO_GRANT, Reason.EXPIRED, Reason.REVOKED, Reason.REVOKED_FOR_SECURITY})
@@ -43,7 +45,23 @@ class RequestWaits(Denied):
         self.values = {"request": request}
 
 
-def refusal(actor: Person, machine: Machine, denials: tuple[Reason, ...]) -> Denied:
+class WaitsForWatcher(NotPermitted):
+    """All else is there: whoever the rule names to watch is not."""
+
+    code = "access.waits-for-watcher"
+
+    def __init__(self, grant: Grant, watcher: Person) -> None:
+        super().__init__((Reason.NOT_WATCHED,))
+        self.code = type(self).code
+        self.values = {"name": watcher.name, "request": grant.request.public_id}
+
+
+def refusal(actor: Person, machine: Machine, judged: Decision) -> Denied:
+    denials = judged.denials
+    if denials == (Reason.NOT_WATCHED,):
+        grant = Grant.objects.select_related("request", "rule__watcher").get(public_id=judged.grant)
+        if grant.rule.watcher is not None:
+            return WaitsForWatcher(grant, grant.rule.watcher)
     missing = set(denials) - _MENDED_BY_ONESELF
     waiting = waiting_request(actor, machine) if missing and _ASK_FOR.issuperset(missing) else None
     return RequestWaits(waiting.public_id) if waiting else NotPermitted(denials)

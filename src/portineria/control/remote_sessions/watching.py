@@ -13,27 +13,30 @@ from portineria.control.audit import news
 from portineria.control.audit.news import Subscription
 from portineria.control.audit.services import record
 from portineria.control.identity.models import Person
-from portineria.control.remote_sessions import glances, letters, outgoing, queries
+from portineria.control.remote_sessions import glances, letters, outgoing, queries, standing_by
 from portineria.control.remote_sessions.glances import Ring
 from portineria.control.remote_sessions.models import Session, SessionState, Watching
+from portineria.control.remote_sessions.standing_by import AGAIN_S, THERE
 from portineria.core.errors import NotFound
 from portineria.wire.statement import Watch
 
-AGAIN_S = 10.0
+RUNNING = (SessionState.OPENING, SessionState.LIVE, SessionState.DRAINING)
 _LASTS = timedelta(seconds=30)  # two letters may be lost
-_THERE = timedelta(seconds=35)  # a page whose process died is believed to be open for so long
 _CHANGED = "remote_sessions.watching"  # for open pages: somebody stopped looking on
 
 
 def shows_operations(session: Session) -> bool:
     """Whether there is anything to see: what is not inspected passes as bytes."""
-    running = session.state in (SessionState.OPENING, SessionState.LIVE, SessionState.DRAINING)
-    return running and bool(profiles_of(session.grant))
+    return _running(session) and bool(profiles_of(session.grant))
+
+
+def _running(session: Session) -> bool:
+    return session.state in RUNNING
 
 
 def watchers(session: Session) -> list[Person]:
     """Who looks on now, the first first. Not the person whose work it is."""
-    rows = session.watchings.filter(seen_at__gte=timezone.now() - _THERE).select_related("person")
+    rows = session.watchings.filter(seen_at__gte=timezone.now() - THERE).select_related("person")
     return [row.person for row in rows.order_by("first_at", "pk")]
 
 
@@ -44,6 +47,7 @@ class Look:
         """``last``: the name of the newest entry that the page has already."""
         self._actor, self._session, self._page, self._last = actor, session, page, last
         self._ring: Ring | None = None
+        self._looks = False  # at operations; or, being named to watch, at a session that passes as bytes
         self._again_at = 0.0
         self._who: list[str] = []
 
@@ -53,16 +57,20 @@ class Look:
         self._who = [person.public_id for person in watchers(row)]
         if shows_operations(row) and self._actor.may_watch(row.organisation_id):
             self._ring = glances.look(row.public_id, row.gateway.public_id, self._page)
+            self._looks = self._ring is not None
+        elif _running(row) and self._actor.may_watch(row.organisation_id):
+            self._looks = row.grant.rule.watcher_id == self._actor.pk
+        if self._looks:
             self._note(row)
 
     def go_on(self, actor: Person) -> bool:
         """Call before each look, with the person of now. Whether somebody else came or went. Raise NotFound."""
-        if self._ring is None or time.monotonic() < self._again_at:
+        if not self._looks or time.monotonic() < self._again_at:
             return False
         row = queries.session(actor, self._session)
         if not actor.may_watch(row.organisation_id):
             raise NotFound(f"session {self._session}: watching was delegated")
-        if shows_operations(row):
+        if _running(row):
             self._note(row)
         who = [person.public_id for person in watchers(row)]
         self._who, before = who, self._who
@@ -89,9 +97,10 @@ class Look:
         return entries
 
     def end(self) -> None:
-        if self._ring is None:
+        if not self._looks:
             return
-        glances.look_away(self._ring, self._page)
+        if self._ring is not None:
+            glances.look_away(self._ring, self._page)
         gone(self._session, self._actor)
 
 
@@ -99,11 +108,15 @@ class Look:
 def seen(session: str, person: Person) -> None:
     """Somebody other than its own person looks on. The first time is an event."""
     row = Session.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "organisation", "person", "machine", "gateway", "grant"
+        "organisation", "person", "machine", "gateway", "grant__rule"
     ).get(public_id=session)  # fmt: skip
     watching, first = Watching.objects.get_or_create(session=row, person=person)
     watching.seen_at = timezone.now()
     watching.save(update_fields=["seen_at"])
+    if row.grant.rule.watcher_id == person.pk:
+        row.watched_at = watching.seen_at
+        row.save(update_fields=["watched_at"])
+        standing_by.note(row.grant, person)
     if first:
         record(
             "remote_sessions.session.watched",

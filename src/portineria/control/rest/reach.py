@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ninja import Schema
 
-from portineria.control.access.facts import decisions
+from portineria.control.access.facts import LOOKING, Beginning, decisions
 from portineria.control.access.simulation import would_open
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Membership, Person
@@ -34,11 +34,13 @@ class ReachView(Schema):
     rules: list[RuleVerdict]
 
 
-def reach_views(rows: Iterable[tuple[Membership | None, Person, Machine]], at: datetime) -> list[ReachView]:
+def reach_views(
+    rows: Iterable[tuple[Membership | None, Person, Machine]], at: datetime, begins: Beginning = LOOKING
+) -> list[ReachView]:
     """Of what the caller was established to see; the number of queries does not grow with it."""
     wanted = list(rows)
     pairs = [(person.pk, machine) for _, person, machine in wanted]
-    held, opening = decisions(pairs, at), would_open(pairs, at)
+    held, opening = decisions(pairs, at, begins=begins), would_open(pairs, at, begins)
     found = []
     for _, person, machine in wanted:
         key = (person.pk, machine.pk)

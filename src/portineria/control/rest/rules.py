@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may ask for what: rules, their versions, and what they would allow."""
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -10,6 +10,7 @@ from ninja import Query, Router, Schema
 from pydantic import AwareDatetime, Field
 
 from portineria.control.access import queries, services
+from portineria.control.access.facts import Beginning
 from portineria.control.access.models import MOST_APPROVALS, MOST_FACTOR_MINUTES, Rule, RuleVersion
 from portineria.control.access.only_services import MOST_SERVICES, words_of
 from portineria.control.access.place import MOST_PLACES
@@ -27,6 +28,7 @@ from portineria.control.rest.leaves import Leaf, Where, leaf
 from portineria.control.rest.operation import Confirmed, ConfirmedReason, Given, Id, acts, reads
 from portineria.control.rest.plant import Signals
 from portineria.control.rest.reach import ReachView, reach_views
+from portineria.policy.ending import Device
 
 router = Router(tags=["rules"])
 _MACHINES = 2000  # as the console's form; more are declared in a file
@@ -254,6 +256,15 @@ class Question(Schema):
     person: str = Field(max_length=24)
     machine: str = Field(max_length=24)
     at: AwareDatetime | None = Field(default=None, description="Now when left out.")
+    factor_minutes: int = Field(default=0, ge=0, le=10080, description="Since the second factor was proved.")
+    device: Literal["known", "none", "revoked"] = Field(
+        default="known", description="The computer, as the owner has it."
+    )
+    watched: bool = Field(default=True, description="Whoever has to watch looks on.")
+
+    def beginning(self) -> Beginning:
+        watched = None if self.watched else frozenset[int]()
+        return Beginning(timedelta(minutes=self.factor_minutes), Device(self.device), watched)
 
 
 @reads(router, "/simulation", ReachView)
@@ -262,4 +273,5 @@ def simulate(request: HttpRequest, question: Query[Question]) -> ReachView:
     actor = person_of(request)
     member = identity.member(actor, question.organisation, question.person)
     machine = estate.machine(actor, question.machine)
-    return reach_views([(member, member.person, machine)], question.at or timezone.now())[0]
+    at = question.at or timezone.now()
+    return reach_views([(member, member.person, machine)], at, question.beginning())[0]

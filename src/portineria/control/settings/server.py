@@ -17,6 +17,17 @@ PREFIX = "PORTINERIA_SERVER_"
 FILE = "portineria.toml"
 DEFAULT_STATE = Path(".portineria")
 
+WatchGrace = Annotated[
+    int,
+    Meta(
+        ge=30,
+        le=600,
+        description="How long a session goes on while whoever its rule names to watch has no page of it open. That "
+        "such a page is open is said again at most 20 s later; the rest is for a page that is loaded anew, or a "
+        "telephone that slept.",
+    ),
+]
+
 
 class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Built once, in ``main``."""
@@ -103,11 +114,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 256
     api_per_minute: Annotated[
         int,
-        Meta(
-            ge=1,
-            le=1_000_000,
-            description="Requests to the REST API that one account may send to one web process.",
-        ),
+        Meta(ge=1, le=1_000_000, description="Requests to the REST API that one account may send to one web process."),
     ] = 600
     recordings: Annotated[
         str,
@@ -162,6 +169,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = []
     sink_folder: Annotated[Path | None, Meta(description="Where sinks may write files; nowhere when empty.")] = None
+    watch_grace_s: WatchGrace = 60
     nested_only: Annotated[bool, Meta(description="Relays never take the outer TLS off (for middleboxes).")] = False
 
     @property

@@ -189,6 +189,7 @@ WHYS = {
     "time-zone-unknown": "nobody knows the plant's time zone",
     "presence": "a consent signal of the plant does not say yes: somebody at the machine has to set it",
     "presence-settable": "a consent signal could be set by the work itself; the owner has to change the rule",
+    "not-watched": "whoever has to watch does not look on",
     "maintenance": "the plant's people have not put the machine into maintenance, or ended it",
     # of the server, about its own acts
     "cut-by-person": "somebody cut it",

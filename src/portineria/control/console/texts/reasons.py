@@ -11,6 +11,7 @@ REASONS: dict[str, str | Promise] = {
     "no-membership": _("the person no longer belongs to the organisation"),
     "supplier-disabled": _("the supplier is locked"),
     "second-factor": _("no second factor is set up"),
+    "not-watched": _("whoever has to watch does not look on"),
     "nobody-answers": _("whoever answers for this agent is locked or has left"),
     "gateway-not-admitted": _("the gateway is not admitted"),
     "revoked-for-security": _("the grant was revoked for security"),

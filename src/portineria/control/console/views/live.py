@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
@@ -23,7 +23,8 @@ from portineria.control.identity.queries import person_of_browser
 from portineria.control.own_connection import given_back
 from portineria.control.remote_sessions import glances
 from portineria.control.remote_sessions import queries as remote_sessions
-from portineria.control.remote_sessions.watching import AGAIN_S, Look
+from portineria.control.remote_sessions.standing_by import AGAIN_S, StandBy
+from portineria.control.remote_sessions.watching import Look
 from portineria.core.errors import NotFound
 
 T = TypeVar("T")
@@ -44,19 +45,26 @@ async def live(request: HttpRequest) -> HttpResponseBase:
     person: Person | AnonymousUser = await request.auser()
     if not isinstance(person, Person):
         return HttpResponse(status=204)  # tells the browser not to come back
-    session = request.GET.get("session", "")
-    lines = _lines(request.session.session_key or "", person, session, request.headers.get("Last-Event-ID", ""))
+    page = _Page(request.GET.get("session", ""), request.GET.get("request", ""))
+    lines = _lines(request.session.session_key or "", person, page, request.headers.get("Last-Event-ID", ""))
     response = StreamingHttpResponse(lines, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _lines(browser: str, person: Person, session: str, last: str) -> AsyncIterator[str]:
+class _Page(NamedTuple):
+    """What the page is about, by id: empty on every other."""
+
+    session: str
+    request: str
+
+
+async def _lines(browser: str, person: Person, page: _Page, last: str) -> AsyncIterator[str]:
     organisations = await _asked(partial(_organisations, person))
     with subscription(organisations=organisations, person=person.public_id) as mine, _counted(person.public_id, mine):
         yield f"retry: {_RETRY_MS}\n\n"  # the page hears that it is open: from here on nothing is missed
-        async with _looking(person, session, mine, last) as look:
+        async with _looking(person, page, mine, last) as look:
             for text in await _asked(partial(_shown, person, look)):  # what was seen before this page was opened
                 yield text
             async for news in _with_pauses(mine, _STILL_HERE_S if look is None else AGAIN_S):
@@ -74,9 +82,11 @@ async def _asked(ask: Callable[[], T]) -> T:
 
 
 @asynccontextmanager
-async def _looking(person: Person, session: str, mine: Subscription, last: str) -> AsyncIterator[Look | None]:
-    """None on every page but that of a session which this person sees."""
-    look = Look(person, session, mine, last[:_NAME_CHARACTERS])
+async def _looking(person: Person, page: _Page, mine: Subscription, last: str) -> AsyncIterator[Look | StandBy | None]:
+    """None on every page but that of a session which this person sees, or of a request whose work they are to watch."""
+    look: Look | StandBy = Look(person, page.session, mine, last[:_NAME_CHARACTERS])
+    if page.request:
+        look = StandBy(person, page.request)
     try:
         await _asked(look.begin)
     except NotFound:
@@ -88,7 +98,7 @@ async def _looking(person: Person, session: str, mine: Subscription, last: str) 
         await _asked(look.end)
 
 
-def _said(person: Person, news: News | None, look: Look | None) -> list[str]:
+def _said(person: Person, news: News | None, look: Look | StandBy | None) -> list[str]:
     said = _shown(person, look)
     if news is None:
         said.append(": still here\n\n")
@@ -97,7 +107,7 @@ def _said(person: Person, news: News | None, look: Look | None) -> list[str]:
     return said
 
 
-def _shown(person: Person, look: Look | None) -> list[str]:
+def _shown(person: Person, look: Look | StandBy | None) -> list[str]:
     """What the page of a session gets; nothing for whoever does not see the session any more."""
     if look is None:
         return []

@@ -45,6 +45,7 @@ from portineria.control.remote_sessions.models.session import (
     StreamQuerySet,
     Watching,
 )
+from portineria.control.remote_sessions.models.standing_by import StandingBy
 
 __all__ = [
     "AskedQuestion",
@@ -74,6 +75,7 @@ __all__ = [
     "SessionEnded",
     "SessionQuerySet",
     "SessionState",
+    "StandingBy",
     "Stay",
     "Stream",
     "StreamQuerySet",

@@ -93,6 +93,7 @@ class Session(models.Model):
     frozen = models.BooleanField(default=False)
     freeze_proven_at = models.DateTimeField(null=True, blank=True)
     freeze_latency_ms = models.PositiveIntegerField(null=True, blank=True)
+    watched_at = models.DateTimeField(null=True, blank=True)  # last, by whoever its rule names to watch
     transfer_since = models.DateTimeField(null=True, blank=True)  # a program or firmware is being written, as reported
 
     objects = SessionQuerySet.as_manager()

@@ -50,6 +50,8 @@ function listen() {
   const looked = document.querySelector("[data-live-session]");
   const address = new URL(document.body.dataset.liveUrl, location.href);
   if (looked) address.searchParams.set("session", looked.dataset.liveSession);
+  const request = document.querySelector("[data-live-request]"); // whoever is to watch stands by while it is open
+  if (request) address.searchParams.set("request", request.dataset.liveRequest);
   const source = new EventSource(address);
   source.addEventListener("changed", ({ data }) => changed(data));
   source.addEventListener("elsewhere", () => {
