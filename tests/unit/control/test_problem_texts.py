@@ -26,9 +26,9 @@ from portineria.policy.ending import Reason  # noqa: E402
 # Their message is what the command line prints; no page and no API ever raises them.
 COMMAND_LINE_ONLY = (
     "portineria.control.administration", "portineria.control.console_listener", "portineria.control.declaration",
-    "portineria.control.database_copy", "portineria.control.restored_register", "portineria.control.restoring",
-    "portineria.control.settings", "portineria.control.tables", "portineria.control.upgrading",
-    "portineria.control.witness_client",
+    "portineria.control.database_copy", "portineria.control.installed", "portineria.control.restored_register",
+    "portineria.control.restoring", "portineria.control.settings", "portineria.control.tables",
+    "portineria.control.upgrading", "portineria.control.witness_client",
 )  # fmt: skip
 # A mistake in our own source, found before anything is written.
 OURS = {"audit.event.unknown", "audit.outside-transaction", "portineria.error"}

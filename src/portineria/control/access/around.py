@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce
 from portineria.control.access.models import LOCKABLE, Lock
 from portineria.control.estate.models import Line, Machine, Service
 from portineria.control.identity.models import Membership
-from portineria.control.identity.queries import answering
+from portineria.control.identity.queries import answering_for
 from portineria.control.kept_statement import KeptStatement
 from portineria.control.privacy.models import Notice
 from portineria.control.privacy.queries import untold
@@ -96,7 +96,7 @@ def around(people_and_machines: Iterable[tuple[int, Machine]]) -> Around:
             found[kind].add((owner, key))
     not_told = untold(published, {person for person, _ in wanted}) if published else set()
     people = {person for person, _ in wanted}
-    behind = answering(people) if {Locked.PERSON, Locked.SUPPLIER} & found.keys() else {}
+    behind = answering_for(people) if {Locked.PERSON, Locked.SUPPLIER} & found.keys() else {}
     suppliers = _suppliers(found, people | set(behind.values()), owners)
     return Around(serving, found, suppliers, behind, _zones(found, wanted), not_told)
 

@@ -18,7 +18,7 @@ from portineria.control.access.training import (
     TrainingVersion,
 )
 from portineria.control.identity.models import Language, Organisation, Person
-from portineria.control.identity.queries import answering
+from portineria.control.identity.queries import answering_for
 from portineria.control.identity.services import BadField
 from portineria.core.errors import NotFound
 
@@ -43,7 +43,7 @@ def untrained(rules_and_people: Iterable[tuple[Rule, int]], at: datetime) -> set
     if not asked:
         return set()
     people, ids = {person for _, person in asked}, {one for ids in asked.values() for one in ids}
-    reader = {person: person for person in people} | answering(people)
+    reader = {person: person for person in people} | answering_for(people)
     done = _counting(at).filter(person__in=reader.values(), version__training__public_id__in=ids)
     confirmed = set(done.values_list("person", "version__training__public_id"))
     return {key for key, ids in asked.items() if not all((reader[key[1]], one) in confirmed for one in ids)}

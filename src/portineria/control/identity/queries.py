@@ -132,7 +132,7 @@ def _standing_rows(people: Iterable[int]) -> "QuerySet[Person, tuple[Any, ...]]"
     )  # fmt: skip
 
 
-def answering(people: Iterable[int]) -> dict[int, int]:
+def answering_for(people: Iterable[int]) -> dict[int, int]:
     """Of those that are AI agents: whoever answers for them. What is asked of a person is asked of that one."""
     agents = Person.objects.filter(pk__in=set(people), answered_by__isnull=False)
     return {agent: person for agent, person in agents.values_list("pk", "answered_by") if person is not None}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from portineria.control.identity.models import Language, Organisation, Person
-from portineria.control.identity.queries import answering
+from portineria.control.identity.queries import answering_for
 from portineria.control.privacy.models import Acknowledgement, Notice, NoticeText, Terms
 from portineria.control.privacy.texts import default_answers
 from portineria.core.errors import NotFound
@@ -28,7 +28,7 @@ def untold(notices: Iterable[int], people: Iterable[int]) -> set[tuple[int, int]
     whoever answers for it has to.
     """
     wanted, asked = list(notices), set(people)
-    reader = {person: person for person in asked} | answering(asked)
+    reader = {person: person for person in asked} | answering_for(asked)
     owners = dict(Notice.objects.filter(pk__in=wanted).values_list("pk", "organisation"))
     told = set(
         Acknowledgement.objects.filter(notice__in=wanted, person__in=reader.values()).values_list("notice", "person")
