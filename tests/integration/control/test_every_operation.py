@@ -25,6 +25,7 @@ from tests.integration.control.calling import BASE, Browser, Program
 from tests.integration.control.delegated import Provider
 from tests.integration.control.test_every_address import NOWHERE, PLACE, Things, filled, things, told, watchful
 from tests.integration.control.world import ConnectorEnd, World
+from tests.integration.control.world_again import rest_a_minute
 
 __all__ = ["things", "watchful"]  # the fixtures
 pytestmark = pytest.mark.sqlite  # three thousand requests; what they ask the database is asked of both elsewhere
@@ -124,6 +125,7 @@ def test_a_provider_finds_nothing_of_a_customer_elsewhere(world: World, things: 
     session = end.client.session
     session[INSIDE] = other
     session.save()
+    rest_a_minute()
     finds_nothing(end, things)
 
 

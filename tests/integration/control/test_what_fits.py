@@ -239,6 +239,7 @@ LATER = dict.fromkeys(
         "entry",
         "playback",
         "delegation",
+        "directory_end",
         "question",
         "analyst",
         "customer",

@@ -15,7 +15,14 @@ from django.core.management import call_command
 from django.core.management.color import no_style
 from django.db import connection, models, transaction
 
+from portineria.control.rest import limits
+from portineria.control.settings.start import current
 from tests.integration.control.world import World, build
+
+
+def rest_a_minute() -> None:
+    """Everybody may send as many requests again as after a minute without any."""
+    limits._buckets = limits.Buckets(current().api_per_minute)
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class Kept:
     def put_back(self) -> World:
         """Its rows again, in a database without any, and a copy of its characters. Nobody has done anything yet."""
         cache.clear()
+        rest_a_minute()
         with transaction.atomic(), connection.cursor() as cursor:
             for model in self.models:
                 table = connection.ops.quote_name(model._meta.db_table)

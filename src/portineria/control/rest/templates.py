@@ -123,8 +123,8 @@ def template_apply(request: HttpRequest, organisation: Id, given: Sealed) -> Tem
     """Exactly what was compared, or nothing. No key keeps its answer. Asks for a proof of a moment ago, as inviting
     does.
     """
-    require_recent_proof(request)
     actor = person_of(request)
     row = _kept(actor, organisation)
+    require_recent_proof(request)
     invited = services.apply_template(actor=actor, template=row, seen=given.seal)
     return TemplateApplied(organisation=organisation, invitations=invited)

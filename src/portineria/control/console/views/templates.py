@@ -18,6 +18,7 @@ from portineria.control.declaration.document import Faulty
 from portineria.control.declaration.operation import ChangedMeanwhile, hold
 from portineria.control.identity.authority import administers, organisation_of, require
 from portineria.control.identity.models import Organisation, Person
+from portineria.control.identity.template_models import Template
 from portineria.core.errors import NotFound
 
 
@@ -67,7 +68,6 @@ def compare(request: HttpRequest, actor: Person, organisation: str) -> HttpRespo
 
 @never_cache
 @require_POST
-@reauthentication_required  # type: ignore[untyped-decorator]
 @page
 def apply(request: HttpRequest, actor: Person, organisation: str) -> HttpResponse:
     """The addresses of new people are in this one answer and nowhere else."""
@@ -75,11 +75,19 @@ def apply(request: HttpRequest, actor: Person, organisation: str) -> HttpRespons
     row = services.template_of(actor, owner)
     if row is None:
         raise NotFound(f"template of {organisation}")
+    answer: HttpResponse = _applied(request, actor, row)
+    return answer
+
+
+@reauthentication_required  # type: ignore[untyped-decorator]
+def _applied(request: HttpRequest, actor: Person, row: Template) -> HttpResponse:
+    """Whoever finds a browser open must not make administrators out of it."""
+    owner = row.organisation
     try:
         invited = services.apply_template(actor=actor, template=row, seen=request.POST.get("seal", ""))
     except Faulty as error:
         return _shown(request, actor, owner, faults=error.faults)
     except ChangedMeanwhile:
         messages.error(request, _("Nothing was applied: something else differs by now. Compare again."))
-        return redirect("console:template", organisation)
+        return redirect("console:template", owner.public_id)
     return _shown(request, actor, owner, applied=True, invited=sorted(invited.items()))
