@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,12 +28,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if hasattr(config, "workerinput"):
         os.environ["PYTHONPATH"] = str(Path(__file__).parent / "without_rich")
-
-
-def pytest_collection_finish() -> None:
-    """What thousands of tests were made into stays to the end: nobody looks through it for garbage again and again."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session")
