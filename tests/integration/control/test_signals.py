@@ -142,6 +142,10 @@ def test_a_report_counts_once_fresh_and_of_the_gateway_that_was_asked(linked: Wo
     plant.asked()
     assert Signal.objects.get().state == "lost"
     plant.desk.receive("gw_aaaaaaaaaaaaaaaa", [plant.report(True)])
+    assert plant.seconds(4) == ["off", "off", "off", "on"]  # what was said before the silence is no part of it
+    assert [plant.second(False), plant.second(True)] == ["off", "off"]
+    plant.at += STEADY_S  # nobody hears of it, not for long enough that it is lost
+    assert plant.seconds(4) == ["off", "off", "off", "on"]
 
 
 @pytest.mark.sqlite

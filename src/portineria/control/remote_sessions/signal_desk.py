@@ -31,6 +31,7 @@ from portineria.wire.statement import ReadSignals, SignalSource
 log = structlog.get_logger()
 STALE_S = 5.0  # nobody has heard of it for so long: it is no yes any more
 STEADY_S = 3.0  # it says yes for so long without a break: a value that flaps is none
+_BREAK_S = 2.5  # asked each second: nothing heard for so long is a break
 _NONCES = 8  # of one gateway; one a second, and none older than STALE_S counts
 
 
@@ -50,7 +51,7 @@ class _Gateway:
 @dataclass(slots=True)
 class _Heard:
     at: float  # its value was no older than that
-    yes_since: float | None = None
+    yes_since: float | None = None  # without a break
 
 
 class SignalDesk:
@@ -139,6 +140,8 @@ class SignalDesk:
                 heard.yes_since = None
             return SignalState(row.state), fault
         heard = heard or _Heard(asked)
+        if asked - heard.at > _BREAK_S:
+            heard.yes_since = None
         self._heard[row.pk], heard.at = heard, max(heard.at, asked)
         if on == row.inverted:
             heard.yes_since = None
