@@ -75,7 +75,7 @@ class Inspections:
         patience_s = asset.client_timeout_ms / 1000 or info.patience_s
         holds = StreamHolds(self.holds, Place(stream, asset, patience_s, partial(decide, allowed=True)))
         work = self._work.of(asset.service)
-        first = ReadFirst(asset.free_reads, frozenset(asset.free_nodes), work)
+        first = ReadFirst(asset.free_reads, frozenset(asset.free_nodes), work, own)
         return lambda device: InspectedDevice(device, info.begin(), decide, work=work, holds=holds, first=first)
 
     def over(self, inspected: InspectedDevice | None, beginning: Beginning | None) -> Fields:

@@ -14,6 +14,7 @@ from portineria.dataplane.aio.stream_end import Local
 from portineria.dataplane.gateway.functions import Verdict
 from portineria.dataplane.gateway.journal import Journal
 from portineria.dataplane.gateway.work import StreamWork
+from portineria.policy.function_profile import Route
 from portineria.protocols.inspection import Answer, Inspection, Request
 from portineria.protocols.operation import Kind, Operation, Target
 
@@ -34,6 +35,7 @@ class ReadFirst:
     free: Sequence[Range] = ()
     nodes: Collection[str] = ()  # what has a name instead of an address
     work: StreamWork | None = None
+    own: Collection[Route] = ()  # that mean the device itself, which its owner spoke of
     waits: tuple[Request, Verdict] | None = None  # the write
     _asked: Request | None = None
     _off: bool = False
@@ -74,6 +76,8 @@ class ReadFirst:
         if operation.kind is not Kind.WRITE or len(operation.targets) != 1:
             return False
         if self._waited is not None and self._waited[0] is request:
+            return False
+        if operation.route and operation.route not in self.own:
             return False
         target = operation.targets[0]
         free = target.name in self.nodes if target.first is None else _within(target, self.free)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from portineria.dataplane.aio.stream_end import StreamEnd
@@ -10,7 +12,7 @@ from portineria.dataplane.gateway.functions import Functions, Verdict
 from portineria.dataplane.gateway.inspected import InspectedDevice
 from portineria.dataplane.gateway.read_first import ReadFirst
 from portineria.dataplane.gateway.work import Work
-from portineria.policy.function_profile import OBSERVE, Clause, Denial, Profile, Rate, Why, encode_profile
+from portineria.policy.function_profile import OBSERVE, Clause, Denial, Profile, Rate, Route, Why, encode_profile
 from portineria.protocols.modbus import INFO
 from portineria.protocols.operation import Kind, Operation
 from portineria.wire.stream import DATA_OVERHEAD, Data
@@ -42,10 +44,10 @@ class Socket:
 
 
 class Bench:
-    def __init__(self) -> None:
+    def __init__(self, own: Collection[Route] = INFO.own) -> None:
         self.functions, self.socket, self.said = Functions(), Socket(), 0
         work = Work().of("svc")
-        first = ReadFirst([("holding", 100, 119)], work=work)
+        first = ReadFirst([("holding", 100, 119)], work=work, own=own)
         self.inspected = InspectedDevice(self.socket, INFO.begin(), self._decide, work=work, first=first)
         self.stream = StreamEnd(
             self.inspected, gateway_side=True, on_over=lambda how: None, on_leg_lost=lambda: None
@@ -102,3 +104,14 @@ def test_what_somebody_said_yes_to_keeps_it_and_what_nobody_was_asked_about_is_h
         first = ReadFirst(waits=(write, earlier), _ready=True)
         assert first.finish() is write
         assert first.judged(write, lambda operations, earlier=None: Verdict((), (), hold)).held == held
+
+
+@pytest.mark.parametrize(
+    ("own", "unit", "reads"),
+    [(INFO.own, 255, True), (INFO.own, 7, False), ((("unit 7",),), 7, True), ((("unit 7",),), 255, False)],
+)
+async def test_only_the_device_that_its_owner_marked_is_read(own: Collection[Route], unit: int, reads: bool) -> None:
+    bench = Bench(own)
+    write = WRITE[:6] + bytes([unit]) + WRITE[7:]
+    bench.say(write)
+    assert bench.socket.heard == (OURS[:6] + bytes([unit]) + OURS[7:] if reads else write)
