@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from portineria.dataplane.gateway.reach import ReachList
-from portineria.dataplane.gateway.signals import Signals
+from portineria.dataplane.gateway.signals import ASKED_S, Signals
 from portineria.wire.report import SignalValues
 from portineria.wire.statement import ReadSignals, SignalSource
 from tests.integration.gateway.conftest import Plant
@@ -71,7 +71,8 @@ class Reading:
         self.files.mkdir()
         reach = ReachList(folder / "reach.toml", loopback_devices=True)
         self.told: list[SignalValues] = []
-        self.signals = Signals(self.files, reach, bytes(32), self.told.append)
+        self.at = 100.0
+        self.signals = Signals(self.files, reach, bytes(32), self.told.append, lambda: self.at)
         self.sources, self.number = sources, 0
 
     async def asking(self) -> None:
@@ -141,6 +142,10 @@ async def test_a_letter_played_again_changes_nothing_and_bad_names_read_nothing(
     await eventually(lambda: reading.told)
     assert set(reading.now().values()) == {None}
     assert reading.told[-1].nonce == newer.nonce
+    reading.at += ASKED_S  # nobody asks any more: a server whose clock was set back begins anew
+    lower = ReadSignals("gw_a", secrets.token_bytes(32), 3, reading.sources)
+    reading.signals.take(lower)
+    await eventually(lambda: reading.told[-1].nonce == lower.nonce)
     await reading.signals.close()
 
 

@@ -29,8 +29,11 @@ Device = tuple[str, str, int]  # protocol, address, port
 class Signals:
     """``tell`` sends what was read. Whatever a device does, the others are read in time."""
 
-    def __init__(self, folder: Path, reach: ReachList, boot: bytes, tell: Callable[[SignalValues], object]) -> None:
-        self._reach, self._boot, self._tell = reach, boot, tell
+    def __init__(
+        self, folder: Path, reach: ReachList, boot: bytes, tell: Callable[[SignalValues], object],
+        now: Callable[[], float] = boot_s,
+    ) -> None:  # fmt: skip
+        self._reach, self._boot, self._tell, self._now = reach, boot, tell, now
         self._files = Files(folder)
         self._devices: dict[Device, _Device] = {}
         self._asked: ReadSignals | None = None
@@ -39,10 +42,14 @@ class Signals:
         self._tasks = Tasks()
 
     def take(self, letter: ReadSignals) -> None:
-        """One that a relay plays again, or brings late, changes nothing."""
-        if self._asked is not None and letter.number <= self._asked.number:
+        """One that a relay plays again, or brings late, changes nothing while we are asked.
+
+        Later any begins anew: the server's clock, which numbers them, may have been set back. An old one only makes us
+        read what was asked once, and say it under a nonce that counts no more.
+        """
+        if self._asked is not None and self._now() < self._until and letter.number <= self._asked.number:
             return
-        self._asked, self._until = letter, boot_s() + ASKED_S
+        self._asked, self._until = letter, self._now() + ASKED_S
         if not len(self._tasks) and not self._tasks.closed:
             self._tasks.spawn(self._read(), "signals")
 
@@ -53,7 +60,7 @@ class Signals:
     async def _read(self) -> None:
         """Until nobody asks any more."""
         loop = asyncio.get_running_loop()
-        while (asked := self._asked) is not None and boot_s() < self._until:
+        while (asked := self._asked) is not None and self._now() < self._until:
             begun = loop.time()
             self._forget(asked.signals)
             values = await self._values(asked.signals)
