@@ -19,6 +19,7 @@ from tests.unit.protocols.opcua import conversation as opcua
 from tests.unit.protocols.s7comm import conversation as s7
 
 TO_DEVICE, FROM_DEVICE = 0, 1
+UNKNOWN_OBJECT = 47  # 101, 7.2.3
 Said = list[tuple[int, bytes]]
 Where = list[tuple[int, int, int, str]]  # direction, place in its stream, size, rule
 
@@ -189,9 +190,12 @@ def test_passwords_that_opc_ua_methods_take_are_cut_out_and_names_are_not() -> N
     assert Kept(called(4711, ann, secret), "opcua").cuts == []  # a method of its own: a text is a value
 
 
-def segment(direction: int) -> Said:
-    asdu = bytes.fromhex("7d 01 0d 00 0100 010000 0100 01") + bytes([len(BLOCK)]) + BLOCK
-    return [(TO_DEVICE, iec104.START), (FROM_DEVICE, iec104.STARTED), (direction, iec104.frame(asdu))]
+def segment(direction: int, cause: int = 13) -> Said:
+    asdu = bytes((125, 1, cause)) + bytes.fromhex("00 0100 010000 0100 01") + bytes([len(BLOCK)]) + BLOCK
+    said = [(TO_DEVICE, iec104.START), (FROM_DEVICE, iec104.STARTED), (direction, iec104.frame(asdu))]
+    if cause == UNKNOWN_OBJECT:  # the device's no to one of the client's, with what it was sent
+        said.insert(2, (TO_DEVICE, iec104.frame(asdu[:2] + b"\x0d" + asdu[3:12] + b"\0")))
+    return said
 
 
 def umas(sub: str, tail: str, told: str) -> Said:
@@ -227,6 +231,9 @@ def answered(service: int, data: bytes) -> bytes:
     [
         (segment(TO_DEVICE), TO_DEVICE, "iec104.file"),
         (segment(FROM_DEVICE), FROM_DEVICE, "iec104.file"),
+        (segment(FROM_DEVICE, 5), FROM_DEVICE, "iec104.file"),
+        (segment(FROM_DEVICE, 37), FROM_DEVICE, "iec104.file"),
+        (segment(FROM_DEVICE, UNKNOWN_OBJECT), FROM_DEVICE, "iec104.file"),
         (called(11588, HANDLE, octets(BLOCK)), TO_DEVICE, "opcua.file"),
         (called(4711, HANDLE, TWO_BLOCKS), TO_DEVICE, "opcua.file"),  # a file's own node of its method
         (called(11585, HANDLE, HANDLE, answered=octets(BLOCK)), FROM_DEVICE, "opcua.file"),
