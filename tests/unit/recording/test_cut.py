@@ -306,6 +306,36 @@ def test_what_was_not_finished_or_cannot_be_read_is_not_kept_either() -> None:
     kept = Kept([*before, (direction, last[:-1])])
     assert kept.rules == [UNFINISHED]
     assert BLOCK[:8] not in kept.sides[direction]
-    broken = Kept([*S7_OPENED, (TO_DEVICE, b"\3\0\0\4 no packet"), (TO_DEVICE, b"later")])
+    broken = Kept([*S7_OPENED, (TO_DEVICE, b"\3\0\0\4 no packet"), (TO_DEVICE, b"later")], "s7comm")
     assert broken.rules == [UNREADABLE]
     assert broken.sides[TO_DEVICE].endswith(b"later")
+
+
+# Whoever begins as a protocol does, and goes on as something else: a message that never ends, with their work in it.
+BEGUN = opcua.hello() + b"OPNF" + struct.pack("<I", 65535)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [(TO_DEVICE, BEGUN + b"rm -r /\n")],
+        [(TO_DEVICE, BEGUN), (TO_DEVICE, b"rm -r /\n"), (FROM_DEVICE, b"no\n"), (TO_DEVICE, b"rm -f /\n")],
+        [(TO_DEVICE, opcua.hello()), (TO_DEVICE, b"what\nrm -r /\n"), (FROM_DEVICE, b"no\n")],
+        [*S7_OPENED, (TO_DEVICE, b"\3\0\0\4 no packet\nrm -r /\n")],
+    ],
+)
+def test_nobody_hides_their_work_behind_first_bytes_of_a_protocol(said: Said) -> None:
+    kept = Kept(said)
+    assert kept.rules == []
+    assert kept.sides == [b"".join(data for way, data in said if way == side) for side in (TO_DEVICE, FROM_DEVICE)]
+    secret = Kept([*said, (FROM_DEVICE, b"Password: "), (TO_DEVICE, b"hunter2\n"), (FROM_DEVICE, b"welcome\n")])
+    assert secret.sides[TO_DEVICE] == kept.sides[TO_DEVICE] + b"*" * 7 + b"\n"
+
+
+def test_what_cannot_be_read_any_more_is_kept_in_its_place() -> None:
+    *before, (_, last) = s7_upload()[:-1]
+    size = sum(len(data) for way, data in before if way == TO_DEVICE)
+    said = [*before, (TO_DEVICE, last[:-1]), (FROM_DEVICE, b"\3\0\0\4 no packet"), (TO_DEVICE, b"later")]
+    kept = Kept(said, "s7comm")
+    assert (TO_DEVICE, size, len(last) - 1, UNREADABLE) in kept.where
+    assert kept.sides[TO_DEVICE].endswith(b"*later")
