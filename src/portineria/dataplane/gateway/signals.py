@@ -22,6 +22,7 @@ log = structlog.get_logger()
 EVERY_S = 1.0
 ASKED_S = 10.0  # after one letter; it is said again each second
 ANSWER_S = 0.9  # of one device, connecting included
+BEGIN_S = 0.5  # of it, in which signals are begun: one that is broken off costs the connection
 LONGEST_PAUSE_S = 30.0  # behind failures
 Device = tuple[str, str, int]  # protocol, address, port
 
@@ -79,7 +80,7 @@ class Signals:
 
     async def _of_one(self, device: Device, sources: list[SignalSource]) -> list[SignalValue]:
         if not device[0]:
-            return [await _value(self._files, source) for source in sources]
+            return list(await asyncio.gather(*(_value(self._files, source) for source in sources)))
         if (why := self._reach.refuses(*device[1:])) is not None:
             return [SignalValue(source.signal, None, why) for source in sources]
         if device not in self._devices:
@@ -96,20 +97,29 @@ class _Device:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._failures, self._not_before = 0, 0.0
+        self._next = 0  # which one is read first
 
     async def values(self, sources: list[SignalSource]) -> list[SignalValue]:
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._not_before:
+        """Of a slow device some are left out, which are the first of the next second."""
+        loop, first = asyncio.get_running_loop(), self._next % len(sources)
+        begun = loop.time()
+        if begun < self._not_before:
             return [SignalValue(source.signal, None, "device.pause") for source in sources]
         found = list[SignalValue]()
         try:
             async with asyncio.timeout(ANSWER_S):
-                for source in sources:
+                for source in sources[first:] + sources[:first]:
+                    if found and loop.time() > begun + BEGIN_S:
+                        break
                     on = await self._source.read(source)
                     found.append(SignalValue(source.signal, on, "" if on is not None else "signal.unreadable"))
-            self._failures = 0
+            self._failures, self._next = 0, first + len(found)
         except (OSError, EOFError, ProtocolError) as error:  # what did not answer in time is an OSError too
             self.close()
+            if found and isinstance(error, TimeoutError):
+                self._next = first + len(found)
+                return found
+            self._next = first + len(found) + 1
             self._failures += 1
             self._not_before = loop.time() + min(LONGEST_PAUSE_S, EVERY_S * 2 ** min(self._failures - 1, 6)) - 0.1
             log.info("signal.unread", why=str(error), failures=self._failures)
