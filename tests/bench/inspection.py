@@ -46,8 +46,9 @@ class Wire:
         functions = Functions()
         functions.take([encode_profile(operate("setpoints", [parse_clause(_CLAUSE)]))])
         self.device = InspectedDevice(
-            NoDevice(), INFO.begin(), lambda asked: functions.decide(asked, set(INFO.own)), work=Work().of("svc")
-        )
+            NoDevice(), INFO.begin(), lambda asked, earlier=None: functions.decide(asked, set(INFO.own)),
+            work=Work().of("svc"),
+        )  # fmt: skip
         local = self.device if inspected else NoDevice()
         self.stream = StreamEnd(local, gateway_side=True, on_over=lambda how: None, on_leg_lost=lambda: None)
         self.device.begin(self.stream)

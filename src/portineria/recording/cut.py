@@ -7,6 +7,7 @@ whole; until then it is held here, so that its secret is not kept before anybody
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from portineria.protocols.catalogue import ALL
@@ -34,7 +35,7 @@ class Scissors:
         self._beginning = b""
         info = next((each for each in ALL if each.name == protocol), None)
         if info is not None:
-            self._reader = self._of(info)
+            self._reader = self._of(info, inspected=True)
 
     def take(self, direction: int, data: bytes) -> Kept:
         """``direction`` 0: to the device."""
@@ -54,11 +55,14 @@ class Scissors:
             return Kept(b"")
         self._beginning = b""
         info = next((each for each in ALL if each.recognise(beginning)), None)
-        self._reader = self._of(info) if info is not None else ClearText()
+        self._reader = self._of(info, inspected=False) if info is not None else ClearText()
         return self._reader.take(0, beginning)
 
-    def _of(self, info: ProtocolInfo) -> _Reader:
-        return Decoded(info.begin(), contents=self._contents) if info.withholds else Plain()
+    def _of(self, info: ProtocolInfo, *, inspected: bool) -> _Reader:
+        if not info.withholds:
+            return Plain()
+        lines = None if inspected else ClearText(greeted=True)
+        return Decoded(info.begin(), contents=self._contents, lines=lines)
 
     def rest(self, direction: int) -> Kept:
         """Nothing more comes in this direction: what is held goes with it."""
@@ -79,23 +83,33 @@ class Plain:
 
 
 class Decoded:
-    """By a decoder that is fed what passes. Once it cannot read on, what follows is recorded as it comes."""
+    """By a decoder that is fed what passes. Once it cannot read on, what follows is recorded as it comes.
 
-    def __init__(self, inspection: Inspection, *, contents: Callable[[], bool]) -> None:
+    ``lines``: where nobody inspects the stream and a client's first bytes alone say what it is. Whoever sends them
+    could make everything behind them unreadable: what turns out to be something else is kept, as lines are.
+    """
+
+    def __init__(
+        self, inspection: Inspection, *, contents: Callable[[], bool], lines: ClearText | None = None
+    ) -> None:  # fmt: skip
         self._inspection: Inspection | None = inspection
-        self._contents = contents
+        self._contents, self._lines = contents, lines
         self._held = (bytearray(), bytearray())
+        self._late = [Kept(b""), Kept(b"")]  # given back with what comes next in its direction
+        self._answered = False  # by a device that speaks it, which does nothing of a message that does not end
 
     def take(self, direction: int, data: bytes) -> Kept:
         if self._inspection is None:
-            return Kept(data)
+            return self._behind_late(direction, self._unread(direction, UNREADABLE, data))
         held = self._held[direction]
         held += data
         try:
             messages = _messages(self._inspection, direction, data)
         except Undecodable:
             self._inspection = None
-            return self._all(direction, UNREADABLE)
+            self._late[1 - direction] = self._unread(1 - direction, UNREADABLE)  # was said before
+            return self._unread(direction, UNREADABLE)
+        self._answered |= direction == 1 and bool(messages)
         kept, cuts = bytearray(), list[Cut]()
         for message in messages:
             piece = bytes(held[: len(message.data)])
@@ -111,12 +125,22 @@ class Decoded:
         return (Withheld(UNPLACED, 0, len(piece)),) if wanted and piece != message.data else wanted
 
     def rest(self, direction: int) -> Kept:
-        return self._all(direction, UNFINISHED)
+        kept = self._unread(direction, UNREADABLE if self._inspection is None else UNFINISHED)
+        return self._behind_late(direction, kept)
 
-    def _all(self, direction: int, rule: str) -> Kept:
-        size = len(self._held[direction])
+    def _behind_late(self, direction: int, kept: Kept) -> Kept:
+        late, self._late[direction] = self._late[direction], Kept(b"")
+        moved = (replace(cut, at=cut.at + len(late.data)) for cut in kept.cuts)
+        return Kept(late.data + kept.data, (*late.cuts, *moved))
+
+    def _unread(self, direction: int, rule: str, data: bytes = b"") -> Kept:
+        """What is held, which no decoder gives back any more, and then ``data``."""
+        held = bytes(self._held[direction])
         self._held[direction].clear()
-        return Kept(FILL * size, (Cut(0, size, rule),)) if size else Kept(b"")
+        if self._lines is None or (rule == UNFINISHED and self._answered):
+            cuts = (Cut(0, len(held), rule),) if held else ()
+            return Kept(FILL * len(held) + data, cuts)
+        return self._lines.take(direction, held + data) if held or data else Kept(b"")
 
 
 def _messages(inspection: Inspection, direction: int, data: bytes) -> list[Request] | list[Answer]:

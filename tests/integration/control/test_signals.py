@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -52,8 +53,8 @@ class Plant:
     """The desk with a clock that the test moves, and a gateway that reports to it."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.at, self.part = world, 100.0, 0
-        self.desk = SignalDesk(lambda: self.at)
+        self.world, self.at, self.part, self.wall = world, 100.0, 0, timezone.now()
+        self.desk = SignalDesk(lambda: self.at, lambda: self.wall)
         self.desk.open()
         self.letter: ReadSignals | None = None
 
@@ -142,6 +143,16 @@ def test_a_report_counts_once_fresh_and_of_the_gateway_that_was_asked(linked: Wo
     plant.asked()
     assert Signal.objects.get().state == "lost"
     plant.desk.receive("gw_aaaaaaaaaaaaaaaa", [plant.report(True)])
+    assert plant.seconds(4) == ["off", "off", "off", "on"]  # what was said before the silence is no part of it
+    assert [plant.second(False), plant.second(True)] == ["off", "off"]
+    first = plant.asked()
+    plant.wall -= timedelta(hours=1)  # somebody sets the clock
+    second = plant.asked()
+    assert first is not None
+    assert second is not None
+    assert second.number > first.number
+    plant.at += STEADY_S  # nobody hears of it, not for long enough that it is lost
+    assert plant.seconds(4) == ["off", "off", "off", "on"]
 
 
 @pytest.mark.sqlite

@@ -41,8 +41,8 @@ class Bench:
         self.inspected.begin(self.stream)
         device.begin(self.inspected)
 
-    def _decide(self, operations: tuple[Operation, ...]) -> Verdict:
-        verdict = self.functions.decide(operations)
+    def _decide(self, operations: tuple[Operation, ...], earlier: Verdict | None = None) -> Verdict:
+        verdict = self.functions.decide(operations, earlier=earlier)
         self.verdicts.append(verdict)
         return verdict
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from portineria.dataplane.gateway.reach import ReachList
-from portineria.dataplane.gateway.signals import Signals
+from portineria.dataplane.gateway.signal_sources import Modbus
+from portineria.dataplane.gateway.signals import ASKED_S, Signals, _Device
 from portineria.wire.report import SignalValues
 from portineria.wire.statement import ReadSignals, SignalSource
 from tests.integration.gateway.conftest import Plant
@@ -71,7 +72,8 @@ class Reading:
         self.files.mkdir()
         reach = ReachList(folder / "reach.toml", loopback_devices=True)
         self.told: list[SignalValues] = []
-        self.signals = Signals(self.files, reach, bytes(32), self.told.append)
+        self.at = 100.0
+        self.signals = Signals(self.files, reach, bytes(32), self.told.append, lambda: self.at)
         self.sources, self.number = sources, 0
 
     async def asking(self) -> None:
@@ -141,6 +143,10 @@ async def test_a_letter_played_again_changes_nothing_and_bad_names_read_nothing(
     await eventually(lambda: reading.told)
     assert set(reading.now().values()) == {None}
     assert reading.told[-1].nonce == newer.nonce
+    reading.at += ASKED_S  # nobody asks any more: a server whose clock was set back begins anew
+    lower = ReadSignals("gw_a", secrets.token_bytes(32), 3, reading.sources)
+    reading.signals.take(lower)
+    await eventually(lambda: reading.told[-1].nonce == lower.nonce)
     await reading.signals.close()
 
 
@@ -153,3 +159,23 @@ async def test_a_gateway_says_what_it_reads_as_long_as_it_is_asked(plant: Plant)
     told = plant.authority.gateways[plant.gateway].signals
     await eventually(lambda: told)
     assert (told[0].nonce, told[0].part, told[0].values[0].on) == (letter.nonce, 1, True)
+
+
+async def test_of_a_slow_device_each_second_reads_on_where_the_last_one_stopped() -> None:
+    connections = list[asyncio.StreamWriter]()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        while request := await reader.read(12):
+            await asyncio.sleep(0.2)
+            writer.write(request[:4] + b"\0\4" + request[6:8] + b"\1\1")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        device = _Device(Modbus("127.0.0.1", port))
+        sources = [SignalSource(f"sgn_{number}", "modbus-coil", number=number) for number in range(4)]
+        read = [[(value.signal, value.on) for value in await device.values(sources)] for _ in range(2)]
+        device.close()
+    assert read == [[(f"sgn_{number}", True) for number in order] for order in ((0, 1, 2), (3, 0, 1))]
+    assert len(connections) == 1

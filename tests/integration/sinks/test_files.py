@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import resource
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -137,3 +140,37 @@ async def test_two_never_write_the_same_files_and_organisations_never_meet(tmp_p
     with pytest.raises(Invalid):
         await strange.send([replace(outgoing(), organisation="../elsewhere")])
     assert os.listdir(tmp_path) == [ORGANISATION]
+
+
+def in_threads() -> int:
+    return sum(thread.name == "sink" for thread in threading.enumerate())
+
+
+async def test_a_disk_that_hangs_stops_nothing_but_its_own_files(tmp_path: Path) -> None:
+    """A pipe that nobody reads takes 64 KiB, and then lets whoever writes to it wait as such a disk does."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    folder = tmp_path / ORGANISATION
+    folder.mkdir()
+    os.mkfifo(folder / "soc-000001.log")
+    events = [outgoing("operation.refused", seq, targets="x" * 500) for seq in range(200)]
+    hangs = opened(tmp_path)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await hangs.send(events)
+    async with asyncio.timeout(30):
+        await hangs.close()
+        assert await asyncio.to_thread(len, events) == 200  # whoever needs a thread meanwhile has one
+    again = opened(tmp_path)
+    threads = in_threads()
+    with pytest.raises(Away, match="earlier attempt"):
+        await again.send(events)
+    assert in_threads() == threads
+    await again.close()
+    pipe = os.open(folder / "soc-000001.log", os.O_RDONLY)
+    (folder / "soc-000001.log").unlink()
+    async with asyncio.timeout(30):
+        while in_threads():  # it comes back: who hung ends, and whoever waited to close it
+            await asyncio.to_thread(os.read, pipe, 1 << 20)
+    os.close(pipe)
+    assert await again.send(events) == Taken(200)
+    await again.close()

@@ -19,6 +19,7 @@ from tests.unit.protocols.opcua import conversation as opcua
 from tests.unit.protocols.s7comm import conversation as s7
 
 TO_DEVICE, FROM_DEVICE = 0, 1
+UNKNOWN_OBJECT = 47  # 101, 7.2.3
 Said = list[tuple[int, bytes]]
 Where = list[tuple[int, int, int, str]]  # direction, place in its stream, size, rule
 
@@ -189,9 +190,12 @@ def test_passwords_that_opc_ua_methods_take_are_cut_out_and_names_are_not() -> N
     assert Kept(called(4711, ann, secret), "opcua").cuts == []  # a method of its own: a text is a value
 
 
-def segment(direction: int) -> Said:
-    asdu = bytes.fromhex("7d 01 0d 00 0100 010000 0100 01") + bytes([len(BLOCK)]) + BLOCK
-    return [(TO_DEVICE, iec104.START), (FROM_DEVICE, iec104.STARTED), (direction, iec104.frame(asdu))]
+def segment(direction: int, cause: int = 13) -> Said:
+    asdu = bytes((125, 1, cause)) + bytes.fromhex("00 0100 010000 0100 01") + bytes([len(BLOCK)]) + BLOCK
+    said = [(TO_DEVICE, iec104.START), (FROM_DEVICE, iec104.STARTED), (direction, iec104.frame(asdu))]
+    if cause == UNKNOWN_OBJECT:  # the device's no to one of the client's, with what it was sent
+        said.insert(2, (TO_DEVICE, iec104.frame(asdu[:2] + b"\x0d" + asdu[3:12] + b"\0")))
+    return said
 
 
 def umas(sub: str, tail: str, told: str) -> Said:
@@ -227,6 +231,9 @@ def answered(service: int, data: bytes) -> bytes:
     [
         (segment(TO_DEVICE), TO_DEVICE, "iec104.file"),
         (segment(FROM_DEVICE), FROM_DEVICE, "iec104.file"),
+        (segment(FROM_DEVICE, 5), FROM_DEVICE, "iec104.file"),
+        (segment(FROM_DEVICE, 37), FROM_DEVICE, "iec104.file"),
+        (segment(FROM_DEVICE, UNKNOWN_OBJECT), FROM_DEVICE, "iec104.file"),
         (called(11588, HANDLE, octets(BLOCK)), TO_DEVICE, "opcua.file"),
         (called(4711, HANDLE, TWO_BLOCKS), TO_DEVICE, "opcua.file"),  # a file's own node of its method
         (called(11585, HANDLE, HANDLE, answered=octets(BLOCK)), FROM_DEVICE, "opcua.file"),
@@ -299,6 +306,36 @@ def test_what_was_not_finished_or_cannot_be_read_is_not_kept_either() -> None:
     kept = Kept([*before, (direction, last[:-1])])
     assert kept.rules == [UNFINISHED]
     assert BLOCK[:8] not in kept.sides[direction]
-    broken = Kept([*S7_OPENED, (TO_DEVICE, b"\3\0\0\4 no packet"), (TO_DEVICE, b"later")])
+    broken = Kept([*S7_OPENED, (TO_DEVICE, b"\3\0\0\4 no packet"), (TO_DEVICE, b"later")], "s7comm")
     assert broken.rules == [UNREADABLE]
     assert broken.sides[TO_DEVICE].endswith(b"later")
+
+
+# Whoever begins as a protocol does, and goes on as something else: a message that never ends, with their work in it.
+BEGUN = opcua.hello() + b"OPNF" + struct.pack("<I", 65535)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [(TO_DEVICE, BEGUN + b"rm -r /\n")],
+        [(TO_DEVICE, BEGUN), (TO_DEVICE, b"rm -r /\n"), (FROM_DEVICE, b"no\n"), (TO_DEVICE, b"rm -f /\n")],
+        [(TO_DEVICE, opcua.hello()), (TO_DEVICE, b"what\nrm -r /\n"), (FROM_DEVICE, b"no\n")],
+        [*S7_OPENED, (TO_DEVICE, b"\3\0\0\4 no packet\nrm -r /\n")],
+    ],
+)
+def test_nobody_hides_their_work_behind_first_bytes_of_a_protocol(said: Said) -> None:
+    kept = Kept(said)
+    assert kept.rules == []
+    assert kept.sides == [b"".join(data for way, data in said if way == side) for side in (TO_DEVICE, FROM_DEVICE)]
+    secret = Kept([*said, (FROM_DEVICE, b"Password: "), (TO_DEVICE, b"hunter2\n"), (FROM_DEVICE, b"welcome\n")])
+    assert secret.sides[TO_DEVICE] == kept.sides[TO_DEVICE] + b"*" * 7 + b"\n"
+
+
+def test_what_cannot_be_read_any_more_is_kept_in_its_place() -> None:
+    *before, (_, last) = s7_upload()[:-1]
+    size = sum(len(data) for way, data in before if way == TO_DEVICE)
+    said = [*before, (TO_DEVICE, last[:-1]), (FROM_DEVICE, b"\3\0\0\4 no packet"), (TO_DEVICE, b"later")]
+    kept = Kept(said, "s7comm")
+    assert (TO_DEVICE, size, len(last) - 1, UNREADABLE) in kept.where
+    assert kept.sides[TO_DEVICE].endswith(b"*later")

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -31,6 +32,7 @@ from portineria.wire.statement import ReadSignals, SignalSource
 log = structlog.get_logger()
 STALE_S = 5.0  # nobody has heard of it for so long: it is no yes any more
 STEADY_S = 3.0  # it says yes for so long without a break: a value that flaps is none
+_BREAK_S = 2.5  # asked each second: nothing heard for so long is a break
 _NONCES = 8  # of one gateway; one a second, and none older than STALE_S counts
 
 
@@ -50,17 +52,20 @@ class _Gateway:
 @dataclass(slots=True)
 class _Heard:
     at: float  # its value was no older than that
-    yes_since: float | None = None
+    yes_since: float | None = None  # without a break
 
 
 class SignalDesk:
-    """One for the process that listens to the gateways. ``now``: seconds that nobody sets."""
+    """One for the process that listens to the gateways. ``now``: seconds that nobody sets. ``wall``: as they do."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now, self._lock = now, threading.Lock()
+    def __init__(
+        self, now: Callable[[], float] = time.monotonic, wall: Callable[[], datetime] = timezone.now
+    ) -> None:  # fmt: skip
+        self._now, self._wall, self._lock = now, wall, threading.Lock()
         self._gateways: dict[str, _Gateway] = defaultdict(_Gateway)
         self._heard: dict[int, _Heard] = {}
         self._since = now()
+        self._number = 0
 
     def open(self) -> None:
         """Whatever was on has to be heard again before anything new begins; what runs has ``STALE_S`` for that."""
@@ -84,7 +89,7 @@ class SignalDesk:
         return [message for gateway, found in by_gateway.values() for message in self._ask(gateway, found)]
 
     def _ask(self, gateway: Gateway, rows: Sequence[Signal]) -> list[ToRelay]:
-        nonce, number = secrets.token_bytes(32), int(timezone.now().timestamp() * 1000)
+        nonce, number = secrets.token_bytes(32), self._next_number()
         letter = ReadSignals(gateway.public_id, nonce, number, [_source(row) for row in rows])
         with self._lock:
             self._gateways[gateway.public_id].nonces.append((nonce, self._now()))
@@ -93,6 +98,11 @@ class SignalDesk:
         except PortineriaError as error:  # its own trouble; the others are asked all the same
             log.error("letter.not-written", gateway=gateway.public_id, code=error.code, why=str(error))
             return []
+
+    def _next_number(self) -> int:
+        """Higher than those before, also when somebody sets the clock back; by the clock, to go on after a start."""
+        self._number = max(self._number + 1, int(self._wall().timestamp() * 1000))
+        return self._number
 
     def _settle(self, waiting: Sequence[int]) -> None:
         now = self._now()
@@ -139,6 +149,8 @@ class SignalDesk:
                 heard.yes_since = None
             return SignalState(row.state), fault
         heard = heard or _Heard(asked)
+        if asked - heard.at > _BREAK_S:
+            heard.yes_since = None
         self._heard[row.pk], heard.at = heard, max(heard.at, asked)
         if on == row.inverted:
             heard.yes_since = None

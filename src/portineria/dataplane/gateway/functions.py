@@ -30,6 +30,7 @@ class Verdict:
     refused: tuple[tuple[str, Denial], ...]
     noted: tuple[tuple[str, Denial], ...]
     held: tuple[tuple[str, Denial], ...] = ()
+    by: tuple[Meter, ...] = ()  # of the profiles that judged
 
 
 class Functions:
@@ -47,8 +48,14 @@ class Functions:
             self._profiles[encoded] = kept.get(encoded) or (profile, Meter(profile))
         self._held = list(self._profiles.values())
 
-    def decide(self, operations: Sequence[Operation], own: Collection[Route] = (), *, allowed: bool = False) -> Verdict:
+    def decide(
+        self, operations: Sequence[Operation], own: Collection[Route] = (), *, allowed: bool = False,
+        earlier: Verdict | None = None,
+    ) -> Verdict:  # fmt: skip
         """``own``: routes that mean the device itself. ``allowed``: somebody said yes to what is held.
+
+        ``earlier``: the verdict by which it passed already, if it could not go then. Profiles that judged it stand by
+        that, so that no rate is counted twice; those that came since are asked.
 
         What passes is counted; what is held is counted when it passes.
         """
@@ -56,7 +63,8 @@ class Functions:
         noted: list[tuple[str, Denial]] = []
         held: list[tuple[str, Denial]] = []
         now = boot_s()
-        judged = [(profile, meter, judge(profile, operations, meter, now, own)) for profile, meter in self._held]
+        asked = [one for one in self._held if earlier is None or one[1] not in earlier.by]
+        judged = [(profile, meter, judge(profile, operations, meter, now, own)) for profile, meter in asked]
         for profile, _, judgement in judged:
             told = noted if profile.notes_only else refused
             told += [(profile.name, denial) for denial in judgement.denials]
@@ -65,7 +73,7 @@ class Functions:
         if not refused and (allowed or not held):
             for _, meter, judgement in judged:
                 meter.count(judgement, now)
-        return Verdict(tuple(refused), tuple(noted), tuple(held))
+        return Verdict(tuple(refused), tuple(noted), tuple(held), tuple(meter for _, meter in self._held))
 
 
 Fields = dict[str, Any]  # of an event

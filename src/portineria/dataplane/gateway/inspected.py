@@ -9,7 +9,6 @@ whatever comes behind it on the same connection: nothing overtakes.
 import asyncio
 from collections import deque
 from collections.abc import Iterator
-from typing import Protocol
 
 import structlog
 
@@ -19,10 +18,9 @@ from portineria.dataplane.gateway.functions import Verdict
 from portineria.dataplane.gateway.held import Held, StreamHolds
 from portineria.dataplane.gateway.journal import Journal
 from portineria.dataplane.gateway.pieces import Pieces
-from portineria.dataplane.gateway.read_first import ReadFirst
+from portineria.dataplane.gateway.read_first import Decider, ReadFirst
 from portineria.dataplane.gateway.work import StreamWork
 from portineria.protocols.inspection import Inspection, Request, Undecodable
-from portineria.protocols.operation import Operation
 from portineria.wire.stream import DATA_BYTES, DATA_OVERHEAD
 
 log = structlog.get_logger()
@@ -31,12 +29,6 @@ UNDECODABLE = "protocol.undecodable"
 # made than fit.
 SLICE_BYTES = 16384
 _SAY_BYTES = DATA_BYTES - DATA_OVERHEAD
-
-
-class Decider(Protocol):
-    """Whoever knows what the session may do, and tells what it may not."""
-
-    def __call__(self, operations: tuple[Operation, ...]) -> Verdict: ...
 
 
 class InspectedDevice:
@@ -113,7 +105,7 @@ class InspectedDevice:
         decided: list[tuple[Request, Verdict, bool]] = []
         while self._behind and not self._stands:
             request = self._behind.popleft()
-            verdict = self._decide(request.operations)
+            verdict = self._first.judged(request, self._decide)
             passes: bool | None = not verdict.refused
             if passes and verdict.held:
                 content = self._inspection.content(request)
@@ -131,9 +123,9 @@ class InspectedDevice:
         self._act(decided)
 
     def _read_first(self) -> None:
-        """What was written waited for it; not while the session is frozen, nor once it is over."""
+        """What was to be written waited for it: now it is decided by what holds now, as the next one."""
         if not self._frozen and not self._over and (waited := self._first.finish()) is not None:
-            self._act([(*waited, True)])
+            self._behind.appendleft(waited)
             self._resume()
 
     def _act(self, decided: list[tuple[Request, Verdict, bool]]) -> None:

@@ -60,11 +60,13 @@ class Inspections:
         info = INSPECTED_HERE[asset.protocol]
         own = frozenset(map(tuple, asset.own_routes)) or frozenset(info.own)
 
-        def decide(operations: tuple[Operation, ...], *, allowed: bool = False) -> Verdict:
-            verdict = self._functions.decide(operations, own, allowed=allowed)
+        def decide(
+            operations: tuple[Operation, ...], earlier: Verdict | None = None, *, allowed: bool = False
+        ) -> Verdict:
+            verdict = self._functions.decide(operations, own, allowed=allowed, earlier=earlier)
             if verdict.refused:
                 self._refusals.tell(REFUSED, stream, asset.service, verdict.refused)
-            elif allowed or not verdict.held:
+            elif earlier is None and (allowed or not verdict.held):
                 self.transfer.passed(operations)
             if verdict.noted:
                 self._refusals.tell(WOULD_REFUSE, stream, asset.service, verdict.noted)
@@ -73,7 +75,7 @@ class Inspections:
         patience_s = asset.client_timeout_ms / 1000 or info.patience_s
         holds = StreamHolds(self.holds, Place(stream, asset, patience_s, partial(decide, allowed=True)))
         work = self._work.of(asset.service)
-        first = ReadFirst(asset.free_reads, frozenset(asset.free_nodes), work)
+        first = ReadFirst(asset.free_reads, frozenset(asset.free_nodes), work, own)
         return lambda device: InspectedDevice(device, info.begin(), decide, work=work, holds=holds, first=first)
 
     def over(self, inspected: InspectedDevice | None, beginning: Beginning | None) -> Fields:

@@ -7,17 +7,25 @@ way on the connection: the write waits for the answer, for half a second at most
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from portineria.dataplane.aio.stream_end import Local
 from portineria.dataplane.gateway.functions import Verdict
 from portineria.dataplane.gateway.journal import Journal
 from portineria.dataplane.gateway.work import StreamWork
+from portineria.policy.function_profile import Route
 from portineria.protocols.inspection import Answer, Inspection, Request
-from portineria.protocols.operation import Kind, Target
+from portineria.protocols.operation import Kind, Operation, Target
 
 WITHIN_S = 0.5  # devices answer in hundredths of a second, the least patient client waits for one
 Range = tuple[str, int, int]  # area, first, last
+
+
+class Decider(Protocol):
+    """Whoever knows what the session may do, and tells what it may not. ``earlier``: by what it passed already."""
+
+    def __call__(self, operations: tuple[Operation, ...], earlier: Verdict | None = None) -> Verdict: ...
 
 
 @dataclass(slots=True)
@@ -27,11 +35,13 @@ class ReadFirst:
     free: Sequence[Range] = ()
     nodes: Collection[str] = ()  # what has a name instead of an address
     work: StreamWork | None = None
+    own: Collection[Route] = ()  # that mean the device itself, which its owner spoke of
     waits: tuple[Request, Verdict] | None = None  # the write
     _asked: Request | None = None
     _off: bool = False
     _timer: asyncio.TimerHandle | None = None
     _ready: bool = False
+    _waited: tuple[Request, Verdict] | None = None  # the newest write that did
 
     def ask(self, request: Request, verdict: Verdict, inspection: Inspection, ready: Callable[[], None]) -> bool:
         """Whether this request, which is wanted, waits until ``ready`` is called for a read that is to be sent now."""
@@ -41,6 +51,15 @@ class ReadFirst:
         self.waits, self._ready = (request, verdict), False
         self._timer = asyncio.get_running_loop().call_later(WITHIN_S, self._time_over, ready)
         return True
+
+    def judged(self, request: Request, decide: Decider) -> Verdict:
+        """Its verdict of now. One that waited keeps the yes that somebody gave it, and is counted only once."""
+        if self._waited is None or self._waited[0] is not request:
+            return decide(request.operations)
+        earlier = self._waited[1]
+        verdict = decide(request.operations, earlier)
+        held = () if earlier.held else verdict.held
+        return replace(verdict, noted=earlier.noted + verdict.noted, held=held)
 
     def send(self, device: Local, journal: Journal) -> int:
         """Return how many bytes."""
@@ -56,6 +75,10 @@ class ReadFirst:
         [operation] = request.operations
         if operation.kind is not Kind.WRITE or len(operation.targets) != 1:
             return False
+        if self._waited is not None and self._waited[0] is request:
+            return False
+        if operation.route and operation.route not in self.own:
+            return False
         target = operation.targets[0]
         free = target.name in self.nodes if target.first is None else _within(target, self.free)
         return free and not self.work.knows(operation)
@@ -70,14 +93,14 @@ class ReadFirst:
                 self.work.read_first(answer.to.operations[0], answer.values)
             self._asked, self._ready = None, True
 
-    def finish(self) -> tuple[Request, Verdict] | None:
-        """The write that may go on now."""
-        if not self._ready:
+    def finish(self) -> Request | None:
+        """The write that need not wait any more."""
+        if not self._ready or self.waits is None:
             return None
         if self._timer is not None:
             self._timer.cancel()
-        waited, self.waits, self._ready = self.waits, None, False
-        return waited
+        self._waited, self.waits, self._ready = self.waits, None, False
+        return self._waited[0]
 
     @property
     def bytes(self) -> int:

@@ -9,6 +9,7 @@ import asyncio
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -43,14 +44,25 @@ class Source(Protocol):
 class Files:
     """``1`` or ``0`` in a plain file, or in what a link leads to: ``/sys/class/gpio/gpio17/value``."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, read: Callable[[Path], bool] | None = None) -> None:
+        self._folder, self._read = folder, read or _read_file
+        self._under_way: set[str] = set()  # signals
 
     async def read(self, source: SignalSource) -> bool | None:
+        """A file that hangs holds one thread, however often it is asked for."""
         name = source.place
         if not name or name.startswith(".") or "/" in name:
             raise BadSignal(f"no name of a file: {name[:40]!r}")
-        return await in_thread(partial(_read_file, self._folder / name))
+        if source.signal in self._under_way:
+            raise BadSignal("an earlier reading has not come back")
+        self._under_way.add(source.signal)
+        return await in_thread(partial(self._read_once, source.signal, self._folder / name))
+
+    def _read_once(self, signal: str, path: Path) -> bool:
+        try:
+            return self._read(path)
+        finally:
+            self._under_way.discard(signal)
 
     def close(self) -> None:
         """Nothing is kept open: a file that was replaced is another one."""

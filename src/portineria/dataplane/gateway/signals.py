@@ -22,6 +22,7 @@ log = structlog.get_logger()
 EVERY_S = 1.0
 ASKED_S = 10.0  # after one letter; it is said again each second
 ANSWER_S = 0.9  # of one device, connecting included
+BEGIN_S = 0.5  # of it, in which signals are begun: one that is broken off costs the connection
 LONGEST_PAUSE_S = 30.0  # behind failures
 Device = tuple[str, str, int]  # protocol, address, port
 
@@ -29,8 +30,11 @@ Device = tuple[str, str, int]  # protocol, address, port
 class Signals:
     """``tell`` sends what was read. Whatever a device does, the others are read in time."""
 
-    def __init__(self, folder: Path, reach: ReachList, boot: bytes, tell: Callable[[SignalValues], object]) -> None:
-        self._reach, self._boot, self._tell = reach, boot, tell
+    def __init__(
+        self, folder: Path, reach: ReachList, boot: bytes, tell: Callable[[SignalValues], object],
+        now: Callable[[], float] = boot_s,
+    ) -> None:  # fmt: skip
+        self._reach, self._boot, self._tell, self._now = reach, boot, tell, now
         self._files = Files(folder)
         self._devices: dict[Device, _Device] = {}
         self._asked: ReadSignals | None = None
@@ -39,10 +43,14 @@ class Signals:
         self._tasks = Tasks()
 
     def take(self, letter: ReadSignals) -> None:
-        """One that a relay plays again, or brings late, changes nothing."""
-        if self._asked is not None and letter.number <= self._asked.number:
+        """One that a relay plays again, or brings late, changes nothing while we are asked.
+
+        Later any begins anew: the server's clock, which numbers them, may have been set back. An old one only makes us
+        read what was asked once, and say it under a nonce that counts no more.
+        """
+        if self._asked is not None and self._now() < self._until and letter.number <= self._asked.number:
             return
-        self._asked, self._until = letter, boot_s() + ASKED_S
+        self._asked, self._until = letter, self._now() + ASKED_S
         if not len(self._tasks) and not self._tasks.closed:
             self._tasks.spawn(self._read(), "signals")
 
@@ -53,7 +61,7 @@ class Signals:
     async def _read(self) -> None:
         """Until nobody asks any more."""
         loop = asyncio.get_running_loop()
-        while (asked := self._asked) is not None and boot_s() < self._until:
+        while (asked := self._asked) is not None and self._now() < self._until:
             begun = loop.time()
             self._forget(asked.signals)
             values = await self._values(asked.signals)
@@ -72,7 +80,7 @@ class Signals:
 
     async def _of_one(self, device: Device, sources: list[SignalSource]) -> list[SignalValue]:
         if not device[0]:
-            return [await _value(self._files, source) for source in sources]
+            return list(await asyncio.gather(*(_value(self._files, source) for source in sources)))
         if (why := self._reach.refuses(*device[1:])) is not None:
             return [SignalValue(source.signal, None, why) for source in sources]
         if device not in self._devices:
@@ -89,20 +97,29 @@ class _Device:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._failures, self._not_before = 0, 0.0
+        self._next = 0  # which one is read first
 
     async def values(self, sources: list[SignalSource]) -> list[SignalValue]:
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._not_before:
+        """Of a slow device some are left out, which are the first of the next second."""
+        loop, first = asyncio.get_running_loop(), self._next % len(sources)
+        begun = loop.time()
+        if begun < self._not_before:
             return [SignalValue(source.signal, None, "device.pause") for source in sources]
         found = list[SignalValue]()
         try:
             async with asyncio.timeout(ANSWER_S):
-                for source in sources:
+                for source in sources[first:] + sources[:first]:
+                    if found and loop.time() > begun + BEGIN_S:
+                        break
                     on = await self._source.read(source)
                     found.append(SignalValue(source.signal, on, "" if on is not None else "signal.unreadable"))
-            self._failures = 0
+            self._failures, self._next = 0, first + len(found)
         except (OSError, EOFError, ProtocolError) as error:  # what did not answer in time is an OSError too
             self.close()
+            if found and isinstance(error, TimeoutError):
+                self._next = first + len(found)
+                return found
+            self._next = first + len(found) + 1
             self._failures += 1
             self._not_before = loop.time() + min(LONGEST_PAUSE_S, EVERY_S * 2 ** min(self._failures - 1, 6)) - 0.1
             log.info("signal.unread", why=str(error), failures=self._failures)

@@ -119,14 +119,14 @@ class Iec104Inspection(Inspection):
         self._numbers.device_acknowledges(received)
         number = self._numbers.device_sends(sent)
         data = apci.renumbered(frame, number, self._numbers.settled())
-        operations = (asdu.told(said),)
+        operations, left_out = (asdu.told(said),), asdu.withheld(said, frame)  # a segment, whatever its cause
         if said.cause in _BROUGHT and said.type != READ:
             request = self._brought(said)
             values = (operations[0].values,) if request and said.cause == REQUESTED else ()
-            return Answer(data, request, "", values, operations)
+            return Answer(data, request, "", values, operations, withheld=left_out)
         if said.cause in asdu.ERRORS and (request := self._answers(said)):
-            return Answer(data, request, asdu.error(said))
-        return Answer(data, None, asdu.error(said), (), operations, withheld=asdu.withheld(said, frame))
+            return Answer(data, request, asdu.error(said), withheld=left_out)
+        return Answer(data, None, asdu.error(said), (), operations, withheld=left_out)
 
     def _answers(self, said: Asdu) -> Request | None:
         """The oldest request of the same type, station and object; to a broadcast each station answers for itself."""

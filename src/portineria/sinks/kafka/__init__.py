@@ -6,7 +6,9 @@ By librdkafka, which is an extra: nothing else of the product speaks this protoc
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 
+from portineria.sinks.apart import apart
 from portineria.sinks.http import TLS_SETTINGS
 from portineria.sinks.kafka.message import WRITERS
 from portineria.sinks.kafka.producer import Producing
@@ -33,14 +35,14 @@ class _Kafka:
 
     async def send(self, events: Sequence[Outgoing]) -> Taken:
         try:
-            return await asyncio.to_thread(self._producing.hand_over, events)
+            return await apart(partial(self._producing.hand_over, events))
         except asyncio.CancelledError:
             self._producing.give_up()
             raise
 
     async def close(self) -> None:
         self._producing.give_up()
-        await asyncio.to_thread(self._producing.close)
+        await apart(self._producing.close)
 
 
 INFO = SinkKind("kafka", "Apache Kafka", SETTINGS, WRITERS["ocsf"], _Kafka)
