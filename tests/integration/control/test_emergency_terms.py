@@ -61,9 +61,12 @@ def test_a_gateway_hears_what_it_may_open_from_when_an_owner_wants_it_and_of_eve
     assert asks(w, mark_of(after)) == []
     assert Spread().due() == []  # it keeps what holds
     lift(actor=w.owner, lock=locked.public_id, reason="out")
+    ahead = after.number + 86_400_000  # of a server whose clock was set back by a day since
+    Gateway.objects.filter(public_id=w.gateway.id).update(emergency_number=ahead)
     set_emergency(actor=w.owner, gateway=w.gateway.id, allowed=False)
     [none] = asks(w, mark_of(after))
-    assert (none.allowed, none.machines) == (False, [])
+    assert (none.allowed, none.machines, none.number) == (False, [], ahead + 1)
+    assert Gateway.objects.get(public_id=w.gateway.id).emergency_number == ahead + 1
 
 
 def read(w: World, message: Any) -> list[Any]:

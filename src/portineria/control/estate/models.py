@@ -115,6 +115,7 @@ class Gateway(models.Model):
     emergency = models.BooleanField(default=False)  # whether two PINs may open machines there without us
     # Mark of the terms for that which it keeps, as it said; null: it knows of no such thing.
     emergency_kept = models.BinaryField(max_length=32, null=True)
+    emergency_number = models.PositiveBigIntegerField(default=0)  # of the newest terms that it was told
     certificate = models.BinaryField(default=b"")
     certificate_expires_at = models.DateTimeField(null=True, blank=True)
     # Where its chain of events stands here.

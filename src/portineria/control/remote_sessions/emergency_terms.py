@@ -31,12 +31,12 @@ _ANYBODY = 0  # no person: locks of people are no matter of a console
 
 
 def terms_for(gateway: Gateway) -> EmergencyTerms:
-    """Comes with its plant and organisation. A later one has a higher number."""
+    """Comes with its plant and organisation. A later one has a higher number, though this clock was set back."""
     owner = gateway.plant.organisation
     return EmergencyTerms(
         gateway=gateway.public_id,
         organisation=owner.public_id,
-        number=int(timezone.now().timestamp() * 1000),
+        number=max(gateway.emergency_number + 1, int(timezone.now().timestamp() * 1000)),
         allowed=gateway.emergency,
         minutes=owner.emergency_minutes,
         machines=_machines(gateway) if gateway.emergency else [],
@@ -71,7 +71,13 @@ def answer_terms(gateway: Gateway, question: Question) -> list[EmergencyTerms]:
     if question.emergency is None or not (gateway.emergency or question.emergency):
         return []
     terms = terms_for(gateway)
-    return [terms] if mark_of(terms) != question.emergency else []
+    return [_told(gateway, terms)] if mark_of(terms) != question.emergency else []
+
+
+def _told(gateway: Gateway, terms: EmergencyTerms) -> EmergencyTerms:
+    gateway.emergency_number = terms.number
+    Gateway.objects.filter(pk=gateway.pk, emergency_number__lt=terms.number).update(emergency_number=terms.number)
+    return terms
 
 
 class Spread:
@@ -98,7 +104,7 @@ class Spread:
             return []
         self._said[gateway.pk] = mark, now
         try:
-            return [letters.sealed(gateway, terms)]
+            return [letters.sealed(gateway, _told(gateway, terms))]
         except PortineriaError as error:  # its own trouble; the others are told all the same
             log.error("letter.not-written", gateway=gateway.public_id, code=error.code, why=str(error))
             return []
