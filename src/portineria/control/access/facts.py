@@ -89,6 +89,7 @@ _YES = Approval.objects.filter(
         substitution__approver__disabled_at__isnull=True,
     ),
     approved=True,
+    counts=True,
     decided_by__disabled_at__isnull=True,
 )
 
