@@ -16,6 +16,7 @@ from portineria.control.access.closing import look_after_requests
 from portineria.control.access.facts import decisions_by_grant
 from portineria.control.access.models import Grant
 from portineria.control.access.withdrawal import withdraw
+from portineria.control.audit.models import Event
 from portineria.control.audit.queries import events, views
 from portineria.control.identity import delegating, resolving
 from portineria.control.identity import services as identity
@@ -337,6 +338,18 @@ def test_whoever_leaves_the_provider_is_locked_out_at_its_customers(world: World
     Person.objects.filter(pk=analyst.pk).update(disabled_at=None)
     look_after_requests(timezone.now())
     assert not fresh(analyst).enabled  # also where the customer opens the account again
+
+
+def test_the_same_again_writes_nothing_into_the_other_s_register(world: World, watchful: Provider) -> None:
+    def heard() -> int:
+        return Event.objects.filter(code="identity.delegation.given").count()
+
+    for powers in ([Power.ESTATE], [Power.ESTATE], [Power.LOCK], [Power.ESTATE, Power.LOCK]):
+        row = watchful.of(world, powers)
+    assert heard() == 4  # two changes, in two registers
+    withdraw(actor=fresh(world.owner), delegation=row.public_id, reason="x")
+    watchful.of(world, [Power.LOCK])
+    assert heard() == 6
 
 
 def test_a_provider_s_yes_is_worth_what_its_approver_still_is(
