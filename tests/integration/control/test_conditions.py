@@ -52,6 +52,29 @@ def test_two_different_people_say_yes_before_anything_opens(linked: World) -> No
     assert (again(session).state, again(session).end_why) == ("draining", "no-approval")
 
 
+def test_a_yes_to_less_is_said_again_when_the_rule_opens_more(linked: World) -> None:
+    estate.add_service(
+        actor=linked.owner, device=linked.machine.devices.get().public_id, name="ssh", protocol="ssh", port=22
+    )  # fmt: skip
+    under(linked, approvals=2)
+    services.change_rule(actor=linked.owner, rule=linked.rule, only_services=["modbus"])
+    request = linked.request()
+    assert services.agree(actor=linked.approver, request=request, minutes=5) is None
+    services.change_rule(actor=linked.owner, rule=linked.rule, only_services=[])
+    assert services.agree(actor=linked.owner, request=request) is None  # the other yes was to one service
+    with pytest.raises(AlreadyDecided):
+        services.agree(actor=linked.owner, request=request)
+    assert request in {row.public_id for row in queries.decidable_requests(fresh(linked.approver))}
+    page = signed_in(linked.approver)
+    assert page.post(f"/requests/{request}/approve/", {"reason": "seen again"}).status_code == 302
+    grant = Grant.objects.get()
+    assert grant.ends_at - grant.starts_at > timedelta(minutes=5)
+    # What is given stays given: from then on the grant itself keeps what both said yes to.
+    services.change_rule(actor=linked.owner, rule=linked.rule, only_services=["modbus"])
+    accepted(linked, started(linked))
+    assert sessions.enforce(timezone.now()) == 0
+
+
 def test_the_yes_of_somebody_who_left_does_not_count_and_one_no_is_enough(linked: World) -> None:
     under(linked, approvals=2)
     request = linked.request()

@@ -16,12 +16,14 @@ from portineria.control.access.closing import look_after_requests
 from portineria.control.access.facts import decisions_by_grant
 from portineria.control.access.models import Grant
 from portineria.control.access.withdrawal import withdraw
+from portineria.control.audit.models import Event
 from portineria.control.audit.queries import events, views
 from portineria.control.identity import delegating, resolving
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.delegation_models import Delegation, NameQuestion, Power
 from portineria.control.identity.entering import OwnCustomer, enter
+from portineria.control.identity.gone import lock_out_gone
 from portineria.control.identity.inside import HEADER
 from portineria.control.identity.models import Membership, Person, Role
 from portineria.control.identity.queries import person_of_browser
@@ -333,6 +335,45 @@ def test_whoever_leaves_the_provider_is_locked_out_at_its_customers(world: World
         view for view in said(world.owner, "identity.person.disabled") if view.fields["person"] == analyst.public_id
     ]
     assert told.actor == watchful.organisation
+    Person.objects.filter(pk=analyst.pk).update(disabled_at=None)
+    look_after_requests(timezone.now())
+    assert not fresh(analyst).enabled  # also where the customer opens the account again
+
+
+def test_the_same_again_writes_nothing_into_the_other_s_register(world: World, watchful: Provider) -> None:
+    def heard() -> int:
+        return Event.objects.filter(code="identity.delegation.given").count()
+
+    for powers in ([Power.ESTATE], [Power.ESTATE], [Power.LOCK], [Power.ESTATE, Power.LOCK]):
+        row = watchful.of(world, powers)
+    assert heard() == 4  # two changes, in two registers
+    withdraw(actor=fresh(world.owner), delegation=row.public_id, reason="x")
+    watchful.of(world, [Power.LOCK])
+    assert heard() == 6
+
+
+def test_a_provider_s_yes_is_worth_what_its_approver_still_is(
+    world: World, watchful: Provider, django_assert_num_queries: Any
+) -> None:
+    watchful.of(world)
+    request = world.request()
+    enter(actor=fresh(watchful.watcher), customer=world.organisation)
+    grant = access.approve(actor=watchful.analyst(world), request=request)
+    there = Membership.objects.filter(person=watchful.watcher)
+
+    def counts() -> bool:
+        look_after_requests(timezone.now())
+        judged = decisions_by_grant([Grant.objects.get()], timezone.now())[grant.pk]
+        return Reason.NO_APPROVAL not in judged.denials
+
+    assert counts()
+    there.update(role=Role.OPERATOR)
+    assert not counts()
+    there.update(role=Role.APPROVER)
+    assert counts()
+    lock_out_gone(timezone.now())
+    with django_assert_num_queries(2):  # nothing changed: no key is opened
+        assert lock_out_gone(timezone.now()) == 0
 
 
 def test_a_provider_s_sinks_are_its_own_and_end_with_what_was_delegated(world: World, watchful: Provider) -> None:

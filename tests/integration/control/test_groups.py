@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -11,21 +12,26 @@ from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from portineria.control.access import locks
 from portineria.control.access import services as access
 from portineria.control.access.closing import lapse_requests
 from portineria.control.access.models import AccessRequest, Rule
+from portineria.control.access.tickets import covered
 from portineria.control.identity import groups, providers, vouching
 from portineria.control.identity import services as identity
 from portineria.control.identity.claims import Refusal, Vouched
 from portineria.control.identity.group_models import Group, GroupMember
 from portineria.control.identity.models import Membership, Organisation, Person, Role
 from portineria.control.identity.provider_models import IdentityProvider
+from portineria.control.remote_sessions.evidence import _facts
 from portineria.control.remote_sessions.services import enforce
 from portineria.core.errors import Denied, NotFound
+from portineria.policy.ending import Locked
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.calling import Browser, Program, items
 from tests.integration.control.declared import PERSON, applied, proposal
 from tests.integration.control.sessions import accepted, again, started
+from tests.integration.control.test_notifications import collected, nothing_new, told
 from tests.integration.control.world import World, fresh
 
 
@@ -207,3 +213,18 @@ def test_a_file_declares_groups_and_rules_for_them(linked: World) -> None:
     assert fewer.changed == ("group Night: no longer newcomer@example.com",)
     applied(GROUP.replace(', "newcomer@example.com"', ""))
     assert Person.objects.get(memberships__in_groups__group=night) == w.technician
+
+
+@pytest.mark.sqlite
+def test_under_a_rule_for_a_group_somebody_works_for_their_own_supplier(linked: World) -> None:
+    w = linked
+    rule = only_by(w, made(w, people=[w.technician]))
+    request = AccessRequest.objects.get(public_id=w.request())
+    assert covered(request).supplier == "Presses & Co"  # a ticket has to name it
+    access.approve(actor=w.owner, request=request.public_id)
+    assert json.loads(_facts(started(w), 0))["supplier"] == "Presses & Co"
+    nothing_new(w)
+    locks.lock(actor=fresh(w.owner), organisation=w.organisation, kind=Locked.SUPPLIER, thing=w.supplier, reason="x")
+    collected(w)
+    assert told(w.technician) == ["access.lock.set"]
+    assert rule.supplier is None

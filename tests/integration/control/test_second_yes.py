@@ -11,10 +11,13 @@ import pytest
 from django.utils import timezone
 
 from portineria.control.access.models import Grant, Rule
+from portineria.control.access.services import change_rule
 from portineria.control.audit.models import Event
 from portineria.control.declaration.operation import ChangedMeanwhile, carry_out, hold
+from portineria.control.estate.labels import set_labels
 from portineria.control.identity import services as identity
-from portineria.control.identity.models import Group, Supplier
+from portineria.control.identity.models import Group, Membership, Supplier
+from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.remote_sessions import refusals
 from portineria.control.remote_sessions.second_yes import PAUSE
 from portineria.control.remote_sessions.services import cut, enforce
@@ -106,6 +109,39 @@ def test_the_console_lists_them_and_sends_the_same_form_again(linked: World) -> 
     assert browser.post(f"/rules/{w.rule}/end/", sent).status_code == 302
     assert enforce(timezone.now()) == 6
     assert not Rule.objects.filter(paused_until__isnull=False).exists()
+
+
+@pytest.mark.sqlite
+def test_labels_and_providers_that_many_sessions_rest_on_are_asked_about(linked: World) -> None:
+    w, console = linked, signed_in(linked.owner)
+    browser, machine = Browser(linked.owner), linked.machine.public_id
+    set_labels(actor=w.owner, machine=machine, labels=["paint"])
+    change_rule(actor=w.owner, rule=w.rule, machines=[], places=["label paint"])
+    provider = IdentityProvider.objects.create(
+        organisation_id=w.machine.plant.organisation_id, kind="openid", name="Office", issuer="https://id.example"
+    )
+    given = provider.group_roles.create(
+        group="fitters", role="technician", supplier=Supplier.objects.get(public_id=w.supplier)
+    )
+    Membership.objects.filter(person=w.technician).update(given_by=given)
+    sessions = busy(w, 6)
+    refused = browser.post(f"/machines/{machine}/labels", {"labels": []})
+    assert (refused.status_code, refused.json()["code"]) == (409, "session.second-yes")
+    assert refused.json()["sessions"] == [row.public_id for row in sessions]
+    of_provider = f"/providers/{provider.public_id}"
+    for address, form in (
+        (f"/machines/{machine}/labels/", {"labels": ""}), (f"{of_provider}/switch/", {"reason": "x"}),
+        (f"{of_provider}/withdraw/", {"reason": "x"}), (f"{of_provider}/groups/{given.pk}/remove/", {}),
+    ):  # fmt: skip
+        page = console.post(address, form)
+        assert (page.status_code, "This ends 6 open sessions" in page.content.decode()) == (200, True), address
+    assert ([label.word for label in w.machine.labels.all()], enforce(timezone.now())) == (["paint"], 0)
+    assert IdentityProvider.objects.get().enabled
+    confirm = {"confirm": refused.json()["sessions"]}
+    assert browser.post(f"/machines/{machine}/labels", {"labels": [], **confirm}).status_code == 200
+    # What drains already is not asked about again.
+    assert enforce(timezone.now()) == 6
+    assert {again(row).end_why for row in sessions} == {"no-rule"}
 
 
 CLOSED = '[[rule]]\nsupplier = "Presses & Co"\nmachines = ["Press 3"]\nwindows = ["2020-01-01 08:00-09:00"]\n'

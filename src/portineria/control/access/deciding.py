@@ -8,7 +8,8 @@ one answer, whoever of the two gives it. What the approver asked for themselves 
 from collections.abc import Iterable
 from datetime import datetime
 
-from portineria.control.access.models import AccessRequest, Approval
+from portineria.control.access.models import AccessRequest, Approval, RequestState
+from portineria.control.access.profiles import mark_of
 from portineria.control.access.substitution import APPROVING, Substitution
 from portineria.control.identity.authority import approves, permitted, require
 from portineria.control.identity.delegation_models import Power
@@ -57,8 +58,29 @@ def decides_here(actor: Person, organisation_id: int, at: datetime) -> bool:
 
 def answered_for(request: AccessRequest) -> set[int]:
     """Approvers whose answer is there, by whomever it was given."""
-    rows = Approval.objects.filter(request=request).select_related("substitution")
+    rows = _answers(request)
     return {row.substitution.approver_id if row.substitution else row.decided_by_id for row in rows}
+
+
+def _answers(request: AccessRequest) -> list[Approval]:
+    """Of a request that waits, without those to what its rule opens no longer."""
+    rows = list(Approval.objects.filter(request=request, counts=True).select_related("substitution"))
+    if rows and request.state == RequestState.PENDING:
+        mark = mark_of(request.rule)
+        return [row for row in rows if row.mark == mark]
+    return rows
+
+
+def answered_by(request: AccessRequest) -> set[int]:
+    """Whose answer is there, for whomever they gave it."""
+    return {row.decided_by_id for row in _answers(request)}
+
+
+def set_aside(request: AccessRequest) -> None:
+    """What was said to another mark than the rule has now. The request is locked."""
+    said = Approval.objects.filter(request=request, counts=True)
+    if said.exists():
+        said.exclude(mark=mark_of(request.rule)).update(counts=False)
 
 
 def may_answer(actor: Person, request: AccessRequest, at: datetime) -> bool:
@@ -66,7 +88,7 @@ def may_answer(actor: Person, request: AccessRequest, at: datetime) -> bool:
     if actor.principal is None:
         return actor.pk in deciders(request, at)
     may = permitted(actor, request.organisation_id, approves, Power.DECIDE)
-    return may and not same_person(actor, request.person) and not request.approvals.filter(decided_by=actor).exists()
+    return may and not same_person(actor, request.person) and actor.pk not in answered_by(request)
 
 
 def deciders(request: AccessRequest, at: datetime) -> list[int]:
@@ -77,6 +99,6 @@ def deciders(request: AccessRequest, at: datetime) -> list[int]:
     lent = Substitution.objects.holding(at).filter(organisation=organisation).exclude(approver__in=used)
     standing_in = lent.select_related("approver", "substitute").order_by("pk")
     found += [row.substitute for row in standing_in if not same_person(row.approver, asker)]
-    answered = set(Approval.objects.filter(request=request).values_list("decided_by", flat=True))
+    answered = answered_by(request)
     fit = (person.pk for person in found if not same_person(person, asker) and person.pk not in answered)
     return list(dict.fromkeys(fit))

@@ -75,10 +75,11 @@ def _at(person: str, roles: list[str]) -> Exists:
     return Exists(there)
 
 
-# Of an analyst: deciding is delegated still.
+# Of an analyst: deciding is delegated still, and who is behind them still decides at the provider.
 _DELEGATED = Membership.objects.filter(
     Q(delegation__ends_at__isnull=True) | Q(delegation__ends_at__gt=Now()),
     person=OuterRef("decided_by"), organisation=OuterRef("request__organisation"), delegation__decide=True,
+    approves_there=True,
 )  # fmt: skip
 
 # A yes of somebody who may still give it: by their own role, as a provider's analyst, or for an approver who may and
@@ -93,6 +94,7 @@ _YES = Approval.objects.filter(
         substitution__approver__disabled_at__isnull=True,
     ),
     approved=True,
+    counts=True,
     decided_by__disabled_at__isnull=True,
 )
 

@@ -6,11 +6,11 @@ Asked in queries of its own within the row: a join would stay in a list's query 
 
 from typing import Any
 
-from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from portineria.control.access.models import Grant, Rule
-from portineria.control.identity.models import Membership
+from portineria.control.identity.models import Membership, Person, Supplier
 
 
 def firm_by_rule() -> Coalesce:
@@ -21,6 +21,21 @@ def firm_by_rule() -> Coalesce:
 def firm_by_grant(before: str = "") -> Coalesce:
     """Likewise; ``before``: the way to what has a grant, a person and an organisation."""
     return _firm(Grant.objects.filter(pk=OuterRef(f"{before}grant")).values("rule__supplier__name"), before)
+
+
+def firm_of(rule: Rule, person: Person, organisation: int) -> Supplier | None:
+    """As above, of one. ``rule`` comes with ``supplier`` loaded."""
+    if rule.supplier is not None:
+        return rule.supplier
+    return Supplier.objects.filter(memberships__person=person, memberships__organisation=organisation).first()
+
+
+def works_for(supplier: int | None) -> Q:
+    """Of whatever has a rule, a person and an organisation: it is this supplier that they work for."""
+    theirs = Membership.objects.filter(
+        person=OuterRef("person"), organisation=OuterRef("organisation"), supplier=supplier
+    )
+    return Q(rule__supplier=supplier) | (Q(rule__supplier__isnull=True) & Q(Exists(theirs)))
 
 
 def _firm(by_rule: QuerySet[Any, Any], before: str) -> Coalesce:

@@ -24,6 +24,7 @@ from portineria.control.access.signal import SignalSourceKind as SignalSourceKin
 from portineria.control.access.signal import SignalState as SignalState
 from portineria.control.access.substitution import Substitution
 from portineria.control.access.training import TRAININGS_TEXT
+from portineria.control.access.yes import MarkedYes
 from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import ID, Group, GroupMember, Organisation, Person, Supplier
@@ -306,7 +307,7 @@ class AccessRequest(models.Model):
         self.state = state
 
 
-class Approval(models.Model):
+class Approval(MarkedYes):
     """One decision. ``asked_by`` is copied from the request so that the database itself can hold the four eyes."""
 
     request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="approvals")
@@ -318,7 +319,6 @@ class Approval(models.Model):
     )
     approved = models.BooleanField()
     reason = models.CharField(max_length=500, blank=True)
-    minutes = models.PositiveIntegerField(null=True, blank=True)  # a yes to less than was asked; null: to all of it
     # A yes to less than the rule's profile: this one has to admit what is done as well.
     narrower = models.ForeignKey(FunctionProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(default=timezone.now)

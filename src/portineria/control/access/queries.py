@@ -272,7 +272,7 @@ def decidable_requests(actor: Person) -> RequestQuerySet:
     if set(actor.staff_of) - set(approving):
         may |= Q(Exists(lent.exclude(approver=OuterRef("person"))))
     found = pending_requests(actor).filter(may).exclude(person=actor).exclude(person__answered_by=actor)
-    return found.exclude(pk__in=Approval.objects.filter(decided_by=actor).values("request"))
+    return found.exclude(pk__in=Approval.objects.filter(decided_by=actor, counts=True).values("request"))
 
 
 def grants(actor: Person) -> GrantQuerySet:

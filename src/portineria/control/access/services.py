@@ -7,13 +7,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.access.closing import record_request, require_prospect
-from portineria.control.access.deciding import answered_for, authority, same_person
+from portineria.control.access.deciding import answered_by, answered_for, authority, same_person, set_aside
 from portineria.control.access.facts import approvals_missing
 from portineria.control.access.models import (
     TICKET_UNASKED,
     AccessRequest,
     AlreadyDecided,
-    Approval,
     Grant,
     RequestState,
     Rule,
@@ -186,25 +185,24 @@ def _decide(
     row = _locked_request(actor, request)
     if same_person(row.person, actor):
         raise OwnRequest("whoever asks may not decide")
+    set_aside(row)
     used = answered_for(row)
     standing_in = authority(actor, row.organisation_id, timezone.now(), asked_by=row.person, used=used)
-    if row.state != RequestState.PENDING or actor.pk in used or row.approvals.filter(decided_by=actor).exists():
+    if row.state != RequestState.PENDING or actor.pk in used or actor.pk in answered_by(row):
         raise AlreadyDecided(f"request {request} is {row.state}")
     if minutes is not None:
         check_minutes(minutes, row.minutes)
     less = narrower_named(row.machine, narrower)
-    if less is not None and row.approvals.exclude(narrower=None).exclude(narrower=less).exists():
+    if less is not None and row.approvals.filter(counts=True).exclude(narrower=None).exclude(narrower=less).exists():
         raise NarrowedOtherwise(f"somebody narrowed {request} to another profile")
-    Approval.objects.create(
-        request=row,
-        asked_by_id=row.person_id,
+    row.approvals.update_or_create(  # one that counts no more is said again
         decided_by=actor,
-        substitution=standing_in,
-        approved=approved,
-        reason=reason[:500],
-        minutes=minutes,
-        narrower=less,
-    )
+        defaults={
+            "asked_by_id": row.person_id, "substitution": standing_in, "approved": approved, "reason": reason[:500],
+            "minutes": minutes, "narrower": less, "mark": mark_of(row.rule), "counts": True,
+            "decided_at": timezone.now(),
+        },
+    )  # fmt: skip
     missing = approvals_missing(row) if approved else 0
     if missing:
         record_request("agreed", row, actor.public_id, reason=reason[:500], missing=missing,
@@ -265,12 +263,12 @@ def _give(request: AccessRequest, actor: str) -> Grant:
     require_prospect(request, now)
     starts = max(now, request.starts_at) if request.starts_at else now
     # A window that began while nobody decided keeps its end: a late yes does not move it.
-    shorter = [minutes for minutes in request.approvals.values_list("minutes", flat=True) if minutes is not None]
+    shorter = [one.minutes for one in request.approvals.filter(counts=True) if one.minutes is not None]
     ends = (request.starts_at or now) + timedelta(minutes=min([request.minutes, *shorter]))
     if ends <= now:
         raise GrantEnded(f"the window of {request.public_id} is over")
     require_opening(request.rule, request.machine, starts, ends)
-    narrowed = request.approvals.exclude(narrower=None).select_related("narrower").first()
+    narrowed = request.approvals.filter(counts=True).exclude(narrower=None).select_related("narrower").first()
     grant = Grant.objects.create(
         organisation=request.organisation,
         request=request,

@@ -51,7 +51,8 @@ def delegate(
     *, actor: Person, organisation: str, provider: str, powers: Iterable[Power], ends_at: datetime | None = None,
     incident_hours: int = 0,
 ) -> Delegation:  # fmt: skip
-    """Give, or give anew in place of what was given before. ``provider``: its organisation's id, as it says it.
+    """Give, or give anew in place of what was given before; the same again changes nothing, for both registers hear.
+     ``provider``: its organisation's id, as it says it.
 
     Raise NotFound, BadField, TooManyProviders; IncidentRuns for fewer powers, or an earlier end, while one runs.
     """
@@ -68,11 +69,18 @@ def delegate(
     if row is None:
         row = Delegation(organisation=owner, provider=other)
         make_halves(row)
+    before = _said(row)
     _change(row, _clean_powers(powers), _clean_end(ends_at, now), _clean_hours(incident_hours), now)
+    if row.pk is not None and _said(row) == before:
+        return row
     row.save()
     _record("given", row, actor, powers=" ".join(row.powers), incident_hours=row.incident_hours,
             ends_at=row.ends_at.isoformat(timespec="seconds") if row.ends_at else "")  # fmt: skip
     return row
+
+
+def _said(row: Delegation) -> tuple[object, ...]:
+    return (*row.powers, row.ends_at, row.withdrawn_at, row.incident_hours)
 
 
 def _change(row: Delegation, powers: set[Power], ends_at: datetime | None, hours: int, now: datetime) -> None:

@@ -140,6 +140,7 @@ class ByDelegation(models.Model):
     """Of a membership: what it rests on besides."""
 
     delegation = models.ForeignKey(Delegation, models.PROTECT, null=True, blank=True, related_name="memberships")
+    approves_there = models.BooleanField(default=True)  # of an analyst: who is behind them, at the provider (``gone``)
     supplier: "models.ForeignKey[Supplier | None, Supplier | None]"
 
     class Meta:

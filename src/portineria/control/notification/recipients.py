@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from portineria.control.access.deciding import deciders
+from portineria.control.access.firm import works_for
 from portineria.control.access.job import JobEntry
 from portineria.control.access.models import AccessRequest, Grant, Lock, RequestState
 from portineria.control.access.substitution import Substitution
@@ -92,7 +93,7 @@ def _met(row: Lock, at: datetime) -> QuerySet[Grant]:
     grants = Grant.objects.filter(organisation=row.organisation_id, revoked_at__isnull=True, ends_at__gt=at)
     by_kind: dict[Locked, Q] = {
         Locked.PERSON: Q(person=row.person_id),
-        Locked.SUPPLIER: Q(rule__supplier=row.supplier_id),
+        Locked.SUPPLIER: works_for(row.supplier_id),
         Locked.MACHINE: Q(machine=row.machine_id),
         Locked.LINE: Q(machine__line=row.line_id),
         Locked.ZONE: Q(machine__line__zone=row.zone_id),

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
+from portineria.control.access.firm import firm_of
 from portineria.control.access.profiles import profiles_of
 from portineria.control.audit import exporting
 from portineria.control.audit import queries as audit
@@ -98,9 +99,10 @@ def _said(events: list[Event]) -> bytes:
 
 def _facts(row: Session, left_out: int) -> bytes:
     grant, rule, request = row.grant, row.grant.rule, row.grant.request
+    firm = firm_of(rule, row.person, row.organisation_id)
     facts: dict[str, Any] = {
         "session": row.public_id, "organisation": row.organisation.name, "person": row.person.name,
-        "supplier": rule.supplier.name if rule.supplier else "", "machine": row.machine.name,
+        "supplier": firm.name if firm else "", "machine": row.machine.name,
         "live_at": row.live_at, "ended_at": row.ended_at, "ending": row.ending,
         "request": {"request": request.public_id, "reason": request.reason, "made_at": request.made_at},
         "approvals": [

@@ -20,9 +20,10 @@ from portineria.control.estate.labels import set_labels, words_of
 from portineria.control.estate.models import Gateway, Line, Plant, Service, Zone
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
+from portineria.control.remote_sessions.second_yes import foreseen
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.leaves import Leaf, Where, leaf
-from portineria.control.rest.operation import Given, Id, Reason, acts, reads
+from portineria.control.rest.operation import Confirmed, Given, Id, Reason, acts, reads
 from portineria.control.rest.reach import ReachView, reach_views
 from portineria.policy.sight import Sight
 
@@ -198,7 +199,7 @@ def machine_page(actor: Person, machine: str) -> MachinePage:
     return MachinePage(**_machine_view(actor, seen).model_dump(), services=services, labels=labels)
 
 
-class Labels(Given):
+class Labels(Confirmed):
     """All of them anew: words of letters, digits, dots and hyphens."""
 
     labels: list[str] = Field(max_length=LABELS_PER_MACHINE)
@@ -206,9 +207,15 @@ class Labels(Given):
 
 @acts(router, "/machines/{machine}/labels", MachinePage, Scope.ADMINISTER)
 def machine_labels(request: HttpRequest, machine: Id, given: Labels) -> MachinePage:
-    """By its id. Rules that name one of them hold for this machine at once."""
-    set_labels(actor=person_of(request), machine=machine, labels=given.labels)
-    return machine_page(person_of(request), machine)
+    """By its id. Rules that name one of them hold for this machine at once; more than five open sessions that rest on
+    one taken away end only with a second yes.
+    """
+    actor = person_of(request)
+    foreseen(
+        lambda: set_labels(actor=actor, machine=machine, labels=given.labels), actor=actor,
+        organisation=queries.machine(actor, machine).plant.organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
+    return machine_page(actor, machine)
 
 
 @reads(router, "/machines/{machine}/who", Leaf[ReachView])

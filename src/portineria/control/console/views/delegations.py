@@ -12,17 +12,13 @@ from portineria.control.console.customers import named
 from portineria.control.console.delegation_forms import DelegationForm, as_it_is
 from portineria.control.console.forms import DecisionForm, ReasonForm
 from portineria.control.console.page import attempt, page
+from portineria.control.console.queries import administered
 from portineria.control.identity import delegating, resolving
 from portineria.control.identity import queries as identity
 from portineria.control.identity.authority import administers, require
 from portineria.control.identity.delegation_models import Delegation, QuestionState
-from portineria.control.identity.models import Organisation, Person
+from portineria.control.identity.models import Person
 from portineria.core.errors import Denied, NotFound
-
-
-def _administered(actor: Person) -> list[Organisation]:
-    rows = identity.organisations(actor)
-    return [row for row in rows if (role := actor.role_in(row.pk)) is not None and administers(role)]
 
 
 def _require_staff(actor: Person) -> None:
@@ -34,14 +30,14 @@ def _require_staff(actor: Person) -> None:
 @page
 def delegations(request: HttpRequest, actor: Person) -> HttpResponse:
     _require_staff(actor)
-    at, administered = timezone.now(), _administered(actor)
+    at, organisations = timezone.now(), administered(actor)
     context = {
         "rows": [(row, powers, row.holds(at)) for row, powers in named(delegating.given_by(actor))],
         "own": [row for row in identity.organisations(actor) if row.pk in actor.staff_of],
         "questions": resolving.questions(actor)[:50],
-        "administers": bool(administered),
-        "administered": administered,
-        "answers_for": {row.pk for row in administered},
+        "administers": bool(organisations),
+        "administered": organisations,
+        "answers_for": {row.pk for row in organisations},
     }
     return render(request, "console/delegations.html", context)
 
@@ -49,7 +45,7 @@ def delegations(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def add(request: HttpRequest, actor: Person) -> HttpResponse:
     _require_staff(actor)
-    organisations = _administered(actor)
+    organisations = administered(actor)
     if not organisations:
         raise Denied("administers no organisation")
     form = DelegationForm(request.POST or None, organisations=organisations)
@@ -65,7 +61,7 @@ def delegation(request: HttpRequest, actor: Person, delegation: str) -> HttpResp
     at = timezone.now()
     context = {
         "row": row, "powers": named([row])[0][1], "holds": row.holds(at), "incident": row.incident_at(at),
-        "analysts": resolving.analysts([row]), "administers": row.organisation in _administered(actor),
+        "analysts": resolving.analysts([row]), "administers": row.organisation in administered(actor),
     }  # fmt: skip
     return render(request, "console/delegation.html", context)
 
@@ -104,7 +100,7 @@ def ask(request: HttpRequest, actor: Person, delegation: str, analyst: str) -> H
     about = resolving.analysts([row]).filter(person__public_id=analyst).first()
     if about is None:
         raise NotFound(f"analyst {analyst}")
-    if not {one.pk for one in _administered(actor)} & {row.organisation_id, row.provider_id}:
+    if not {one.pk for one in administered(actor)} & {row.organisation_id, row.provider_id}:
         raise Denied("administers neither")
     form = ReasonForm(request.POST or None)
     if form.is_valid() and attempt(

@@ -15,21 +15,16 @@ from portineria.control.console.asking_twice import asking_twice, once_seen
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.group_forms import GroupForm, MemberForm, SourceForm
 from portineria.control.console.page import attempt, leaf, page
+from portineria.control.console.queries import administered
 from portineria.control.identity import group_queries
 from portineria.control.identity import groups as services
-from portineria.control.identity import queries as identity
 from portineria.control.identity.authority import administers, require
 from portineria.control.identity.group_models import Group
-from portineria.control.identity.models import Organisation, Person
+from portineria.control.identity.models import Person
 from portineria.control.identity.provider_queries import named_providers
 from portineria.core.errors import NotFound
 
 _PER_LEAF = 25
-
-
-def _administered(actor: Person) -> list[Organisation]:
-    rows = identity.organisations(actor)
-    return [row for row in rows if (role := actor.role_in(row.pk)) is not None and administers(role)]
 
 
 @page
@@ -37,7 +32,7 @@ def groups(request: HttpRequest, actor: Person) -> HttpResponse:
     """Of the organisations whose staff the actor is. For everybody else the page does not exist."""
     if not actor.staff_of:
         raise NotFound(f"groups, for {actor.public_id}")
-    owners, made = _administered(actor), list[Group]()
+    owners, made = administered(actor), list[Group]()
     form = GroupForm(request.POST or None, organisations=owners) if owners else None
     if form is not None and form.is_valid() and attempt(
         form, lambda: made.append(services.create_group(actor=actor, **form.cleaned_data))

@@ -15,11 +15,11 @@ from portineria.control.access import queries as access
 from portineria.control.console import queries
 from portineria.control.console.forms import PlaceLockForm, ReasonForm
 from portineria.control.console.page import attempt, leaf, page
+from portineria.control.console.queries import administered
 from portineria.control.estate import queries as estate
-from portineria.control.identity import queries as identity
 from portineria.control.identity.authority import administers, require
 from portineria.control.identity.delegation_models import Power
-from portineria.control.identity.models import Organisation, Person
+from portineria.control.identity.models import Person
 from portineria.core.errors import NotFound
 from portineria.policy.ending import Locked
 
@@ -101,21 +101,17 @@ def add(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def everything(request: HttpRequest, actor: Person) -> HttpResponse:
     _require_staff(actor)
-    if not _administered(actor):
+    if not administered(actor):
         require(actor, actor.member_of[0], administers)
     answer: HttpResponse = _everything(request, actor)
     return answer
-
-
-def _administered(actor: Person) -> list[Organisation]:
-    return [row for row in identity.organisations(actor) if (role := actor.role_in(row.pk)) and role.administers]
 
 
 # Whoever finds a browser open must not stop the work of a whole company out of it.
 @reauthentication_required  # type: ignore[untyped-decorator]
 def _everything(request: HttpRequest, actor: Person) -> HttpResponse:
     """Of every organisation that the actor administers."""
-    owners = _administered(actor)
+    owners = administered(actor)
 
     def act(reason: str) -> None:
         already = []

@@ -2,7 +2,7 @@
 """Identity providers: who outside says who somebody is, and what their groups are here."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from portineria.control.console.asking_twice import asking_twice, once_seen
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.page import attempt, page
 from portineria.control.console.provider_forms import DomainForm, GroupForm, OpenIdForm, SamlForm, SecretForm
@@ -27,6 +28,8 @@ from portineria.control.identity.outside_adapter import CONNECT, TRY
 from portineria.control.identity.outside_provider import callback_address
 from portineria.control.identity.provider_models import IdentityProvider, ProviderKind
 from portineria.core.errors import Denied, NotFound
+
+T = TypeVar("T")
 
 
 def _changeable(actor: Person, provider: str) -> IdentityProvider:
@@ -114,9 +117,10 @@ def map_group(request: HttpRequest, actor: Person, provider: str) -> HttpRespons
 
 @require_POST
 @page
+@asking_twice
 def unmap_group(request: HttpRequest, actor: Person, provider: str, number: int) -> HttpResponse:
-    _changeable(actor, provider)
-    ended = services.unmap_group(actor=actor, provider=provider, mapping=number)
+    row = _changeable(actor, provider)
+    ended = _seen(request, actor, row, lambda: services.unmap_group(actor=actor, provider=provider, mapping=number))()
     messages.success(request, _("Removed. Memberships that it gave and that ended: %(count)s") % {"count": ended})
     return redirect("console:provider", provider)
 
@@ -148,33 +152,39 @@ def attempt_sign_in(request: HttpRequest, actor: Person, provider: str) -> HttpR
     return leave(request, _changeable(actor, provider), TRY)
 
 
+def _seen(request: HttpRequest, actor: Person, row: IdentityProvider, act: Callable[[], T]) -> Callable[[], T]:
+    return once_seen(request, act, actor=actor, organisation=row.organisation_id)
+
+
 def _asked(
-    request: HttpRequest, row: IdentityProvider, act: Callable[[str], object], template: str, done: str
+    request: HttpRequest, actor: Person, row: IdentityProvider, act: Callable[[str], object], template: str, done: str
 ) -> HttpResponse:
     form = ReasonForm(request.POST or None)
-    if form.is_valid() and attempt(form, lambda: act(form.cleaned_data["reason"])):
+    if form.is_valid() and attempt(form, _seen(request, actor, row, lambda: act(form.cleaned_data["reason"]))):
         messages.success(request, done)
         return redirect("console:providers")
     return render(request, template, {"form": form, "provider": row})
 
 
 @page
+@asking_twice
 def switch(request: HttpRequest, actor: Person, provider: str) -> HttpResponse:
     """Disable, or enable again."""
     row = _changeable(actor, provider)
     verb = services.disable if row.enabled else services.enable
     done = _("Disabled. What rested on it has ended.") if row.enabled else _("Enabled. Its people may sign in again.")
     return _asked(
-        request, row, lambda reason: verb(actor=actor, provider=provider, reason=reason),
+        request, actor, row, lambda reason: verb(actor=actor, provider=provider, reason=reason),
         "console/provider_switch.html", done,
     )  # fmt: skip
 
 
 @page
+@asking_twice
 def withdraw(request: HttpRequest, actor: Person, provider: str) -> HttpResponse:
     row = _changeable(actor, provider)
     return _asked(
-        request, row, lambda reason: services.withdraw(actor=actor, provider=provider, reason=reason),
+        request, actor, row, lambda reason: services.withdraw(actor=actor, provider=provider, reason=reason),
         "console/provider_withdraw.html", _("Withdrawn. What rested on it has ended."),
     )  # fmt: skip
 
