@@ -71,7 +71,7 @@ def delegate(
         make_halves(row)
     before = _said(row)
     _change(row, _clean_powers(powers), _clean_end(ends_at, now), _clean_hours(incident_hours), now)
-    if row.pk is not None and _said(row) == before:
+    if _said(row) == before:  # of a new row it differs: there is at least one power
         return row
     row.save()
     _record("given", row, actor, powers=" ".join(row.powers), incident_hours=row.incident_hours,
