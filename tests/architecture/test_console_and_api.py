@@ -56,6 +56,8 @@ BY_API = {
     "request-refuse": "POST /requests/{request_id}/refuse", "request-withdraw": "POST /requests/{request_id}/cancel",
     "approvals": "GET /requests", "substitutes": "POST /substitutions",
     "substitute-end": "POST /substitutions/{substitution}/end", "grant-extend": "POST /grants/{grant}/extend",
+    "extension-ask": "POST /grants/{grant}/extensions", "extension-approve": "POST /extensions/{extension}/approve",
+    "extension-refuse": "POST /extensions/{extension}/refuse",
     "grant-revoke": "POST /grants/{grant}/revoke", "held-answer": "POST /held/{held}/answer",
     "sessions": "GET /sessions", "session": "GET /sessions/{session}", "report": "POST /sessions/{session}/report",
     "report-sign": "POST /sessions/{session}/report/sign", "cut": "POST /sessions/{session}/cut",

@@ -2,6 +2,7 @@
 """portineria request: ask the owner for access to a machine."""
 
 import argparse
+import contextlib
 import shlex
 import sys
 import time
@@ -36,11 +37,22 @@ class Request(msgspec.Struct):
     decision_reason: str | None = None
 
 
+class Extension(msgspec.Struct):
+    extension: str
+    state: str
+    minutes: int
+    ends_at: str
+    decision_reason: str = ""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     configure_account(parser)
     parser.add_argument("machine", help="its name or id, as in `portineria machines`")
     parser.add_argument("--reason", required=True, help="the owner reads it, and it is kept")
     parser.add_argument("--minutes", type=int, default=60, help="for how long; 60 when left out")
+    parser.add_argument(
+        "--more", type=int, metavar="MINUTES", help="so much longer for what runs there, instead of a new request"
+    )
     parser.add_argument("--start", type=_moment, metavar="ISO", help="e.g. 2026-11-23T08:00; now when left out")
     parser.add_argument("--reference", default="", metavar="NUMBER", help="of a ticket or work permit")
     parser.add_argument(
@@ -66,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
     api = account_of(args).api
     if args.emergency:
         return _break_glass(api, args)
+    if args.more is not None:
+        return _more(api, args)
     machine = api.call("GET", f"/api/v1/machines/{segment(args.machine)}", Machine)
     wanted = {
         "machine": machine.machine,
@@ -94,6 +108,28 @@ def _break_glass(api: Api, args: argparse.Namespace) -> int:
         print(f"Open{until}, for you alone, recorded. Somebody else has to sign for it. Now: "
               f"portineria connect {shlex.quote(args.machine)}")  # fmt: skip
     return 0
+
+
+def _more(api: Api, args: argparse.Namespace) -> int:
+    """What runs goes on meanwhile, and is not connected anew after a yes."""
+    wanted = {"machine": args.machine, "minutes": args.more, "reason": args.reason}
+    made = api.call("POST", "/api/v1/extensions", Extension, wanted)
+    while args.wait and made.state == "pending":
+        time.sleep(_POLL_S)
+        with contextlib.suppress(Unavailable):  # the question stands; the answer can wait
+            made = api.call("GET", f"/api/v1/extensions/{made.extension}", Extension)
+    print(as_json(made) if args.json else more_said(made))
+    return 0 if made.state in ("pending", "approved") else 1
+
+
+def more_said(made: Extension) -> str:
+    until = when(made.ends_at)
+    if made.state == "approved":
+        return f"Prolonged until {until}. Nothing has to be connected anew."
+    if made.state == "pending":
+        return f"{made.extension} asks for {made.minutes} minutes more; until a yes the permission ends at {until}."
+    why = f": {printable(made.decision_reason)}" if made.decision_reason else "."
+    return f"{made.extension} {_OUTCOMES.get(made.state, f'is {made.state}')}{why} The permission ends at {until}."
 
 
 def said(made: Request, machine: Machine) -> str:

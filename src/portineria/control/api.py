@@ -9,6 +9,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from portineria.control.access.api import router as access
+from portineria.control.access.extension_api import router as extensions
 from portineria.control.access.training_api import router as trainings
 from portineria.control.console.evidence_api import router as evidence
 from portineria.control.declaration.document import Faulty
@@ -30,6 +31,7 @@ api.add_router("", estate)
 api.add_router("", access)
 api.add_router("", privacy)
 api.add_router("", trainings)
+api.add_router("", extensions)
 api.add_router("", remote_sessions)
 api.add_router("", recordings)
 api.add_router("", evidence)

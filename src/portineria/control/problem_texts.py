@@ -263,6 +263,8 @@ TEXTS: dict[str, str | Promise] = {
     "access.grant.longest": _(
         "Nothing was changed: this permission would become longer than its rule allows. Ask for a new one."
     ),
+    "access.extension.waits": _("Nothing was asked twice: more time for this work is asked for already."),
+    "access.extension.too-many": _("More time for this work was asked for ten times. Call the owner of the machine."),
     "access.request.waits": _(
         "Nothing was asked twice: your request %(request)s for this machine and this time waits for a decision already."
     ),

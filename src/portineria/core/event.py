@@ -45,6 +45,7 @@ _RULE = (
     "needs_recording watcher needs_maintenance signals trainings factor_minutes needs_listed_reason needs_device"
 )
 _SESSION = "session machine gateway person grant answered_by"
+_EXTENSION = "extension grant request machine person"
 
 _PAIR = "delegation customer customer_name provider_organisation provider_name"
 
@@ -203,6 +204,11 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.grant.given": _fields("grant request machine person starts_at ends_at profile narrower"),
     "access.grant.extended": _fields("grant machine person ends_at previous_ends_at"),
     "access.grant.revoked": _fields("grant machine person ending", "reason"),
+    "access.extension.asked": _fields(f"{_EXTENSION} minutes ends_at answered_by", "reason"),
+    "access.extension.approved": _fields(f"{_EXTENSION} minutes ends_at substitution"),
+    "access.extension.refused": _fields(f"{_EXTENSION} substitution", "reason"),
+    "access.extension.reminded": _fields(f"{_EXTENSION} ends_at"),
+    "access.extension.expired": _fields(_EXTENSION),
     "access.device.added": _fields("company_device person name sha256 ends_at"),
     "access.device.revoked": _fields("company_device person name", "reason"),
     "access.reasons.set": _fields("plant reasons"),

@@ -52,6 +52,7 @@ class Kind(StrEnum):
     TRAINING = "trn"
     COMPANY_DEVICE = "cdv"
     DIRECTORY_END = "den"
+    EXTENSION = "ext"
 
 
 def new_id(kind: Kind) -> str:

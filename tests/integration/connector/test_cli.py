@@ -237,6 +237,28 @@ async def test_request_without_waiting_says_what_comes_next(terminal: SignedIn) 
     )
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected", "said"),
+    [
+        ({"state": "approved"}, 0, "Prolonged until "),
+        ({"state": "refused", "decision_reason": "the shift ends"}, 1, "ext_1 was refused: the shift ends"),
+        ({"state": "pending"}, 0, "ext_1 asks for 30 minutes more; "),
+    ],
+)
+async def test_more_time_is_asked_for_what_runs(
+    terminal: SignedIn, answer: dict[str, str], expected: int, said: str
+) -> None:
+    made = {"extension": "ext_1", "minutes": 30, "ends_at": "2026-11-27T10:00:00Z"}
+    answers = terminal.plane.responder.answers
+    answers["POST /api/v1/extensions"] = 200, {**made, "state": "pending"}
+    answers["GET /api/v1/extensions/ext_1"] = 200, {**made, **answer}
+    wait = [] if answer["state"] == "pending" else ["--wait"]
+    status, out, _ = await terminal.run("request", "Press 3", "--reason", "motor", "--more", "30", *wait)
+    assert (status, out.startswith(said)) == (expected, True), out
+    [asked] = [asked.json for asked in terminal.plane.responder.asked if asked.path == "/api/v1/extensions"]
+    assert asked == {"machine": "Press 3", "minutes": 30, "reason": "motor"}
+
+
 async def test_an_emergency_asks_nobody_and_says_what_follows(terminal: SignedIn) -> None:
     answers = terminal.plane.responder.answers
     answers["POST /api/v1/emergency"] = 200, {"request": "req_1", "state": "approved"}

@@ -22,6 +22,7 @@ from django.utils import timezone
 from portineria.control.access import emergency, locks
 from portineria.control.access import services as access
 from portineria.control.access.company_devices import add_company_device
+from portineria.control.access.extending import ask_for_more
 from portineria.control.access.jobs import File, write
 from portineria.control.access.maintaining import begin_maintenance
 from portineria.control.access.models import EmergencyReview
@@ -109,6 +110,7 @@ class Things:
     training: str = f"trn_{ABSENT}"
     company_device: str = f"cdv_{ABSENT}"
     directory_end: str = f"den_{ABSENT}"
+    extension: str = f"ext_{ABSENT}"
 
 
 @pytest.fixture
@@ -152,6 +154,7 @@ def things(world: World, watchful: Provider) -> Things:
             actor=world.owner, organisation=world.organisation, name="Safety", words={"en": ("Read.", "")}
         ).training.public_id,
         maintenance=in_maintenance(world), signal=signal_of(world), directory_end=taken_out(world),
+        extension=ask_for_more(actor=world.technician, grant=grant, minutes=5, reason="x").public_id,
         **opened_in_an_emergency(world), **delegated_by(world, watchful),
     )  # fmt: skip
 
@@ -321,6 +324,7 @@ TO_SEE_PLACES = {
     "machines/<str:machine>/emergency/", "machines/<str:machine>/lock/",
 }  # fmt: skip
 TO_SEE_WORK = {
+    "extensions/<str:extension>/refuse/",
     "grants/<str:grant>/extend/", "grants/<str:grant>/revoke/", "requests/<str:public_id>/",
     "requests/<str:public_id>/files/<str:entry>/", "requests/<str:public_id>/refuse/", "sessions/<str:public_id>/",
     "sessions/<str:public_id>/cut/", "sessions/<str:public_id>/end/", "sessions/<str:public_id>/freeze/",
@@ -403,7 +407,7 @@ def test_the_owner_sees_every_page_and_the_supplier_s_technician_their_own(world
             expected: tuple[int, ...] = (403,) if route.endswith(("/ask/", "machine>/emergency/")) else (200, 302, 405)
             # Of somebody without a rule of their own there is no work.
             # Nor has the owner customers.
-            none = route in ("work/", "customers/") or route.endswith("/incident/")
+            none = route in ("work/", "customers/") or route.endswith(("/incident/", "grant>/more/"))
             if route.startswith("delegations/questions/"):
                 expected = (404,)  # the owner asked: the provider answers
             assert owner.get(address).status_code in ((404,) if none else expected), route

@@ -46,7 +46,7 @@ OF_THE_TECHNICIAN = {
     "/grants/{grant}/revoke", "/sessions/{session}", "/sessions/{session}/streams", "/sessions/{session}/recordings",
     "/sessions/{session}/cut", "/sessions/{session}/end", "/held/{held}", "/requests/{request_id}/job",
     "/requests/{request_id}/files/{entry}", "/sessions/{session}/report", "/sessions/{session}/report/sign",
-    "/program-contents/{supplier}",
+    "/program-contents/{supplier}", "/extensions/{extension}", "/grants/{grant}/extensions",
 }  # fmt: skip
 NOT_OF_TOKENS = {"administer", "approve", "personal"}
 
@@ -147,7 +147,7 @@ def holds_nothing_of_others(world: World, things: Things, who: str) -> None:
     person = getattr(world, who)
     end = Browser(person)
     theirs = (
-        {things.machine, things.request, things.grant, things.session, things.supplier, things.held}
+        {things.machine, things.request, things.grant, things.session, things.supplier, things.held, things.extension}
         if who == "technician"
         else ()
     )

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from portineria.control.access.facts import prospects
 from portineria.control.access.models import AccessRequest, RequestQuerySet, RequestState, Rule
+from portineria.control.access.waiting_extensions import look_after_extensions
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import SYSTEM
 from portineria.control.identity.gone import lock_out_gone
@@ -89,6 +90,7 @@ def look_after_requests(at: datetime) -> None:
     remind_of_requests(at)
     expire_requests(at)
     lapse_requests(at)
+    look_after_extensions(at)
     lock_out_gone(at)
 
 

@@ -93,12 +93,17 @@ def may_answer(actor: Person, request: AccessRequest, at: datetime) -> bool:
 
 def deciders(request: AccessRequest, at: datetime) -> list[int]:
     """People who may still answer, each once."""
-    organisation, asker, used = request.organisation_id, request.person, answered_for(request)
+    answered = answered_by(request)
+    able = approving(request.organisation_id, request.person, at, answered_for(request))
+    return [person for person in able if person not in answered]
+
+
+def approving(organisation: int, asker: Person, at: datetime, used: Iterable[int] = ()) -> list[int]:
+    """People who may say yes there to what ``asker`` asks, each once. ``used``: approvers whose answer is there."""
+    taken = set(used)
     own = Membership.objects.filter(organisation=organisation, role__in=APPROVING, person__disabled_at__isnull=True)
-    found = [row.person for row in own.select_related("person").order_by("pk") if row.person_id not in used]
-    lent = Substitution.objects.holding(at).filter(organisation=organisation).exclude(approver__in=used)
+    found = [row.person for row in own.select_related("person").order_by("pk") if row.person_id not in taken]
+    lent = Substitution.objects.holding(at).filter(organisation=organisation).exclude(approver__in=taken)
     standing_in = lent.select_related("approver", "substitute").order_by("pk")
     found += [row.substitute for row in standing_in if not same_person(row.approver, asker)]
-    answered = answered_by(request)
-    fit = (person.pk for person in found if not same_person(person, asker) and person.pk not in answered)
-    return list(dict.fromkeys(fit))
+    return list(dict.fromkeys(person.pk for person in found if not same_person(person, asker)))

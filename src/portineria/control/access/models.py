@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from portineria.control.access.company_device import CompanyDevice as CompanyDevice
+from portineria.control.access.extension import Extension as Extension
 from portineria.control.access.job import JobEntry as JobEntry
 from portineria.control.access.lock import LOCKABLE as LOCKABLE
 from portineria.control.access.lock import Lock as Lock
@@ -20,7 +21,6 @@ from portineria.control.access.reason import REASON_TEXT
 from portineria.control.access.reviews import EmergencyReview as EmergencyReview
 from portineria.control.access.signal import Signal as Signal
 from portineria.control.access.signal import SignalQuerySet as SignalQuerySet
-from portineria.control.access.signal import SignalSourceKind as SignalSourceKind
 from portineria.control.access.signal import SignalState as SignalState
 from portineria.control.access.substitution import Substitution
 from portineria.control.access.training import TRAININGS_TEXT

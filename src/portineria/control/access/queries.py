@@ -264,6 +264,13 @@ def waiting_request(actor: Person, machine: Machine) -> AccessRequest | None:
 
 def decidable_requests(actor: Person) -> RequestQuerySet:
     """Waiting for this very person: of an organisation where they approve or stand in, and not their own."""
+    found = pending_requests(actor).filter(for_decision_by(actor)).exclude(person=actor)
+    found = found.exclude(person__answered_by=actor)
+    return found.exclude(pk__in=Approval.objects.filter(decided_by=actor, counts=True).values("request"))
+
+
+def for_decision_by(actor: Person) -> Q:
+    """Of rows with an ``organisation`` and the ``person`` who asks: those of where the actor approves or stands in."""
     approving = [pk for pk in actor.member_of if permitted(actor, pk, approves, Power.DECIDE)]
     lent = Substitution.objects.holding(timezone.now()).filter(
         substitute=actor, organisation__in=actor.staff_of, organisation=OuterRef("organisation")
@@ -271,8 +278,7 @@ def decidable_requests(actor: Person) -> RequestQuerySet:
     may = Q(organisation__in=approving)
     if set(actor.staff_of) - set(approving):
         may |= Q(Exists(lent.exclude(approver=OuterRef("person"))))
-    found = pending_requests(actor).filter(may).exclude(person=actor).exclude(person__answered_by=actor)
-    return found.exclude(pk__in=Approval.objects.filter(decided_by=actor, counts=True).values("request"))
+    return may
 
 
 def grants(actor: Person) -> GrantQuerySet:

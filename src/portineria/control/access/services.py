@@ -22,8 +22,10 @@ from portineria.control.access.profiles import mark_of, narrower_named
 from portineria.control.access.queries import visible_machine
 from portineria.control.access.reasons import listed_for
 from portineria.control.access.rules import change_rule, check_minutes, create_rule, end_rule
+from portineria.control.access.substitution import Substitution
 from portineria.control.access.tickets import system_of
 from portineria.control.access.waiting import keep_readable
+from portineria.control.access.waiting_extensions import answer_with_yes
 from portineria.control.access.windows import OutsideWindows, require_longer, require_opening
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine
@@ -54,6 +56,7 @@ __all__ = [
     "end_rule",
     "extend",
     "make_request",
+    "prolong",
     "refuse",
     "revoke",
 ]  # fmt: skip
@@ -303,7 +306,7 @@ def _give(request: AccessRequest, actor: str) -> Grant:
 def _grant_to_change(actor: Person, grant: str, *, while_draining: bool = False) -> Grant:
     visible = Grant.objects.visible_to(actor).values("pk")
     rows = Grant.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "organisation", "machine__plant", "person", "rule"
+        "organisation", "machine__plant", "person", "rule", "request"
     )
     row = rows.filter(public_id=grant, pk__in=visible).first()
     if row is None:
@@ -324,7 +327,15 @@ def extend(*, actor: Person, grant: str, minutes: int) -> Grant:
     row = _grant_to_change(actor, grant, while_draining=True)
     if same_person(row.person, actor):
         raise OwnRequest("whoever works may not extend")
-    authority(actor, row.organisation_id, timezone.now(), asked_by=row.person)
+    standing_in = authority(actor, row.organisation_id, timezone.now(), asked_by=row.person)
+    prolong(row, minutes, actor.public_id, by=actor, standing_in=standing_in)
+    return row
+
+
+def prolong(
+    row: Grant, minutes: int, actor: str, *, by: Person | None = None, standing_in: Substitution | None = None
+) -> None:
+    """A grant that is locked, by who was asked before. What waited for it is answered with it. Raise NoLonger."""
     check_minutes(minutes, row.rule.max_minutes)
     before = row.ends_at
     row.lengthen(minutes, now := timezone.now())
@@ -333,14 +344,14 @@ def extend(*, actor: Person, grant: str, minutes: int) -> Grant:
     record(
         "access.grant.extended",
         organisation=row.organisation.public_id,
-        actor=actor.public_id,
-        grant=grant,
+        actor=actor,
+        grant=row.public_id,
         machine=row.machine.public_id,
         person=row.person.public_id,
         ends_at=row.ends_at.isoformat(timespec="seconds"),
         previous_ends_at=before.isoformat(timespec="seconds"),
     )
-    return row
+    answer_with_yes(row, minutes, now, by=by, standing_in=standing_in)
 
 
 @transaction.atomic

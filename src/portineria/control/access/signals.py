@@ -10,8 +10,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from portineria.control.access.models import Signal, SignalQuerySet, SignalSourceKind, SignalState
-from portineria.control.access.signal import NAME
+from portineria.control.access.models import Signal, SignalQuerySet, SignalState
+from portineria.control.access.signal import NAME, SignalSourceKind
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Gateway, Line, Machine
 from portineria.control.identity.authority import SYSTEM, administers, organisation_of, require

@@ -106,7 +106,7 @@ _NOT_SHOWN = {
     "grant", "rule", "lookup", "stream", "key", "sha256", "expires_ms", "installation", "token", "unix_ms", "source",
     "dead", "recording", "number", "head", "end", "mode", "recipients",
     "question", "request_sha256", "held", "hold_ms", "answer_s", "notification",
-    "substitution", "bundle", "entry", "job", "search", "rules", "directory_end",
+    "substitution", "bundle", "entry", "job", "search", "rules", "directory_end", "extension",
     "open_sessions",
 }  # fmt: skip
 # Names of keys that nobody has read anywhere else, and what an event of the installation alone tells.

@@ -10,6 +10,8 @@ from django.core.paginator import Page
 from django.urls import reverse
 
 from portineria.control.access import queries as access
+from portineria.control.access.extending import extensions
+from portineria.control.access.extension import Extension
 from portineria.control.access.models import AccessRequest
 from portineria.control.console import texts, whereabouts
 from portineria.control.console.texts.notices import SENTENCES, SHOWN
@@ -54,6 +56,8 @@ def notices(actor: Person, rows: Iterable[Notification]) -> list[Notice]:
     things: dict[str, Any] = {}
     if of[Kind.REQUEST]:
         things |= {row.public_id: row for row in access.requests(actor).filter(public_id__in=of[Kind.REQUEST])}
+    if of[Kind.EXTENSION]:
+        things |= {row.public_id: row for row in extensions(actor).filter(public_id__in=of[Kind.EXTENSION])}
     if of[Kind.SESSION]:
         things |= {row.public_id: row for row in remote_sessions.sessions(actor).filter(public_id__in=of[Kind.SESSION])}
     if of[Kind.MACHINE]:
@@ -86,6 +90,8 @@ def _notice(row: Notification, thing: Any, places: dict[int, Place]) -> Notice:
         return Notice(row, path_of(row), place, who, reason, thing)
     if row.thing.startswith(f"{Kind.LOCK}_"):
         return Notice(row, path_of(row), place, thing.made_by.name if thing.made_by else "", thing.reason)
+    if isinstance(thing, Extension):
+        return Notice(row, path_of(row), place, thing.person.name, thing.reason)
     who = thing.person.name if row.kind == "held" else ""
     return Notice(row, path_of(row), place, who)
 
@@ -104,6 +110,8 @@ def path_of(row: Notification) -> str:
     kind = row.thing.partition("_")[0]
     if kind == Kind.LOCK:
         return reverse("console:locks")
+    if kind == Kind.EXTENSION:
+        return reverse("console:approvals")
     if kind == Kind.DELEGATION:
         return reverse("console:delegations")
     if kind == Kind.DIRECTORY_END:

@@ -9,8 +9,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from portineria.control.access.models import SignalSourceKind
-from portineria.control.access.signal import NAME, PLACE
+from portineria.control.access.signal import NAME, PLACE, SignalSourceKind
 from portineria.control.access.signals import Where
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.texts import signals as words

@@ -37,6 +37,7 @@ class Step:
     button: "str | Promise"
     icon: str
     until: datetime | None = None
+    more: str = ""  # where to ask for more time
 
     @property
     def main(self) -> bool:
@@ -73,9 +74,13 @@ def _step(seen: MachineSight, place: Place, session: Session | None, asked: Acce
     machine = reverse("console:machine", args=[seen.machine.public_id])
     if session is not None:
         path = reverse("console:session", args=[session.public_id])
-        return Step(place, "reachable", (), path, gettext_lazy("Open the session"), "plug-connected", seen.ends_at)
+        more = reverse("console:extension-ask", args=[session.grant.public_id])
+        return Step(
+            place, "reachable", (), path, gettext_lazy("Open the session"), "plug-connected", seen.ends_at, more
+        )
     if seen.decision.permitted:
-        return Step(place, "reachable", (), machine, gettext_lazy("How to connect"), "terminal-2", seen.ends_at)
+        more = reverse("console:extension-ask", args=[seen.grant])
+        return Step(place, "reachable", (), machine, gettext_lazy("How to connect"), "terminal-2", seen.ends_at, more)
     if seen.to_confirm and asked is None and seen.notice is None:
         first = seen.to_confirm[0]
         path = f"{reverse('console:training', args=[first.public_id])}?{urlencode({'next': reverse('console:work')})}"

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from portineria.control.access.deciding import deciders
+from portineria.control.access.deciding import approving, deciders
+from portineria.control.access.extension import Extension
 from portineria.control.access.firm import works_for
 from portineria.control.access.job import JobEntry
 from portineria.control.access.models import AccessRequest, Grant, Lock, RequestState
@@ -49,6 +50,13 @@ def _waits(event: Event, fields: Fields) -> Iterator[Meant]:
     row = AccessRequest.objects.filter(public_id=fields["request"], state=RequestState.PENDING).first()
     if row is not None:
         yield from (Meant(person, Kind.WAITS, row.public_id) for person in deciders(row, event.at))
+
+
+def _waits_for_more(event: Event, fields: Fields) -> Iterator[Meant]:
+    row = Extension.objects.waiting().filter(public_id=fields["extension"]).select_related("person").first()
+    if row is not None:
+        people = approving(row.organisation_id, row.person, event.at)
+        yield from (Meant(person, Kind.WAITS, row.public_id) for person in people)
 
 
 def _decided(event: Event, fields: Fields) -> Iterator[Meant]:
@@ -149,6 +157,10 @@ _BY_CODE: Mapping[str, _Rule] = {
     "access.request.lapsed": _decided,
     "access.grant.revoked": _decided,
     "access.request.reminded": _waits,
+    "access.extension.asked": _waits_for_more,
+    "access.extension.reminded": _waits_for_more,
+    "access.extension.approved": _decided,
+    "access.extension.refused": _decided,
     "access.substitution.named": _role,
     "access.substitution.ended": _role,
     "remote_sessions.session.draining": _ends,

@@ -11,12 +11,15 @@ import structlog
 from django.db import transaction
 from django.db.models import Count
 
-from portineria.control.access.deciding import deciders
+from portineria.control.access.deciding import approving, deciders
+from portineria.control.access.extension import Extension
 from portineria.control.access.models import AccessRequest, RequestState
 from portineria.control.audit import services as audit
 from portineria.control.identity.authority import SYSTEM
 from portineria.control.notification.models import WHY, Channel, Delivery, DeliveryState, Kind, Notification
 from portineria.control.remote_sessions.models import HeldOperation, Session
+from portineria.core.ids import Kind as Id
+from portineria.core.ids import is_id
 
 log = structlog.get_logger()
 A_DAY = timedelta(days=1)
@@ -47,6 +50,9 @@ def moot(row: Delivery, at: datetime) -> bool:
         return True
     if row.channel == Channel.WEBHOOK and not hasattr(person, "notification_webhook"):
         return True
+    if notification.kind == Kind.WAITS and is_id(notification.thing, Id.EXTENSION):
+        more = Extension.objects.waiting().filter(public_id=notification.thing).select_related("person").first()
+        return more is None or person.pk not in approving(more.organisation_id, more.person, at)
     if notification.kind == Kind.WAITS:
         request = AccessRequest.objects.filter(public_id=notification.thing, state=RequestState.PENDING).first()
         return request is None or person.pk not in deciders(request, at)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef
 
+from portineria.control.access.extension import Extension
 from portineria.control.audit import queries as audit
 from portineria.control.audit.models import Event, EventQuerySet
 from portineria.control.identity.models import Person
@@ -33,6 +34,7 @@ class There:
     held: bool
     watched: bool
     refused: bool
+    more: bool  # time that was asked for
 
 
 def session_and_there(actor: Person, public_id: str) -> tuple[Session, There]:
@@ -50,12 +52,14 @@ def session_and_there(actor: Person, public_id: str) -> tuple[Session, There]:
         any_held=Exists(HeldOperation.objects.filter(session=OuterRef("pk"))),
         any_watched=Exists(Watching.objects.filter(session=OuterRef("pk"))),
         any_refused=Exists(refused),
+        any_more=Exists(Extension.objects.filter(grant=OuterRef("grant"))),
     ).first()
     if found is None:
         raise NotFound(f"session {public_id}")
     course = audit.of_session(found.organisation.public_id, found.public_id)
     known = found.__dict__
-    return found, There(course, known["any_kept"], known["any_held"], known["any_watched"], known["any_refused"])
+    any_of = (known[f"any_{name}"] for name in ("kept", "held", "watched", "refused", "more"))
+    return found, There(course, *any_of)
 
 
 def counted_at(streams: StreamQuerySet, first: Sequence[Stream]) -> datetime | None:

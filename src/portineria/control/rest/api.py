@@ -12,6 +12,7 @@ from portineria.control.rest.delegations import router as delegations
 from portineria.control.rest.directory_ends import router as directory_ends
 from portineria.control.rest.emergency import router as emergency
 from portineria.control.rest.entering import estate
+from portineria.control.rest.extensions import router as extensions
 from portineria.control.rest.groups import router as groups
 from portineria.control.rest.identity_providers import router as identity_providers
 from portineria.control.rest.jobs import router as jobs
@@ -67,6 +68,6 @@ handle_errors(api)
 for router in (
     account, estate, people, groups, rules, requests, sessions, locks, register, sinks, delegations, plant,
     trainings, reasons, company_devices, directory_ends, service_accounts, emergency, substitutions, jobs,
-    privacy, identity_providers, saved_searches, notifications, templates, reports,
+    privacy, identity_providers, saved_searches, notifications, templates, reports, extensions,
 ):  # fmt: skip
     api.add_router("", router)

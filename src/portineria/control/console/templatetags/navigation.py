@@ -76,6 +76,7 @@ _SECTION_OF = {
     "cut": "sessions",
     "directory-ends": "sessions",
     "extend": "sessions",
+    "extension-ask": "sessions",
     "end": "sessions",
     "session": "sessions",
     "report": "sessions",

@@ -10,7 +10,8 @@ from django.views.decorators.http import require_POST
 
 from portineria.control.access import bundles, services
 from portineria.control.access import queries as access
-from portineria.control.console import emergency_rows, held, jobs, whereabouts
+from portineria.control.access.extending import decidable_extensions
+from portineria.control.console import emergency_rows, extension_rows, held, jobs, whereabouts
 from portineria.control.console.forms import ApprovalForm, DecisionForm, ExtendForm, ReasonForm, RevokeForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.request_page import request_page
@@ -34,6 +35,7 @@ def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
     others = own.filter(state="pending").exclude(pk__in=decidable.values("pk"))
     context: dict[str, Any] = {
         "held": held.waiting_for(actor, timezone.now()),
+        "more": extension_rows.waiting_leaf(actor, leaf(request, decidable_extensions(actor), _WAITING, named="more")),
         "emergencies": emergency_rows.unsigned(actor),
         "waiting": whereabouts.asked_leaf(actor, leaf(request, decidable, _WAITING, named="waiting")),
         "others": whereabouts.asked_leaf(actor, leaf(request, others, _WAITING, named="others")),
@@ -47,6 +49,7 @@ def _show(request: HttpRequest, actor: Person, public_id: str, form: DecisionFor
     shown = request_page(actor, public_id)
     section = "approvals" if shown.staff else "requests"
     context = {"page": shown, "form": form, "section": section, **jobs.context(actor, shown.request)}
+    context["extensions"] = extension_rows.of_grant(actor, shown.grant)
     return render(request, "console/request.html", context)
 
 

@@ -6,7 +6,16 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from portineria.control.console import event_queries, functions, held, plant_rows, queries, session_export, watch_rows
+from portineria.control.console import (
+    event_queries,
+    extension_rows,
+    functions,
+    held,
+    plant_rows,
+    queries,
+    session_export,
+    watch_rows,
+)
 from portineria.control.console.evidence import evidence_command
 from portineria.control.console.forms import DecisionForm, ReasonForm
 from portineria.control.console.page import attempt, leaf, page
@@ -77,6 +86,7 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "evidence_command": "" if row.open else evidence_command(row),
         "signals": plant_rows.consent_in(actor, row),
         "unwatched": watch_rows.missing_in(row),
+        "extensions": extension_rows.of_grant(actor, row.grant) if there.more else [],
     }
     return render(request, "console/session.html", context)
 
