@@ -34,7 +34,7 @@ class Place:
         """See ``act``: the control plane's own functions, in another process."""
         command = [sys.executable, "-m", "tests.integration.database.act", str(self.state), *words]
         done = subprocess.run(
-            command, env=surroundings(), capture_output=True, text=True, check=False, timeout=120
+            command, env=surroundings(), capture_output=True, text=True, check=False, timeout=240
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-2000:]
         return json.loads(done.stdout)

@@ -349,8 +349,6 @@ _NOTHING = _Asked(holds=False, approved=False, ticket=False, grouped=False)
 _asked_statement = KeptStatement(
     lambda grants: Grant.objects.filter(pk__in=grants).annotate(**_ASKED).values_list("pk", *_ASKED).order_by()
 )
-
-
 _grant_statement = grant_statement(_ASKED)
 
 
