@@ -240,6 +240,7 @@ LATER = dict.fromkeys(
         "playback",
         "delegation",
         "directory_end",
+        "extension",
         "question",
         "analyst",
         "customer",
