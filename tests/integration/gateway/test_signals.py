@@ -162,14 +162,17 @@ async def test_a_gateway_says_what_it_reads_as_long_as_it_is_asked(plant: Plant)
 
 
 async def test_of_a_slow_device_each_second_reads_on_where_the_last_one_stopped() -> None:
-    connections = list[asyncio.StreamWriter]()
+    connections, left = list[asyncio.StreamWriter](), asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connections.append(writer)
-        while request := await reader.read(12):
-            await asyncio.sleep(0.2)
-            writer.write(request[:4] + b"\0\4" + request[6:8] + b"\1\1")
-        writer.close()
+        try:
+            while request := await reader.read(12):
+                await asyncio.sleep(0.2)
+                writer.write(request[:4] + b"\0\4" + request[6:8] + b"\1\1")
+        finally:
+            writer.close()
+            left.set()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
@@ -177,5 +180,7 @@ async def test_of_a_slow_device_each_second_reads_on_where_the_last_one_stopped(
         sources = [SignalSource(f"sgn_{number}", "modbus-coil", number=number) for number in range(4)]
         read = [[(value.signal, value.on) for value in await device.values(sources)] for _ in range(2)]
         device.close()
+        await left.wait()
+        await asyncio.gather(*(writer.wait_closed() for writer in connections), return_exceptions=True)
     assert read == [[(f"sgn_{number}", True) for number in order] for order in ((0, 1, 2), (3, 0, 1))]
     assert len(connections) == 1

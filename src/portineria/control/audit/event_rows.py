@@ -37,6 +37,7 @@ event AS (
 words AS (
   INSERT INTO {word_index.TABLE} (event, words)
   SELECT id, array_to_tsvector(string_to_array(words, ' ')) FROM event JOIN given USING (seq)
+  ON CONFLICT (event) DO UPDATE SET words = excluded.words
 ),
 kept AS (
   INSERT INTO audit_personalvalue (event_id, field, about, salt, value)
