@@ -30,9 +30,9 @@ test: test-sqlite test-postgresql ## every test, the control plane's on both dat
 # They start thousands of processes. Where somebody forbade it to be kept, each compiles anew what it imports: a second.
 test-sqlite test-postgresql: export PYTHONDONTWRITEBYTECODE :=
 
-# Many of them wait for a lease to end or a process to die: three at once keep two cores busy. In the order of folders,
+# Many of them wait for a lease to end or a process to die: four at once keep two cores busy. In the order of folders,
 # where the small files come last, so that none is left alone with the longest.
-SPREAD := -n 3 --dist loadfile --no-loadscope-reorder
+SPREAD := -n 4 --dist loadfile --no-loadscope-reorder
 
 test-sqlite: .venv/ready debian-test
 	$(BIN)/python -m pytest $(SPREAD) $(PYTEST)
