@@ -51,3 +51,11 @@ def test_it_answers_as_the_query_does_for_any_number_of_keys() -> None:
 def test_a_query_that_leaves_a_key_out_is_refused_when_its_text_is_made() -> None:
     with pytest.raises(AssertionError):
         KeptStatement(lambda keys: Person.objects.get_queryset().filter(pk=1).values_list("pk")).rows([7])
+
+
+def test_a_query_with_a_time_of_its_own_is_refused_which_would_stand_still() -> None:
+    def brought_until_now(keys: Any) -> QuerySet[Person, tuple[Any, ...]]:
+        return Person.objects.get_queryset().filter(pk__in=keys, created_at__lt=timezone.now()).values_list("pk")
+
+    with pytest.raises(AssertionError, match="changes by itself"):
+        KeptStatement(brought_until_now).rows([7])

@@ -107,9 +107,11 @@ async def tool(stream: Stream) -> AsyncIterator[int]:
                 said = len(stream.tool.heard)
 
         tasks.spawn(back(), "answers")
-        while data := await reader.read(4096):
-            await stream.say(data)
-        writer.close()
+        try:
+            while data := await reader.read(4096):
+                await stream.say(data)
+        finally:
+            writer.close()
 
     async with await asyncio.start_server(carry, "127.0.0.1", 0) as server:
         try:

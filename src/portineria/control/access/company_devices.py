@@ -18,8 +18,7 @@ from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.services import BadField, clean_name
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.ending import Device
-
-_LABEL = b"portineria-device.v1"
+from portineria.wire.device_proof import covered
 
 
 class DeviceKnown(Conflict):
@@ -87,11 +86,6 @@ def company_device(actor: Person, public_id: str) -> CompanyDevice:
     if found is None:
         raise NotFound(f"company device {public_id}")
     return found
-
-
-def covered(session_key: bytes) -> bytes:
-    """What a device signs: the session's own key, which is made for one session and counts once."""
-    return _LABEL + hashlib.sha256(session_key).digest()
 
 
 def proven(person: Person, organisation: int, key: bytes, signature: bytes, session_key: bytes) -> CompanyDevice | None:

@@ -5,20 +5,17 @@ It lies in a file that only its account may read. That keeps it from other accou
 that runs as the same person.
 """
 
-import hashlib
-
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from portineria.dataplane.connector.api import decode, encode
-
-_LABEL = b"portineria-device.v1"
+from portineria.wire.device_proof import covered
 
 
 def proof(device: Ed25519PrivateKey | None, session_key: str) -> dict[str, str]:
     """What asking for a session says besides, of the key made for it (base64url); nothing without a device key."""
     if device is None:
         return {}
-    signature = device.sign(_LABEL + hashlib.sha256(decode(session_key)).digest())
+    signature = device.sign(covered(decode(session_key)))
     return {"device_key": public_text(device), "device_signature": encode(signature)}
 
 
