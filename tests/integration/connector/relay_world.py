@@ -26,16 +26,17 @@ from portineria.dataplane.aio.channel import Channel
 from portineria.dataplane.aio.leg import Way, dial_leg, reach
 from portineria.dataplane.aio.stream_end import StreamEnd
 from portineria.dataplane.aio.task import Tasks, until
-from portineria.dataplane.aio.tls import Pieces, inner_context
+from portineria.dataplane.aio.tls import inner_context
 from portineria.dataplane.connector.api import decode, encode
 from portineria.dataplane.connector.tool_side import ToolSide
+from portineria.dataplane.gateway.opening import LegGone, Opening
 from portineria.dataplane.relay.door import Door
 from portineria.dataplane.relay.relay import Relay
 from portineria.dataplane.relay.settings import RelaySettings
 from portineria.wire.certificate import load_spki, spki_sha256
 from portineria.wire.leg import FROM_RELAY, LINK_ALPN, Dial, GatewayLeg, GatewayProof, first_frame, prove
 from portineria.wire.statement import Admitted, AdmittedGateway, RelayAddress, Ticket, sha256, sign_statement
-from portineria.wire.stream import FrameReader, Hello, Open, Refuse, encode_control
+from portineria.wire.stream import Data, Hello, Open, encode_control
 from tests.integration.connector.wire_pair import Certificates
 
 GATEWAY, SESSION = "gw_aaaaaaaaaaaaaaaa", "ses_aaaaaaaaaaaaaaaa"
@@ -74,6 +75,7 @@ class ScriptedGateway:
         self.answering.set()
         self.tasks = Tasks()
         self.hellos: list[Hello] = []
+        self._last: Opening | None = None
         self.opened = 0  # connections to the device
         self.legs, self.legs_being_made, self.most_at_once = 0, 0, 0
         self.streams: dict[str, StreamEnd] = {}
@@ -82,6 +84,12 @@ class ScriptedGateway:
     @property
     def spki_sha256(self) -> bytes:
         return spki_sha256(self.key.public_key())
+
+    @property
+    def early(self) -> bytes:
+        """What came behind the last HELLO before its answer."""
+        frames = self._last.frames if self._last is not None else []
+        return b"".join(bytes(frame.content) for frame in frames if isinstance(frame, Data))
 
     async def link(self, relay: RelayAddress) -> None:
         outer, challenge, _ = await reach(relay, self._way, LINK_ALPN)
@@ -112,39 +120,28 @@ class ScriptedGateway:
         finally:
             self.legs_being_made -= 1
         self.legs += 1
-        reader, first = FrameReader(), asyncio.get_running_loop().create_future()
+        opening = self._last = Opening(channel, relay.relay)
+        opening.begin()
+        with contextlib.suppress(LegGone):
+            await self._answer(opening, await opening.hello())
 
-        def data(pieces: Pieces) -> None:
-            for piece in pieces:
-                for frame in reader.receive(memoryview(piece)):
-                    first.set_result(frame)
-
-        def lost(_error: Exception | None) -> None:
-            if not first.done():
-                first.set_result(None)
-
-        channel.begin(data, lost)
-        hello = await first
-        if isinstance(hello, Hello):
-            await self._answer(channel, reader, hello)
-
-    async def _answer(self, channel: Channel, reader: FrameReader, hello: Hello) -> None:
+    async def _answer(self, opening: Opening, hello: Hello) -> None:
         self.hellos.append(hello)
         await self.answering.wait()
-        if channel.closed:
+        if opening.gone:
             return
         reason = self.script(hello)
         if reason is None and hello.resume and hello.stream not in self.streams:
             reason = "hold.expired"
         if reason is not None:
-            channel.write(encode_control(Refuse(reason)))
-            channel.close()
+            opening.refuse(reason)
             return
         if not hello.resume:
             await self._open_device(hello.stream)
         stream = self.streams[hello.stream]
-        channel.write(encode_control(Open(stream.received)))
-        stream.attach(channel, reader, hello.resume_from)
+        opening.channel.write(encode_control(Open(stream.received)))
+        stream.attach(opening.channel, opening.reader, hello.resume_from)
+        stream.handle(opening.frames)
 
     async def _open_device(self, name: str) -> None:
         self.opened += 1
@@ -254,6 +251,7 @@ class Device:
 
     def __init__(self) -> None:
         self.address = ("", 0)
+        self.bytes = 0
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -263,6 +261,7 @@ class Device:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(1 << 16):
+                self.bytes += len(data)
                 writer.write(data)
                 await writer.drain()
             writer.write_eof()

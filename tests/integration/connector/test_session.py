@@ -136,6 +136,41 @@ async def test_a_further_connection_uses_the_leg_that_stands_ready(world: World)
         assert len(world.gateway.hellos) == 1
 
 
+async def test_what_the_tool_says_first_is_at_the_gateway_before_its_answer(world: World) -> None:
+    """Not to the device; a round trip less is what a tool feels on a line that has 300 ms of them."""
+    world.gateway.answering.clear()
+    async with asyncio.timeout(20), session_in(world) as (_, door, told):
+        tool, loop = await tool_at(door), asyncio.get_running_loop()
+        assert await until(lambda: bool(world.gateway.hellos), timeout_s=30)
+        await loop.sock_sendall(tool, b"twelve bytes")
+        assert await until(lambda: world.gateway.early == b"twelve bytes", timeout_s=10)
+        assert (world.gateway.opened, world.device.bytes) == (0, 0)
+        world.gateway.answering.set()
+        assert await read_exactly(tool, 12) == b"twelve bytes"
+        assert await echoed(tool, b", then more") == b", then more"
+        assert world.device.bytes == 23
+    assert told.lines == []
+
+
+async def test_what_the_device_may_have_heard_is_not_said_to_it_again(damaged: tuple[World, Line]) -> None:
+    """The gateway dies with the tool's first words: the tool is told, and decides itself whether to say them again."""
+    world, line = damaged
+    world.gateway.script = lambda _hello: "hold.expired"
+    world.gateway.answering.clear()
+    async with asyncio.timeout(20), session_in(world) as (_, door, told):
+        tool = await tool_at(door)
+        await asyncio.get_running_loop().sock_sendall(tool, b"write")
+        assert await until(lambda: world.gateway.early == b"write", timeout_s=10)
+        line.cut()
+        world.gateway.answering.set()
+        with pytest.raises(ConnectionResetError):
+            await read_all(tool)
+        assert await until(lambda: bool(told.codes), timeout_s=10)
+    assert told.codes == ["hold.expired"]
+    assert [hello.resume for hello in world.gateway.hellos] == [False, True]
+    assert world.device.bytes == 0
+
+
 async def test_many_connections_at_once_queue_for_their_legs_and_all_are_served(world: World) -> None:
     async with asyncio.timeout(60), session_in(world) as (_, door, told):
         tools = [await tool_at(door) for _ in range(200)]
@@ -314,7 +349,9 @@ async def test_a_stream_of_which_the_gateway_knows_nothing_is_opened_under_anoth
 
     world.gateway.script = script
     async with asyncio.timeout(20), session_in(world) as (_, door, _told):
-        assert await echoed(await tool_at(door), b"x") == b"x"
+        tool = await tool_at(door)
+        assert await until(lambda: world.gateway.opened == 1, timeout_s=10)
+        assert await echoed(tool, b"x") == b"x"
     assert [hello.resume for hello in world.gateway.hellos] == [False, True, False]
     assert streams[0] == streams[1] != streams[2]
 

@@ -9,9 +9,10 @@ import structlog
 
 from portineria.core.errors import PortineriaError, ProtocolError
 from portineria.core.ids import Kind, new_id
+from portineria.dataplane.aio.channel import Channel
 from portineria.dataplane.aio.stream_end import StreamEnd
 from portineria.dataplane.connector.door import Service
-from portineria.dataplane.connector.hello import Opened, StreamRefused, say_hello
+from portineria.dataplane.connector.hello import FirstWords, Opened, StreamRefused, say_hello
 from portineria.dataplane.connector.legs import FIRST_PAUSE_S, LONGEST_PAUSE_S, NoLeg, jittered
 from portineria.dataplane.connector.tool_side import ToolSide
 from portineria.wire.stream import Hello
@@ -31,6 +32,7 @@ class Connection:
         self.service = service
         self.stream_id = new_id(Kind.STREAM)
         self._tool = ToolSide(sock, self._tool_left)
+        self._first = FirstWords(self._tool)
         self._stream: StreamEnd | None = None
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._opening: asyncio.Task[object] | None = None
@@ -74,21 +76,26 @@ class Connection:
         except StreamRefused as error:
             if error.code != "order.stale" or not await self._session.refresh():
                 raise
-        return await say_hello(await self._session.legs.make(), self._hello(resume=False))
+        return await self._begin(await self._session.legs.make())
+
+    async def _begin(self, leg: Channel) -> Opened:
+        return await say_hello(leg, self._hello(resume=False), self._first)
 
     async def _first_open(self) -> Opened:
-        """The gateway may have heard HELLO before the leg died: the device must not see two connections."""
+        """The gateway may have heard HELLO before the leg died: the device must not see two connections, nor hear what
+        the tool said first a second time.
+        """
         try:
-            return await say_hello(await self._session.legs.take(), self._hello(resume=False))
+            return await self._begin(await self._session.legs.take())
         except (ConnectionError, TimeoutError):
             pass
         try:
             return await say_hello(await self._session.legs.make(), self._hello(resume=True))
         except StreamRefused as error:
-            if error.code != _UNKNOWN:
+            if error.code != _UNKNOWN or self._first.said:
                 raise
         self.stream_id = new_id(Kind.STREAM)  # a late HELLO under the old name opens nothing any more
-        return await say_hello(await self._session.legs.make(), self._hello(resume=False))
+        return await self._begin(await self._session.legs.make())
 
     def _hello(self, *, resume: bool) -> Hello:
         received = self._stream.received if self._stream is not None else 0

@@ -8,8 +8,10 @@ from portineria.core.errors import Denied, ProtocolError
 from portineria.dataplane.aio.channel import Channel
 from portineria.dataplane.aio.stream_end import StreamEnd
 from portineria.dataplane.aio.tls import Pieces
-from portineria.wire.stream import BadStream, Frame, FrameReader, Hello, Open, Refuse, encode_control
+from portineria.dataplane.connector.tool_side import ToolSide
+from portineria.wire.stream import BadStream, Frame, FrameReader, Hello, Open, Refuse, data_head, encode_control
 
+FIRST_BYTES = 16 << 10  # behind HELLO; a gateway bears 64 KiB before its answer
 ANSWER_S = 20.0  # the gateway gives order and lease 5 s to arrive, and the device 10 s to answer
 
 
@@ -29,10 +31,11 @@ class Opened:
     reader: FrameReader
     resume_from: int
     behind: list[Frame]
+    said: int  # bytes that went behind HELLO
 
     def attach(self, stream: StreamEnd) -> None:
         """Let ``stream`` go on over this leg; raise BadStream when the two do not fit."""
-        stream.attach(self.leg, self.reader, self.resume_from)
+        stream.attach(self.leg, self.reader, max(self.resume_from, self.said))
         stream.handle(self.behind)
         if self.leg.closed and self.leg.on_lost is not None:  # it was lost before the stream was listening
             self.leg.on_lost(None)
@@ -64,12 +67,44 @@ class _Answer:
             self.first.set_exception(error)
 
 
-async def say_hello(leg: Channel, hello: Hello) -> Opened:
-    """Raises StreamRefused, TimeoutError, ProtocolError, ConnectionError (leg lost); the leg is then closed."""
+class FirstWords:
+    """What the tool says first goes right behind HELLO: its first answer is then there a round trip earlier.
+
+    ``sent``: how many bytes on the last leg. ``said``: whether any gateway may have heard them. If that one is then
+    lost, nobody knows whether the device did.
+    """
+
+    def __init__(self, tool: ToolSide) -> None:
+        self._tool = tool
+        self.sent, self.said = 0, False
+
+    def begin(self, leg: Channel) -> None:
+        """On this leg, as soon as there is something and until ``end``."""
+        self.sent = 0
+        self._tool.on_first = lambda: self._send(leg)
+        self._send(leg)
+
+    def _send(self, leg: Channel) -> None:
+        first = self._tool.first
+        if 0 < len(first) <= FIRST_BYTES and not leg.closed:
+            leg.write(data_head(0, len(first)), first)
+            self.sent, self.said = len(first), True
+
+    def end(self) -> None:
+        self._tool.on_first = None
+
+
+async def say_hello(leg: Channel, hello: Hello, first: FirstWords | None = None) -> Opened:
+    """Raises StreamRefused, TimeoutError, ProtocolError, ConnectionError (leg lost); the leg is then closed.
+
+    ``first``: of a new stream's tool.
+    """
     answer = _Answer(leg)
     try:
         leg.begin(answer.data, answer.lost)
         leg.write(encode_control(hello))
+        if first is not None:
+            first.begin(leg)
         async with asyncio.timeout(ANSWER_S):
             frame = await answer.first
         if isinstance(frame, Refuse):
@@ -80,4 +115,7 @@ async def say_hello(leg: Channel, hello: Hello) -> Opened:
         leg.on_data = leg.on_lost = None
         leg.close()
         raise
-    return Opened(leg, answer.reader, frame.resume_from, answer.frames)
+    finally:
+        if first is not None:
+            first.end()
+    return Opened(leg, answer.reader, frame.resume_from, answer.frames, first.sent if first is not None else 0)

@@ -18,13 +18,17 @@ _JOIN_BELOW = 1 << 16  # event loops make one call of the kernel for each piece
 
 
 class ToolSide(asyncio.BufferedProtocol):
-    """Before ``carry`` it reads at most one buffer. ``on_gone`` is called when the tool leaves before that."""
+    """Before ``carry`` it reads at most one buffer. ``on_gone`` is called when the tool leaves before that.
+
+    ``on_first`` is called when there is something in that buffer.
+    """
 
     def __init__(self, sock: socket.socket, on_gone: Callable[[], None]) -> None:
         self._sock = sock
         self._transport: asyncio.Transport | None = None
         self._stream: StreamEnd | None = None
         self._on_gone = on_gone
+        self.on_first: Callable[[], None] | None = None
         self._early, self._early_end = bytearray(), False
         self.gone = False
 
@@ -35,6 +39,11 @@ class ToolSide(asyncio.BufferedProtocol):
         except BaseException:
             self._sock.close()
             raise
+
+    @property
+    def first(self) -> memoryview:
+        """What it said before ``carry``; it begins the stream."""
+        return memoryview(self._early)[DATA_OVERHEAD:]
 
     def carry(self, stream: StreamEnd) -> None:
         """From now on what the tool says goes into ``stream``."""
@@ -59,6 +68,8 @@ class ToolSide(asyncio.BufferedProtocol):
         if self._stream is None:
             self._early = read_buffer()[: DATA_OVERHEAD + nbytes]
             self.pause_reading()
+            if self.on_first is not None:
+                self.on_first()
         elif self._stream.over is None:
             self._stream.local_data(read_buffer(), nbytes)
 
