@@ -31,7 +31,7 @@ def measured(rounds: int, *, full: bool) -> Found:
     with running_device("127.0.0.1", port), running(port) as ours:
         for _ in range(rounds):
             for mode, found in (("none", plain), ("strict", kept)):
-                _record_machine(ours, mode)
+                record_machine(ours, MACHINE, mode)
                 with ours.path() as path:
                     rate, cpu = _offered(path.address, ours.gateway_pid, 10 if full else 4)
                     found["rate"].append(rate)
@@ -49,17 +49,10 @@ def measured(rounds: int, *, full: bool) -> Found:
     return Found(figures, {}, {"plain": plain, "recorded": kept, "verified_bytes": size})
 
 
-def _record_machine(ours: Ours, mode: str) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.integration.path.act",
-        str(ours.server_state),
-        "record_machine",
-        MACHINE,
-        mode,
-    ]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+def record_machine(ours: Ours, machine: str, mode: str) -> None:
+    """Sessions on it from now on; ``mode`` as in the console."""
+    command = [sys.executable, "-m", "tests.integration.path.act", str(ours.server_state), "record_machine"]
+    subprocess.run([*command, machine, mode], check=True, stdout=subprocess.DEVNULL)
 
 
 def _offered(address: tuple[str, int], gateway: int, seconds: int) -> tuple[float, float]:

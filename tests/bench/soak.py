@@ -2,8 +2,9 @@
 """``python -m tests.bench.soak MINUTES``: session churn through the real processes; one line of JSON at the end.
 
 Each turn makes a session, opens connections in it that carry bytes both ways, and ends it; beside that one connector
-process stays, and connections come and go in it. Memory (PSS) and descriptors of server, relay, gateway and that
-connector are sampled; the slope is that of the least squares over the second half, when caches are warm.
+process stays, and connections come and go in it. All of it is recorded, and the recordings are uploaded. Memory (PSS)
+and descriptors of server, relay, gateway and that connector are sampled; the slope is that of the least squares over
+the second half, when caches are warm.
 
 A gateway remembers a session until its order has expired, or the order could be replayed (271 bytes), and the names of
 a session's connections (98 bytes, 16,384 at the most). So the sessions that come and go have orders of a few minutes:
@@ -11,6 +12,7 @@ in the second half as many are forgotten as are added. The one that stays gets t
 """
 
 import asyncio
+import contextlib
 import json
 import math
 import sys
@@ -24,8 +26,9 @@ from tests.bench import ours
 from tests.bench.load import cpu_seconds, download, echoes, running_device
 from tests.bench.memory import pss_bytes
 from tests.bench.peers import free_port, wait_for
+from tests.bench.recording import record_machine
 
-EVERY_S, BYTES = 5.0, 1_000_000
+EVERY_S, BYTES = 5.0, 250_000
 WARM_TURNS = 20
 CHURNING, ORDER_MINUTES = "Bench churn", 5
 LOOKS, LOOK_S = 20, 0.05  # at descriptors: SQLite opens three for every question, and something asks every second
@@ -98,9 +101,14 @@ async def churn(own: ours.Ours, held: HeldSession, watch: Watch, seconds: float)
 
 def main(minutes: float) -> int:
     port = free_port()
-    with ours.running(port) as own, running_device("127.0.0.1", port), HeldSession(ours.MACHINE, own.env) as held:
+    with contextlib.ExitStack() as stack:
+        own = stack.enter_context(ours.running(port))
+        stack.enter_context(running_device("127.0.0.1", port))
         wait_for(port)
         own.add(CHURNING, port)
+        for machine in (ours.MACHINE, CHURNING):
+            record_machine(own, machine, "strict")
+        held = stack.enter_context(HeldSession(ours.MACHINE, own.env))
         pids = {
             "server": own.server_pid, "relay": own.relay_pids[0], "gateway": own.gateway_pid, "connector": held.pid,
         }  # fmt: skip
