@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Somebody of the plant changes something, in a process of their own: ``STATE ACT [WORD …]``; prints JSON."""
+"""Somebody of the plant changes something, in a process of their own: ``STATE ACT [WORD …]``; prints JSON.
+
+``STATE`` alone: one act after another, each a line of JSON on standard input. To start Django costs a second.
+"""
 
 import json
 import sys
@@ -188,14 +191,18 @@ def _machine(name: str) -> str:
 _ACTS = (drain_seconds, hold_seconds, revoke_grants, set_supplier, chain, events, links, look)
 
 
-def main(state: str, what: str, *words: str) -> None:
+def main(state: str, *command: str) -> None:
+    from django.db import connections
+
     from portineria.control.operations import open_state
 
     open_state(Path(state))
     known = (*_ACTS, codes, record_machine, kept, inspected, set_rule_profile, told, make_profile, add_service_to,
              consent)  # fmt: skip
     acts: dict[str, Callable[..., Any]] = {act.__name__: act for act in known}
-    sys.stdout.write(json.dumps(acts[what](*words)) + "\n")
+    for what, *words in [command] if command else map(json.loads, sys.stdin):
+        print(json.dumps(acts[what](*words)), flush=True)
+        connections.close_all()  # whoever puts another database in its place is not in the way of this one
 
 
 if __name__ == "__main__":

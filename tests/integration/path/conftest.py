@@ -32,6 +32,7 @@ class WholePath:
         self.stage = stage
         self.env = stage.environment("technician")
         self._visitors: dict[str, Visitor] = {}
+        self._actor: subprocess.Popen[str] | None = None
 
     def person(self, name: str) -> Visitor:
         if name not in self._visitors:
@@ -44,10 +45,23 @@ class WholePath:
 
     def act(self, *words: str) -> Any:
         """Somebody of the plant changes something: see ``act``."""
-        command = [sys.executable, "-m", "tests.integration.path.act", str(self.stage.server_state), *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr[-1500:]
-        return json.loads(done.stdout)
+        if self._actor is None:
+            command = [sys.executable, "-m", "tests.integration.path.act", str(self.stage.server_state)]
+            self._actor = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        actor, (said, heard) = self._actor, (self._actor.stdin, self._actor.stdout)
+        assert said is not None
+        assert heard is not None
+        said.write(json.dumps(words) + "\n")
+        said.flush()
+        if not (answer := heard.readline()):
+            self.close()
+            raise AssertionError(f"{words}: its process ended with {actor.returncode}")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        if self._actor is not None:
+            self._actor.communicate(timeout=60)
+            self._actor = None
 
     def may_reach(self, machine: str, minutes: int = 60) -> str:
         """Request and approval; return the request."""
@@ -111,5 +125,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePath]:
         for plant in stage.plants:
             whole.may_reach(f"{plant.name} press 3")
         yield whole
+        whole.close()
     finally:
         stage.close()
