@@ -31,9 +31,10 @@ from portineria.control.estate.models import Gateway, Plant
 from portineria.control.identity import groups, providers, way_back
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
-from portineria.control.identity.models import Group, Membership, Person, Role
+from portineria.control.identity.models import Group, Membership, Person, Role, Supplier
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.services import BadField
+from portineria.control.identity.standing import assess_supplier
 from portineria.control.remote_sessions import refusals, services
 from portineria.control.remote_sessions.models import Session
 from portineria.core.errors import Conflict, Denied, NotFound
@@ -219,6 +220,18 @@ def nobody_answers(w: World, grant: str) -> None:
     identity.set_person_enabled(actor=w.owner, person=w.operator.public_id, enabled=False, reason="x")
 
 
+def assessed(w: World, level: str) -> None:
+    today = timezone.now().date()
+    assess_supplier(
+        actor=w.owner, supplier=w.supplier, level=level, assessed_by="x", assessed_on=today,
+        valid_until=today + timedelta(days=30), reference="x",
+    )  # fmt: skip
+
+
+def standing_over(w: World, grant: str) -> None:
+    Supplier.objects.filter(public_id=w.supplier).update(standing_until=timezone.now().date() - timedelta(days=1))
+
+
 LONG_AGO = f"{timezone.now() - timedelta(days=3):%Y-%m-%d} 08:00-09:00"
 MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "person disabled": (disable, CUT, "person-disabled"),
@@ -226,7 +239,9 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "identity provider disabled": (provider_disabled, CUT, "no-membership no-rule"),
     "supplier disabled": (disable_supplier, CUT, "supplier-disabled"),
     "group left": (leave_group, CUT, "no-group"),
-    "another supplier's person": (other_supplier, DRAIN, "no-rule"),
+    "another supplier's person": (other_supplier, DRAIN, "no-rule supplier-standing"),
+    "supplier assessed worse": (lambda w, _: assessed(w, "C"), DRAIN, "supplier-standing"),
+    "supplier's standing is over": (standing_over, DRAIN, "supplier-standing"),
     "second factor taken": (
         lambda w, _: way_back.reset_second_factor(actor=w.owner, person=w.technician.public_id),
         CUT, "second-factor",
@@ -307,8 +322,14 @@ def stand_on(w: World) -> str:
     estate.change_machine(actor=w.owner, machine=w.machine.public_id, line="Line 1", recording="full")
     asked = training(w)
     everything = Conditions(
-        approvals=1, needs_recording=True, needs_maintenance=True, signals="button", trainings=(asked,)
+        approvals=1,
+        needs_recording=True,
+        needs_maintenance=True,
+        signals="button",
+        trainings=(asked,),
+        least_standing="B",
     )
+    assessed(w, "B")
     add_signal(
         actor=w.owner, organisation=w.organisation, machine=w.machine.public_id, kind="button", name="Shift leader",
         where=Where("file", place="button"),
