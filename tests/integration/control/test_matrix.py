@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from portineria.control.access import emergency
 from portineria.control.access import services as access
@@ -42,6 +43,7 @@ from portineria.policy.ending import BY_LOCK, Ending, Locked, Reason
 from portineria.wire.statement import Order, Withdrawal
 from tests.integration.control.sessions import accepted, again, said_to, session_key, started
 from tests.integration.control.world import World, admitted_gateway
+from tests.integration.control.world_again import Kept, keep
 
 CUT, DRAIN = ("cutting", "security"), ("draining", "administrative")
 Act = Callable[[World, str], object]  # the world, and the grant's id
@@ -338,16 +340,34 @@ def stand_on(w: World) -> str:
     begin_maintenance(actor=w.operator, organisation=w.organisation, line=f"{w.plant}/Line 1", reason="belt")
     access.change_rule(actor=w.owner, rule=w.rule, windows="Mon-Sun 00:00-24:00", conditions=everything)
     confirm_training(actor=w.technician, training=asked, number=1, language="en")
-    return access.approve(actor=w.approver, request=w.request(60)).public_id
+    return access.approve(actor=w.approver, request=w.request(480)).public_id
+
+
+def standing(w: World) -> World:
+    """With a session that rests on it, and would go on."""
+    w.link()
+    Grant.objects.filter(public_id=stand_on(w)).update(starts_at=timezone.now() - timedelta(minutes=5))
+    accepted(w, started(w))
+    assert services.enforce(timezone.now()) == 0
+    return w
+
+
+@pytest.fixture(scope="session")
+def kept_standing(kept: Kept, django_db_blocker: DjangoDbBlocker) -> Kept:
+    """Once a process: to build it takes longer than what the rows do with it."""
+    with django_db_blocker.unblock():
+        return keep(lambda: standing(kept.put_back()), "standing")
+
+
+@pytest.fixture
+def stood(kept_standing: Kept, db: None) -> World:
+    return kept_standing.put_back()
 
 
 @pytest.mark.parametrize("row", MATRIX)
-def test_what_a_permission_rests_on_ends_its_session_by_its_class(linked: World, row: str) -> None:
+def test_what_a_permission_rests_on_ends_its_session_by_its_class(stood: World, row: str) -> None:
     act, class_, why = MATRIX[row]
-    grant = stand_on(linked)
-    Grant.objects.filter(public_id=grant).update(starts_at=timezone.now() - timedelta(minutes=5))
-    session = accepted(linked, started(linked))
-    assert services.enforce(timezone.now()) == 0
+    linked, session, grant = stood, Session.objects.get(), Grant.objects.get().public_id
     act(linked, grant)
     assert services.enforce(timezone.now()) == 1
     after = again(session)
