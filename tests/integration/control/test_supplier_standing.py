@@ -18,10 +18,11 @@ from portineria.control.access.queries import visible_machine
 from portineria.control.access.rules import Conditions
 from portineria.control.access.simulation import would_open
 from portineria.control.audit.models import Event
-from portineria.control.identity.models import Membership, Supplier, SupplierStanding
+from portineria.control.identity.models import Membership, Role, Supplier, SupplierStanding
 from portineria.control.identity.queries import own_standings, standings
 from portineria.control.identity.standing import assess_supplier
 from portineria.control.remote_sessions import services
+from portineria.control.remote_sessions.models import DirectoryEnd
 from portineria.control.remote_sessions.refusals import NotPermitted
 from portineria.policy.ending import Reason
 from portineria.policy.supplier_standing import Firm, Level
@@ -30,6 +31,8 @@ from tests.integration.control.calling import Browser
 from tests.integration.control.declared import applied, proposal
 from tests.integration.control.sessions import accepted, again, started
 from tests.integration.control.test_agents import AgentEnd
+from tests.integration.control.test_directory_ends import answered, just_before
+from tests.integration.control.test_scim import Directory
 from tests.integration.control.world import World, fresh
 
 WHO = "Plant security office"
@@ -87,6 +90,7 @@ def test_the_newest_counts_while_it_is_valid_and_older_ones_stay(world: World) -
             table.objects.update(**wrong)
 
 
+@pytest.mark.sqlite
 def test_what_makes_no_sense_or_is_not_theirs_changes_nothing(world: World) -> None:
     at, kept = f"/suppliers/{world.supplier}/standing", f"/suppliers/{world.supplier}/standings"
     past, future, far = days(-1), days(2), days(3651)
@@ -96,14 +100,9 @@ def test_what_makes_no_sense_or_is_not_theirs_changes_nothing(world: World) -> N
     answers = [owner.post(at, entered(**({"level": "A"} | one))).status_code for one in wrong]
     assert answers == [422] * len(wrong)
     assert Browser(world.operator).post(at, entered("A")).status_code == 403
-    page = f"/suppliers/{world.supplier}/"
-    for nobody in (world.technician, world.rival):
-        assert Browser(nobody).post(at, entered("A")).status_code == 404
-        assert Browser(nobody).get(kept).status_code == 404
-        assert Browser(nobody).get(f"/suppliers/{world.supplier}").status_code == 404
-        for address in (page, f"{page}assess/"):
-            assert signed_in(nobody).get(address).status_code == 404
-            assert signed_in(nobody).post(address, entered("A")).status_code == 404
+    for nobody in map(Browser, (world.technician, world.rival)):  # the pages: test_every_address.py
+        assert nobody.post(at, entered("A")).status_code == 404
+        assert (nobody.get(kept).status_code, nobody.get(f"/suppliers/{world.supplier}").status_code) == (404, 404)
     assert not SupplierStanding.objects.exists()
     assert not Supplier.objects.exclude(standing="").exists()
 
@@ -184,6 +183,7 @@ def test_own_people_are_not_judged_and_an_agent_is_by_whoever_answers_for_it(lin
         Membership.objects.filter(person=w.technician).update(role="operator")
 
 
+@pytest.mark.sqlite
 def test_whoever_asks_does_so_by_a_rule_that_their_supplier_stands_for(linked: World) -> None:
     w = linked
     asked(w, "")
@@ -199,6 +199,27 @@ def test_whoever_asks_does_so_by_a_rule_that_their_supplier_stands_for(linked: W
     made = access.make_request(actor=technician, machine="Press 3", reason="x", minutes=60,
                                starts_at=timezone.now() + timedelta(hours=1))  # fmt: skip
     assert (made.rule, made.state) == (best, "approved")
+
+
+@pytest.mark.sqlite
+def test_work_that_is_spared_when_a_directory_closes_its_person_is_judged_by_their_supplier_still(
+    linked: World,
+) -> None:
+    w, directory = linked, Directory(linked)
+    asked(w, "B")
+    assessed(w, "B")
+    session = accepted(w, started(w))
+    # They work for others too: the account stays, the membership goes, and with it whose person they were here.
+    elsewhere = w.stranger.memberships.get().organisation
+    Membership.objects.create(person=w.technician, organisation=elsewhere, role=Role.TECHNICIAN)
+    just_before(w, of_people=True)
+    directory.active(w.technician, False)
+    assert w.technician.memberships.get().organisation == elsewhere
+    assert answered(w, DirectoryEnd.objects.get(), end=False).status_code == 200
+    assert services.enforce(timezone.now()) == 0
+    assessed(w, "C")
+    assert services.enforce(timezone.now()) == 1
+    assert again(session).end_why.endswith("supplier-standing")
 
 
 @pytest.mark.sqlite
@@ -232,7 +253,7 @@ def test_pages_say_what_is_missing_and_to_the_supplier_no_more_than_that(linked:
     assert "from today on" in shown_after(owner, f"{supplier}assess/", sent | {"valid_until": days(-1)})
     request = w.request()
     card = shown(signed_in(w.approver), f"/requests/{request}/")
-    assert "B or better is asked: nothing opens before" in card
+    assert "B or better is asked, and not met: nothing opens" in card
     assert supplier in card
     pages = {
         there: shown(technician, there) for there in (f"{machine}ask/", machine, "/work/", f"/requests/{request}/")
