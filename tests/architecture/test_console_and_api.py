@@ -89,6 +89,7 @@ BY_API = {
     "incident": "POST /customers/{delegation}/incident", "name-ask": "POST /name-questions",
     "template": "POST /templates/{organisation}", "template-compare": "POST /templates/{organisation}/compare",
     "template-apply": "POST /templates/{organisation}/apply", "supplier-lock": "POST /suppliers/{supplier}/lock",
+    "supplier": "GET /suppliers/{supplier}/standings", "supplier-assess": "POST /suppliers/{supplier}/standing",
     "supplier-unlock": "POST /suppliers/{supplier}/unlock", "service-accounts": "GET /service-accounts",
     "service-account-add": "POST /service-accounts", "service-account": "GET /service-accounts/{account}/tokens",
     "service-token-add": "POST /service-accounts/{account}/tokens",

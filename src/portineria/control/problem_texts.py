@@ -4,10 +4,10 @@
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from portineria.control.field_texts import FIELD_TEXTS
+from portineria.control.topic_texts import TOPIC_TEXTS
 
 TEXTS: dict[str, str | Promise] = {
-    **FIELD_TEXTS,
+    **TOPIC_TEXTS,
     "not-found": _("There is nothing here, or nothing that you may see."),
     "body.too-large": _("What was sent is larger than this server takes. Nothing of it was kept; send less."),
     "body.too-slow": _("What was sent did not arrive within 20 seconds. Nothing of it was kept; try again."),

@@ -42,7 +42,8 @@ _OPERATION = "stream service profile protocol function code operation targets ro
 _DONE = "service protocol function operation"
 _RULE = (
     "minutes needs_approval machines places only_services profile only_decoded windows approvals needs_reference "
-    "needs_recording watcher needs_maintenance signals trainings factor_minutes needs_listed_reason needs_device"
+    "needs_recording watcher needs_maintenance signals trainings factor_minutes needs_listed_reason needs_device "
+    "least_standing"
 )
 _SESSION = "session machine gateway person grant answered_by"
 _EXTENSION = "extension grant request machine person"
@@ -78,6 +79,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.supplier.created": _fields("supplier name"),
     "identity.supplier.disabled": _fields("supplier", "reason"),
     "identity.supplier.enabled": _fields("supplier", "reason"),
+    "identity.supplier.assessed": _fields("supplier level assessed_on valid_until", "assessed_by assessment"),
     "identity.person.created": _fields("person role supplier", "name email"),
     "identity.person.changed": _fields("person language time_zone", "name"),
     "identity.person.disabled": _fields("person", "reason"),

@@ -103,6 +103,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_I, _DONE, "privacy.notice.acknowledged"),
         *_all(_N, _DONE, "access.training.published access.training.ended access.reasons.set"),
         *_all(_N, _DONE, "access.device.added access.device.revoked"),
+        *_all(_N, _DONE, "identity.supplier.assessed"),
         *_all(_I, _DONE, "access.training.confirmed"),
         *_all(_E, _FAILED, "spool.full recording.gap recording.held remote_sessions.session.unproven"),
         *_all(_W, _FAILED, "identity.person.sign-in-failed identity.second-factor.failed identity.attempt.denied"),

@@ -7,18 +7,22 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from portineria.policy.ending import BY_LOCK, Device, Ending, Locked, Reason, ending_of
+from portineria.policy.supplier_standing import UNASSESSED, Firm, Level, falls_short, stands_until
 from portineria.policy.windows import ALWAYS, Schedule
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is true of the person, whatever they ask for. ``supplier_enabled`` is true for somebody without one."""
+    """What is true of the person, whatever they ask for. ``supplier_enabled`` is true for somebody without one.
+    ``firm``: their supplier as it was assessed, of an AI agent that of whoever answers for it; None: they have none.
+    """
 
     person_enabled: bool
     member: bool
     supplier_enabled: bool
     second_factor: bool
     answered: bool = True  # of an AI agent: whoever answers for it is in good standing there
+    firm: Firm | None = UNASSESSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class GrantFacts:
     ``trained``: the person confirmed every training that the rule asks for, and none is over by now. ``factor_within``:
     whoever begins proved a second factor no longer ago; None: whenever. ``needs_device``: from a computer that the
     owner knows. ``watched``: whoever the rule names to watch looks on, or did a moment ago; it names nobody; or
-    somebody only looks at what they could begin.
+    somebody only looks at what they could begin. ``least_standing``: that the person's supplier has to have, if they
+    are of one.
     """
 
     id: str
@@ -72,12 +77,13 @@ class GrantFacts:
     factor_within: timedelta | None = None
     needs_device: bool = False
     watched: bool = True
+    least_standing: Level | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``ends``: of the grant; of what is permitted, when the rule's window closes before that. ``emergency``: on the
-    strength of an emergency role alone.
+    """``ends``: of the grant; of what is permitted, when the rule's window closes or the supplier's standing is over
+    before that. ``emergency``: on the strength of an emergency role alone.
     """
 
     denials: tuple[Reason, ...]
@@ -115,7 +121,10 @@ _Rank = tuple[int, bool, float, str]
 def _judged(attempt: Attempt, outside: tuple[Reason, ...], grant: GrantFacts) -> tuple[_Rank, Decision]:
     """The smallest rank comes first."""
     denials = outside + _grant_denials(attempt, grant)
-    ends = (None if denials else grant.schedule.open_until(attempt.at, grant.ends)) or grant.ends
+    ends = grant.ends
+    if not denials:
+        stands = stands_until(grant.least_standing, attempt.standing.firm, grant.ends)
+        ends = grant.schedule.open_until(attempt.at, stands) or stands
     decision = Decision(denials, grant=grant.id, ends=ends, emergency=grant.emergency)
     return (len(denials), not grant.emergency, -ends.timestamp(), grant.id), decision
 
@@ -166,5 +175,6 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.NO_GROUP: not grant.in_group,
         Reason.CHANGE_WAITS: grant.paused_until is not None and attempt.at < grant.paused_until,
         Reason.NOT_WATCHED: not grant.watched,
+        Reason.SUPPLIER_STANDING: falls_short(grant.least_standing, attempt.standing.firm, attempt.at),
     }
     return tuple(reason for reason, refused in checks.items() if refused)

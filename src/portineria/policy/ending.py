@@ -73,6 +73,7 @@ class Reason(StrEnum):
     PRESENCE_SETTABLE = "presence-settable"
     NOBODY_ANSWERS = "nobody-answers"
     NOT_WATCHED = "not-watched"
+    SUPPLIER_STANDING = "supplier-standing"
 
 
 BY_LOCK = {kind: Reason(f"locked-{kind.value}") for kind in Locked}

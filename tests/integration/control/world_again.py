@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.apps import apps
@@ -31,6 +32,7 @@ class Kept:
 
     world: World
     models: list[type[models.Model]]
+    beside: str = "kept"  # what the names of its tables begin with
 
     def put_back(self) -> World:
         """Its rows again, in a database without any, and a copy of its characters. Nobody has done anything yet."""
@@ -39,7 +41,7 @@ class Kept:
         with transaction.atomic(), connection.cursor() as cursor:
             for model in self.models:
                 table = connection.ops.quote_name(model._meta.db_table)
-                cursor.execute(f"INSERT INTO {table} SELECT * FROM {_beside(model)}")  # noqa: S608 our own names
+                cursor.execute(f"INSERT INTO {table} SELECT * FROM {_beside(model, self.beside)}")  # noqa: S608
             for statement in connection.ops.sequence_reset_sql(no_style(), self.models):
                 cursor.execute(statement)
         world = copy.copy(self.world)
@@ -50,19 +52,19 @@ class Kept:
         return world
 
 
-def keep() -> Kept:
+def keep(built: Callable[[], World] = build, beside: str = "kept") -> Kept:
     """Outside of any test, in the empty database."""
     every = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
     before = {model for model in every if model._base_manager.exists()}
-    world = build()
+    world = built()
     grown = [model for model in every if model not in before and model._base_manager.exists()]
     with connection.cursor() as cursor:
         for model in grown:
             table = connection.ops.quote_name(model._meta.db_table)
-            cursor.execute(f"CREATE TABLE {_beside(model)} AS SELECT * FROM {table}")  # noqa: S608
+            cursor.execute(f"CREATE TABLE {_beside(model, beside)} AS SELECT * FROM {table}")  # noqa: S608
     call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=False)
-    return Kept(world, grown)
+    return Kept(world, grown, beside)
 
 
-def _beside(model: type[models.Model]) -> str:
-    return connection.ops.quote_name(f"kept_{model._meta.db_table}")
+def _beside(model: type[models.Model], prefix: str) -> str:
+    return connection.ops.quote_name(f"{prefix}_{model._meta.db_table}")

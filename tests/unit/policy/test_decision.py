@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from portineria.policy.decision import Attempt, GrantFacts, Standing, decide
 from portineria.policy.ending import Device, Ending, Locked, Reason
+from portineria.policy.supplier_standing import Firm, Level
 from portineria.policy.windows import Schedule, parse_windows
 
 NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -215,6 +216,11 @@ def test_another_grant_never_takes_permission_away(asked: Attempt, held: list[Gr
     assert not decide(asked, held).permitted or decide(asked, [*held, more]).permitted
 
 
+def of_firm(asked: Attempt, level: Level) -> Attempt:
+    firm = Firm(level, asked.at + timedelta(minutes=20))
+    return replace(asked, standing=replace(asked.standing, firm=firm))
+
+
 # Each asks for something more, of the person, of what they go through, or of the grant.
 CONDITIONS: list[Callable[[Attempt, GrantFacts], tuple[Attempt, GrantFacts]]] = [
     lambda asked, grant: (asked, replace(grant, approved=False)),
@@ -229,6 +235,9 @@ CONDITIONS: list[Callable[[Attempt, GrantFacts], tuple[Attempt, GrantFacts]]] = 
     lambda asked, grant: (asked, replace(grant, factor_within=timedelta(minutes=15))),
     lambda asked, grant: (replace(asked, factor_age=timedelta(minutes=16)), grant),
     lambda asked, grant: (asked, replace(grant, needs_device=True)),
+    lambda asked, grant: (asked, replace(grant, least_standing=Level.B)),
+    lambda asked, grant: (of_firm(asked, Level.C), replace(grant, least_standing=Level.B)),
+    lambda asked, grant: (of_firm(asked, Level.B), replace(grant, least_standing=Level.B)),
     lambda asked, grant: (replace(asked, device=Device.NONE), grant),
     lambda asked, grant: (replace(asked, device=Device.REVOKED), grant),
     lambda asked, grant: (asked, replace(grant, rule_holds=False)),

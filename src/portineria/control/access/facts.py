@@ -383,6 +383,7 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked, besides: _Besides) 
         trained=(grant.rule_id, grant.person_id) not in besides.lacking,
         factor_within=factor_within(grant.rule),
         needs_device=grant.rule.needs_device,
+        least_standing=grant.rule.least_level,
     )
 
 

@@ -22,6 +22,7 @@ from portineria.control.access.reviews import EmergencyReview as EmergencyReview
 from portineria.control.access.signal import Signal as Signal
 from portineria.control.access.signal import SignalQuerySet as SignalQuerySet
 from portineria.control.access.signal import SignalState as SignalState
+from portineria.control.access.standing_asked import LEAST_STANDING, AsksStanding
 from portineria.control.access.substitution import Substitution
 from portineria.control.access.training import TRAININGS_TEXT
 from portineria.control.access.yes import MarkedYes
@@ -104,7 +105,7 @@ class RuleQuerySet(models.QuerySet["Rule"]):
         return self.ordinary().holding().filter(named, organisation__in=person.member_of)
 
 
-class Rule(models.Model):
+class Rule(AsksStanding, models.Model):
     """Lets a supplier's people, a group's, or one person ask for some machines."""
 
     public_id = _id_field(Kind.RULE)
@@ -155,6 +156,7 @@ class Rule(models.Model):
                 | Q(supplier__isnull=True, person__isnull=True, group__isnull=False),
             ),
             # Seven days: longer work is asked for again, and looked at again.
+            LEAST_STANDING,
             models.CheckConstraint(name="access_rule_minutes", condition=Q(max_minutes__gte=1, max_minutes__lte=10080)),
             models.CheckConstraint(
                 name="access_rule_approvals", condition=Q(approvals__gte=1, approvals__lte=MOST_APPROVALS)
@@ -186,9 +188,7 @@ class Rule(models.Model):
         # those that name nobody: they would make SQLite believe that a person has as many.
         indexes = [
             models.Index(
-                name="access_rule_supplier",
-                fields=["supplier", "organisation"],
-                condition=Q(supplier__isnull=False),
+                name="access_rule_supplier", fields=["supplier", "organisation"], condition=Q(supplier__isnull=False)
             ),
             models.Index(
                 name="access_rule_person", fields=["person", "organisation"], condition=Q(person__isnull=False)

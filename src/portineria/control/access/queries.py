@@ -30,6 +30,7 @@ from portineria.control.access.models import (
 from portineria.control.access.naming import machines_named, naming, rules_by_machine
 from portineria.control.access.only_services import words_of
 from portineria.control.access.places import PLACES, called
+from portineria.control.access.preference import preference
 from portineria.control.access.substitution import Substitution
 from portineria.control.access.training import Training
 from portineria.control.access.training_queries import missing
@@ -67,6 +68,7 @@ class MachineSight:
     needs_listed_reason: bool = False
     needs_device: bool = False
     factor_minutes: int | None = None  # the shortest that its rules ask for
+    least_standing: str = ""  # that the rule by which they would ask wants of their supplier, where it has not got it
 
     @property
     def services_named(self) -> list[str]:
@@ -146,7 +148,8 @@ def sights(
             admitted_by_rule=bool(admitting) or organisation in owned or _by_role(machine),
             decision=decision,
         )
-        best = max(admitting, key=lambda rule: (not rule.needs_approval, rule.max_minutes), default=None)
+        firm = standing_of[actor.pk, organisation].firm
+        best = max(admitting, key=preference(firm, at), default=None)
         found.append(
             MachineSight(
                 machine,
@@ -162,6 +165,7 @@ def sights(
                 any(rule.needs_listed_reason for rule in admitting),
                 any(rule.needs_device for rule in admitting),
                 min((rule.factor_minutes for rule in admitting if rule.factor_minutes), default=None),
+                best.least_standing if best and best.falls_short(firm, at) else "",
             )
         )
     return [seen for seen in found if seen.sight is not Sight.ABSENT]

@@ -22,6 +22,7 @@ from portineria.control.access.only_services import keep_to, words_of
 from portineria.control.access.places import places_text, require_something, set_places
 from portineria.control.access.profiles import profile_named, require_inspectable
 from portineria.control.access.reason import has_list
+from portineria.control.access.standing_asked import LEVELS
 from portineria.control.access.training_queries import asked_of
 from portineria.control.access.windows import clean_windows
 from portineria.control.audit.services import record
@@ -51,6 +52,7 @@ class Conditions:
     factor_minutes: int = 0  # 0: whenever
     needs_listed_reason: bool = False
     needs_device: bool = False
+    least_standing: str = ""  # A to D; empty: none
 
     def set_on(self, rule: Rule) -> None:
         """In memory; raise BadField, NotFound."""
@@ -68,6 +70,9 @@ class Conditions:
         if self.needs_listed_reason and not has_list(rule.organisation):
             raise BadField("needs_listed_reason", "there is no list")
         rule.needs_listed_reason, rule.needs_device = self.needs_listed_reason, self.needs_device
+        if self.least_standing and (self.least_standing, self.least_standing) not in LEVELS:
+            raise BadField("least_standing", "A to D")
+        rule.least_standing = self.least_standing
 
 
 NO_MORE = Conditions()
@@ -86,6 +91,7 @@ def conditions_of(rule: Rule) -> Conditions:
         factor_minutes=rule.factor_minutes or 0,
         needs_listed_reason=rule.needs_listed_reason,
         needs_device=rule.needs_device,
+        least_standing=rule.least_standing,
     )
 
 
@@ -164,6 +170,7 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "factor_minutes": rule.factor_minutes or 0,
         "needs_listed_reason": rule.needs_listed_reason,
         "needs_device": rule.needs_device,
+        "least_standing": rule.least_standing,
     }
 
 

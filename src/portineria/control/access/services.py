@@ -18,6 +18,7 @@ from portineria.control.access.models import (
     Rule,
 )
 from portineria.control.access.naming import naming
+from portineria.control.access.preference import preference
 from portineria.control.access.profiles import mark_of, narrower_named
 from portineria.control.access.queries import visible_machine
 from portineria.control.access.reasons import listed_for
@@ -36,6 +37,7 @@ from portineria.control.identity.authority import (
 )
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
+from portineria.control.identity.queries import own_firm
 from portineria.control.identity.service_accounts import answering
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Conflict, Denied, NotFound
@@ -150,7 +152,7 @@ def give_for_ticket(request: int) -> None:
 
 
 def _rule_for(actor: Person, machine: Machine, minutes: int, starts_at: datetime | None, now: datetime) -> Rule:
-    """The rule under which this is asked: one that needs no approval first, then the one that allows most.
+    """The rule under which this is asked, by ``preference``.
 
     Raise OutsideWindows where none of them opens in that time. Work that begins with a yes may begin later: there it is
     enough that a yes of this moment would open something, or that somebody has to give one.
@@ -167,8 +169,8 @@ def _rule_for(actor: Person, machine: Machine, minutes: int, starts_at: datetime
         opening = [rule for rule in fitting if rule.needs_approval]
     if not opening:
         raise OutsideWindows(fitting[0], machine, begins, actor)
-    fitting = opening
-    return max(fitting, key=lambda rule: (not rule.needs_approval, rule.max_minutes, rule.pk))
+    firm = own_firm(actor, machine.plant.organisation_id)
+    return max(opening, key=preference(firm, now))
 
 
 def _locked_request(actor: Person, request: str) -> AccessRequest:

@@ -77,5 +77,6 @@ def _as_granted(
         paused_until=rule.paused_until,
         factor_within=factor_within(rule),
         needs_device=rule.needs_device,
+        least_standing=rule.least_level,
         watched=rule.watcher_id is None or begins.watched is None,
     )

@@ -15,8 +15,10 @@ from portineria.control.access.facts import Judged, Use, approvals_standing, dec
 from portineria.control.access.models import Grant, RuleVersion
 from portineria.control.access.naming import NAMED
 from portineria.control.identity.directory_models import DirectoryEntry
+from portineria.control.identity.models import Supplier
 from portineria.policy.decision import Attempt, Decision, GrantFacts
 from portineria.policy.ending import Reason
+from portineria.policy.supplier_standing import Firm
 
 _PERSON = frozenset({Reason.PERSON_DISABLED, Reason.NO_MEMBERSHIP})
 _RULE = frozenset({Reason.NO_RULE, Reason.NO_EMERGENCY_ROLE})
@@ -50,7 +52,9 @@ def decisions_with_stays(uses: Iterable[Use], at: datetime, stays: Mapping[int, 
 
     def seen(use: Use, attempt: Attempt, facts: GrantFacts) -> Judged:
         stay = stays.get(use.pk)
-        return (attempt, facts) if stay is None else _overlooking(since.overlooked(use, stay), attempt, facts)
+        if stay is None:
+            return attempt, facts
+        return _overlooking(since.overlooked(use, stay), since.as_it_was(use, attempt), facts)
 
     return decisions_by_use(rows, at, seen)
 
@@ -74,6 +78,16 @@ class _Since:
         self._closed = set(entries.filter(person__in=people - {None}).values_list("person", "organisation"))
         shut = these.filter(rule__group__closed_at__isnull=False)
         self._shut = dict(shut.values_list("pk", "rule__group__closed_at"))
+        asking = [grant.rule.supplier_id for grant in grants if grant.rule.least_standing and grant.rule.supplier_id]
+        firms = Supplier.objects.filter(pk__in=set(asking)) if asking else ()
+        self._firms: dict[int | None, Firm] = {row.pk: row.firm for row in firms}
+
+    def as_it_was(self, use: Use, attempt: Attempt) -> Attempt:
+        """Whoever is no member any more is of no supplier either: the one that their rule names is judged still."""
+        firm = self._firms.get(use.grant.rule.supplier_id)
+        if firm is None or attempt.standing.member:
+            return attempt
+        return replace(attempt, standing=replace(attempt.standing, firm=firm))
 
     def overlooked(self, use: Use, stay: Stayed) -> frozenset[Reason]:
         grant, found = use.grant, set(stay.reasons)

@@ -15,7 +15,7 @@ from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import profiles_of
 from portineria.control.access.training import Training
 from portineria.control.access.training_queries import missing
-from portineria.control.console import functions, plant_rows, texts, watch_rows, whereabouts
+from portineria.control.console import functions, plant_rows, standing_rows, texts, watch_rows, whereabouts
 from portineria.control.console.texts import sinks as sink_texts
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
@@ -53,6 +53,7 @@ class RequestPage:
     plant: plant_rows.RequestPlant
     trainings: list[Training]  # that its rule asks for, and its person has to confirm still
     watch: watch_rows.RequestWatch | None
+    least: standing_rows.RequestStanding | None
 
     @property
     def pending(self) -> bool:
@@ -134,6 +135,7 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         together=whereabouts.asked(actor, access.bundled(actor, row)),
         plant=plant_rows.of_request(row),
         watch=watch_rows.of_request(actor, row, at),
+        least=standing_rows.of_request(row, standing.firm, at, staff=staff),
     )
 
 

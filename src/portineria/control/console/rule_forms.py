@@ -21,6 +21,7 @@ from portineria.control.console.beginning_form import BeginningForm
 from portineria.control.console.forms import length_choices
 from portineria.control.console.plant_forms import KindsField
 from portineria.control.console.rule_words import Terms, everybody_in, place_words, whom
+from portineria.control.console.standing_forms import standing_choices
 from portineria.control.console.templatetags.console import minutes as length
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine
@@ -64,6 +65,7 @@ class RuleForm(forms.Form):
     needs_device = forms.BooleanField(required=False)
     needs_listed_reason = forms.BooleanField(required=False)
     factor_minutes = forms.TypedChoiceField(coerce=int, required=False)
+    least_standing = forms.ChoiceField(required=False)
 
     def __init__(self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -80,6 +82,7 @@ class RuleForm(forms.Form):
         self._offer("max_minutes", length_choices(RULE_MINUTES))
         self._offer("trainings", training_queries.choices(owner))
         self._offer("factor_minutes", _ages(rule))
+        self._offer("least_standing", standing_choices())
         self._offer("approvals", [(count, _people(count)) for count in range(MOST_APPROVALS + 1)])
         if rule is not None:
             # Kept as it is, even where no length that is offered fits.
@@ -168,6 +171,7 @@ class RuleForm(forms.Form):
             factor_minutes=data["factor_minutes"] or 0,
             needs_listed_reason=data["needs_listed_reason"],
             needs_device=data["needs_device"],
+            least_standing=data["least_standing"],
         )
         return found | {"needs_approval": data["approvals"] > 0, "conditions": conditions}
 
@@ -210,6 +214,7 @@ class RuleForm(forms.Form):
             factor_minutes=data.get("factor_minutes") or 0,
             needs_listed_reason=data.get("needs_listed_reason", False),
             needs_device=data.get("needs_device", False),
+            least_standing=data.get("least_standing", ""),
         )
 
 

@@ -39,6 +39,7 @@ class Terms:
     factor_minutes: int = 0
     needs_listed_reason: bool = False
     needs_device: bool = False
+    least_standing: str = ""
 
 
 def whom(rule: Rule) -> str:
@@ -86,6 +87,7 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         factor_minutes=rule.factor_minutes or 0,
         needs_listed_reason=rule.needs_listed_reason,
         needs_device=rule.needs_device,
+        least_standing=rule.least_standing,
     )
 
 
@@ -142,6 +144,11 @@ def _besides(terms: Terms) -> list[str]:
             _("Whoever begins proved their second factor at most %(length)s before.")
             % {"length": minutes(terms.factor_minutes)},
         ),
+        (
+            bool(terms.least_standing),
+            _("People of a supplier work only while its standing is %(level)s or better.")
+            % {"level": terms.least_standing},
+        ),
     ]
     return [text for holds, text in parts if holds]
 
@@ -168,6 +175,7 @@ _TERMS = {
     "factor_minutes": gettext_lazy("age of the second factor"),
     "needs_listed_reason": gettext_lazy("listed reason"),
     "needs_device": gettext_lazy("company device"),
+    "least_standing": gettext_lazy("least standing of a supplier"),
     "ended": gettext_lazy("ended"),
     "needs_maintenance": gettext_lazy("only in maintenance"),
     "signals": gettext_lazy("consent signals"),

@@ -39,6 +39,7 @@ from portineria.control.console.views import (
     sessions,
     sinks,
     substitutes,
+    suppliers,
     templates,
     trainings,
 )
@@ -164,6 +165,8 @@ urlpatterns = [
     path("template/<str:organisation>/", templates.template, name="template"),
     path("template/<str:organisation>/compare/", templates.compare, name="template-compare"),
     path("template/<str:organisation>/apply/", templates.apply, name="template-apply"),
+    path("suppliers/<str:supplier>/", suppliers.supplier, name="supplier"),
+    path("suppliers/<str:supplier>/assess/", suppliers.assess, name="supplier-assess"),
     path("suppliers/<str:supplier>/lock/", people.lock_supplier, name="supplier-lock"),
     path("suppliers/<str:supplier>/unlock/", people.unlock_supplier, name="supplier-unlock"),
     path("service-accounts/", service_accounts.accounts, name="service-accounts"),

@@ -86,7 +86,7 @@ def _step(seen: MachineSight, place: Place, session: Session | None, asked: Acce
         path = f"{reverse('console:training', args=[first.public_id])}?{urlencode({'next': reverse('console:work')})}"
         return Step(place, "askable", _names(seen), path, gettext_lazy("Read and confirm"), "file-text")
     others = tuple(texts.reason(why.value) for why in seen.decision.denials if why not in _SAID_OTHERWISE)
-    others += _names(seen)
+    others += (*_standing(seen), *_names(seen))
     if asked is not None:
         path = reverse("console:request", args=[asked.public_id])
         missing = (_("a decision about your request"), *others)
@@ -104,6 +104,13 @@ _SAID_OTHERWISE = {Reason.NO_GRANT, Reason.TRAINING}
 
 def _names(seen: MachineSight) -> tuple[str, ...]:
     return tuple(_("the training %(name)s") % {"name": one.name} for one in seen.trainings)
+
+
+def _standing(seen: MachineSight) -> Iterable[str]:
+    """Where no grant's own reason says it."""
+    if seen.least_standing and Reason.SUPPLIER_STANDING not in seen.decision.denials:
+        said = _("a standing of %(level)s or better of your company, which only %(who)s can enter")
+        yield said % {"level": seen.least_standing, "who": seen.machine.plant.organisation.name}
 
 
 def _to_ask(seen: MachineSight) -> Iterable[str]:

@@ -9,7 +9,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -224,6 +224,7 @@ class DeclaredRule(Entry, frozen=True):
     factor_minutes: Annotated[int, Meta(ge=0, le=MOST_FACTOR_MINUTES)] | None = None  # 0 is whenever
     needs_listed_reason: bool | None = None
     needs_device: bool | None = None
+    least_standing: Literal["", "A", "B", "C", "D"] | None = None  # of a supplier; "" is none
     CLEANED: ClassVar = {
         "supplier": clean_fields.named("supplier"),
         "person": clean_fields.email("person"),

@@ -189,6 +189,9 @@ def _asks(rule: Wanted, row: Rule | None) -> list[str]:
         parts.append("with a listed reason" if declared.needs_listed_reason else "without a listed reason")
     if declared.needs_device not in (None, now.needs_device):
         parts.append("only from company devices" if declared.needs_device else "from any computer")
+    if declared.least_standing not in (None, now.least_standing):
+        least = declared.least_standing
+        parts.append(f"supplier's standing {least} or better" if least else "whatever the supplier's standing")
     asked = names(row.trainings) if row else []
     if declared.trainings is not None and sorted(set(declared.trainings)) != asked:
         parts.append(f"trainings: {', '.join(sorted(set(declared.trainings))) or 'none'}")
@@ -221,6 +224,7 @@ def _conditions(work: Work, rule: Wanted, row: Rule | None) -> Conditions:
         if declared.needs_listed_reason is None
         else declared.needs_listed_reason,
         needs_device=now.needs_device if declared.needs_device is None else declared.needs_device,
+        least_standing=now.least_standing if declared.least_standing is None else declared.least_standing,
     )
 
 

@@ -16,6 +16,8 @@ from portineria.control.identity.group_models import Group as Group
 from portineria.control.identity.group_models import GroupMember as GroupMember
 from portineria.control.identity.provider_models import GroupRole
 from portineria.control.identity.saved_models import SavedSearch as SavedSearch
+from portineria.control.identity.standing_models import ASSESSED, Assessed
+from portineria.control.identity.standing_models import SupplierStanding as SupplierStanding
 from portineria.control.identity.template_models import Template as Template  # one of the app's tables
 from portineria.control.identity.token_models import ApiToken as ApiToken
 from portineria.control.identity.token_models import AuthorisationCode as AuthorisationCode
@@ -23,6 +25,7 @@ from portineria.control.identity.token_models import ConnectorToken as Connector
 from portineria.control.identity.token_models import UsedApiProof as UsedApiProof
 from portineria.control.identity.token_models import UsedProof as UsedProof
 from portineria.core.ids import Kind, new_id
+from portineria.policy.supplier_standing import Firm
 
 ID = 24
 
@@ -53,7 +56,7 @@ class SupplierQuerySet(models.QuerySet["Supplier"]):
         return self.filter(Q(organisation__in=actor.staff_of) | Q(pk__in=actor.supplier_ids))
 
 
-class Supplier(models.Model):
+class Supplier(Assessed, models.Model):
     """A firm whose technicians are let in, as one organisation knows it."""
 
     public_id = _id_field(Kind.SUPPLIER)
@@ -64,7 +67,10 @@ class Supplier(models.Model):
     objects = SupplierQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(name="identity_supplier_name", fields=["organisation", "name"])]
+        constraints = [
+            models.UniqueConstraint(name="identity_supplier_name", fields=["organisation", "name"]),
+            ASSESSED,
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -217,6 +223,12 @@ class Person(ActsThere, AbstractBaseUser):
     @property
     def supplier_ids(self) -> list[int]:
         return [membership.supplier_id for membership in self._memberships if membership.supplier_id is not None]
+
+    def firm_in(self, organisation_id: int) -> Firm | None:
+        """The supplier that this person is of there, as it was assessed; None: of none, or no member."""
+        theirs = (m.supplier for m in self._memberships if m.organisation_id == organisation_id)
+        supplier = next(theirs, None)
+        return supplier.firm if supplier is not None else None
 
 
 class Role(models.TextChoices):

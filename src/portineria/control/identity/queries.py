@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -23,9 +23,11 @@ from portineria.control.identity.models import (
     Supplier,
     SupplierQuerySet,
 )
+from portineria.control.identity.standing_models import firm_of
 from portineria.control.kept_statement import KeptStatement
 from portineria.core.errors import NotFound
 from portineria.policy.decision import Standing
+from portineria.policy.supplier_standing import Firm
 
 
 def organisations(actor: Person) -> list[Organisation]:
@@ -128,8 +130,26 @@ def _standing_rows(people: Iterable[int]) -> "QuerySet[Person, tuple[Any, ...]]"
     )  # fmt: skip
     return Person.objects.filter(pk__in=people).values_list(
         "pk", "disabled_at", Exists(factors), "answered_by", "memberships__organisation",
-        "memberships__supplier__disabled_at", Exists(answering),
+        "memberships__supplier__disabled_at", Exists(answering), *(f"memberships__{name}" for name in _FIRM),
+        *(_of_answering(name) for name in _FIRM),
     )  # fmt: skip
+
+
+_FIRM = ("supplier", "supplier__standing", "supplier__standing_until")
+
+
+def _of_answering(name: str) -> Subquery:
+    """Of the membership of whoever answers for an agent."""
+    theirs = Membership.objects.filter(
+        person=OuterRef("answered_by"), organisation=OuterRef("memberships__organisation")
+    )
+    return Subquery(theirs.order_by().values(name)[:1])
+
+
+def _firm(own: Sequence[Any], answering: Sequence[Any]) -> Firm | None:
+    """The supplier that somebody is of there; of an agent, which is of none, that of whoever answers for it."""
+    supplier, level, until = own if own[0] is not None else answering
+    return None if supplier is None else firm_of(level, until)
 
 
 def answering_for(people: Iterable[int]) -> dict[int, int]:
@@ -147,8 +167,9 @@ def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standin
     rows = _standing_statement.rows({person for person, _ in wanted})
     # An agent has no second factor: its only way in is a token that is worth nothing without its key.
     known = {pk: (off is None, factor or by is not None) for pk, off, factor, by, *_ in rows}
-    members = {(pk, where): locked_at is None for pk, _, _, _, where, locked_at, _ in rows}
-    unanswered = {(pk, where) for pk, _, _, by, where, _, answers in rows if by is not None and not answers}
+    members = {(pk, where): locked_at is None for pk, _, _, _, where, locked_at, *_ in rows}
+    unanswered = {(pk, where) for pk, _, _, by, where, _, answers, *_ in rows if by is not None and not answers}
+    firms = {(row[0], row[4]): _firm(row[7:10], row[10:13]) for row in rows}
     return {
         pair: Standing(
             person_enabled=known.get(pair[0], (False, False))[0],
@@ -156,6 +177,7 @@ def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standin
             supplier_enabled=members.get(pair, True),
             second_factor=known.get(pair[0], (False, False))[1],
             answered=pair not in unanswered,
+            firm=firms.get(pair),
         )
         for pair in wanted
     }
@@ -172,9 +194,14 @@ def own_standings(actor: Person, organisations: Iterable[int]) -> dict[tuple[int
             member=organisation in members,
             supplier_enabled=organisation in members,
             second_factor=actor.has_second_factor,
+            firm=actor.firm_in(organisation),
         )
         for organisation in set(organisations)
     }
+
+
+def own_firm(actor: Person, organisation_id: int) -> Firm | None:
+    return own_standings(actor, [organisation_id])[actor.pk, organisation_id].firm
 
 
 def standing(person: Person, organisation_id: int) -> Standing:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """People and suppliers of the organisations whose staff the caller is."""
 
+from datetime import date
 from typing import Literal
 
 from django.http import HttpRequest
@@ -36,11 +37,15 @@ class PersonView(Schema):
 
 
 class SupplierView(Schema):
+    """``standing``: as it was assessed last, A the best, which counts until the end of that day of UTC."""
+
     supplier: str
     organisation: str
     name: str
     people: int
     state: str
+    standing: str | None
+    standing_until: date | None
 
 
 def _person_view(row: Membership, actor: Person) -> PersonView:
@@ -152,7 +157,8 @@ def _supplier_view(row: Supplier, actor: Person) -> SupplierView:
     count: int = row.__dict__["people"]  # by ``queries.own_suppliers``
     return SupplierView(
         supplier=row.public_id, organisation=row.organisation.public_id, name=row.name, people=count,
-        state=SupplierRow(row, count, actor).shown_state,
+        state=SupplierRow(row, count, actor).shown_state, standing=row.standing or None,
+        standing_until=row.standing_until,
     )  # fmt: skip
 
 

@@ -63,6 +63,7 @@ class RuleView(Schema):
     factor_minutes: int | None
     needs_listed_reason: bool
     needs_device: bool
+    least_standing: str | None
 
 
 class NamedMachine(Schema):
@@ -97,6 +98,7 @@ def _rule_view(row: Rule) -> RuleView:
         places=[str(place) for place in row.places.all()], only_services=words_of(row.only_services),
         trainings=row.trainings.split(), factor_minutes=row.factor_minutes,
         needs_listed_reason=row.needs_listed_reason, needs_device=row.needs_device,
+        least_standing=row.least_standing or None,
     )  # fmt: skip
 
 
@@ -180,6 +182,9 @@ class Terms(Given):
     factor_minutes: int = Field(default=0, ge=0, le=MOST_FACTOR_MINUTES, description="0: whenever.")
     needs_listed_reason: bool = False
     needs_device: bool = False
+    least_standing: Literal["", "A", "B", "C", "D"] = Field(
+        default="", description="That the supplier of whoever works has to have, A the best; empty: none."
+    )
 
     def taken(self) -> dict[str, Any]:
         """As the services take it."""
@@ -188,7 +193,7 @@ class Terms(Given):
             needs_recording=self.needs_recording, watcher=self.watcher, needs_maintenance=self.needs_maintenance,
             signals=None if self.signals is None else " ".join(self.signals), trainings=tuple(self.trainings),
             factor_minutes=self.factor_minutes, needs_listed_reason=self.needs_listed_reason,
-            needs_device=self.needs_device,
+            needs_device=self.needs_device, least_standing=self.least_standing,
         )  # fmt: skip
         return {
             "machines": self.machines, "max_minutes": self.max_minutes, "needs_approval": self.approvals > 0,

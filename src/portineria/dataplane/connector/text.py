@@ -145,6 +145,8 @@ ERRORS = {
     "access.device-revoked": "The owner no longer trusts this computer; nothing was opened. Ask the owner.",
     "access.second-factor-old": "The rule wants your second factor proved a short time before you begin; nothing was "
     "opened. Sign in again with portineria login --fresh, then run the command again.",
+    "access.supplier-standing": "The rule asks how well the owner assessed your company, and that is not enough, or "
+    "over; nothing was opened. Only the owner can enter another assessment: ask whoever answers for the machine.",
     "access.training": "What stands above has to be confirmed first; nothing was opened. To say that you have read and "
     "understood it, run the command again with --confirm-trainings.",
     "not-found": "There is no such machine, request or session for you.",
@@ -181,6 +183,7 @@ WHYS = {
     "company-device": "this computer is not one that the owner knows",
     "device-revoked": "the owner no longer trusts this computer",
     "second-factor-old": "the second factor was proved too long ago",
+    "supplier-standing": "the owner has not assessed your company as well as the rule asks, or that is over",
     "training": "a training was not confirmed, or its time is over",
     "no-approval": "whoever approved it may not approve any more",
     "ticket": "its ticket does not cover it, or the system that keeps it has not answered yet",

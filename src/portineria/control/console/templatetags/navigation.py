@@ -59,6 +59,7 @@ _SECTION_OF = {
     "machine-who": "machines",
     "machine-labels": "machines",
     "person-reach": "people",
+    **dict.fromkeys(("supplier", "supplier-assess"), "people"),
     **dict.fromkeys(("service-accounts", "service-account", "service-account-add", "service-token-add"), "people"),
     **dict.fromkeys(
         ("groups", "group", "group-close", "group-add", "group-remove", "group-follow", "group-unfollow"), "people"

@@ -21,6 +21,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "needs_recording": _("recording required"),
     "trainings": _("trainings required"),
     "needs_device": _("company device required"),
+    "least_standing": _("least standing of a supplier"),
     "company_device": _("company device"),
     "needs_listed_reason": _("listed reason required"),
     "listed_reason": _("listed reason"),
@@ -209,4 +210,9 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "signals": _("consent signals required"),
     "source": pgettext_lazy("of a consent signal", "read from"),
     "cut_rule": _("left out"),
+    "level": _("standing, from A, the best, to D"),
+    "assessed_by": _("assessed by"),
+    "assessed_on": _("assessed on"),
+    "valid_until": _("valid until the end of"),
+    "assessment": _("where the assessment lies"),
 }

@@ -31,6 +31,7 @@ EVENTS: dict[str, str | Promise] = {
     "identity.supplier.created": _("Supplier added"),
     "identity.supplier.disabled": _("Supplier locked"),
     "identity.supplier.enabled": _("Supplier unlocked"),
+    "identity.supplier.assessed": _("Supplier assessed"),
     "identity.person.created": _("Person added"),
     "identity.person.changed": _("Own details changed"),
     "identity.person.disabled": _("Person locked"),

@@ -30,6 +30,7 @@ REASONS: dict[str, str | Promise] = {
     "company-device": _("not from a computer that the owner knows"),
     "device-revoked": _("the computer is no longer trusted"),
     "second-factor-old": _("the second factor was proved too long ago"),
+    "supplier-standing": _("the supplier's standing is not as good as the rule asks, or over"),
     "training": _("a training has not been confirmed, or its time is over"),
     "no-approval": _("whoever approved it may not approve any more"),
     "ticket": _("the ticket does not cover it, or its system has not answered yet"),

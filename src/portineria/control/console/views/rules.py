@@ -110,6 +110,7 @@ def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
         "factor_minutes": row.factor_minutes or "",
         "needs_listed_reason": row.needs_listed_reason,
         "needs_device": row.needs_device,
+        "least_standing": row.least_standing,
     }
     form = RuleForm(request.POST or None, actor=actor, owner=row.organisation, rule=row, initial=initial)
     if form.is_valid() and attempt(

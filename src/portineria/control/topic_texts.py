@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Texts of errors that lie apart from the others (``problem_texts``, which takes them in), by topic."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from portineria.control.field_texts import FIELD_TEXTS
+
+TOPIC_TEXTS: dict[str, str | Promise] = {
+    **FIELD_TEXTS,
+    # The standing of suppliers.
+    "access.supplier-standing": _(
+        "The rule asks how well the owner assessed your company, and that is not enough, or over. Only the owner can "
+        "enter another assessment: ask whoever answers for the machine."
+    ),
+}
