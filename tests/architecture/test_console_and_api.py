@@ -117,7 +117,7 @@ BY_API = {
     "directory-ends": "GET /directory-ends", "directory-end-answer": "POST /directory-ends/{directory_end}/answer",
 }  # fmt: skip
 # Pages that take a POST, or could, and whose operation only reads.
-READ_HERE = {"training": ONE_CONSENTS, "request": "its form goes to request-approve"}
+READ_HERE = {"training": ONE_CONSENTS}
 
 ADDRESSES = {pattern.name or "": pattern for pattern in urls.urlpatterns}
 OPERATIONS = {
