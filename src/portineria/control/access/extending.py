@@ -129,7 +129,7 @@ def extensions(actor: Person) -> ExtensionQuerySet:
         "organisation", "person", "decided_by", "substitution__approver", "grant__request", "grant__rule__supplier",
         "grant__rule__watcher", "grant__machine__plant__organisation", "grant__machine__line",
     )  # fmt: skip
-    return found.order_by("-asked_at", "-pk")
+    return found.prefetch_related("grant__rule__watchers").order_by("-asked_at", "-pk")
 
 
 def extension(actor: Person, public_id: str) -> Extension:

@@ -24,6 +24,7 @@ from portineria.control.access.signal import SignalQuerySet as SignalQuerySet
 from portineria.control.access.signal import SignalState as SignalState
 from portineria.control.access.substitution import Substitution
 from portineria.control.access.training import TRAININGS_TEXT
+from portineria.control.access.watcher import RuleWatcher as RuleWatcher
 from portineria.control.access.yes import MarkedYes
 from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.delegation_models import Power

@@ -23,6 +23,7 @@ from portineria.control.access.places import places_text, require_something, set
 from portineria.control.access.profiles import profile_named, require_inspectable
 from portineria.control.access.reason import has_list
 from portineria.control.access.training_queries import asked_of
+from portineria.control.access.watchers import name_watchers, other_watchers
 from portineria.control.access.windows import clean_windows
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine
@@ -51,14 +52,15 @@ class Conditions:
     factor_minutes: int = 0  # 0: whenever
     needs_listed_reason: bool = False
     needs_device: bool = False
+    watchers: tuple[str, ...] = ()  # besides ``watcher``; one of them is enough
 
     def set_on(self, rule: Rule) -> None:
-        """In memory; raise BadField, NotFound."""
+        """In memory, but for whom it names to watch; raise BadField, NotFound."""
         if not 1 <= self.approvals <= MOST_APPROVALS:
             raise BadField("approvals", f"1 to {MOST_APPROVALS}", most=MOST_APPROVALS)
         rule.approvals, rule.needs_reference = self.approvals, self.needs_reference
         rule.needs_recording = self.needs_recording
-        rule.watcher = _member(rule.organisation, self.watcher, watches=True)
+        name_watchers(rule, (self.watcher, *self.watchers))
         rule.needs_maintenance = self.needs_maintenance
         rule.trainings = asked_of(rule.organisation, self.trainings)
         least, most = LEAST_FACTOR_MINUTES, MOST_FACTOR_MINUTES
@@ -86,6 +88,7 @@ def conditions_of(rule: Rule) -> Conditions:
         factor_minutes=rule.factor_minutes or 0,
         needs_listed_reason=rule.needs_listed_reason,
         needs_device=rule.needs_device,
+        watchers=tuple(other_watchers(rule)),
     )
 
 
@@ -164,6 +167,7 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "factor_minutes": rule.factor_minutes or 0,
         "needs_listed_reason": rule.needs_listed_reason,
         "needs_device": rule.needs_device,
+        "watchers": " ".join(other_watchers(rule)),
     }
 
 
@@ -213,11 +217,11 @@ def _group(owner: Organisation, group: str) -> Group | None:
     return found
 
 
-def _member(owner: Organisation, person: str, *, watches: bool = False) -> Person | None:
+def _member(owner: Organisation, person: str) -> Person | None:
     if not person:
         return None
     found = Person.objects.filter(memberships__organisation=owner, public_id=person).first()
-    if found is None or (watches and found.is_service):
+    if found is None:
         raise NotFound(f"person {person}")
     return found
 

@@ -13,6 +13,7 @@ from portineria.control.access import extending
 from portineria.control.access.deciding import decides_here, same_person
 from portineria.control.access.extension import Extension, ExtensionState
 from portineria.control.access.models import Grant
+from portineria.control.access.watchers import watchers_in_words
 from portineria.control.console import whereabouts
 from portineria.control.console.whereabouts import Place
 from portineria.control.identity.models import Person
@@ -43,8 +44,7 @@ class ExtensionRow:
 
     @property
     def named_watcher(self) -> str:
-        watcher = self.extension.grant.rule.watcher
-        return watcher.name if watcher else ""
+        return watchers_in_words(self.extension.grant.rule)
 
 
 def waiting_leaf(actor: Person, leaf: Page[Any]) -> Page[ExtensionRow]:

@@ -224,12 +224,14 @@ class DeclaredRule(Entry, frozen=True):
     factor_minutes: Annotated[int, Meta(ge=0, le=MOST_FACTOR_MINUTES)] | None = None  # 0 is whenever
     needs_listed_reason: bool | None = None
     needs_device: bool | None = None
+    watchers: tuple[str, ...] | None = None  # e-mail addresses besides ``watcher``; [] is nobody
     CLEANED: ClassVar = {
         "supplier": clean_fields.named("supplier"),
         "person": clean_fields.email("person"),
         "watcher": clean_fields.nobody_or_email("watcher"),
         "group": clean_fields.named("group"),
         "only_services": word_lists.services,
+        "watchers": word_lists.emails("watchers"),
     }
 
     def __post_init__(self) -> None:
