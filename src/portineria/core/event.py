@@ -210,6 +210,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.extension.refused": _fields(f"{_EXTENSION} substitution", "reason"),
     "access.extension.reminded": _fields(f"{_EXTENSION} ends_at"),
     "access.extension.expired": _fields(_EXTENSION),
+    "access.extension.cancelled": _fields(_EXTENSION),
     "access.device.added": _fields("company_device person name sha256 ends_at"),
     "access.device.revoked": _fields("company_device person name", "reason"),
     "access.reasons.set": _fields("plant reasons"),

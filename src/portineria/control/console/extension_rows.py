@@ -31,6 +31,7 @@ class ExtensionRow:
     sessions: list[Session]
     watching: list[str]
     decides: bool
+    mine: bool
 
     @property
     def pending(self) -> bool:
@@ -71,4 +72,4 @@ def _row(actor: Person, row: Extension, place: Place, sessions: list[Session]) -
     waits = row.state == ExtensionState.PENDING
     looking = [person.name for session in sessions if waits and session.open for person in watchers(session)]
     may = waits and not same_person(actor, row.person) and decides_here(actor, row.organisation_id, timezone.now())
-    return ExtensionRow(row, place, sessions, list(dict.fromkeys(looking)), may)
+    return ExtensionRow(row, place, sessions, list(dict.fromkeys(looking)), may, row.person_id == actor.pk)

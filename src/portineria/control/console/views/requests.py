@@ -42,7 +42,8 @@ def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
         "others": whereabouts.asked_leaf(actor, leaf(request, others, _WAITING, named="others")),
         "rows": whereabouts.asked_leaf(actor, leaf(request, own.exclude(state="pending"))),
     }
-    context["waiting_for_you"] = context["waiting"].paginator.count + len(context["held"])
+    waiting = [context["waiting"].paginator.count, context["more"].paginator.count, len(context["held"])]
+    context["waiting_for_you"] = sum(waiting)
     return render(request, "console/approvals.html", context)
 
 
