@@ -58,6 +58,7 @@ BY_API = {
     "substitute-end": "POST /substitutions/{substitution}/end", "grant-extend": "POST /grants/{grant}/extend",
     "extension-ask": "POST /grants/{grant}/extensions", "extension-approve": "POST /extensions/{extension}/approve",
     "extension-refuse": "POST /extensions/{extension}/refuse",
+    "extension-withdraw": "POST /extensions/{extension}/withdraw",
     "grant-revoke": "POST /grants/{grant}/revoke", "held-answer": "POST /held/{held}/answer",
     "sessions": "GET /sessions", "session": "GET /sessions/{session}", "report": "POST /sessions/{session}/report",
     "report-sign": "POST /sessions/{session}/report/sign", "cut": "POST /sessions/{session}/cut",
@@ -118,7 +119,7 @@ BY_API = {
     "directory-ends": "GET /directory-ends", "directory-end-answer": "POST /directory-ends/{directory_end}/answer",
 }  # fmt: skip
 # Pages that take a POST, or could, and whose operation only reads.
-READ_HERE = {"training": ONE_CONSENTS, "request": "its form goes to request-approve"}
+READ_HERE = {"training": ONE_CONSENTS}
 
 ADDRESSES = {pattern.name or "": pattern for pattern in urls.urlpatterns}
 OPERATIONS = {

@@ -44,6 +44,7 @@ _RULE = (
     "minutes needs_approval machines places only_services profile only_decoded windows approvals needs_reference "
     "needs_recording watcher needs_maintenance signals trainings factor_minutes needs_listed_reason needs_device "
     "least_standing"
+    "watchers"
 )
 _SESSION = "session machine gateway person grant answered_by"
 _EXTENSION = "extension grant request machine person"
@@ -211,6 +212,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.extension.refused": _fields(f"{_EXTENSION} substitution", "reason"),
     "access.extension.reminded": _fields(f"{_EXTENSION} ends_at"),
     "access.extension.expired": _fields(_EXTENSION),
+    "access.extension.cancelled": _fields(_EXTENSION),
     "access.device.added": _fields("company_device person name sha256 ends_at"),
     "access.device.revoked": _fields("company_device person name", "reason"),
     "access.reasons.set": _fields("plant reasons"),

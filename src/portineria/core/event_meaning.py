@@ -165,7 +165,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _FAILED, "access.request.refused"),
         *_all(_N, _DONE, "access.extension.approved"),
         *_all(_N, _FAILED, "access.extension.refused"),
-        *_all(_I, _DONE, "access.extension.asked access.extension.reminded"),
+        *_all(_I, _DONE, "access.extension.asked access.extension.reminded access.extension.cancelled"),
         *_all(_I, _FAILED, "access.extension.expired"),
         *_all(_N, _DONE, "remote_sessions.session.functions-changed remote_sessions.recipients.changed"),
         *_all(_N, _DONE, "remote_sessions.identity.given-out gateway.trust.changed"),

@@ -165,6 +165,16 @@ def test_conditions_are_declared(world: World) -> None:
     applied(rule + 'approvals = 1\nwatcher = ""\n')
     row = Rule.objects.get(public_id=world.rule)
     assert (row.approvals, row.needs_reference, row.needs_recording, row.watcher) == (1, True, True, None)
-    assert faults(rule + 'watcher = "nobody@example.com"\n') == [
-        "rule[0].watcher: there is no person nobody@example.com"
+    several = rule + 'watcher = "owner@example.com"\nwatchers = ["operator@example.com"]\n'
+    assert (
+        proposal(several).changed[0].endswith("watched by owner@example.com, watched besides by operator@example.com")
+    )
+    applied(several)
+    assert proposal(several).empty
+    assert proposal(rule).empty
+    applied(rule + 'watcher = ""\nwatchers = []\n')
+    assert not Rule.objects.filter(watchers__isnull=False).exists()
+    assert faults(rule + 'watcher = "nobody@example.com"\nwatchers = ["stranger@example.com"]\n') == [
+        "rule[0].watcher: there is no person nobody@example.com",
+        "rule[0].watchers: there is no person stranger@example.com",
     ]

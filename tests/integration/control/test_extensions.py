@@ -222,6 +222,11 @@ def test_it_is_asked_and_decided_on_pages_and_by_programs(linked: World) -> None
         assert f"{WHY} &lt;b&gt;" in page, address
         assert f"/extensions/{row.public_id}/approve/" in page, address
         assert f"/sessions/{session.public_id}/" in page, address
+    home = shown(approver, "/")
+    assert f"/extensions/{row.public_id}/approve/" in home
+    for page in (home, shown(approver, "/machines/"), shown(approver, "/approvals/")):
+        assert "1 request waits for you" in page
+    assert WHY not in shown(signed_in(linked.operator), "/")
     own = shown(technician, f"/sessions/{session.public_id}/")
     assert WHY in own
     assert f"/extensions/{row.public_id}/approve/" not in own
@@ -233,6 +238,24 @@ def test_it_is_asked_and_decided_on_pages_and_by_programs(linked: World) -> None
     assert approver.post(refusal, {"reason": "the shift ends"}).status_code == 302
     assert "the shift ends" in shown(technician, f"/requests/{request}/")
     assert WHY not in shown(approver, "/approvals/")
+    assert "1 request waits for you" not in shown(approver, "/")
+    assert technician.post(ask, {"minutes": "30", "reason": WHY}).status_code == 302
+    taken_back = Extension.objects.waiting().get().public_id
+    withdrawal = f"/extensions/{taken_back}/withdraw/"
+    assert withdrawal in shown(technician, f"/requests/{request}/")
+    assert withdrawal not in shown(approver, f"/requests/{request}/")
+    for who in (linked.approver, linked.rival):  # nobody else's
+        with pytest.raises(NotFound):
+            extending.withdraw_more(actor=fresh(who), extension=taken_back)
+    assert technician.post(withdrawal).status_code == 302
+    assert (state(taken_back), Grant.objects.get().ends_at) == ("cancelled", before)
+    [event] = events(linked.owner, code="access.extension.cancelled")
+    assert event.actor == linked.technician.public_id
+    for act in (extending.withdraw_more, extending.agree_to_more):
+        with pytest.raises(AlreadyDecided):
+            act(
+                actor=fresh(linked.technician if act is extending.withdraw_more else linked.owner), extension=taken_back
+            )
 
     end = ConnectorEnd(fresh(linked.technician))
     assert end.call("POST", "/extensions", {"machine": "Press 9", "minutes": 30, "reason": WHY}).status_code == 404

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from portineria.control.access import queries as access
 from portineria.control.access.facts import decision
-from portineria.control.access.models import Grant, Rule
+from portineria.control.access.models import AccessRequest, Grant, Rule
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
@@ -33,9 +33,11 @@ FEW, MANY = 50, 500
 MOST_QUERIES = 12  # TARGETS, console.pages
 LISTS = {
     "owner": ["/", "/machines/", "/machines/?q=mill", "/machines/?sort=-tag", "/approvals/", "/sessions/", "/gateways/",
-              "/gateways/{gateway}/", "/people/", "/people/?q=person", "/sessions/{session}/"],
+              "/gateways/{gateway}/", "/people/", "/people/?q=person", "/sessions/{session}/", "/machines/{machine}/",
+              "/requests/{given}/", "/requests/{waiting}/", "/lists/reachable/"],
     "technician": ["/", "/machines/", "/machines/?q=mill", "/requests/", "/sessions/",
-                   "/sessions/{session}/"],
+                   "/sessions/{session}/", "/machines/{machine}/", "/machines/{machine}/ask/", "/requests/{given}/",
+                   "/requests/{waiting}/"],
 }  # fmt: skip
 
 
@@ -50,9 +52,14 @@ def test_every_list_takes_as_many_queries_for_500_as_for_50(linked: World) -> No
     crowd(linked, FEW)
     linked.grant()
     session = accepted(linked, started(linked)).public_id
+    given = AccessRequest.objects.get(grant__sessions__public_id=session).public_id
+    waiting = AccessRequest.objects.filter(state="pending", person=linked.technician).order_by("pk")[0]
+    named = {"gateway": linked.gateway.id, "session": session, "given": given, "waiting": waiting.public_id}
+    # Somebody asks for the machine whose page is looked at.
+    AccessRequest.objects.filter(state="pending").exclude(pk=waiting.pk).update(machine=linked.machine)
     pages = {
         (who, address): (
-            signed_in(getattr(linked, who)), address.format(gateway=linked.gateway.id, session=session)
+            signed_in(getattr(linked, who)), address.format(machine=linked.machine.public_id, **named)
         )
         for who, addresses in LISTS.items()
         for address in addresses

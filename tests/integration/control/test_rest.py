@@ -144,7 +144,8 @@ def test_a_rule_is_made_changed_simulated_and_ended(world: World) -> None:
     found = owner.get(f"/simulation{question}").json()
     assert {row["rule"]: row["permitted"] for row in found["rules"]} == {world.rule: True, rule: True}
     asking = {**terms, "windows": "", "factor_minutes": 15, "needs_device": True, "watcher": world.operator.public_id}
-    assert owner.post(f"/rules/{rule}/change", asking).status_code == 200
+    asking["watchers"] = [world.owner.public_id]
+    assert owner.post(f"/rules/{rule}/change", asking).json()["watchers"] == asking["watchers"]
     without = owner.get(f"/simulation{question}&factor_minutes=16&device=none&watched=false").json()
     assert {row["rule"]: row["why_not"] for row in without["rules"]} == {
         world.rule: [], rule: ["second-factor-old", "company-device", "not-watched"],

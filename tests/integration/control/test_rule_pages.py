@@ -20,7 +20,7 @@ pytestmark = pytest.mark.sqlite  # what its pages ask is asked of PostgreSQL by 
 
 FORM = {
     "machines": "North/Press 3\nPress 4", "profile": "observe", "windows": "lun-ven 8:00-18:00", "max_minutes": "240",
-    "approvals": "2", "needs_reference": "on", "watcher": "operator@example.com",
+    "approvals": "2", "needs_reference": "on", "watcher": "operator@example.com, owner@example.com",
 }  # fmt: skip
 
 
@@ -31,11 +31,13 @@ def test_a_rule_is_made_in_a_form_and_said_in_words(linked: World) -> None:
     assert "People of Presses &amp; Co may ask for Press 3, Press 4, for up to 4 hours." in said
     assert "2 different people have to approve." in said
     assert "Only Mon-Fri 08:00-18:00, by the clock of the plant." in said
+    assert "operator@example.com / owner@example.com watches." in said
     assert not Rule.objects.filter(max_minutes=240).exists()
     answer = browser.post("/rules/add/", FORM | {"supplier": linked.supplier})
     made = Rule.objects.get(max_minutes=240)
     assert answer.headers["Location"] == f"/rules/{made.public_id}/"
     assert (made.windows, made.approvals, made.needs_reference) == ("Mon-Fri 08:00-18:00", 2, True)
+    assert [row.person for row in made.watchers.all()] == [linked.owner]
     assert (made.watcher, made.profile and made.profile.name) == (linked.operator, "observe")
     assert sorted(machine.name for machine in made.machines.all()) == ["Press 3", "Press 4"]
     for address in ("/rules/", f"/rules/{made.public_id}/", f"/machines/{linked.machine.public_id}/"):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,16 +12,19 @@ from django.utils import timezone
 
 from portineria.control.access import closing, queries, substituting
 from portineria.control.access import services as access
-from portineria.control.access.models import AccessRequest, AlreadyDecided, Approval
+from portineria.control.access.models import AccessRequest, AlreadyDecided, Approval, Grant, Rule
 from portineria.control.access.rules import Conditions
 from portineria.control.access.services import OwnRequest
 from portineria.control.access.substitution import Substitution
+from portineria.control.access.watchers import watches
 from portineria.control.audit.models import Event
 from portineria.control.identity.models import Membership, Person, Role
 from portineria.control.identity.services import BadField
 from portineria.control.notification import collecting
 from portineria.control.notification.models import Notification
 from portineria.control.remote_sessions import services
+from portineria.control.remote_sessions.models import StandingBy
+from portineria.control.remote_sessions.standing_by import named_in, stands_by
 from portineria.core.errors import Denied, NotFound
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.sessions import accepted, again, started
@@ -179,3 +183,35 @@ def test_substitutes_are_named_and_seen_on_their_page(world: World) -> None:
     assert signed_in(world.technician).get("/approvals/substitutes/").status_code == 404
     operator.post(f"/approvals/substitutes/{row.public_id}/end/")
     assert "Nobody stands in for anybody." in shown(owner, "/approvals/substitutes/")
+
+
+def test_of_those_whom_a_rule_names_to_watch_one_is_enough_and_so_is_whoever_stands_in(linked: World) -> None:
+    w = linked
+    asked = Conditions(watcher=w.operator.public_id, watchers=(w.approver.public_id,))
+    access.change_rule(actor=w.owner, rule=w.rule, conditions=asked)
+    w.grant(60)
+    grant = Grant.objects.select_related("rule", "request").get()
+
+    def count(*people: Person) -> list[bool]:
+        found = []
+        for one in people:
+            StandingBy.objects.create(grant=grant, person=one, seen_at=timezone.now())
+            found.append(stands_by(grant, timezone.now()))
+            row = queries.request(fresh(w.owner), grant.request.public_id)
+            assert named_in(fresh(one), row) == found[-1]
+            StandingBy.objects.all().delete()
+        return found
+
+    assert count(w.operator, w.approver, w.owner, w.technician) == [True, True, False, False]
+    lent = stand_in(w, w.operator, w.owner)
+    assert count(w.owner) == [True]
+    rule, now = Rule.objects.get(public_id=w.rule), timezone.now()
+    assert not watches(w.owner, rule, w.operator, now)  # their own work nobody watches, nor whoever stands in for them
+    assert not Substitution.objects.holding(now).exists()  # whoever does not approve lends no yes
+    substituting.end_substitution(actor=w.operator, substitution=lent.public_id)
+    assert count(w.owner) == [False]
+    access.change_rule(actor=w.owner, rule=w.rule, conditions=replace(asked, watchers=()))
+    assert count(w.operator, w.approver) == [True, False]
+    access.change_rule(actor=w.owner, rule=w.rule, conditions=Conditions())
+    with pytest.raises(Denied):  # whom no rule names and who does not approve
+        stand_in(w, w.operator, w.owner)

@@ -58,7 +58,10 @@ def decides_here(actor: Person, organisation_id: int, at: datetime) -> bool:
 
 def answered_for(request: AccessRequest) -> set[int]:
     """Approvers whose answer is there, by whomever it was given."""
-    rows = _answers(request)
+    return _approvers_of(_answers(request))
+
+
+def _approvers_of(rows: Iterable[Approval]) -> set[int]:
     return {row.substitution.approver_id if row.substitution else row.decided_by_id for row in rows}
 
 
@@ -83,12 +86,17 @@ def set_aside(request: AccessRequest) -> None:
         said.exclude(mark=mark_of(request.rule)).update(counts=False)
 
 
-def may_answer(actor: Person, request: AccessRequest, at: datetime) -> bool:
-    """This very person, to this very request."""
-    if actor.principal is None:
-        return actor.pk in deciders(request, at)
-    may = permitted(actor, request.organisation_id, approves, Power.DECIDE)
-    return may and not same_person(actor, request.person) and actor.pk not in answered_by(request)
+def may_answer(actor: Person, request: AccessRequest, at: datetime, *, unanswered: bool = False) -> bool:
+    """This very person, to this very request. ``unanswered``: nobody has said anything to it yet."""
+    said = [] if unanswered else _answers(request)
+    if same_person(actor, request.person) or actor.pk in {row.decided_by_id for row in said}:
+        return False
+    if actor.principal is not None:
+        return permitted(actor, request.organisation_id, approves, Power.DECIDE)
+    role, used = actor.role_in(request.organisation_id), _approvers_of(said)
+    if role is not None and role.approves and actor.pk not in used:
+        return True
+    return actor.pk in approving(request.organisation_id, request.person, at, used)
 
 
 def deciders(request: AccessRequest, at: datetime) -> list[int]:

@@ -97,6 +97,21 @@ def refuse_more(*, actor: Person, extension: str, reason: str) -> Extension:
     return row
 
 
+@transaction.atomic
+def withdraw_more(*, actor: Person, extension: str) -> Extension:
+    """By whoever asked, while nobody has decided. What runs keeps its end. Raise NotFound, AlreadyDecided."""
+    seen = Extension.objects.visible_to(actor).filter(public_id=extension, person=actor)
+    grant = _locked_grant(seen.values("grant"), extension)
+    row = seen.select_related("organisation", "person").get()
+    row.grant = grant
+    if row.state != ExtensionState.PENDING:
+        raise AlreadyDecided(f"extension {extension} is {row.state}")
+    row.state = ExtensionState.CANCELLED
+    row.save(update_fields=["state"])
+    record_extension("cancelled", row, actor.public_id)
+    return row
+
+
 def _waiting(actor: Person, extension: str) -> Extension:
     """Its grant locked: two who decide at once come one after the other."""
     seen = Extension.objects.visible_to(actor).filter(public_id=extension)
@@ -129,7 +144,7 @@ def extensions(actor: Person) -> ExtensionQuerySet:
         "organisation", "person", "decided_by", "substitution__approver", "grant__request", "grant__rule__supplier",
         "grant__rule__watcher", "grant__machine__plant__organisation", "grant__machine__line",
     )  # fmt: skip
-    return found.order_by("-asked_at", "-pk")
+    return found.prefetch_related("grant__rule__watchers").order_by("-asked_at", "-pk")
 
 
 def extension(actor: Person, public_id: str) -> Extension:

@@ -30,6 +30,7 @@ class ExtensionState(models.TextChoices):
     APPROVED = "approved"
     REFUSED = "refused"
     EXPIRED = "expired"  # the grant ended before anybody decided
+    CANCELLED = "cancelled"  # by whoever asked
 
 
 class Extension(models.Model):
@@ -65,7 +66,9 @@ class Extension(models.Model):
             ),
             models.CheckConstraint(
                 name="access_extension_decided",
-                condition=Q(state__in=["pending", "expired"], decided_by__isnull=True, decided_at__isnull=True)
+                condition=Q(
+                    state__in=["pending", "expired", "cancelled"], decided_by__isnull=True, decided_at__isnull=True
+                )
                 | Q(state="approved", decided_at__isnull=False)
                 | Q(state="refused", decided_by__isnull=False, decided_at__isnull=False),
             ),

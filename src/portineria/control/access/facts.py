@@ -115,11 +115,11 @@ Standings = Mapping[tuple[int, int], PersonStanding]
 
 def decisions(
     people_and_machines: Iterable[tuple[int, Machine]], at: datetime, standing_of: Standings | None = None,
-    begins: Beginning = LOOKING,
+    begins: Beginning = LOOKING, there: Around | None = None,
 ) -> dict[tuple[int, int], Decision]:  # fmt: skip
     """(person, machine) → may they reach it now? Machines come with ``plant`` and ``gateway`` loaded.
 
-    ``standing_of``: what is known already about everybody concerned, by organisation. ``begins``: where somebody does.
+    ``standing_of`` and ``there``: what is known already of everybody concerned. ``begins``: where somebody does.
     """
     wanted = {(person, machine.pk): machine for person, machine in people_and_machines}
     # Of what ended long ago nobody needs to hear the reasons.
@@ -135,7 +135,7 @@ def decisions(
         watched = begins.watched is None or row.rule.watcher_id is None or row.pk in begins.watched
         facts = _facts_of(row, machine, asked, besides)
         grants[row.person_id, row.machine_id].append(replace(facts, watched=watched))
-    attempts = attempts_of(wanted, at, begins, standing_of)
+    attempts = attempts_of(wanted, at, begins, standing_of, there)
     return {key: decide(one, grants[key]) for key, one in attempts.items()}
 
 
@@ -174,11 +174,11 @@ def decision(person: Person, machine: Machine, at: datetime, begins: Beginning =
 
 
 def decisions_by_grant(
-    grants: Iterable[Grant], at: datetime, standing_of: Standings | None = None
+    grants: Iterable[Grant], at: datetime, standing_of: Standings | None = None, there: Around | None = None
 ) -> dict[int, Decision]:
     """Grant → what it opens by itself. They come with ``rule``, ``machine__plant`` and ``machine__gateway`` loaded."""
     rows = list(grants)
-    attempts = attempts_at({(grant.person_id, grant.machine_id): grant.machine for grant in rows}, at, standing_of)
+    attempts = attempts_at({(row.person_id, row.machine_id): row.machine for row in rows}, at, standing_of, there)
     return {grant.pk: decide(attempts[grant.person_id, grant.machine_id], [facts]) for grant, facts in _facts(rows, at)}
 
 
@@ -282,9 +282,10 @@ def _through(use: Use, attempts: Mapping[tuple[int, int], Attempt], there: Aroun
 
 
 def attempts_of(
-    wanted: Mapping[tuple[int, int], Machine], at: datetime, begins: Beginning, standing_of: Standings | None = None
-) -> dict[tuple[int, int], Attempt]:
-    found = attempts_at(wanted, at, standing_of).items()
+    wanted: Mapping[tuple[int, int], Machine], at: datetime, begins: Beginning, standing_of: Standings | None = None,
+    there: Around | None = None,
+) -> dict[tuple[int, int], Attempt]:  # fmt: skip
+    found = attempts_at(wanted, at, standing_of, there).items()
     return {key: replace(one, factor_age=begins.factor_age, device=begins.device) for key, one in found}
 
 
@@ -294,8 +295,7 @@ def attempts_at(
 ) -> dict[tuple[int, int], Attempt]:  # fmt: skip
     if standing_of is None:
         standing_of = standings((person, machine.plant.organisation_id) for (person, _), machine in wanted.items())
-    if there is None:
-        there = around((person, machine) for (person, _), machine in wanted.items())
+    there = there or around((person, machine) for (person, _), machine in wanted.items())
     return {
         (person, machine_id): Attempt(
             at=at,

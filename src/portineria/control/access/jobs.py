@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from portineria.control.access.job import FILE_BYTES, FILE_NAME, TEXT_CHARACTERS, EntryKind, JobEntry
-from portineria.control.access.models import AccessRequest
+from portineria.control.access.models import AccessRequest, Approval
 from portineria.control.access.queries import request as seen_request
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import require, works_here
@@ -40,7 +40,11 @@ def job_of(row: AccessRequest) -> str:
 
 def entries(actor: Person, request: str) -> "QuerySet[JobEntry]":
     """The oldest first, without the files' content. Raise NotFound."""
-    row = seen_request(actor, request)
+    return entries_of(seen_request(actor, request))
+
+
+def entries_of(row: AccessRequest) -> "QuerySet[JobEntry]":
+    """Likewise; the caller has established that the request is visible."""
     found = JobEntry.objects.filter(job=job_of(row), organisation=row.organisation_id)
     return found.select_related("author", "to").defer("content").order_by("pk")
 
@@ -68,19 +72,19 @@ def parties(actor: Person, row: AccessRequest) -> list[Person]:
     """Whom the actor may hand over to: who asked, who wrote here, who decided or answers for the machine; for the
     owner's people also their own.
     """
-    found = {
-        row.person_id,
-        row.machine.answering_id,
-        row.machine.deputy_id,
-        *(one.decided_by_id for one in row.approvals.all()),
-    }
-    found |= set(entries(actor, row.public_id).values_list("author", flat=True))
+    people, there = Person.objects.get_queryset(), {"organisation": row.organisation_id}
+    known = [row.person_id, row.machine.answering_id, row.machine.deputy_id]
+    named = people.filter(pk__in=[pk for pk in known if pk is not None])
+    keys = [
+        Approval.objects.filter(request=row).order_by().values("decided_by"),
+        JobEntry.objects.filter(job=job_of(row), **there).order_by().values("author"),
+    ]
     if row.organisation_id in actor.staff_of:
-        staff = Membership.objects.filter(organisation=row.organisation_id, organisation__in=actor.staff_of)
-        found |= set(staff.exclude(role__in=("technician", "analyst")).values_list("person", flat=True))
-    others = [pk for pk in found if pk is not None and pk != actor.pk]
-    people = Person.objects.get_queryset().filter(pk__in=others, disabled_at__isnull=True)
-    return list(people.order_by("name", "pk"))
+        staff = Membership.objects.filter(organisation__in=actor.staff_of, **there)
+        keys.append(staff.exclude(role__in=("technician", "analyst")).order_by().values("person"))
+    # One list of keys: of conditions side by side the database would try everybody.
+    found = people.filter(pk__in=named.order_by().values("pk").union(*keys), disabled_at__isnull=True)
+    return list(found.exclude(pk=actor.pk).order_by("name", "pk"))
 
 
 @transaction.atomic

@@ -25,6 +25,7 @@ from portineria.control.access.signal import SignalState as SignalState
 from portineria.control.access.standing_asked import LEAST_STANDING, AsksStanding
 from portineria.control.access.substitution import Substitution
 from portineria.control.access.training import TRAININGS_TEXT
+from portineria.control.access.watcher import RuleWatcher as RuleWatcher
 from portineria.control.access.yes import MarkedYes
 from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.delegation_models import Power
@@ -361,9 +362,7 @@ class Grant(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
-    ended_class = models.CharField(
-        max_length=16, blank=True, choices=[(ending.value, ending.value) for ending in Ending]
-    )
+    ended_class = models.CharField(max_length=16, blank=True, choices=[(one.value, one.value) for one in Ending])
 
     objects = GrantQuerySet.as_manager()
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one may see of machines, requests and grants. Three levels of sight; absent is the same as not existing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -130,24 +130,25 @@ def _by_role(machine: Machine) -> bool:
 
 
 def sights(
-    actor: Person, machines: list[Machine], at: datetime | None = None, begins: Beginning = LOOKING
-) -> list[MachineSight]:
-    """Of some of ``machines_in_sight``; the number of queries does not grow with theirs."""
+    actor: Person, machines: list[Machine], at: datetime | None = None, begins: Beginning = LOOKING,
+    rules: Mapping[int, list[Rule]] | None = None, judged: Mapping[tuple[int, int], Decision] | None = None,
+) -> list[MachineSight]:  # fmt: skip
+    """Of some of ``machines_in_sight``; the number of queries does not grow with theirs. ``rules``: those that let the
+    actor ask, and ``judged``: what is decided, where the caller knows.
+    """
     at = at or timezone.now()
-    rules = rules_by_machine(machines, Rule.objects.admitting(actor))
+    rules = rules_by_machine(machines, Rule.objects.admitting(actor)) if rules is None else rules
     standing_of = own_standings(actor, (machine.plant.organisation_id for machine in machines))
-    judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of, begins)
+    if judged is None:
+        judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of, begins)
     lacking = missing(actor, {rule.pk: rule for named in rules.values() for rule in named}.values(), at)
     owned = set(actor.sees(Power.ESTATE))
     found = []
     for machine in machines:
         admitting, decision = rules.get(machine.pk, []), judged[actor.pk, machine.pk]
         organisation = machine.plant.organisation_id
-        sight = sight_of(
-            standing=standing_of[actor.pk, organisation],
-            admitted_by_rule=bool(admitting) or organisation in owned or _by_role(machine),
-            decision=decision,
-        )
+        named = bool(admitting) or organisation in owned or _by_role(machine)
+        sight = sight_of(standing=standing_of[actor.pk, organisation], admitted_by_rule=named, decision=decision)
         firm = standing_of[actor.pk, organisation].firm
         best = max(admitting, key=preference(firm, at), default=None)
         found.append(
@@ -210,7 +211,11 @@ def visible_machine(
 ) -> MachineSight:
     """By id or exact name; raise NotFound, or Ambiguous when two plants have one of that name."""
     machines = _in_sight(actor).filter(Q(public_id=name_or_id) | Q(name=name_or_id))
-    found = sights(actor, list(machines), at, begins)
+    return the_one(sights(actor, list(machines), at, begins), name_or_id)
+
+
+def the_one(found: list[MachineSight], name_or_id: str) -> MachineSight:
+    """As ``visible_machine`` raises."""
     if not found:
         raise NotFound(f"machine {name_or_id!r}")
     if len(found) > 1:
@@ -224,6 +229,9 @@ def sight_by_machine(actor: Person, machines: Iterable[int], at: datetime | None
     return {seen.machine.pk: seen.sight for seen in sights(actor, list(rows), at)}
 
 
+ANSWERS = Prefetch("approvals", Approval.objects.select_related("decided_by", "substitution__approver"))
+
+
 def requests(actor: Person) -> RequestQuerySet:
     found = AccessRequest.objects.visible_to(actor).select_related(
         "machine__plant__organisation", "machine__line", "machine__gateway", "machine__answering", "machine__deputy",
@@ -231,9 +239,7 @@ def requests(actor: Person) -> RequestQuerySet:
         "rule__supplier", "rule__profile", "rule__watcher", "organisation", "grant__profile", "grant__rule__profile",
         "grant__narrower",
     ).annotate(firm=firm_by_rule())  # fmt: skip
-    return found.prefetch_related(
-        Prefetch("approvals", Approval.objects.select_related("decided_by", "substitution__approver"))
-    ).order_by("-made_at", "-pk")
+    return found.prefetch_related(ANSWERS).order_by("-made_at", "-pk")
 
 
 def request(actor: Person, public_id: str) -> AccessRequest:

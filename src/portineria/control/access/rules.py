@@ -24,6 +24,7 @@ from portineria.control.access.profiles import profile_named, require_inspectabl
 from portineria.control.access.reason import has_list
 from portineria.control.access.standing_asked import LEVELS
 from portineria.control.access.training_queries import asked_of
+from portineria.control.access.watchers import name_watchers, other_watchers
 from portineria.control.access.windows import clean_windows
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine
@@ -53,14 +54,15 @@ class Conditions:
     needs_listed_reason: bool = False
     needs_device: bool = False
     least_standing: str = ""  # A to D; empty: none
+    watchers: tuple[str, ...] = ()  # besides ``watcher``; one of them is enough
 
     def set_on(self, rule: Rule) -> None:
-        """In memory; raise BadField, NotFound."""
+        """In memory, but for whom it names to watch; raise BadField, NotFound."""
         if not 1 <= self.approvals <= MOST_APPROVALS:
             raise BadField("approvals", f"1 to {MOST_APPROVALS}", most=MOST_APPROVALS)
         rule.approvals, rule.needs_reference = self.approvals, self.needs_reference
         rule.needs_recording = self.needs_recording
-        rule.watcher = _member(rule.organisation, self.watcher, watches=True)
+        name_watchers(rule, (self.watcher, *self.watchers))
         rule.needs_maintenance = self.needs_maintenance
         rule.trainings = asked_of(rule.organisation, self.trainings)
         least, most = LEAST_FACTOR_MINUTES, MOST_FACTOR_MINUTES
@@ -92,6 +94,7 @@ def conditions_of(rule: Rule) -> Conditions:
         needs_listed_reason=rule.needs_listed_reason,
         needs_device=rule.needs_device,
         least_standing=rule.least_standing,
+        watchers=tuple(other_watchers(rule)),
     )
 
 
@@ -171,6 +174,7 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "needs_listed_reason": rule.needs_listed_reason,
         "needs_device": rule.needs_device,
         "least_standing": rule.least_standing,
+        "watchers": " ".join(other_watchers(rule)),
     }
 
 
@@ -220,11 +224,11 @@ def _group(owner: Organisation, group: str) -> Group | None:
     return found
 
 
-def _member(owner: Organisation, person: str, *, watches: bool = False) -> Person | None:
+def _member(owner: Organisation, person: str) -> Person | None:
     if not person:
         return None
     found = Person.objects.filter(memberships__organisation=owner, public_id=person).first()
-    if found is None or (watches and found.is_service):
+    if found is None:
         raise NotFound(f"person {person}")
     return found
 

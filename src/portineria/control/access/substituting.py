@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from portineria.control.access.deciding import same_person
 from portineria.control.access.substitution import Substitution, SubstitutionQuerySet
+from portineria.control.access.watchers import watches_at
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import approves, organisation_of, require, works_here
 from portineria.control.identity.models import Person
@@ -35,12 +36,14 @@ class NotYourSubstitution(Denied):
 def name_substitute(
     *, actor: Person, organisation: str, substitute: str, starts_at: datetime, ends_at: datetime
 ) -> Substitution:
-    """By an approver, for themselves: somebody who works there decides for them meanwhile, and lends it to nobody.
+    """By an approver, for themselves: somebody who works there decides for them meanwhile, and lends it to nobody. By
+    whoever a rule names to watch likewise: of theirs nothing is approved.
 
     Raise BadField, NotFound, TooManySubstitutes.
     """
     owner = organisation_of(actor, organisation)
-    require(actor, owner.pk, approves)
+    if owner.pk not in watches_at(actor):
+        require(actor, owner.pk, approves)
     now = timezone.now()
     if not now - timedelta(minutes=5) <= starts_at < ends_at <= min(starts_at + LONGEST, now + AHEAD):
         raise BadField("until", "after the beginning, and at most 92 days long")

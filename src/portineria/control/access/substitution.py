@@ -29,6 +29,14 @@ class SubstitutionQuerySet(models.QuerySet["Substitution"]):
     def holding(self, at: datetime) -> "SubstitutionQuerySet":
         return self.standing().filter(starts_at__lte=at, ends_at__gt=at)
 
+    def watching(self, at: datetime) -> "SubstitutionQuerySet":
+        """Those by which somebody may look on in another's place: both work there. Nothing is approved by one alone."""
+        return self.filter(
+            Exists(_there(OuterRef("approver"), STAFF)), Exists(_there(OuterRef("substitute"), STAFF)),
+            ended_at__isnull=True, approver__disabled_at__isnull=True, substitute__disabled_at__isnull=True,
+            starts_at__lte=at, ends_at__gt=at,
+        )  # fmt: skip
+
 
 def _there(person: OuterRef, roles: list[str]) -> models.QuerySet[Membership]:
     return Membership.objects.filter(person=person, organisation=OuterRef("organisation"), role__in=roles)

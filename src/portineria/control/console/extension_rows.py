@@ -13,6 +13,7 @@ from portineria.control.access import extending
 from portineria.control.access.deciding import decides_here, same_person
 from portineria.control.access.extension import Extension, ExtensionState
 from portineria.control.access.models import Grant
+from portineria.control.access.watchers import watchers_in_words
 from portineria.control.console import whereabouts
 from portineria.control.console.whereabouts import Place
 from portineria.control.identity.models import Person
@@ -30,6 +31,7 @@ class ExtensionRow:
     sessions: list[Session]
     watching: list[str]
     decides: bool
+    mine: bool
 
     @property
     def pending(self) -> bool:
@@ -43,8 +45,7 @@ class ExtensionRow:
 
     @property
     def named_watcher(self) -> str:
-        watcher = self.extension.grant.rule.watcher
-        return watcher.name if watcher else ""
+        return watchers_in_words(self.extension.grant.rule)
 
 
 def waiting_leaf(actor: Person, leaf: Page[Any]) -> Page[ExtensionRow]:
@@ -71,4 +72,4 @@ def _row(actor: Person, row: Extension, place: Place, sessions: list[Session]) -
     waits = row.state == ExtensionState.PENDING
     looking = [person.name for session in sessions if waits and session.open for person in watchers(session)]
     may = waits and not same_person(actor, row.person) and decides_here(actor, row.organisation_id, timezone.now())
-    return ExtensionRow(row, place, sessions, list(dict.fromkeys(looking)), may)
+    return ExtensionRow(row, place, sessions, list(dict.fromkeys(looking)), may, row.person_id == actor.pk)

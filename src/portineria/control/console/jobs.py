@@ -30,6 +30,9 @@ class JobForm(forms.Form):
         return {"text": given["text"], "to": given["to"], "file": file}
 
 
-def context(actor: Person, row: AccessRequest, form: JobForm | None = None) -> dict[str, Any]:
+def context(
+    actor: Person, row: AccessRequest, form: JobForm | None = None, *, unwritten: bool = False
+) -> dict[str, Any]:
+    """Of a request that was read by who asks. ``unwritten``: nobody wrote anything yet."""
     form = form or JobForm(parties=jobs.parties(actor, row))
-    return {"job": jobs.entries(actor, row.public_id), "job_form": form}
+    return {"job": [] if unwritten else list(jobs.entries_of(row)), "job_form": form}

@@ -3,16 +3,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Page
+from django.db.models import CharField, QuerySet, Value
 from django.utils import timezone
 
+from portineria.control.access import emergency_queries
 from portineria.control.access import queries as access
+from portineria.control.access.extending import decidable_extensions
+from portineria.control.access.extension import ExtensionQuerySet
 from portineria.control.access.models import RequestQuerySet
 from portineria.control.access.queries import MachineSight
-from portineria.control.console import emergency_rows, queries, whereabouts
+from portineria.control.console import emergency_rows, extension_rows, queries, whereabouts
 from portineria.control.console.emergency_rows import ReviewRow
+from portineria.control.console.extension_rows import ExtensionRow
 from portineria.control.console.held import HeldRow, waiting_for
 from portineria.control.console.queries import Seen
 from portineria.control.console.whereabouts import Asked, Place
@@ -25,7 +31,7 @@ from portineria.control.remote_sessions.models import DirectoryEnd, SessionQuery
 
 _AWAY = 20  # when a plant loses its line all its gateways are: the list of gateways has the others
 _SEVERAL = 3  # machines: whoever has so many knows the way
-Leaf = Callable[[SessionQuerySet | RequestQuerySet, str], Page[Any]]
+Leaf = Callable[[SessionQuerySet | RequestQuerySet | ExtensionQuerySet, str], Page[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class Now:
     gateways: int
     machines: int
     directory_ends: list[DirectoryEnd]  # that wait for this person's answer
+    more: Page[ExtensionRow] | None  # time that somebody at work waits for
     missing: str  # what somebody who administers enters next: "plant", "gateway", "machine", "rule", or nothing
 
 
@@ -64,11 +71,12 @@ def now(actor: Person, leaf: Leaf) -> Now:
     known = whereabouts.places(actor, named, sights)
     inside.object_list = [Seen(session, actor, known[session.machine_id]) for session in inside]
     waiting.object_list = [Asked(row, known[row.machine_id]) for row in waiting]
-    administers = queries.administers(actor)
+    administers, at = queries.administers(actor), timezone.now()
+    waits = _kinds(actor, at) if staff else frozenset()
     machines = estate.machines(actor).count() if staff else 0
     return Now(
-        held=waiting_for(actor, timezone.now()) if staff else [],
-        emergencies=emergency_rows.unsigned(actor) if staff else [],
+        held=waiting_for(actor, at) if "held" in waits else [],
+        emergencies=emergency_rows.unsigned(actor) if "emergencies" in waits else [],
         inside=inside,
         decidable=waiting,
         mine=[Asked(row, known[row.machine_id]) for row in mine],
@@ -81,9 +89,25 @@ def now(actor: Person, leaf: Leaf) -> Now:
         asks=asks,
         gateways=len(admitted),
         machines=machines,
-        directory_ends=list(directory_ends_for(actor, timezone.now())) if administers else [],
+        directory_ends=list(directory_ends_for(actor, at)) if administers and "directory_ends" in waits else [],
+        more=extension_rows.waiting_leaf(actor, leaf(decidable_extensions(actor), "more")) if "more" in waits else None,
         missing=_missing(actor, gateways, machines) if administers else "",
     )
+
+
+def _kinds(actor: Person, at: datetime) -> frozenset[str]:
+    """Of what mostly nobody waits for: which kinds there are. One query, where each would be one."""
+    lists: dict[str, QuerySet[Any]] = {
+        "held": remote_sessions.held_for(actor, at),
+        "emergencies": emergency_queries.reviews(actor).unsigned(),
+        "directory_ends": directory_ends_for(actor, at),
+        "more": decidable_extensions(actor),
+    }
+    kinds = [
+        rows.order_by().annotate(what=Value(name, output_field=CharField())).values_list("what", flat=True)
+        for name, rows in lists.items()
+    ]
+    return frozenset(kinds[0].union(*kinds[1:]))
 
 
 def _missing(actor: Person, gateways: list[Gateway], machines: int) -> str:

@@ -40,13 +40,14 @@ class MachinePlant:
     administers: bool = False
 
 
-def of_machine(actor: Person, machine: Machine) -> MachinePlant:
+def of_machine(actor: Person, machine: Machine, *, signals: bool, maintenance: bool) -> MachinePlant:
+    """``signals``, ``maintenance``: whether there are any."""
     if machine.plant.organisation_id not in actor.staff_of:
         return MachinePlant([], [])
-    rows = [Shown(row, words.KINDS[row.kind]) for row in signals_of(actor, machine)]
+    rows = [Shown(row, words.KINDS[row.kind]) for row in (signals_of(actor, machine) if signals else ())]
     role = actor.role_in(machine.plant.organisation_id)
     may = role is not None and role.administers
-    return MachinePlant(maintenance_of(actor, machine, timezone.now()), rows, may)
+    return MachinePlant(maintenance_of(actor, machine, timezone.now()) if maintenance else [], rows, may)
 
 
 def consent_in(actor: Person, session: Session) -> list[Shown]:

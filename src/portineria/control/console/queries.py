@@ -12,15 +12,13 @@ from django.core.paginator import Page
 from django.utils import timezone
 
 from portineria.control.access import queries as access
-from portineria.control.access.facts import decisions_by_grant
-from portineria.control.access.models import Grant, Lock, Rule
-from portineria.control.access.profiles import opened_services
+from portineria.control.access.models import Rule
+from portineria.control.access.naming import rules_by_machine
 from portineria.control.access.queries import MachineSight
 from portineria.control.console import texts, whereabouts
-from portineria.control.console.whereabouts import Asked, Place
+from portineria.control.console.whereabouts import Place
 from portineria.control.estate import queries as estate
-from portineria.control.estate.labels import words_of
-from portineria.control.estate.models import Gateway, GatewayState, Machine, Service
+from portineria.control.estate.models import Gateway, GatewayState, Machine
 from portineria.control.identity import queries as identity
 from portineria.control.identity.authority import approves, permitted, works_here
 from portineria.control.identity.delegation_models import Power
@@ -30,15 +28,8 @@ from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.policy.ending import Reason
 from portineria.policy.sight import Sight
 
-_RECENT = 10
-_GIVEN: tuple[tuple[Reason, ...], ...] = (
-    (),
-    (Reason.NOT_YET,),
-    (Reason.OUTSIDE_WINDOWS,),
-)  # what refuses a grant that is good, now or later
 
-
-def _but_notice(denials: tuple[Reason, ...]) -> tuple[Reason, ...]:
+def but_notice(denials: tuple[Reason, ...]) -> tuple[Reason, ...]:
     """The notice keeps nobody from what was given: it is read at any time."""
     return tuple(reason for reason in denials if reason is not Reason.NOTICE)
 
@@ -248,7 +239,7 @@ def machine_rows(actor: Person, sights: list[MachineSight]) -> list[MachineRow]:
     return [
         MachineRow(
             sight=row,
-            shown_sight=_shown_sight(row, pending),
+            shown_sight=shown_sight(row, pending=row.machine.pk in pending),
             inside=inside[row.machine.pk],
             gateway_state=states.get(row.machine.gateway_id, ""),
             owned=row.machine.plant.organisation_id in staff_of,
@@ -257,59 +248,12 @@ def machine_rows(actor: Person, sights: list[MachineSight]) -> list[MachineRow]:
     ]
 
 
-def _shown_sight(row: MachineSight, pending: set[int]) -> str:
+def shown_sight(row: MachineSight, *, pending: bool) -> str:
     if row.sight is Sight.REACHABLE:
         return "reachable"
-    if row.machine.pk in pending:
+    if pending:
         return "pending"
-    return "approved-later" if _but_notice(row.decision.denials) == (Reason.NOT_YET,) else "askable"
-
-
-@dataclass(frozen=True, slots=True)
-class MachinePage:
-    row: MachineRow
-    services: list[Service]
-    rules: list[Rule]
-    grants: list[Grant]
-    pending: list[Asked]
-    inside: list[Seen]
-    sessions: list[Seen]
-    locks: list[Lock]
-    administered: bool
-    labels: list[str]
-
-    @property
-    def shows_details(self) -> bool:
-        """Devices, tag and gateway are for the owner's people, and for whoever may reach the machine now."""
-        return self.row.owned or self.row.reachable
-
-
-def machine_page(actor: Person, name_or_id: str) -> MachinePage:
-    """Raise NotFound for what is absent for this person, exactly as for what does not exist."""
-    [row] = machine_rows(actor, [access.visible_machine(actor, name_or_id)])
-    machine = row.machine
-    details = row.owned or row.reachable
-    at = timezone.now()
-    grants = list(access.grants(actor).filter(machine=machine, revoked_at__isnull=True, ends_at__gt=at))
-    judged = decisions_by_grant(grants, at)
-    return MachinePage(
-        row=row,
-        services=_services(row) if details else [],
-        rules=list(access.rules_naming(actor, machine)) if row.owned else [],
-        grants=[grant for grant in grants if _but_notice(judged[grant.pk].denials) in _GIVEN],
-        pending=whereabouts.asked(actor, access.pending_requests(actor).filter(machine=machine)),
-        inside=seen(row.inside, actor),
-        sessions=seen(remote_sessions.sessions(actor).filter(machine=machine, state="ended")[:_RECENT], actor),
-        locks=list(access.locks_meeting(actor, machine)) if row.owned else [],
-        administered=(role := actor.role_in(machine.plant.organisation_id)) is not None and role.administers,
-        labels=words_of(machine) if row.owned else [],
-    )
-
-
-def _services(row: MachineRow) -> list[Service]:
-    """All of them for the owner's people; for others what their grant opens."""
-    services = estate.services_of(row.machine)
-    return services if row.owned else opened_services(row.sight.grant, services)
+    return "approved-later" if but_notice(row.decision.denials) == (Reason.NOT_YET,) else "askable"
 
 
 _OFFERED = 50  # machines that may be asked for together with one
@@ -318,5 +262,6 @@ _OFFERED = 50  # machines that may be asked for together with one
 def askable_besides(actor: Person, seen: MachineSight) -> list[tuple[str, str]]:
     """Id and name of others of the same organisation that the actor may ask for."""
     machines = access.machines_in_sight(actor).filter(plant__organisation=seen.machine.plant.organisation_id)
-    rows = access.sights(actor, list(machines.exclude(pk=seen.machine.pk)[:_OFFERED]))
-    return [(row.machine.public_id, row.machine.name) for row in rows if row.max_minutes is not None]
+    rows = list(machines.exclude(pk=seen.machine.pk)[:_OFFERED])
+    named = rules_by_machine(rows, Rule.objects.admitting(actor))
+    return [(row.public_id, row.name) for row in rows if named.get(row.pk)]

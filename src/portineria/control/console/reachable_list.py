@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from portineria.control.access import emergency_queries as emergencies
 from portineria.control.access import queries as access
 from portineria.control.access.models import Rule
+from portineria.control.access.naming import rules_by_machine
 from portineria.control.console import texts
 from portineria.control.console.ready_report import MOST, ReadyReport
 from portineria.control.console.rule_words import whom
@@ -30,6 +31,9 @@ _RECORDING: Mapping[str, "str | Promise"] = {
     RecordingMode.FULL.value: gettext_lazy("recorded"),
     RecordingMode.STRICT.value: gettext_lazy("recorded: what cannot be kept does not pass"),
 }
+
+
+_TOGETHER = 500  # machines, each of them a value of the question
 
 
 def reachable_list(actor: Person, organisation: Organisation, *, most: int = MOST + 1) -> ReadyReport:
@@ -60,7 +64,9 @@ def reachable_list(actor: Person, organisation: Organisation, *, most: int = MOS
 def _rows(
     actor: Person, machines: Iterable[Machine], held: Sequence[Rule], last: Mapping[int, Session], zone: tzinfo
 ) -> Iterator[list[str]]:
-    for machine in machines:
+    rows = list(machines)
+    named = _named(actor, rows)
+    for machine in rows:
         services = [(device, service) for device in machine.devices.all() for service in device.services.all()]
         reach = [
             f"{device.name} {device.address}: {service.name} · {texts.protocol(service.protocol)} "
@@ -72,7 +78,7 @@ def _rows(
             " · ".join(part for part in (machine.name, machine.tag) if part),
             _where(machine),
             "\n".join(reach) or _("none: nobody can reach it"),
-            "\n".join(_who(actor, machine, held)) or _("nobody"),
+            "\n".join(_who(machine, named.get(machine.pk, []), held)) or _("nobody"),
             f"{machine.gateway.name} · {texts.state(machine.gateway.state, 'gateway').text}",
             ", ".join(seen),
             str(_RECORDING[machine.recording]),
@@ -86,9 +92,18 @@ def _where(machine: Machine) -> str:
     return " › ".join(part for part in parts if part)
 
 
-def _who(actor: Person, machine: Machine, held: Sequence[Rule]) -> Iterator[str]:
-    """By the very question that the machine's own page asks, so that both always say the same."""
-    for rule in access.rules_naming(actor, machine):
+def _named(actor: Person, machines: Sequence[Machine]) -> dict[int, list[Rule]]:
+    """Machine → the rules that its own page shows, of which one question asks for many."""
+    rules = access.rules(actor).prefetch_related(None)
+    found: dict[int, list[Rule]] = {}
+    for first in range(0, len(machines), _TOGETHER):
+        found |= rules_by_machine(machines[first : first + _TOGETHER], rules)
+    return found
+
+
+def _who(machine: Machine, rules: Iterable[Rule], held: Sequence[Rule]) -> Iterator[str]:
+    """The newest rule first."""
+    for rule in sorted(rules, key=lambda rule: (rule.created_at, rule.pk), reverse=True):
         name = whom(rule) or "—"
         after = _("after a yes of %(count)d") % {"count": rule.approvals} if rule.needs_approval else _("without a yes")
         windows = texts.windows(rule.windows) if rule.windows else _("at any hour")

@@ -3,14 +3,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q, Subquery, prefetch_related_objects
 from django.utils import timezone
 from django.utils.functional import Promise
 
 from portineria.control.access import queries as access
 from portineria.control.access.deciding import decides_here, may_answer
+from portineria.control.access.emergency_queries import roles_of
 from portineria.control.access.facts import approvals_missing, decisions_by_grant
-from portineria.control.access.models import AccessRequest, Grant
+from portineria.control.access.models import AccessRequest, Approval, Extension, Grant, JobEntry
 from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import profiles_of
 from portineria.control.access.training import Training
@@ -19,13 +22,27 @@ from portineria.control.console import functions, plant_rows, standing_rows, tex
 from portineria.control.console.texts import sinks as sink_texts
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
-from portineria.control.identity import queries as identity
+from portineria.control.estate.models import Link
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
+from portineria.control.identity.queries import own_standings
+from portineria.control.identity.queries import standing as standing_of
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Session
+from portineria.core.errors import NotFound
 from portineria.policy.decision import Decision, Standing
 from portineria.policy.ending import Reason
+
+
+class Before(NamedTuple):
+    """Their last time there and how often they came, and who is inside now; for who works at the plant."""
+
+    last: Session | None
+    times: int
+    inside: list[Session]
+
+
+NOBODY = Before(None, 0, [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +58,7 @@ class RequestPage:
     services: list[functions.Offered]
     functions: list[functions.Shown]
     standing: Standing | None
-    last_time: Session | None
-    times: int
-    inside: list[Session]
+    before: Before
     gateway_linked: bool
     starts: datetime
     ends: datetime
@@ -54,6 +69,19 @@ class RequestPage:
     trainings: list[Training]  # that its rule asks for, and its person has to confirm still
     watch: watch_rows.RequestWatch | None
     least: standing_rows.RequestStanding | None
+    answers: list[Approval]
+
+    @property
+    def last_time(self) -> Session | None:
+        return self.before.last
+
+    @property
+    def times(self) -> int:
+        return self.before.times
+
+    @property
+    def inside(self) -> list[Session]:
+        return self.before.inside
 
     @property
     def pending(self) -> bool:
@@ -105,29 +133,51 @@ class RequestPage:
         return self.approver and not self.mine
 
 
-def request_page(actor: Person, public_id: str) -> RequestPage:
-    row = access.request(actor, public_id)
-    staff, at = row.organisation_id in actor.sees(Power.WORK), timezone.now()
+def request_row(actor: Person, public_id: str) -> AccessRequest:
+    """With what there is to ask further, so that nothing is asked for nothing. Raise NotFound."""
+    written = JobEntry.objects.filter(
+        Q(job=OuterRef("public_id")) | Q(job=OuterRef("bundle")), organisation=OuterRef("organisation")
+    )
+    there = {
+        "any_answers": Exists(Approval.objects.filter(request=OuterRef("pk"))),
+        "any_entries": Exists(written),
+        "any_more": Exists(Extension.objects.filter(grant__request=OuterRef("pk"))),
+        "linked": Exists(Link.objects.filter(gateway=OuterRef("machine__gateway"))),
+        "by_role": Exists(roles_of(actor).filter(emergency_plant=OuterRef("machine__plant"))),
+    }
+    rows = access.requests(actor).filter(public_id=public_id).prefetch_related(None).annotate(**there)
+    row = rows.first()
+    if row is None:
+        raise NotFound(f"access request {public_id}")
+    if row.__dict__["any_answers"]:
+        prefetch_related_objects([row], access.ANSWERS)
+    row.machine.__dict__["by_role"] = row.__dict__["by_role"]
+    return row
+
+
+def request_page(actor: Person, row: AccessRequest) -> RequestPage:
+    """``row`` comes from ``request_row``."""
+    staff, at, known = row.organisation_id in actor.sees(Power.WORK), timezone.now(), row.__dict__
     mine, approver = row.person_id == actor.pk, decides_here(actor, row.organisation_id, at)
     pending, grant = row.state == AccessRequest.State.PENDING, getattr(row, "grant", None)
-    before = remote_sessions.sessions(actor).filter(machine=row.machine, person=row.person)
     starts = max(row.starts_at, timezone.now()) if row.starts_at else timezone.now()
-    standing = identity.standing(row.person, row.organisation_id)
+    of_person = own_standings(actor, [row.organisation_id]) if mine else None
+    standing = of_person[actor.pk, row.organisation_id] if of_person else standing_of(row.person, row.organisation_id)
+    before = _before(actor, row) if staff else NOBODY
+    answers = list(row.approvals.all()) if known["any_answers"] else []
     return RequestPage(
         request=row,
-        place=whereabouts.place(actor, row.machine),
+        place=whereabouts.place_there(actor, row.machine),
         judged=_judged(row, standing),
-        decidable=pending and approver and may_answer(actor, row, at),
-        missing=approvals_missing(row) if pending and staff else 0,
+        decidable=pending and approver and may_answer(actor, row, at, unanswered=not answers),
+        missing=_missing(row, answers) if pending and staff else 0,
         mine=mine,
         staff=staff,
         services=functions.offered(estate.services_of(row.machine), row.rule, grant) if staff else [],
         functions=functions.shown(profiles_of(grant) if grant else [row.rule.profile]),
         standing=standing if staff else None,
-        last_time=before.first(),
-        times=before.count(),
-        inside=list(remote_sessions.open_sessions(actor).filter(machine=row.machine)) if staff else [],
-        gateway_linked=bool(remote_sessions.links_of(row.machine.gateway)) if staff else False,
+        before=before,
+        gateway_linked=staff and bool(known["linked"]),
         starts=starts,
         ends=(row.starts_at or timezone.now()) + timedelta(minutes=row.minutes),
         approver=approver,
@@ -136,7 +186,24 @@ def request_page(actor: Person, public_id: str) -> RequestPage:
         plant=plant_rows.of_request(row),
         watch=watch_rows.of_request(actor, row, at),
         least=standing_rows.of_request(row, standing.firm, at, staff=staff),
+        answers=answers,
     )
+
+
+def _missing(row: AccessRequest, answers: list[Approval]) -> int:
+    return approvals_missing(row) if answers else row.rule.approvals
+
+
+def _before(actor: Person, row: AccessRequest) -> Before:
+    """In one query: who is inside, and the newest of this person's with how many they have."""
+    here = remote_sessions.sessions(actor).filter(machine=row.machine)
+    theirs = here.filter(person=row.person)
+    counted = Func(F("pk"), function="COUNT", output_field=IntegerField())
+    newest = Session.objects.filter(pk__in=theirs.values("pk")[:1]).values("pk")
+    keys = here.open().order_by().values("pk").union(newest)
+    found = list(here.filter(pk__in=keys).annotate(times=Subquery(theirs.order_by().values(times=counted))))
+    last = next((one for one in found if one.person_id == row.person_id), None)
+    return Before(last, last.__dict__["times"] if last else 0, [one for one in found if one.open])
 
 
 def _judged(row: AccessRequest, standing: Standing) -> Decision | None:

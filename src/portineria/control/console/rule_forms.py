@@ -17,6 +17,7 @@ from portineria.control.access import training_queries
 from portineria.control.access.models import MOST_APPROVALS, SERVICES, Rule
 from portineria.control.access.places import offered
 from portineria.control.access.rules import RULE_MINUTES, Conditions
+from portineria.control.access.watchers import MOST_WATCHERS
 from portineria.control.console.beginning_form import BeginningForm
 from portineria.control.console.forms import length_choices
 from portineria.control.console.plant_forms import KindsField
@@ -54,7 +55,7 @@ class RuleForm(forms.Form):
     approvals = forms.TypedChoiceField(coerce=int, initial=1)
     needs_reference = forms.BooleanField(required=False)
     needs_recording = forms.BooleanField(required=False)
-    watcher = forms.EmailField(required=False, max_length=254)
+    watcher = forms.CharField(required=False, max_length=(MOST_WATCHERS + 1) * 256)  # addresses, apart by commas
     needs_maintenance = forms.BooleanField(required=False)
     signals = KindsField()
     places = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
@@ -128,15 +129,14 @@ class RuleForm(forms.Form):
         return [line.strip() for line in self.cleaned_data["only_services"].splitlines() if line.strip()]
 
     def clean_person(self) -> str:
-        return self._member("person")
+        return self._member(self.cleaned_data["person"])
 
-    def clean_watcher(self) -> str:
-        return self._member("watcher")
+    def clean_watcher(self) -> list[str]:
+        return [self._member(text) for text in self.cleaned_data["watcher"].replace(",", " ").split()]
 
-    def _member(self, field: str) -> str:
+    def _member(self, text: str) -> str:
         """By e-mail address; an AI agent by its name, since it has none."""
-        text = self.cleaned_data[field].strip()
-        if not text:
+        if not (text := text.strip()):
             return ""
         agents = Q(person__answered_by__isnull=False, person__name=text)
         found = identity.members(self.actor).filter(Q(person__email=text.lower()) | agents, organisation=self.owner)
@@ -164,7 +164,8 @@ class RuleForm(forms.Form):
             approvals=max(1, data["approvals"]),
             needs_reference=data["needs_reference"],
             needs_recording=data["needs_recording"],
-            watcher=data["watcher"],
+            watcher=data["watcher"][0] if data["watcher"] else "",
+            watchers=tuple(data["watcher"][1:]),
             needs_maintenance=data["needs_maintenance"],
             signals=KindsField.taken(data["signals"]),
             trainings=tuple(data["trainings"]),
@@ -205,7 +206,7 @@ class RuleForm(forms.Form):
             windows=data.get("windows", ""),
             needs_reference=data.get("needs_reference", False),
             needs_recording=data.get("needs_recording", False),
-            watcher=self.data.get("watcher", "") if data.get("watcher") else "",
+            watcher=" / ".join(self.data.get("watcher", "").replace(",", " ").split()) if data.get("watcher") else "",
             needs_maintenance=data.get("needs_maintenance", False),
             signals=" ".join(data.get("signals", ())),
             only_services=data.get("only_services", ()),

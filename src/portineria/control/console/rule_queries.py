@@ -112,7 +112,10 @@ def _names(actor: Person, rule: Rule, versions: Sequence[RuleVersion]) -> dict[s
     """Of what those versions name, by id."""
     machines = {one for version in versions for one in (*version.added, *version.removed)}
     watchers = {version.terms.get("watcher", "") for version in versions}
+    besides = {version.terms.get("watchers", "") for version in versions} - {""}
+    watchers |= {one for ids in besides for one in ids.split()}
     found = dict(estate.machines(actor).filter(public_id__in=machines).order_by().values_list("public_id", "name"))
     found |= dict(identity.people(actor).filter(public_id__in=watchers).order_by().values_list("public_id", "name"))
+    found |= {ids: ", ".join(found.get(one, one) for one in ids.split()) for ids in besides}
     found |= {ids: ", ".join(names(ids)) for ids in {version.terms.get("trainings", "") for version in versions} if ids}
     return found | access.profile_names(actor, rule.organisation)

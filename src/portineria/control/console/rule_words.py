@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from portineria.control.access.models import Rule, RuleVersion
 from portineria.control.access.only_services import words_of
 from portineria.control.access.training_queries import names
+from portineria.control.access.watchers import watchers_in_words
 from portineria.control.console import texts
 from portineria.control.console.templatetags.console import minutes
 from portineria.control.console.texts import signals as signal_words
@@ -78,7 +79,7 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         windows=rule.windows,
         needs_reference=rule.needs_reference,
         needs_recording=rule.needs_recording,
-        watcher=rule.watcher.name if rule.watcher else "",
+        watcher=watchers_in_words(rule),
         needs_maintenance=rule.needs_maintenance,
         signals=rule.signals,
         only_services=words_of(rule.only_services),
@@ -179,6 +180,7 @@ _TERMS = {
     "ended": gettext_lazy("ended"),
     "needs_maintenance": gettext_lazy("only in maintenance"),
     "signals": gettext_lazy("consent signals"),
+    "watchers": gettext_lazy("who watches besides"),
 }
 
 

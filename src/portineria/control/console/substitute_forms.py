@@ -6,6 +6,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from portineria.control.access.watchers import watches_at
 from portineria.control.identity.models import Membership, Person, Role
 
 _WHEN = "%Y-%m-%dT%H:%M"
@@ -13,8 +14,9 @@ _FAULTS = {"invalid": _("Please give a day and a time."), "required": _("Please 
 
 
 def choices(actor: Person, members: Iterable[Membership]) -> list[tuple[str, str]]:
-    """Whom the actor may name: who works where the actor approves. Organisation and person, as one word."""
+    """Whom the actor may name: who works where the actor approves, or watches. Organisation and person, as one word."""
     here = {pk for pk in actor.staff_of if (role := actor.role_in(pk)) is not None and role.approves}
+    here |= watches_at(actor)
     several = len(here) > 1
     return [
         (

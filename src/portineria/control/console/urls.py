@@ -98,6 +98,7 @@ urlpatterns = [
     path("grants/<str:grant>/extend/", requests.extend, name="grant-extend"),
     path("grants/<str:grant>/more/", extensions.ask, name="extension-ask"),
     path("extensions/<str:extension>/approve/", extensions.approve, name="extension-approve"),
+    path("extensions/<str:extension>/withdraw/", extensions.withdraw, name="extension-withdraw"),
     path("extensions/<str:extension>/refuse/", extensions.refuse, name="extension-refuse"),
     path("grants/<str:grant>/revoke/", requests.revoke, name="grant-revoke"),
     path("held/<str:held>/answer/", held.answer, name="held-answer"),

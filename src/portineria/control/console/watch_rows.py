@@ -4,8 +4,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
+
 from portineria.control.access.facts import watched_until
 from portineria.control.access.models import AccessRequest, Grant
+from portineria.control.access.watchers import watchers_in_words, watches
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Session, SessionState
@@ -31,7 +34,7 @@ def of_request(actor: Person, row: AccessRequest, at: datetime) -> RequestWatch 
     runs = grant is not None and grant.revoked_at is None and at < grant.ends_at
     inside = list(remote_sessions.open_sessions(actor).filter(grant=grant, state__in=RUNNING)) if grant else []
     return RequestWatch(
-        row.rule.watcher.name,
+        watchers_in_words(row.rule),
         named_in(actor, row),
         stands_by(grant, at) if grant is not None and runs else None,
         inside,
@@ -48,7 +51,9 @@ class SessionWatch:
 
 def missing_in(session: Session) -> SessionWatch | None:
     """None where its rule names nobody, or they look on, or it is ending anyway."""
-    named = session.grant.rule.watcher
-    if named is None or session.state not in (SessionState.OPENING, SessionState.LIVE) or named in watchers(session):
+    rule, now = session.grant.rule, timezone.now()
+    if rule.watcher_id is None or session.state not in (SessionState.OPENING, SessionState.LIVE):
         return None
-    return SessionWatch(named.name, watched_until(session))
+    if any(watches(person, rule, session.person, now) for person in watchers(session)):
+        return None
+    return SessionWatch(watchers_in_words(rule), watched_until(session))

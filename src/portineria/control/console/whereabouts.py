@@ -47,6 +47,14 @@ def place(actor: Person, machine: Machine) -> Place:
     return places(actor, [machine])[machine.pk]
 
 
+def place_there(actor: Person, machine: Machine) -> Place:
+    """Likewise, of a machine that comes with its gateway and with whether an emergency role of the actor's opens it."""
+    if machine.plant.organisation_id in actor.sees(Power.ESTATE):
+        return place_of(machine, None, owned=True)
+    sights = {seen.machine.pk: seen.sight for seen in access.sights(actor, [machine])}
+    return places(actor, [machine], sights)[machine.pk]
+
+
 def place_of(machine: Machine, sight: Sight | None, *, owned: bool) -> Place:
     plant = machine.plant
     if not owned and sight is not Sight.REACHABLE:

@@ -225,12 +225,14 @@ class DeclaredRule(Entry, frozen=True):
     needs_listed_reason: bool | None = None
     needs_device: bool | None = None
     least_standing: Literal["", "A", "B", "C", "D"] | None = None  # of a supplier; "" is none
+    watchers: tuple[str, ...] | None = None  # e-mail addresses besides ``watcher``; [] is nobody
     CLEANED: ClassVar = {
         "supplier": clean_fields.named("supplier"),
         "person": clean_fields.email("person"),
         "watcher": clean_fields.nobody_or_email("watcher"),
         "group": clean_fields.named("group"),
         "only_services": word_lists.services,
+        "watchers": word_lists.emails("watchers"),
     }
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from portineria.control.access.models import Rule
 from portineria.control.access.only_services import words_of
 from portineria.control.access.rules import Conditions, conditions_of
 from portineria.control.access.training_queries import names
+from portineria.control.access.watchers import named_watchers
 from portineria.control.declaration.document import Declaration, DeclaredRule
 from portineria.control.declaration.labels import declared_places, places_difference, places_of, unknown_places
 from portineria.control.declaration.people import role_after
@@ -72,6 +73,10 @@ def _wanted(declaration: Declaration, present: Present, plan: Plan) -> list[Want
         faults = _unknown_subject(place, subject, declaration, present)
         if rule.watcher and role_after(declaration, present.members.get(rule.watcher), rule.watcher) is None:
             faults.append(f"{place}.watcher: there is no person {rule.watcher}")
+        strangers = [
+            one for one in rule.watchers or () if role_after(declaration, present.members.get(one), one) is None
+        ]
+        faults += [f"{place}.watchers: there is no person {one}" for one in strangers]
         offered = {*present.trainings, *(one.name for one in declaration.training)}
         unknown = [name for name in rule.trainings or () if name not in offered]
         faults += [f"{place}.trainings: there is no training {name}" for name in unknown]
@@ -179,6 +184,9 @@ def _asks(rule: Wanted, row: Rule | None) -> list[str]:
         parts.append("only where recorded" if declared.needs_recording else "also where not recorded")
     if declared.watcher not in (None, watcher):
         parts.append(f"watched by {declared.watcher or 'nobody'}")
+    others = tuple(person.email for person in named_watchers(row)[1:]) if row else ()
+    if declared.watchers not in (None, others):
+        parts.append(f"watched besides by {', '.join(declared.watchers or ()) or 'nobody'}")
     if declared.needs_maintenance not in (None, now.needs_maintenance):
         parts.append("only in maintenance" if declared.needs_maintenance else "also out of maintenance")
     if declared.signals is not None and (kinds := clean_kinds(declared.signals)) != (now.signals or ""):
@@ -225,6 +233,9 @@ def _conditions(work: Work, rule: Wanted, row: Rule | None) -> Conditions:
         else declared.needs_listed_reason,
         needs_device=now.needs_device if declared.needs_device is None else declared.needs_device,
         least_standing=now.least_standing if declared.least_standing is None else declared.least_standing,
+        watchers=now.watchers
+        if declared.watchers is None
+        else tuple(work.ids["person", one] for one in declared.watchers),
     )
 
 

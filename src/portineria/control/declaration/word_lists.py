@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists of words in a declared file, as they are kept. Raise BadField."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from portineria.control.access.only_services import clean_services, words_of
+from portineria.control.declaration import clean_fields
 from portineria.control.estate.label import clean_labels
 
 
@@ -13,3 +14,8 @@ def labels(words: Iterable[str]) -> tuple[str, ...]:
 
 def services(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(words_of(clean_services(words)))
+
+
+def emails(field: str) -> Callable[[Iterable[str]], tuple[str, ...]]:
+    clean = clean_fields.email(field)
+    return lambda words: tuple(dict.fromkeys(map(clean, words)))

@@ -3,6 +3,7 @@
 
 from portineria.control.access.models import Grant
 from portineria.control.access.queries import waiting_request
+from portineria.control.access.watchers import watchers_in_words
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Person
 from portineria.core.errors import Conflict, Denied, Unavailable
@@ -50,10 +51,10 @@ class WaitsForWatcher(NotPermitted):
 
     code = "access.waits-for-watcher"
 
-    def __init__(self, grant: Grant, watcher: Person) -> None:
+    def __init__(self, grant: Grant) -> None:
         super().__init__((Reason.NOT_WATCHED,))
         self.code = type(self).code
-        self.values = {"name": watcher.name, "request": grant.request.public_id}
+        self.values = {"name": watchers_in_words(grant.rule), "request": grant.request.public_id}
 
 
 def refusal(actor: Person, machine: Machine, judged: Decision) -> Denied:
@@ -61,7 +62,7 @@ def refusal(actor: Person, machine: Machine, judged: Decision) -> Denied:
     if denials == (Reason.NOT_WATCHED,):
         grant = Grant.objects.select_related("request", "rule__watcher").get(public_id=judged.grant)
         if grant.rule.watcher is not None:
-            return WaitsForWatcher(grant, grant.rule.watcher)
+            return WaitsForWatcher(grant)
     missing = set(denials) - _MENDED_BY_ONESELF
     waiting = waiting_request(actor, machine) if missing and _ASK_FOR.issuperset(missing) else None
     return RequestWaits(waiting.public_id) if waiting else NotPermitted(denials)

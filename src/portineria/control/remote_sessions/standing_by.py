@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from portineria.control.access import queries as access
 from portineria.control.access.models import AccessRequest, Grant
+from portineria.control.access.watchers import counting, watches
 from portineria.control.audit import news
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions.models import StandingBy
@@ -22,10 +22,10 @@ _CHANGED = "remote_sessions.watching"  # for open pages: somebody came, or went
 
 
 def watched_grants(person: Person, at: datetime) -> frozenset[int]:
-    """Keys of this person's grants for which whoever their rule names now stands by."""
+    """Keys of this person's grants for which somebody whose looking on counts stands by."""
     rows = StandingBy.objects.filter(
-        grant__person=person, grant__ends_at__gt=at, seen_at__gte=at - THERE,
-        person=F("grant__rule__watcher"), person__disabled_at__isnull=True,
+        counting(at), grant__person=person, grant__ends_at__gt=at, seen_at__gte=at - THERE,
+        person__disabled_at__isnull=True,
     )  # fmt: skip
     return frozenset(rows.values_list("grant", flat=True))
 
@@ -87,6 +87,7 @@ class StandBy:
 
 
 def named_in(actor: Person, request: AccessRequest) -> bool:
-    """Whether its rule names them to watch, and they may: nobody watches their own work."""
-    named = request.rule.watcher_id == actor.pk and request.person_id != actor.pk
-    return named and actor.may_watch(request.organisation_id)
+    """Whether its rule names them to watch, or somebody for whom they stand in, and they may."""
+    if request.rule.watcher_id is None or not actor.may_watch(request.organisation_id):
+        return False
+    return watches(actor, request.rule, request.person, timezone.now())

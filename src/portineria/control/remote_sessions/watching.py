@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.access.profiles import profiles_of
+from portineria.control.access.watchers import watches
 from portineria.control.audit import news
 from portineria.control.audit.news import Subscription
 from portineria.control.audit.services import record
@@ -59,7 +60,7 @@ class Look:
             self._ring = glances.look(row.public_id, row.gateway.public_id, self._page)
             self._looks = self._ring is not None
         elif _running(row) and self._actor.may_watch(row.organisation_id):
-            self._looks = row.grant.rule.watcher_id == self._actor.pk
+            self._looks = watches(self._actor, row.grant.rule, row.person, timezone.now())
         if self._looks:
             self._note(row)
 
@@ -113,7 +114,7 @@ def seen(session: str, person: Person) -> None:
     watching, first = Watching.objects.get_or_create(session=row, person=person)
     watching.seen_at = timezone.now()
     watching.save(update_fields=["seen_at"])
-    if row.grant.rule.watcher_id == person.pk:
+    if watches(person, row.grant.rule, row.person, watching.seen_at):
         row.watched_at = watching.seen_at
         row.save(update_fields=["watched_at"])
         standing_by.note(row.grant, person)

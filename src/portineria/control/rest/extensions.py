@@ -88,8 +88,20 @@ def extension_approve(request: HttpRequest, extension: Id, given: Yes) -> Extens
     return _shown(actor, extension)
 
 
+class Nothing(Given):
+    """Whoever asked asks no longer."""
+
+
 @acts(router, "/extensions/{extension}/refuse", ExtensionView, Scope.APPROVE)
 def extension_refuse(request: HttpRequest, extension: Id, given: Reason) -> ExtensionView:
     actor = person_of(request)
     extending.refuse_more(actor=actor, extension=extension, reason=given.reason)
+    return _shown(actor, extension)
+
+
+@acts(router, "/extensions/{extension}/withdraw", ExtensionView, Scope.ASK)
+def extension_withdraw(request: HttpRequest, extension: Id, given: Nothing) -> ExtensionView:
+    """By whoever asked, while nobody has decided."""
+    actor = person_of(request)
+    extending.withdraw_more(actor=actor, extension=extension)
     return _shown(actor, extension)

@@ -2,7 +2,7 @@
 """Who may ask for what: rules, their versions, and what they would allow."""
 
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -16,6 +16,7 @@ from portineria.control.access.only_services import MOST_SERVICES, words_of
 from portineria.control.access.place import MOST_PLACES
 from portineria.control.access.rules import RULE_MINUTES, Conditions
 from portineria.control.access.training import MOST_TRAININGS
+from portineria.control.access.watchers import MOST_WATCHERS, other_watchers
 from portineria.control.console import rule_queries
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine
@@ -64,6 +65,7 @@ class RuleView(Schema):
     needs_listed_reason: bool
     needs_device: bool
     least_standing: str | None
+    watchers: list[str]
 
 
 class NamedMachine(Schema):
@@ -98,7 +100,7 @@ def _rule_view(row: Rule) -> RuleView:
         places=[str(place) for place in row.places.all()], only_services=words_of(row.only_services),
         trainings=row.trainings.split(), factor_minutes=row.factor_minutes,
         needs_listed_reason=row.needs_listed_reason, needs_device=row.needs_device,
-        least_standing=row.least_standing or None,
+        least_standing=row.least_standing or None, watchers=other_watchers(row),
     )  # fmt: skip
 
 
@@ -106,7 +108,7 @@ def _rule_view(row: Rule) -> RuleView:
 def rules(request: HttpRequest, place: Where, search: Query[Search]) -> Leaf[RuleView]:
     """Those that hold, newest first. For staff."""
     actor = person_of(request)
-    found = queries.rules_listed(actor, search.q).select_related("watcher")
+    found = queries.rules_listed(actor, search.q).select_related("watcher").prefetch_related("watchers")
     return leaf(
         actor, f"rules {search.q}", found, place, lambda rows: [_rule_view(row) for row in rows], newest_first=True
     )
@@ -114,7 +116,7 @@ def rules(request: HttpRequest, place: Where, search: Query[Search]) -> Leaf[Rul
 
 def _rule(actor: Person, rule: str) -> RuleView:
     row = queries.rule(actor, rule)
-    return _rule_view(queries.rules_listed(actor).select_related("watcher").get(pk=row.pk))
+    return _rule_view(queries.rules_listed(actor).select_related("watcher").prefetch_related("watchers").get(pk=row.pk))
 
 
 @reads(router, "/rules/{rule}", RuleView)
@@ -185,6 +187,9 @@ class Terms(Given):
     least_standing: Literal["", "A", "B", "C", "D"] = Field(
         default="", description="That the supplier of whoever works has to have, A the best; empty: none."
     )
+    watchers: list[Annotated[str, Field(max_length=24)]] = Field(
+        default_factory=list, max_length=MOST_WATCHERS, description="Besides `watcher`; one of them is enough."
+    )
 
     def taken(self) -> dict[str, Any]:
         """As the services take it."""
@@ -193,7 +198,7 @@ class Terms(Given):
             needs_recording=self.needs_recording, watcher=self.watcher, needs_maintenance=self.needs_maintenance,
             signals=None if self.signals is None else " ".join(self.signals), trainings=tuple(self.trainings),
             factor_minutes=self.factor_minutes, needs_listed_reason=self.needs_listed_reason,
-            needs_device=self.needs_device, least_standing=self.least_standing,
+            needs_device=self.needs_device, least_standing=self.least_standing, watchers=tuple(self.watchers),
         )  # fmt: skip
         return {
             "machines": self.machines, "max_minutes": self.max_minutes, "needs_approval": self.approvals > 0,

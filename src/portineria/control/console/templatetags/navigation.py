@@ -13,6 +13,7 @@ from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from portineria.control.access import queries as access
+from portineria.control.access.extending import decidable_extensions
 from portineria.control.identity import queries as identity
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.inside import chosen
@@ -161,9 +162,10 @@ def _items(person: Person, section: str, waiting: int | None) -> list[Item]:
     staff = any(role.staff for role in roles)
     asks = any(role is Role.TECHNICIAN for role in roles)
     works = staff or bool(person.sees(Power.WORK))
-    if waiting is None and works:  # requests for access, and held ones of sessions that run
+    if waiting is None and works:  # requests for access, held ones of sessions that run, and for more time
         held = remote_sessions.held_for(person, timezone.now()).order_by().values("pk")
-        waiting = access.decidable_requests(person).order_by().values("pk").union(held, all=True).count()
+        more = decidable_extensions(person).order_by().values("pk")
+        waiting = access.decidable_requests(person).order_by().values("pk").union(held, more, all=True).count()
     waiting = waiting or 0
     waiting_text = ngettext("%(count)d request waits for you", "%(count)d requests wait for you", waiting)
     rows = [

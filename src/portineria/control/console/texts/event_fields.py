@@ -41,6 +41,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "standing": _("what it says"),
     "ticket_state": _("state of the ticket"),
     "watcher": _("who watches"),
+    "watchers": _("who watches besides"),
     "joined_by": _("put in by"),
     "claimed": _("group at the provider"),
     "reason": _("reason"),

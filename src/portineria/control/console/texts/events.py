@@ -166,6 +166,7 @@ EVENTS: dict[str, str | Promise] = {
     "access.extension.approved": _("More time given, as asked for or less"),
     "access.extension.refused": _("More time refused"),
     "access.extension.reminded": _("Reminded of more time that nobody decides about"),
+    "access.extension.cancelled": _("Question for more time withdrawn"),
     "access.extension.expired": _("Work ended before anybody decided about more time"),
     "remote_sessions.session.requested": _("Session asked for"),
     "remote_sessions.session.extended": _("Session extended"),

@@ -44,6 +44,18 @@ def approve(request: HttpRequest, actor: Person, extension: str) -> HttpResponse
     return redirect("console:request", row.grant.request.public_id)
 
 
+@require_POST
+@page
+def withdraw(request: HttpRequest, actor: Person, extension: str) -> HttpResponse:
+    row = extending.extension(actor, extension)
+    form = DecisionForm(request.POST)
+    if form.is_valid() and attempt(form, lambda: extending.withdraw_more(actor=actor, extension=extension)):
+        messages.success(request, _("Withdrawn. What runs keeps its end."))
+    else:
+        messages.error(request, " ".join(str(fault) for faults in form.errors.values() for fault in faults))
+    return redirect("console:request", row.grant.request.public_id)
+
+
 @page
 def refuse(request: HttpRequest, actor: Person, extension: str) -> HttpResponse:
     row = extending.extension(actor, extension)

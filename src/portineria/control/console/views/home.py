@@ -34,7 +34,8 @@ def home(request: HttpRequest, actor: Person) -> HttpResponse:
     shown = now(actor, part)
     context: dict[str, Any] = {"now": shown, "playbacks": decidable(actor)}
     if shown.staff:
-        context["waiting_for_you"] = shown.decidable.paginator.count + len(shown.held)
+        more = shown.more.paginator.count if shown.more else 0
+        context["waiting_for_you"] = shown.decidable.paginator.count + len(shown.held) + more
     if shown.missing == "plant":
         owners = queries.administered(actor)
         context["plant_form"] = PlantAddForm(organisations=owners, initial={"time_zone": actor.time_zone})

@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 
 from portineria.control.access import bundles, services
 from portineria.control.access import queries as access
-from portineria.control.access.emergency_queries import open_grant, role_for
+from portineria.control.access.emergency_queries import open_grant
 from portineria.control.access.reasons import reasons_at
 from portineria.control.console import plant_rows, queries, sorting, whereabouts
 from portineria.control.console.forms import AskForm
+from portineria.control.console.machine_page import machine_page
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.templatetags.console import zone_of
 from portineria.control.identity.authority import permitted, works_here
@@ -43,13 +44,13 @@ def machines(request: HttpRequest, actor: Person) -> HttpResponse:
 
 @page
 def machine(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
-    shown = queries.machine_page(actor, machine)
+    shown = machine_page(actor, machine)
     server = shlex.quote(current().public_url.rstrip("/"))
     command = f"portineria connect {shlex.quote(shown.row.machine.name)} --server {server}"
     row = shown.row.machine
-    held = role_for(actor, row) is not None and open_grant(actor, row) is None
-    context = {"page": shown, "command": command, "emergency": held,
-               "plant": plant_rows.of_machine(actor, row),
+    held, there = shown.there.role and open_grant(actor, row) is None, shown.there
+    plant = plant_rows.of_machine(actor, row, signals=there.signals, maintenance=there.maintenance)
+    context = {"page": shown, "command": command, "emergency": held, "plant": plant,
                "works_here": permitted(actor, row.plant.organisation_id, works_here),
                "may_lock": permitted(actor, row.plant.organisation_id, works_here, Power.LOCK)}  # fmt: skip
     return render(request, "console/machine.html", context)
@@ -63,7 +64,7 @@ def ask(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     owner = seen.machine.plant.organisation
     if any(notice.organisation_id == owner.pk for notice in privacy.missing(actor)):
         return redirect(f"{reverse('console:notice', args=[owner.public_id])}?{urlencode({'next': request.path})}")
-    place = whereabouts.place(actor, seen.machine)
+    place = whereabouts.place_of(seen.machine, seen.sight, owned=owner.pk in actor.sees(Power.ESTATE))
     zone = str(zone_of(place.zone or actor.time_zone))
     form = AskForm(request.POST or None, max_minutes=seen.max_minutes, zone=zone,
                    needs_reference=seen.needs_reference, others=queries.askable_besides(actor, seen),

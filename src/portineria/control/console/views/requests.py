@@ -11,10 +11,11 @@ from django.views.decorators.http import require_POST
 from portineria.control.access import bundles, services
 from portineria.control.access import queries as access
 from portineria.control.access.extending import decidable_extensions
+from portineria.control.access.models import AccessRequest
 from portineria.control.console import emergency_rows, extension_rows, held, jobs, whereabouts
 from portineria.control.console.forms import ApprovalForm, DecisionForm, ExtendForm, ReasonForm, RevokeForm
 from portineria.control.console.page import attempt, leaf, page
-from portineria.control.console.request_page import request_page
+from portineria.control.console.request_page import request_page, request_row
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
 from portineria.policy.ending import Ending
@@ -41,25 +42,29 @@ def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
         "others": whereabouts.asked_leaf(actor, leaf(request, others, _WAITING, named="others")),
         "rows": whereabouts.asked_leaf(actor, leaf(request, own.exclude(state="pending"))),
     }
-    context["waiting_for_you"] = context["waiting"].paginator.count + len(context["held"])
+    waiting = [context["waiting"].paginator.count, context["more"].paginator.count, len(context["held"])]
+    context["waiting_for_you"] = sum(waiting)
     return render(request, "console/approvals.html", context)
 
 
-def _show(request: HttpRequest, actor: Person, public_id: str, form: DecisionForm) -> HttpResponse:
-    shown = request_page(actor, public_id)
+def _show(request: HttpRequest, actor: Person, public_id: str, form: DecisionForm | None = None) -> HttpResponse:
+    """As it is now. ``form``: what was said in vain."""
+    row = request_row(actor, public_id)
+    shown, there = request_page(actor, row), row.__dict__
+    form = form or (_form(request, actor, row) if shown.decidable else DecisionForm())
     section = "approvals" if shown.staff else "requests"
-    context = {"page": shown, "form": form, "section": section, **jobs.context(actor, shown.request)}
-    context["extensions"] = extension_rows.of_grant(actor, shown.grant)
+    written = jobs.context(actor, row, unwritten=not there["any_entries"])
+    context = {"page": shown, "form": form, "section": section, **written}
+    context["extensions"] = extension_rows.of_grant(actor, shown.grant) if there["any_more"] else []
     return render(request, "console/request.html", context)
 
 
 @page
 def show(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    return _show(request, actor, public_id, _form(request, actor, public_id))
+    return _show(request, actor, public_id)
 
 
-def _form(request: HttpRequest, actor: Person, public_id: str) -> ApprovalForm:
-    row = access.request(actor, public_id)
+def _form(request: HttpRequest, actor: Person, row: AccessRequest) -> ApprovalForm:
     profiles = access.narrower_profiles(actor, row)
     return ApprovalForm(request.POST or None, asked=row.minutes, profiles=profiles)
 
@@ -67,9 +72,9 @@ def _form(request: HttpRequest, actor: Person, public_id: str) -> ApprovalForm:
 @require_POST
 @page
 def approve(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
-    form = _form(request, actor, public_id)
+    form = _form(request, actor, access.request(actor, public_id))
     if form.is_valid() and attempt(form, lambda: services.agree(actor=actor, request=public_id, **form.cleaned_data)):
-        if (decided := request_page(actor, public_id)).grant is None:
+        if (decided := request_page(actor, request_row(actor, public_id))).grant is None:
             text = _("Your yes is kept. Others have to give theirs before anything opens.")
         elif decided.grant_state == "later":
             text = _("Approved. The technician can start a session from the beginning that you see here.")

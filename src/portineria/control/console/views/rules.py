@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from portineria.control.access import queries as access
 from portineria.control.access import services
 from portineria.control.access.models import Rule
+from portineria.control.access.watchers import named_watchers
 from portineria.control.console import queries, rule_queries
 from portineria.control.console.asking_twice import asking_twice, once_seen
 from portineria.control.console.forms import ReasonForm
@@ -101,7 +102,7 @@ def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
         "approvals": row.approvals if row.needs_approval else 0,
         "needs_reference": row.needs_reference,
         "needs_recording": row.needs_recording,
-        "watcher": row.watcher.email if row.watcher else "",
+        "watcher": ", ".join(person.email for person in named_watchers(row)),
         "needs_maintenance": row.needs_maintenance,
         "signals": row.signals.split(),
         "only_services": row.only_services,

@@ -21,7 +21,7 @@ def substitutes(request: HttpRequest, actor: Person) -> HttpResponse:
     offered = choices(actor, identity.memberships(actor))
     form = SubstituteForm(request.POST or None, offered=offered)
     if form.is_valid() and attempt(form, lambda: substituting.name_substitute(actor=actor, **form.named())):
-        messages.success(request, _("Named. Until then they may decide in your place."))
+        messages.success(request, _("Named. Until then they stand in for you."))
         return redirect("console:substitutes")
     context = {"rows": substituting.substitutions(actor), "form": form if offered else None}
     return render(request, "console/substitutes.html", context)
