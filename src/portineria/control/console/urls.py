@@ -144,6 +144,7 @@ urlpatterns = [
     path("providers/<str:provider>/try/", providers.attempt_sign_in, name="provider-try"),
     path("providers/<str:provider>/refresh/", providers.refresh, name="provider-refresh"),
     path("providers/<str:provider>/secret/", providers.secret, name="provider-secret"),
+    path("providers/<str:provider>/factor/", providers.set_factor, name="provider-factor"),
     path("providers/<str:provider>/switch/", providers.switch, name="provider-switch"),
     path("providers/<str:provider>/withdraw/", providers.withdraw, name="provider-withdraw"),
     path("providers/<str:provider>/groups/", providers.map_group, name="group-map"),

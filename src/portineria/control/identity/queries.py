@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from portineria.control.identity.factor_models import provided
 from portineria.control.identity.inside import INSIDE, acting
 from portineria.control.identity.models import (
     SECOND_FACTORS,
@@ -128,7 +129,7 @@ def _standing_rows(people: Iterable[int]) -> "QuerySet[Person, tuple[Any, ...]]"
     )  # fmt: skip
     return Person.objects.filter(pk__in=people).values_list(
         "pk", "disabled_at", Exists(factors), "answered_by", "memberships__organisation",
-        "memberships__supplier__disabled_at", Exists(answering),
+        "memberships__supplier__disabled_at", Exists(answering), provided("pk", "memberships__organisation"),
     )  # fmt: skip
 
 
@@ -147,14 +148,15 @@ def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standin
     rows = _standing_statement.rows({person for person, _ in wanted})
     # An agent has no second factor: its only way in is a token that is worth nothing without its key.
     known = {pk: (off is None, factor or by is not None) for pk, off, factor, by, *_ in rows}
-    members = {(pk, where): locked_at is None for pk, _, _, _, where, locked_at, _ in rows}
-    unanswered = {(pk, where) for pk, _, _, by, where, _, answers in rows if by is not None and not answers}
+    members = {(pk, where): locked_at is None for pk, _, _, _, where, locked_at, *_ in rows}
+    unanswered = {(pk, where) for pk, _, _, by, where, _, answers, _ in rows if by is not None and not answers}
+    shown = {(row[0], row[4]) for row in rows if row[7]}
     return {
         pair: Standing(
             person_enabled=known.get(pair[0], (False, False))[0],
             member=pair in members,
             supplier_enabled=members.get(pair, True),
-            second_factor=known.get(pair[0], (False, False))[1],
+            second_factor=known.get(pair[0], (False, False))[1] or pair in shown,
             answered=pair not in unanswered,
         )
         for pair in wanted
@@ -171,7 +173,7 @@ def own_standings(actor: Person, organisations: Iterable[int]) -> dict[tuple[int
             person_enabled=actor.enabled,
             member=organisation in members,
             supplier_enabled=organisation in members,
-            second_factor=actor.has_second_factor,
+            second_factor=actor.has_second_factor or actor.has_provided_factor,
         )
         for organisation in set(organisations)
     }
