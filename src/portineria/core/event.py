@@ -136,6 +136,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.attempt.denied": _fields("person why what", "address"),
     "identity.delegation.given": _fields(f"{_PAIR} powers ends_at incident_hours"),
     "identity.delegation.withdrawn": _fields(f"{_PAIR} ends_at", "reason"),
+    "identity.delegation.declined": _fields(_PAIR, "reason"),
     "identity.delegation.incident-declared": _fields(f"{_PAIR} until", "reason"),
     "identity.delegation.entered": _fields("person delegation provider_organisation provider_name"),
     "identity.template.kept": _fields("sha256"),

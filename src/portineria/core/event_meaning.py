@@ -147,6 +147,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "estate.machine.labelled"),
         *_all(_N, _DONE, "access.rule.created access.rule.changed access.rule.ended"),
         *_all(_W, _DONE, "identity.delegation.withdrawn identity.delegation.incident-declared"),
+        *_all(_W, _DONE, "identity.delegation.declined"),
         *_all(_N, _DONE, "identity.delegation.given identity.delegation.entered identity.analyst.asked-about"),
         *_all(_N, _DONE, "identity.analyst.resolved identity.template.kept"),
         *_all(_N, _FAILED, "identity.analyst.kept-secret"),

@@ -160,6 +160,7 @@ urlpatterns = [
     path("delegations/<str:delegation>/", delegations.delegation, name="delegation"),
     path("delegations/<str:delegation>/change/", delegations.change, name="delegation-change"),
     path("delegations/<str:delegation>/withdraw/", delegations.withdraw, name="delegation-withdraw"),
+    path("delegations/<str:delegation>/decline/", customers.decline, name="delegation-decline"),
     path("delegations/<str:delegation>/incident/", customers.incident, name="incident"),
     path("delegations/<str:delegation>/ask/<str:analyst>/", delegations.ask, name="name-ask"),
     path("template/<str:organisation>/", templates.template, name="template"),

@@ -135,6 +135,7 @@ EVENTS: dict[str, str | Promise] = {
     "access.lock.set": _("Locked"),
     "identity.delegation.given": _("Delegated to a provider"),
     "identity.delegation.withdrawn": _("Delegation to a provider withdrawn"),
+    "identity.delegation.declined": _("Provider gave back what was delegated"),
     "identity.delegation.incident-declared": _("Provider declared an incident"),
     "identity.delegation.entered": _("A provider's analyst stepped inside"),
     "identity.template.kept": _("Template kept"),
