@@ -39,6 +39,9 @@ FIELD_TEXTS: dict[str, str | Promise] = {
     "field.client_secret": _("Please give the client secret; at most 200 characters."),
     "field.scopes": _("Scopes are words with blanks between; at most 200 characters."),
     "field.groups_claim": _("The name of a claim has at most 120 characters."),
+    "field.levels": _(
+        "Levels are words or addresses with blanks between; at most 400 characters. Nothing was changed."
+    ),
     "field.group": _("At most 200 characters; and without a group, operators and technicians only."),
     "field.domain": _("Write a domain as it stands after the @: example.com."),
     "field.provider": _("Give the number of another organisation, as it told you: it begins with org_."),

@@ -287,6 +287,10 @@ TEXTS: dict[str, str | Promise] = {
         "You belong to this customer yourself: you act there under your own name, as a member."
     ),
     "identity.delegation.too-many": _("Nothing was delegated: an organisation has at most 20 providers."),
+    "identity.delegation.too-often": _(
+        "Nothing was delegated: your organisation changed what it delegates too often within an hour. Wait a while; "
+        "withdrawing works at any time."
+    ),
     "identity.delegation.no-incident": _(
         "Nothing was declared: the customer granted no incident, or one was declared already."
     ),

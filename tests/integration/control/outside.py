@@ -164,6 +164,15 @@ def come_in(client: Client, email: str, subject: str) -> Any:
     return client.get(f"{back.path}?{back.query}")
 
 
+def prove(client: Client, provider: str, subject: str, place: str = "/") -> Any:
+    """To the honest provider for the second factor anew, as ``subject``, and back; with what was asked there."""
+    there = onward(client.post("/accounts/company/prove/", {"provider": provider, "next": place}))
+    asked = parse_qs(urlsplit(there).query)
+    assert (asked["prompt"], asked["max_age"]) == (["login"], ["0"])
+    back = urlsplit(httpx.post(there, data={"sub": subject}).headers["location"])
+    return client.get(f"{back.path}?{back.query}")
+
+
 def back_from(client: Client, liar: Liar, page: Any) -> Any:
     """What the lying provider does with a browser that was sent there; nonce as asked, unless the test has another."""
     asked = parse_qs(urlsplit(onward(page)).query)

@@ -52,6 +52,9 @@ class Says:
     answers: str | None = None  # another request than the one that was made; "-": none
     around: str | None = None  # the same, in the unsigned response around it alone
     destination: str | None = None
+    level: str = f"{_PROTOCOL}:ac:classes:Password"
+    proved_s: int = 0  # AuthnInstant, from now
+    statements: int = 1
 
 
 @dataclass
@@ -112,16 +115,26 @@ class SamlEnd:
             f'NotOnOrAfter="{until}" Recipient="{door}" {answers}/></saml:SubjectConfirmation>'
             f'</saml:Subject><saml:Conditions NotBefore="{self._at(says, -5)}" NotOnOrAfter="{until}">'
             f"<saml:AudienceRestriction><saml:Audience>{says.audience}</saml:Audience></saml:AudienceRestriction>"
-            f'</saml:Conditions><saml:AuthnStatement AuthnInstant="{self._at(says, 0)}"><saml:AuthnContext>'
-            f"<saml:AuthnContextClassRef>{_PROTOCOL}:ac:classes:Password</saml:AuthnContextClassRef></saml:AuthnContext>"
-            f"</saml:AuthnStatement><saml:AttributeStatement>{attributes}</saml:AttributeStatement></saml:Assertion>"
+            f"</saml:Conditions>{self._authenticated(says) * says.statements}"
+            f"<saml:AttributeStatement>{attributes}</saml:AttributeStatement></saml:Assertion>"
         )
+
+    def _authenticated(self, says: Says) -> str:
+        return (
+            f'<saml:AuthnStatement AuthnInstant="{self._at(says, says.proved_s)}"><saml:AuthnContext>'
+            f"<saml:AuthnContextClassRef>{says.level}</saml:AuthnContextClassRef></saml:AuthnContext>"
+            "</saml:AuthnStatement>"
+        )
+
+
+def request_in(location: str) -> str:
+    packed = parse_qs(urlsplit(location).query)["SAMLRequest"][0]
+    return zlib.decompress(base64.b64decode(packed), -15).decode()
 
 
 def asked_in(location: str) -> tuple[str, str, str]:
     """Id, return address and issuer of the request that this address holds."""
-    packed = parse_qs(urlsplit(location).query)["SAMLRequest"][0]
-    text = zlib.decompress(base64.b64decode(packed), -15).decode()
+    text = request_in(location)
 
     def between(start: str, end: str) -> str:
         return text.partition(start)[2].partition(end)[0]

@@ -15,7 +15,7 @@ from portineria.control.access import services as access
 from portineria.control.access.closing import look_after_requests
 from portineria.control.access.facts import decisions_by_grant
 from portineria.control.access.models import Grant
-from portineria.control.access.withdrawal import withdraw
+from portineria.control.access.withdrawal import decline, withdraw
 from portineria.control.audit.models import Event
 from portineria.control.audit.queries import events, views
 from portineria.control.identity import delegating, resolving
@@ -27,6 +27,7 @@ from portineria.control.identity.gone import lock_out_gone
 from portineria.control.identity.inside import HEADER
 from portineria.control.identity.models import Membership, Person, Role
 from portineria.control.identity.queries import person_of_browser
+from portineria.control.identity.services import BadField
 from portineria.control.notification.collecting import collect
 from portineria.control.notification.queries import notifications
 from portineria.control.remote_sessions.models import Session, SessionState
@@ -39,6 +40,7 @@ from portineria.control.sinks.services import Wanted, add_sink
 from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import Ending, Locked, Reason
 from tests.integration.control.browsing import signed_in
+from tests.integration.control.calling import Browser
 from tests.integration.control.delegated import Provider, organisation, provider
 from tests.integration.control.test_sight import session_key
 from tests.integration.control.world import ConnectorEnd, World, fresh, person
@@ -210,6 +212,63 @@ def test_withdrawing_ends_pages_and_what_rests_on_the_provider_s_yes(world: Worl
     assert client.post(f"/customers/{world.organisation}/enter/").status_code == 404
     with pytest.raises(Conflict):
         withdraw(actor=fresh(world.owner), delegation=row.public_id, reason="x")
+
+
+def test_a_provider_gives_back_what_was_delegated_and_nobody_keeps_it_in(world: World, watchful: Provider) -> None:
+    row, request = watchful.of(world, hours=4), world.request()
+    client = watchful.inside(world)
+    analyst = watchful.analyst(world)
+    grant = access.approve(actor=analyst, request=request)
+    session, browser = running(world, grant.public_id), str(client.session.session_key)
+    address = f"/delegations/{row.public_id}/decline/"
+    assert "Give it back" not in watchful.browser(watchful.second).get("/customers/").content.decode()
+    for who, refused in ((watchful.second, Denied), (world.owner, NotFound), (world.stranger, NotFound)):
+        with pytest.raises(refused):
+            decline(actor=fresh(who), delegation=row.public_id, reason="x")
+    with pytest.raises(BadField):
+        decline(actor=fresh(watchful.watcher), delegation=row.public_id, reason=" ")
+    # Also while an incident of its own runs, from inside or from home.
+    delegating.declare_incident(actor=fresh(watchful.watcher), delegation=row.public_id, reason="worm")
+    assert client.get(address).status_code == 200
+    assert client.post(address, {"reason": "no contract"}).headers["Location"] == "/"
+    assert person_of_browser(browser) is None
+    enforce(timezone.now())
+    session.refresh_from_db()
+    assert (session.state, session.ending_class) == (SessionState.CUTTING, Ending.SECURITY)
+    assert client.get("/customers/").status_code == 404
+    assert client.post(address, {"reason": "x"}).status_code == 404
+    [theirs] = said(world.owner, "identity.delegation.declined")
+    [ours] = said(watchful.watcher, "identity.delegation.declined")
+    assert (theirs.actor, ours.actor) == (analyst.public_id, watchful.watcher.public_id)
+    assert theirs.fields["reason"] == ours.fields["reason"] == "no contract"
+    [revoked] = said(world.owner, "access.grant.revoked")
+    assert revoked.actor == analyst.public_id
+    collect(world.organisation, timezone.now(), mail=False)
+    assert "identity.delegation.declined" in {one.code for one in notifications(fresh(world.owner))}
+    # Given anew it is a new matter, by a program as well.
+    again = watchful.of(world)
+    assert (again.pk, again.holds(timezone.now()), again.incident_until) == (row.pk, True, None)
+    done = Browser(watchful.watcher).post(f"/customers/{row.public_id}/decline", {"reason": "x"})
+    assert (done.status_code, done.json()["items"]) == (200, [])
+
+
+@pytest.mark.sqlite
+def test_giving_and_withdrawing_in_turn_fills_nobody_s_register(world: World, watchful: Provider) -> None:
+    for _ in range(delegating.MOST_GIVEN_IN_AN_HOUR // 2):
+        for powers in ([Power.WORK], [Power.ESTATE]):
+            row = watchful.of(world, powers)
+    watchful.of(world, [Power.ESTATE])  # the same again is nothing
+    withdraw(actor=fresh(world.owner), delegation=row.public_id, reason="x")  # is never kept back
+    with pytest.raises(delegating.GivenTooOften):
+        watchful.of(world)
+    # What was given to it counts for nothing where the provider delegates itself.
+    other = world.stranger.memberships.get().organisation.public_id
+    delegating.delegate(
+        actor=fresh(watchful.watcher), organisation=watchful.organisation, provider=other, powers=[Power.ESTATE]
+    )
+    earlier = timezone.now() - timedelta(hours=1)
+    Event.objects.filter(code="identity.delegation.given").update(at=earlier)
+    assert watchful.of(world).holds(timezone.now())
 
 
 def test_what_enough_others_said_yes_to_goes_on(world: World, watchful: Provider) -> None:

@@ -97,6 +97,8 @@ def test_a_group_that_is_emptied_locks_at_once_and_what_runs_waits_for_a_person(
     assert (row.state, row.stays.count(), asked.actor) == ("waiting", 6, directory.program.account.public_id)
     page = shown(signed_in(w.owner), "/directory-ends/")
     assert page.count('href="/sessions/ses_') == 6
+    spared, owner = f"/sessions/{theirs[0].public_id}/", signed_in(w.owner)
+    assert "unless whoever administers says no" in shown(owner, spared)
     # Said once more, as a directory that heard no answer does: it waits for the same answer, by the same time.
     directory.call("PUT", address, {"schemas": [f"{CORE}Group"], "displayName": "Night", "members": []})
     assert (DirectoryEnd.objects.get().ends_at, row.stays.count(), enforce(timezone.now())) == (row.ends_at, 6, 0)
@@ -106,6 +108,11 @@ def test_a_group_that_is_emptied_locks_at_once_and_what_runs_waits_for_a_person(
     assert answered(w, row, end=False, confirm=[mine[0].public_id]).json()["code"] == "directory-end.more"
     assert answered(w, row, end=False).status_code == 200
     assert answered(w, row, end=True).json()["code"] == "directory-end.over"
+    # Whoever of the house looks at the sessions sees it there; whoever works there is told nothing of the house.
+    assert "Owner said no to ending it" in shown(owner, spared)
+    for list_ in ("/", "/sessions/"):
+        assert shown(owner, list_).count("spared: a directory took") == 6, list_
+    assert not {"directory" in shown(signed_in(second), one) for one in (spared, "/sessions/")} - {False}
     later = row.ends_at + timedelta(minutes=1)
     settle_directory_ends(later)
     assert (enforce(timezone.now()), states(mine + theirs), told("refused"), told("lapsed")) == (0, {"opening"}, 1, 0)

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from allauth.socialaccount.models import SocialAccount
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portineria.control.access import services as access
@@ -17,13 +22,14 @@ from portineria.control.audit.queries import events, views
 from portineria.control.identity import first_run, offers, providers
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
-from portineria.control.identity.models import Membership, Person, Role
+from portineria.control.identity.models import ConnectorToken, Membership, Person, ProvidedFactor, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.providers import DomainTaken, OpenIdSettings, add_openid
-from portineria.control.identity.services import LastAdministrator
+from portineria.control.identity.services import BadField, LastAdministrator
 from portineria.control.remote_sessions.services import enforce
 from portineria.core.errors import Denied, NotFound
 from tests.integration.control.browsing import shown, signed_in
+from tests.integration.control.calling import Browser
 from tests.integration.control.outside import (
     CLIENT,
     Liar,
@@ -34,9 +40,11 @@ from tests.integration.control.outside import (
     knows,
     lying_provider,
     onward,
+    prove,
 )
 from tests.integration.control.sessions import accepted, again, started
-from tests.integration.control.world import TOTP_SECRET, World, fresh
+from tests.integration.control.test_connector_sign_in import asked
+from tests.integration.control.world import TOTP_SECRET, ConnectorEnd, World, fresh
 from tests.unit.control import documented_claims as documented
 
 TINA = "tina@plant.example"
@@ -145,6 +153,106 @@ def test_disabling_ends_what_rests_on_a_provider_and_a_local_account_still_works
     assert [IdentityProvider.objects.count(), SocialAccount.objects.count(), fresh(anna).member_of] == [0, 0, []]
     codes = Event.objects.filter(organisation=w.organisation, code__startswith="identity.provider.").order_by("seq")
     assert [one.code.rpartition(".")[2] for one in codes] == ["added", "disabled", "enabled", "withdrawn"]
+
+
+def proven_in(client: Any, w: World) -> datetime | None:
+    """When, by what the connector's token says that is signed in from this browser."""
+    verifier, w.technician = secrets.token_urlsafe(32), fresh(Person.objects.get(email=TINA))
+    end = ConnectorEnd(w.technician)
+    end.key = Ed25519PrivateKey.generate()
+    given = client.post("/connect/authorize", asked(end.key, verifier))
+    assert end.redeem(parse_qs(urlsplit(given["Location"]).query)["code"][0], verifier).status_code == 200
+    return ConnectorToken.objects.order_by("-pk")[0].factor_at
+
+
+def test_a_company_s_second_factor_counts_where_the_owner_says_so_and_is_as_old_as_the_company_says(
+    linked: World, honest: str
+) -> None:
+    w, owner, now = linked, signed_in(linked.owner), int(time.time())
+    provider = added(w, honest)
+    providers.map_group(actor=w.owner, provider=provider, group="x", role=Role.TECHNICIAN, supplier=w.supplier)
+    said: dict[str, Any] = {"email": TINA, "groups": ["x"], "amr": ["pwd", "mfa"]}
+    knows(honest, "tina", **said, auth_time=now - 600)
+    come_in(before := browser(), TINA, "tina")
+    assert before.get("/").headers["Location"] == "/accounts/2fa/"  # said by a provider that may not
+    assert not ProvidedFactor.objects.exists()
+    owner.post(f"/providers/{provider}/factor/", {"counts": "on"})
+    come_in(client := browser(), TINA, "tina")
+    assert client.get("/").status_code == 200
+    # Only in the browser where it was shown: elsewhere nobody gets as far as making another one by a password.
+    for path in ("/", "/accounts/2fa/totp/activate/", "/accounts/password/change/"):
+        assert before.get(path).headers["Location"] == "/accounts/company/prove/", path
+    assert before.get("/api/rest/v1/me").status_code == 401
+    assert client.get("/accounts/2fa/totp/activate/").headers["Location"].startswith("/accounts/company/prove/?next=")
+    at = proven_in(client, w)
+    assert at is not None
+    assert at.timestamp() == now - 600
+    knows(honest, "tina", **said, auth_time=None)  # nobody knows when, and it is not the time of the way back
+    come_in(client, TINA, "tina")
+    assert (client.get("/").status_code, proven_in(client, w)) == (200, None)
+    # Anew: the one time that the company did not ask, the other that it did.
+    anew = client.get("/connect/authorize", asked(Ed25519PrivateKey.generate(), "x" * 43) | {"fresh": "1"})
+    assert anew.headers["Location"].startswith("/accounts/company/prove/?next=%2Fconnect%2Fauthorize")
+    for proved in (None, now - 600):
+        knows(honest, "tina", **said, auth_time=proved)
+        assert "did not ask for your second factor anew" in prove(client, provider, "tina").content.decode()
+    knows(honest, "tina", **said | {"amr": ["pwd"]}, auth_time=int(time.time()))
+    assert "no second factor of yours that counts" in prove(client, provider, "tina").content.decode()
+    knows(honest, "eve", **said, auth_time=int(time.time()))
+    assert "somebody else" in prove(client, provider, "eve").content.decode()
+    knows(honest, "tina", **said)  # by the provider's own clock
+    assert prove(client, provider, "tina", "/account/").headers["Location"] == "/account/"
+    assert client.get("/accounts/2fa/totp/activate/").status_code == 200
+    assert proven_in(client, w) is not None
+    # What was shown carries a session, until it counts no more.
+    w.grant()
+    session = accepted(w, started(w))
+    assert enforce(timezone.now()) == 0
+    assert Browser(w.owner).post(f"/identity-providers/{provider}/factor", {"counts": False}).status_code == 200
+    assert enforce(timezone.now()) == 1
+    assert (again(session).ending_class, again(session).end_why) == ("security", "second-factor")
+    assert client.get("/").headers["Location"].startswith("/accounts/login/")
+    assert [one["second_factor"] for one in told(w, "identity.provider.factor-changed")] == [False, True]
+    assert len(told(w, "identity.second-factor.vouched")) == 1
+
+
+@pytest.mark.sqlite
+def test_levels_decide_where_an_owner_names_them_and_nothing_of_a_time_to_come(world: World, liar: Liar) -> None:
+    w, now = world, int(time.time())
+    provider = added(w, liar.issuer)
+    providers.map_group(actor=w.owner, provider=provider, group="it", role=Role.OPERATOR)
+    for hostile in ("a<b", "x" * 401, "\u202e"):
+        with pytest.raises(BadField):
+            providers.set_factor(actor=w.owner, provider=provider, counts=True, levels=hostile)
+    for who, refused in ((w.operator, Denied), (w.stranger, NotFound)):
+        with pytest.raises(refused):
+            providers.set_factor(actor=who, provider=provider, counts=True)
+    providers.set_factor(actor=w.owner, provider=provider, counts=True, levels="gold")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        IdentityProvider.objects.update(factor_counts=False)
+    truth = {**liar.claims, "acr": "gold", "amr": ["mfa"], "auth_time": now - 60}
+    for lie in ({"acr": "silver"}, {"acr": ["gold"]}, {"acr": None}, {"auth_time": now + 600}, {"auth_time": 10**400}):
+        liar.claims, client = {**truth, **lie}, browser()
+        page = client.post("/accounts/company/", {"login": TINA})
+        assert parse_qs(urlsplit(onward(page)).query)["acr_values"] == ["gold"]
+        back_from(client, liar, page)
+        assert client.get("/").headers["Location"] == "/accounts/2fa/", lie
+    liar.claims, client = truth, browser()
+    back_from(client, liar, client.post("/accounts/company/", {"login": TINA}))
+    assert client.get("/").status_code == 200
+    # Proved anew by an answer that another browser asked for, by one that was used, and by one for a plain sign-in.
+    liar.claims = {**truth, "auth_time": int(time.time())}
+    asked_by = client.post("/accounts/company/prove/", {"provider": provider})
+    thief = browser()
+    back_from(thief, liar, thief.post("/accounts/company/", {"login": TINA}))
+    assert back_from(thief, liar, asked_by).status_code == 403
+    assert back_from(client, liar, asked_by).headers["Location"] == "/"
+    assert back_from(client, liar, asked_by).status_code == 403
+    # Whoever belongs to another organisation too shows nothing by this one's provider.
+    other = w.stranger.memberships.get().organisation
+    Membership.objects.create(person=Person.objects.get(email=TINA), organisation=other, role=Role.TECHNICIAN)
+    assert client.get("/").headers["Location"] == "/accounts/2fa/"
+    assert client.get("/accounts/company/prove/").status_code == 404
 
 
 @pytest.mark.sqlite

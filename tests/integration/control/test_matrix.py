@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
@@ -171,6 +172,18 @@ def provider_disabled(w: World, grant: str) -> None:
     assert providers.disable(actor=w.owner, provider=made.public_id, reason="x") == 1
 
 
+def company_factor_taken(w: World, grant: str) -> None:
+    """The technician's only second factor is one that their company's sign-in showed; then its word counts no more."""
+    made = IdentityProvider.objects.create(
+        organisation_id=Membership.objects.get(person=w.technician).organisation_id, kind="openid", name="SSO",
+        issuer="https://login.example", factor_counts=True,
+    )  # fmt: skip
+    Authenticator.objects.filter(user=w.technician).delete()
+    made.provided_factors.create(person=w.technician)
+    assert services.enforce(timezone.now()) == 0
+    assert providers.set_factor(actor=w.owner, provider=made.public_id, counts=False) == 1
+
+
 def maintenance_over(w: World, grant: str) -> None:
     held = Maintenance.objects.get()
     end_maintenance(actor=w.operator, maintenance=held.public_id, reason="done")
@@ -248,6 +261,7 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
         lambda w, _: way_back.reset_second_factor(actor=w.owner, person=w.technician.public_id),
         CUT, "second-factor",
     ),
+    "company's second factor counts no longer": (company_factor_taken, CUT, "second-factor"),
     "whoever answers for the agent disabled": (nobody_answers, CUT, "nobody-answers"),
     "gateway revoked": (
         lambda w, _: admission.revoke_gateway(actor=w.owner, gateway=w.gateway.id, reason="x"),

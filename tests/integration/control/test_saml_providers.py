@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,9 +17,18 @@ from portineria.control.identity.authority import Operator
 from portineria.control.identity.models import Person, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.providers import NotReached, add_saml
+from portineria.control.identity.said_factor import AUTHN_METHODS
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.outside import browser, onward
-from tests.integration.control.outside_saml import SamlEnd, Says, asked_in, back, key_pair, saml_provider
+from tests.integration.control.outside_saml import (
+    SamlEnd,
+    Says,
+    asked_in,
+    back,
+    key_pair,
+    request_in,
+    saml_provider,
+)
 from tests.integration.control.world import TOTP_SECRET, World, fresh
 
 pytestmark = pytest.mark.sqlite  # what happens in the database is what happens by OpenID Connect
@@ -97,6 +107,43 @@ def test_people_come_in_by_saml_and_a_lie_lets_nobody_in(world: World, end: Saml
     assert not fresh(tina).member_of
     assert client.get(page).status_code == 404  # an OpenID provider's way
     assert b"AssertionConsumerService" in client.get(f"/accounts/company/{provider}/metadata/").content
+
+
+def test_a_second_factor_is_as_old_as_the_assertion_says(world: World, end: SamlEnd) -> None:
+    w, provider = world, added(world, end)
+    methods = {AUTHN_METHODS: ["http://schemas.microsoft.com/claims/multipleauthn"]}
+    shown_ = replace(TRUTH, attributes=TRUTH.attributes | methods, proved_s=-600)
+
+    def place(says: Says) -> str:
+        client = browser()
+        sign_in(end, provider, says, client)
+        return str(client.get("/").headers.get("Location"))
+
+    assert place(shown_) == "/accounts/2fa/"  # by a provider that may not
+    providers.set_factor(actor=w.owner, provider=provider, counts=True)
+    for lie in (TRUTH, replace(shown_, proved_s=700)):
+        assert place(lie) == "/accounts/2fa/", lie
+    assert place(replace(shown_, statements=2)) == "/accounts/login/?next=/"  # nobody comes in by such an answer
+    sign_in(end, provider, shown_, client := browser())
+    assert client.get("/").status_code == 200
+    [entry] = [one for one in client.session["account_authentication_methods"] if one["method"] == "company-factor"]
+    assert 595 < time.time() - entry["proved_at"] < 660
+
+    def prove(says: Says) -> Any:
+        there = onward(client.post("/accounts/company/prove/", {"provider": provider, "next": "/account/"}))
+        assert 'ForceAuthn="true"' in request_in(there)
+        return back(client, f"/accounts/company/{provider}/callback/", end.answer(there, says))
+
+    assert "did not ask" in prove(shown_).content.decode()
+    assert prove(replace(shown_, proved_s=0)).headers["Location"] == "/account/"
+    # Where an owner names levels they are asked for, and alone count.
+    level = "https://refeds.org/profile/mfa"
+    providers.set_factor(actor=w.owner, provider=provider, counts=True, levels=level)
+    assert client.get("/").headers["Location"].startswith("/accounts/login/")  # under other terms everybody anew
+    assert place(shown_) == "/accounts/2fa/"
+    there = onward(browser().post("/accounts/company/", {"login": TINA}))
+    assert f"<saml:AuthnContextClassRef>{level}<" in request_in(there)
+    assert place(replace(TRUTH, level=level)) == "None"
 
 
 def test_an_owner_adds_a_saml_provider_by_its_metadata_and_reads_them_anew(world: World, end: SamlEnd) -> None:

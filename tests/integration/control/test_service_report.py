@@ -9,19 +9,32 @@ import zlib
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import IntegrityError, transaction
 from django.test import Client
 
+from portineria.control.access import services as access
+from portineria.control.access.locks import lock
 from portineria.control.audit import queries as audit
 from portineria.control.audit.models import Event
 from portineria.control.console.report_pdf import report_pdf
 from portineria.control.console.report_sections import Section
+from portineria.control.estate.services import change_machine
+from portineria.control.identity import groups
+from portineria.control.identity.authority import Operator
+from portineria.control.identity.models import Membership, Role, Supplier
+from portineria.control.identity.services import create_supplier
+from portineria.control.privacy.contents import agree
+from portineria.control.privacy.services import set_terms
 from portineria.control.remote_sessions.models import ReportSignature, ServiceReport, Session
+from portineria.control.remote_sessions.recording_mode import keeps_contents, recording_mode
 from portineria.control.remote_sessions.service_report import state_of
+from portineria.policy.ending import Locked
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.sessions import report, started
+from tests.integration.control.test_session_export import exported
 from tests.integration.control.worked import SHA256, worked
-from tests.integration.control.world import World
+from tests.integration.control.world import World, fresh, person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 HOSTILE = '<script>alert(1)</script><img src="file:///etc/passwd"/>&<b>\u202e'
@@ -166,3 +179,48 @@ def test_paper_shows_markup_and_what_no_font_has_as_they_were_written() -> None:
     assert drawn.count(b"<b>x</b>") == 60
     assert drawn.count(rb"a\\u202eb") == 60
     assert drawn.count(b"(line)") == 120
+
+
+def test_whoever_works_for_suppliers_of_two_organisations_works_here_for_the_one_of_here(world: World) -> None:
+    w = world
+    # Elsewhere first: what took any of their suppliers would take that one.
+    elsewhere = w.stranger.memberships.get().organisation
+    theirs = create_supplier(actor=w.stranger, organisation=elsewhere.public_id, name="Zeta Robots")
+    Membership.objects.filter(person=w.technician).delete()
+    ours = Supplier.objects.get(public_id=w.supplier)
+    for firm in (theirs, ours):
+        Membership.objects.create(
+            person=w.technician, organisation=firm.organisation, role=Role.TECHNICIAN, supplier=firm
+        )
+        set_terms(
+            actor=Operator(), organisation=firm.organisation.public_id, records_staff=False,
+            records_suppliers=firm == theirs, recordings_days=30,
+        )  # fmt: skip
+    w.technician = fresh(w.technician)
+    for actor in (w.stranger, w.technician):
+        agree(actor=actor, supplier=theirs.public_id, keeps=True)
+    change_machine(actor=w.owner, machine=w.machine.public_id, recording="full")
+    # The rule names a group: whose people they are, it does not say.
+    group = groups.create_group(actor=w.owner, organisation=w.organisation, name="Night").public_id
+    mate = person("mate", w.organisation, Role.TECHNICIAN, w.supplier)
+    for who in (w.technician, mate):
+        groups.put_in(actor=w.owner, group=group, person=who.public_id)
+    access.end_rule(actor=w.owner, rule=w.rule, reason="x")
+    machines = [w.machine.public_id]
+    access.create_rule(actor=w.owner, organisation=w.organisation, machines=machines, group=group)
+    lock(actor=w.stranger, organisation=elsewhere.public_id, kind=Locked.SUPPLIER, thing=theirs.public_id, reason="x")
+    first = worked(w)
+    assert (recording_mode(first), keeps_contents(first)) == ("none", False)
+    w.technician = mate
+    worked(w)  # of the same supplier: nothing new
+    assert [row["supplier"] for row in work_new(w)] == [w.supplier]
+    owner = signed_in(w.owner)
+    pages = [shown(owner, f"/sessions/{first.public_id}/{page}") for page in ("report/", "lock-supplier/")]
+    assert [("Presses &amp; Co" in text, "Zeta" in text) for text in pages] == [(True, False)] * 2
+    assert {row["Supplier"] for row in async_to_sync(exported)(w.owner)[1]} == {"Presses & Co"}
+    assert 'id="lock-supplier"' in shown(owner, f"/sessions/{first.public_id}/")
+
+
+def work_new(w: World) -> list[dict[str, Any]]:
+    found = audit.events(w.owner).filter(code="remote_sessions.work.new")
+    return [view.fields for view in audit.views(found)]

@@ -78,3 +78,21 @@ KEYCLOAK_PATHS: dict[str, Any] = {
     "groups": ["/maintenance", "/maintenance/presses"],
 }  # fmt: skip
 KEYCLOAK_NAMES: dict[str, Any] = {**KEYCLOAK_PATHS, "groups": ["maintenance", "presses"]}
+# Of a second factor. https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference ("amr":
+# "only present in v1.0 tokens"), and for ``auth_time`` …/optional-claims-reference.
+ENTRA_MFA: dict[str, Any] = {"amr": ["pwd", "mfa"]}
+# https://learn.microsoft.com/en-us/entra/identity-platform/reference-saml-tokens, "Authentication Method"; AD FS and
+# Entra ID name several factors as its federation with others asks for them.
+ENTRA_SAML_METHODS: dict[str, list[str]] = {
+    "http://schemas.microsoft.com/claims/authnmethodsreferences": [
+        "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password",
+        "http://schemas.microsoft.com/claims/multipleauthn",
+    ],
+}
+# https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/ ("amr"), and
+# https://developer.okta.com/docs/guides/step-up-authentication/main/: the level is the one that was asked for.
+OKTA_MFA: dict[str, Any] = {"amr": ["mfa", "otp", "pwd"]}
+OKTA_STEP_UP: dict[str, Any] = {"acr": "urn:okta:loa:2fa:any", "amr": ["mfa", "otp", "pwd"]}
+# https://www.keycloak.org/docs/latest/server_admin/, "ACR to Level of Authentication (LoA) Mapping": the name of the
+# level; ``amr`` is there with a mapper only.
+KEYCLOAK_LEVEL: dict[str, Any] = {"acr": "gold"}

@@ -23,7 +23,7 @@ def firm_by_grant(before: str = "") -> Coalesce:
     return _firm(Grant.objects.filter(pk=OuterRef(f"{before}grant")).values("rule__supplier__name"), before)
 
 
-def firm_of(rule: Rule, person: Person, organisation: int) -> Supplier | None:
+def firm_under(rule: Rule, person: Person, organisation: int) -> Supplier | None:
     """As above, of one. ``rule`` comes with ``supplier`` loaded."""
     if rule.supplier is not None:
         return rule.supplier

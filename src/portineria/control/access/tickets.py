@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from portineria.control.access.closing import record_request
-from portineria.control.access.firm import firm_of
+from portineria.control.access.firm import firm_under
 from portineria.control.access.models import (
     TICKET_UNASKED,
     AccessRequest,
@@ -69,7 +69,7 @@ def to_ask(at: datetime, most: int) -> list[AccessRequest]:
 
 def covered(request: AccessRequest) -> Covered:
     """What its ticket has to be about. The request comes with ``machine``, ``person`` and ``rule__supplier`` loaded."""
-    machine, supplier = request.machine, firm_of(request.rule, request.person, request.organisation_id)
+    machine, supplier = request.machine, firm_under(request.rule, request.person, request.organisation_id)
     return Covered((machine.name, machine.tag, machine.public_id), supplier.name if supplier else "")
 
 

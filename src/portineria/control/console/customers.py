@@ -16,7 +16,7 @@ from portineria.control.estate import queries as estate
 from portineria.control.estate.models import GatewayState
 from portineria.control.identity.delegation_models import Delegation
 from portineria.control.identity.inside import across, customers, own
-from portineria.control.identity.models import Person
+from portineria.control.identity.models import Person, Role
 from portineria.control.remote_sessions import queries as remote_sessions
 
 
@@ -33,6 +33,7 @@ class CustomerRow:
     away: int
     incident: bool
     declares: bool  # may declare an incident
+    ends: bool  # may give it back
 
     @property
     def powers(self) -> list[str]:
@@ -58,6 +59,7 @@ def overview(actor: Person) -> list[CustomerRow]:
             away=away.get(row.organisation_id, 0),
             incident=row.incident_at(at),
             declares=_declares(them, row, at),
+            ends=them.role_in(row.provider_id) is Role.ADMINISTRATOR,
         )
         for row in customers(them)
     ]

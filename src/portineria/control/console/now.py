@@ -26,7 +26,7 @@ from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
-from portineria.control.remote_sessions.directory_end_queries import directory_ends_for
+from portineria.control.remote_sessions.directory_end_queries import directory_ends_for, with_stays
 from portineria.control.remote_sessions.models import DirectoryEnd, SessionQuerySet
 
 _AWAY = 20  # when a plant loses its line all its gateways are: the list of gateways has the others
@@ -63,7 +63,7 @@ def now(actor: Person, leaf: Leaf) -> Now:
     gateways = list(estate.gateways(actor))
     admitted = [gateway for gateway in gateways if gateway.state in (GatewayState.ADMITTED, GatewayState.QUARANTINED)]
     away = [gateway for gateway in admitted if queries.shown_gateway_state(gateway) != "connected"]
-    inside = leaf(remote_sessions.with_firm(remote_sessions.open_sessions(actor)), "inside")
+    inside = leaf(with_stays(remote_sessions.with_firm(remote_sessions.open_sessions(actor))), "inside")
     waiting = leaf(access.decidable_requests(actor), "waiting")
     mine = list(access.pending_requests(actor).filter(person=actor)) if asks else []
     named = [row.machine for rows in (inside, waiting, mine) for row in rows]

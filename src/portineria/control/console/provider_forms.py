@@ -11,6 +11,7 @@ from portineria.control.identity.models import Organisation, Role, Supplier
 from portineria.control.identity.openid import STANDARD_SCOPES
 from portineria.control.identity.provider_models import GROUP_CHARACTERS
 from portineria.control.identity.providers import NAME_CHARACTERS, OpenIdSettings
+from portineria.control.identity.said_factor import LEVELS_CHARACTERS
 
 _CHARACTERS = 200
 ENTRA_GROUPS = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"
@@ -76,6 +77,11 @@ class GroupForm(forms.Form):
 
 class DomainForm(forms.Form):
     domain = forms.CharField(max_length=253, strip=True)
+
+
+class FactorForm(forms.Form):
+    counts = forms.BooleanField(required=False)
+    levels = forms.CharField(max_length=LEVELS_CHARACTERS, strip=True, required=False)
 
 
 class SecretForm(forms.Form):

@@ -12,6 +12,7 @@ from django.core.paginator import Page
 from django.utils import timezone
 
 from portineria.control.access import queries as access
+from portineria.control.access.firm import firm_under
 from portineria.control.access.models import Rule
 from portineria.control.access.naming import rules_by_machine
 from portineria.control.access.queries import MachineSight
@@ -22,7 +23,7 @@ from portineria.control.estate.models import Gateway, GatewayState, Machine
 from portineria.control.identity import queries as identity
 from portineria.control.identity.authority import approves, permitted, works_here
 from portineria.control.identity.delegation_models import Power
-from portineria.control.identity.models import Organisation, Person
+from portineria.control.identity.models import Organisation, Person, Supplier
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.policy.ending import Reason
@@ -49,6 +50,10 @@ class Seen:
     @property
     def staff(self) -> bool:
         return self.session.organisation_id in self._actor.sees(Power.WORK)
+
+    @cached_property
+    def supplier(self) -> Supplier | None:
+        return firm_under(self.session.grant.rule, self.session.person, self.session.organisation_id)
 
     @cached_property
     def may_cut(self) -> bool:

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from portineria.control.access.firm import firm_of
+from portineria.control.access.firm import firm_under
 from portineria.control.access.models import AccessRequest
 from portineria.control.identity.models import Supplier
 from portineria.policy.supplier_standing import Firm
@@ -25,5 +25,5 @@ def of_request(row: AccessRequest, firm: Firm | None, at: datetime, *, staff: bo
         return None
     supplier = None
     if staff and firm is not None:
-        supplier = firm_of(row.rule, row.person.answered_by or row.person, row.organisation_id)
+        supplier = firm_under(row.rule, row.person.answered_by or row.person, row.organisation_id)
     return RequestStanding(row.rule.least_standing, firm is not None, row.rule.falls_short(firm, at), supplier)

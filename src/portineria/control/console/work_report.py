@@ -42,8 +42,7 @@ class WorkReport:
 
     @property
     def supplier(self) -> str:
-        supplier = self.session.grant.rule.supplier
-        return supplier.name if supplier else ""
+        return self.seen.supplier.name if self.seen.supplier else ""
 
     @property
     def kinds(self) -> list[tuple[str, int]]:

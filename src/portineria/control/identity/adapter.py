@@ -12,9 +12,12 @@ from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from portineria.control.identity.attempts import record_failed_sign_in
+from portineria.control.identity.fresh_factor import PROVE_IT, note_shown, proved_again
 from portineria.control.identity.models import Person
 from portineria.control.identity.queries import has_second_factor
 from portineria.control.identity.services import record_for_person
@@ -35,6 +38,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return str(request.META.get("REMOTE_ADDR") or "")
 
     def post_login(self, request: HttpRequest, user: Person, **given: Any) -> HttpResponse:
+        vouched = getattr((given.get("signal_kwargs") or {}).get("sociallogin"), "vouched", None)
+        if vouched is not None and vouched.factor is not None:  # not before: signing somebody else out forgets it
+            note_shown(request, user, given["signal_kwargs"]["sociallogin"].account.provider, vouched.factor)
         methods = request.session.get("account_authentication_methods") or []
         method = " ".join(str(entry.get("type") or entry.get("method")) for entry in methods) or "password"
         record_for_person("identity.person.signed-in", user, method=method, address=self.get_client_ip(request))
@@ -46,9 +52,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         moment ago, and nothing else was open yet.
         """
         person, before = context.request.user, _a_moment_ago()
-        if app == "allauth.mfa" and isinstance(person, Person) and not has_second_factor(person, before):
+        first = isinstance(person, Person) and not has_second_factor(person, before) and not person.has_provided_factor
+        if (app == "allauth.mfa" and first) or proved_again(context.request, timezone.now()):
             return False
         return bool(super().is_reauthentication_required(app=app, **given))
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if isinstance(user, Person) and user.has_provided_factor:
+            found.append({"id": PROVE_IT, "description": _("Use your company's sign-in"), "url": reverse(PROVE_IT)})
+        return found
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         record_failed_sign_in(email=str(credentials.get("email") or ""), address=self.get_client_ip(request))

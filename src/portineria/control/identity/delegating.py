@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from portineria.control.audit.models import Event
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import administers, approves, organisation_of, require
 from portineria.control.identity.delegation_models import LONGEST_INCIDENT_HOURS, Delegation, DelegationQuerySet, Power
@@ -16,13 +17,19 @@ from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.pseudonyms import make_halves, pseudonym
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Conflict, NotFound
+from portineria.core.ids import Kind
 
 MOST_DELEGATIONS = 20  # of one customer
-_SOON = timedelta(minutes=5)
+MOST_GIVEN_IN_AN_HOUR = 60  # by one customer; both registers have each of them. Withdrawing is never kept back
+_SOON, _HOUR = timedelta(minutes=5), timedelta(hours=1)
 
 
 class TooManyProviders(Conflict):
     code = "identity.delegation.too-many"
+
+
+class GivenTooOften(Conflict):
+    code = "identity.delegation.too-often"
 
 
 class NoIncident(Conflict):
@@ -54,7 +61,8 @@ def delegate(
     """Give, or give anew in place of what was given before; the same again changes nothing, for both registers hear.
      ``provider``: its organisation's id, as it says it.
 
-    Raise NotFound, BadField, TooManyProviders; IncidentRuns for fewer powers, or an earlier end, while one runs.
+    Raise NotFound, BadField, TooManyProviders, GivenTooOften; IncidentRuns for fewer powers, or an earlier end, while
+    one runs.
     """
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
@@ -73,10 +81,19 @@ def delegate(
     _change(row, _clean_powers(powers), _clean_end(ends_at, now), _clean_hours(incident_hours), now)
     if _said(row) == before:  # of a new row it differs: there is at least one power
         return row
+    if given_lately(owner.public_id, now) >= MOST_GIVEN_IN_AN_HOUR:
+        raise GivenTooOften(f"{organisation} gave {MOST_GIVEN_IN_AN_HOUR} within an hour")
     row.save()
     _record("given", row, actor, powers=" ".join(row.powers), incident_hours=row.incident_hours,
             ends_at=row.ends_at.isoformat(timespec="seconds") if row.ends_at else "")  # fmt: skip
     return row
+
+
+def given_lately(organisation: str, now: datetime) -> int:
+    """By this customer within an hour. As a provider it hears of the customers' own, which do not count here."""
+    told = Event.objects.filter(organisation=organisation, code="identity.delegation.given")
+    newest = told.exclude(actor__startswith=f"{Kind.ORGANISATION.value}_").order_by("-pk").values_list("at", flat=True)
+    return sum(at > now - _HOUR for at in newest[:MOST_GIVEN_IN_AN_HOUR])
 
 
 def _said(row: Delegation) -> tuple[object, ...]:
@@ -142,6 +159,19 @@ def end(*, actor: Person, delegation: str, reason: str) -> Delegation:
     row.withdraw(now)
     row.save(update_fields=["withdrawn_at", "ends_at", "incident_hours"])
     _record("withdrawn", row, actor, ends_at=_iso(row.ends_at), reason=reason)
+    return row
+
+
+def end_by_provider(*, actor: Person, delegation: str, reason: str) -> Delegation:
+    """At once, and by nobody's leave. Inside a transaction: ``access.withdrawal``. Raise NotFound, Denied."""
+    row = locked(actor, delegation)
+    require(actor, row.provider_id, administers)
+    reason, now = clean_reason(reason), timezone.now()
+    if not row.holds(now):  # of what ended only the customer's people are told
+        raise NotFound(f"delegation {delegation}")
+    row.decline(now)
+    row.save(update_fields=["withdrawn_at", "ends_at", "incident_hours", "incident_until"])
+    _record("declined", row, actor, reason=reason)
     return row
 
 

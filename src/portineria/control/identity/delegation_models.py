@@ -126,6 +126,11 @@ class Delegation(models.Model):
         self.withdrawn_at, self.incident_hours = at, 0
         self.ends_at = end if self.ends_at is None else min(self.ends_at, end)
 
+    def decline(self, at: datetime) -> None:
+        """By the provider: at once, an incident of its own with it."""
+        self.withdrawn_at = self.ends_at = at
+        self.incident_hours, self.incident_until = 0, None
+
     def declare_incident(self, at: datetime) -> None:
         """Once: another one has to be granted again."""
         self.incident_until, self.incident_hours = at + timedelta(hours=self.incident_hours), 0

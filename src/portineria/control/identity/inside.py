@@ -39,7 +39,8 @@ def acting(person: Person, customer: str) -> Person | None:
         return None
     analyst.principal = person
     analyst.language, analyst.time_zone = person.language, person.time_zone  # in memory: what they read
-    analyst.__dict__["has_second_factor"] = person.has_second_factor
+    # Of whichever kind: a provider's own sign-in is its own matter, and so are its people.
+    analyst.__dict__["has_second_factor"] = person.has_second_factor or person.has_provided_factor
     return analyst if any(analyst.sees(power) for power in Power) else None
 
 

@@ -16,6 +16,7 @@ from django.views.defaults import server_error
 
 from portineria.control.identity.attempts import record_denial
 from portineria.control.identity.authority import DeniedHere
+from portineria.control.identity.fresh_factor import SET_UP, missing
 from portineria.control.identity.models import Person
 from portineria.control.problem import of_database, problem_of
 from portineria.core.errors import Denied, PortineriaError
@@ -24,16 +25,15 @@ log = structlog.get_logger()
 Answer = Callable[[HttpRequest], HttpResponse]
 # Where somebody without a second factor may go: to set one up, or out.
 _OPEN_PATHS = (
-    "/accounts/2fa/",
+    "/accounts/company/",
     "/accounts/login/",
     "/accounts/logout/",
-    "/accounts/password/change/",
-    "/accounts/reauthenticate/",
     "/api/",  # programs prove themselves otherwise
     "/language/",
     "/scim/",
     "/static/",
 )
+_SET_UP_PATHS = ("/accounts/2fa/", "/accounts/password/change/", "/accounts/reauthenticate/")
 
 
 class PersonalLanguageMiddleware:
@@ -56,7 +56,9 @@ class PersonalLanguageMiddleware:
 
 
 class SecondFactorMiddleware:
-    """Nothing but the set-up of a second factor is open to somebody who has none."""
+    """Nothing but the set-up of a second factor is open to somebody who has none, and nothing but the way to their
+    company's sign-in to somebody who has one there, and has not shown it in this browser.
+    """
 
     def __init__(self, get_response: Answer) -> None:
         self._get_response = get_response
@@ -64,8 +66,9 @@ class SecondFactorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         person = getattr(request, "user", None)
         if isinstance(person, Person) and not request.path.startswith(_OPEN_PATHS):
-            if not person.has_second_factor:
-                return redirect("mfa_index")
+            way = missing(request, person)
+            if way is not None and not (way == SET_UP and request.path.startswith(_SET_UP_PATHS)):
+                return redirect(way)
             keep_place(request, person)
         return self._get_response(request)
 

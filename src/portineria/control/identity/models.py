@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from portineria.control.identity.delegation_models import ActsThere, ByDelegation, Power, provides
 from portineria.control.identity.directory_models import DirectoryEntry as DirectoryEntry
+from portineria.control.identity.factor_models import ProvidedFactor as ProvidedFactor  # one of the app's tables
+from portineria.control.identity.factor_models import provided
 from portineria.control.identity.group_models import Group as Group
 from portineria.control.identity.group_models import GroupMember as GroupMember
 from portineria.control.identity.provider_models import GroupRole
@@ -164,10 +166,13 @@ class Person(ActsThere, AbstractBaseUser):
 
     @cached_property
     def _entered(self) -> list["Membership"]:
-        """All of them, with ``factor``: one query per object; services that change memberships work on fresh ones."""
+        """All of them, with ``factor`` and ``provided``: one query per object; services that change memberships work on
+        fresh ones.
+        """
         factors = Person.objects.get_queryset().filter(pk=OuterRef("person"), authenticator__type__in=SECOND_FACTORS)
         found = Membership.objects.filter(person_id=self.pk).select_related("organisation", "supplier", "delegation")
-        return list(found.annotate(provides=provides(), factor=Exists(factors)))
+        shown = provided("person", "organisation")
+        return list(found.annotate(provides=provides(), factor=Exists(factors), provided=shown))
 
     @cached_property
     def _memberships(self) -> list["Membership"]:
@@ -186,6 +191,11 @@ class Person(ActsThere, AbstractBaseUser):
             return bool(self._entered[0].__dict__["factor"])
         factors = self.authenticator_set  # type: ignore[attr-defined]  # allauth's table, without types
         return bool(factors.filter(type__in=SECOND_FACTORS).exists())
+
+    @property
+    def has_provided_factor(self) -> bool:
+        """One of their company's sign-in: where they belong to that organisation alone, as far as its word goes."""
+        return bool(self._entered) and all(membership.__dict__["provided"] for membership in self._entered)
 
     @property
     def roles(self) -> "dict[str, Role]":

@@ -5,6 +5,7 @@ is checked by its signature, and belongs to the sign-in that this browser began.
 
 import json
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnec
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.http import HttpRequest, HttpResponse
 
-from portineria.control.identity.outside_provider import Unproven, Vouching, callback_address
+from portineria.control.identity.outside_provider import PROVE, Unproven, Vouching, callback_address
 from portineria.control.identity.provider_http import BoundedSession, NoAnswer, check_address
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.provider_secret import secret_of
@@ -133,12 +134,16 @@ class OpenIdAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
 
 class OpenIdProvider(Vouching, OpenIDConnectProvider):  # type: ignore[misc]
     oauth2_adapter_class = OpenIdAdapter
+    leeway_s = LEEWAY_S
 
     def redirect(self, request: HttpRequest, process: str, next_url: str | None = None, data: Any = None,
                  **given: Any) -> HttpResponse:  # fmt: skip
-        nonce = secrets.token_urlsafe(24)
+        nonce, levels = secrets.token_urlsafe(24), self.app.settings["factor"].levels
+        asked = {"nonce": nonce} | ({"acr_values": " ".join(levels)} if levels else {})
+        if process == PROVE:  # OpenID Connect Core, 3.1.2.1: with max_age, auth_time is REQUIRED in the answer
+            asked |= {"prompt": "login", "max_age": "0"}
         answer: HttpResponse = super().redirect(
-            request, process, next_url, data, auth_params={"nonce": nonce}, nonce=nonce
+            request, process, next_url, data, auth_params=asked, nonce=nonce, asked_at=int(time.time())
         )
         return answer
 
@@ -149,7 +154,7 @@ def provider_of(request: HttpRequest, row: IdentityProvider) -> OpenIdProvider:
         client_id=row.settings["client_id"], secret=secret_of(row),
         settings={
             "server_url": row.settings["address"], "issuer": row.issuer, "groups_claim": row.groups_claim,
-            "scope": row.settings["scopes"].split(), "oauth_pkce_enabled": True,
+            "scope": row.settings["scopes"].split(), "oauth_pkce_enabled": True, "factor": row.factor_terms,
         },
     )  # fmt: skip
     return OpenIdProvider(request, app=app)

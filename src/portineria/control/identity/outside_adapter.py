@@ -4,19 +4,22 @@ the sign-in that this browser began, and what it leads to is decided by ``vouchi
 """
 
 import secrets
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from allauth.account.internal.flows.reauthentication import STATE_SESSION_KEY
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from portineria.control.identity import providers, vouching
+from portineria.control.identity import providers, proving, vouching
 from portineria.control.identity.claims import Refusal
+from portineria.control.identity.fresh_factor import note_shown
 from portineria.control.identity.models import Person
-from portineria.control.identity.outside_provider import Unproven
+from portineria.control.identity.outside_provider import PROVE, Unproven
 from portineria.control.identity.provider_http import BoundedSession
 from portineria.control.identity.provider_kinds import provider_of
 from portineria.control.identity.provider_queries import enabled_provider
@@ -54,6 +57,8 @@ class OutsideAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             raise ImmediateHttpResponse(_tried(request, provider, sociallogin.vouched))
         if state.get("process") == CONNECT:
             raise ImmediateHttpResponse(_connected(request, provider, sociallogin.vouched))
+        if state.get("process") == PROVE:
+            raise ImmediateHttpResponse(_proved(request, provider, sociallogin))
         found = vouching.admit(provider=provider, vouched=sociallogin.vouched, address=_address(request))
         if isinstance(found, Refusal):
             raise ImmediateHttpResponse(refused(request, found))
@@ -93,6 +98,19 @@ def _tried(request: HttpRequest, provider: str, vouched: Any) -> HttpResponse:
     providers.note_tried(actor=person, provider=provider, outcome=trial.role)
     context = {"trial": trial, "provider": provider, "refused": isinstance(trial.role, Refusal)}
     return render(request, "console/provider_tried.html", context)
+
+
+def _proved(request: HttpRequest, provider: str, login: Any) -> HttpResponse:
+    person, since = request.user, datetime.fromtimestamp(login.state["asked_at"], tz=UTC)
+    if not isinstance(person, Person):
+        return refused(request, Refusal.UNPROVEN)
+    found = proving.prove(actor=person, provider=provider, vouched=login.vouched, since=since)
+    if isinstance(found, Refusal):
+        vouching.note_refusal(provider=provider, why=found, address=_address(request))
+        return refused(request, found)
+    note_shown(request, person, provider, found, again=True)
+    request.session.pop(STATE_SESSION_KEY, None)  # what was to be done is begun anew, by whoever comes back
+    return redirect(login.state.get("next") or "/")
 
 
 def _connected(request: HttpRequest, provider: str, vouched: Any) -> HttpResponse:

@@ -2,14 +2,20 @@
 """What the sign-in library asks of a provider, whichever its kind: who was vouched for, and nothing to keep."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
 from portineria.control.identity.claims import Vouched, read_claims
+from portineria.control.identity.said_factor import said_factor
 from portineria.control.settings.start import current
+
+PROVE = "prove"  # what a visit is for: to show the second factor anew, by whoever is signed in already
 
 
 class Unproven(OAuth2Error):  # type: ignore[misc]
@@ -25,6 +31,7 @@ class Vouching:
     """Beside a provider of the library; ``response`` is the verified claims."""
 
     app: Any
+    leeway_s: int  # what clocks may differ by
 
     def extract_uid(self, data: Mapping[str, Any]) -> str:
         return self.vouched(data).subject
@@ -46,6 +53,8 @@ class Vouching:
 
     def vouched(self, claims: Mapping[str, Any]) -> Vouched:
         try:
-            return read_claims(claims, self.app.settings["groups_claim"])
+            read = read_claims(claims, self.app.settings["groups_claim"])
         except ValueError as error:
             raise Unproven(str(error)) from error
+        terms, leeway = self.app.settings["factor"], timedelta(seconds=self.leeway_s)
+        return replace(read, factor=said_factor(claims, terms, now=timezone.now(), leeway=leeway))

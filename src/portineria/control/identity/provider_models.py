@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from portineria.control.identity.said_factor import FactorTerms
 from portineria.core.ids import Kind, new_id
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class IdentityProvider(models.Model):
     settings = models.JSONField(default=dict)  # addresses, client id, certificates: nothing secret
     wrapped = models.BinaryField(default=b"")  # the client's secret, under the master key
     groups_claim = models.CharField(max_length=120, blank=True)  # empty: this provider names no groups
+    factor_counts = models.BooleanField(default=False)  # whether a second factor that it shows is taken for one here
+    factor_levels = models.CharField(max_length=400, blank=True)  # ``said_factor.FactorTerms``, between spaces
     created_at = models.DateTimeField(default=timezone.now)
     disabled_at = models.DateTimeField(null=True, blank=True)
 
@@ -55,6 +58,9 @@ class IdentityProvider(models.Model):
             models.UniqueConstraint(name="identity_provider_issuer", fields=["organisation", "issuer"]),
             models.CheckConstraint(name="identity_provider_kind", condition=Q(kind__in=ProviderKind.values)),
             models.CheckConstraint(name="identity_provider_has_issuer", condition=~Q(issuer="")),
+            models.CheckConstraint(
+                name="identity_provider_levels_count", condition=Q(factor_counts=True) | Q(factor_levels="")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -63,6 +69,10 @@ class IdentityProvider(models.Model):
     @property
     def enabled(self) -> bool:
         return self.disabled_at is None
+
+    @property
+    def factor_terms(self) -> FactorTerms:
+        return FactorTerms(self.factor_counts, tuple(self.factor_levels.split()))
 
 
 class ProviderDomain(models.Model):

@@ -25,6 +25,7 @@ from portineria.control.identity.provider_models import (
     ProviderKind,
 )
 from portineria.control.identity.provider_secret import wrapped
+from portineria.control.identity.said_factor import LEVELS_CHARACTERS
 from portineria.control.identity.services import BadField, NameTaken, clean_name
 from portineria.control.identity.vouching import end_given, end_sign_ins_by
 from portineria.core.errors import Conflict, NotFound, Unavailable
@@ -33,6 +34,7 @@ NAME_CHARACTERS = 60
 MOST_PROVIDERS, MOST_DOMAINS, MOST_GROUPS = 16, 32, 200  # of one organisation, of one provider
 _FIELD = 200
 # Labels of RFC 1035, 2.3.1, at least two; internationalised ones in their ASCII form.
+_LEVEL = re.compile(r"[A-Za-z0-9:/._~#?=+,@%-]{1,200}")  # a word, or an address: it stands in requests as it is
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -199,6 +201,31 @@ def replace_secret(*, actor: Actor, provider: str, secret: str) -> None:
     row.wrapped = _wrapped(row, secret)
     row.save(update_fields=["wrapped"])
     _record("identity.provider.secret-replaced", actor, row)
+
+
+@transaction.atomic
+def set_factor(*, actor: Actor, provider: str, counts: bool, levels: str = "") -> int:
+    """Whether a second factor that it shows is taken for one here, and which levels (``FactorTerms``). Other terms than
+    before: its people sign in anew, and what rests on a factor shown under the old ones ends. Return whose: how many.
+
+    Raise BadField.
+    """
+    row = _changeable(actor, provider)
+    before, kept = (row.factor_counts, row.factor_levels), " ".join(dict.fromkeys(levels.split())) if counts else ""
+    if len(kept) > LEVELS_CHARACTERS or not all(_LEVEL.fullmatch(level) for level in kept.split()):
+        raise BadField("levels", "names of levels, between spaces")
+    if before == (counts, kept):
+        return 0
+    row.factor_counts, row.factor_levels = counts, kept
+    row.save(update_fields=["factor_counts", "factor_levels"])
+    ended = row.provided_factors.all().delete()[0]
+    if before[0]:
+        end_sign_ins_by(row)
+    audit.record(
+        "identity.provider.factor-changed", organisation=row.organisation.public_id, actor=actor.public_id, about="",
+        provider=row.public_id, second_factor=counts, levels=kept,
+    )  # fmt: skip
+    return ended
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
+from portineria.control.identity.factor_models import provided
 from portineria.control.identity.inside import INSIDE, acting
 from portineria.control.identity.models import (
     SECOND_FACTORS,
@@ -131,7 +132,7 @@ def _standing_rows(people: Iterable[int]) -> "QuerySet[Person, tuple[Any, ...]]"
     return Person.objects.filter(pk__in=people).values_list(
         "pk", "disabled_at", Exists(factors), "answered_by", "memberships__organisation",
         "memberships__supplier__disabled_at", Exists(answering), *(f"memberships__{name}" for name in _FIRM),
-        *(_of_answering(name) for name in _FIRM),
+        *(_of_answering(name) for name in _FIRM), provided("pk", "memberships__organisation"),
     )  # fmt: skip
 
 
@@ -170,12 +171,13 @@ def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standin
     members = {(pk, where): locked_at is None for pk, _, _, _, where, locked_at, *_ in rows}
     unanswered = {(pk, where) for pk, _, _, by, where, _, answers, *_ in rows if by is not None and not answers}
     firms = {(row[0], row[4]): _firm(row[7:10], row[10:13]) for row in rows}
+    shown = {(row[0], row[4]) for row in rows if row[13]}
     return {
         pair: Standing(
             person_enabled=known.get(pair[0], (False, False))[0],
             member=pair in members,
             supplier_enabled=members.get(pair, True),
-            second_factor=known.get(pair[0], (False, False))[1],
+            second_factor=known.get(pair[0], (False, False))[1] or pair in shown,
             answered=pair not in unanswered,
             firm=firms.get(pair),
         )
@@ -193,7 +195,7 @@ def own_standings(actor: Person, organisations: Iterable[int]) -> dict[tuple[int
             person_enabled=actor.enabled,
             member=organisation in members,
             supplier_enabled=organisation in members,
-            second_factor=actor.has_second_factor,
+            second_factor=actor.has_second_factor or actor.has_provided_factor,
             firm=actor.firm_in(organisation),
         )
         for organisation in set(organisations)

@@ -4,7 +4,9 @@
 Where this server is comes from its settings and not from the request: destination and audience are compared with it.
 """
 
+import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,9 +24,10 @@ from onelogin.saml2.settings import OneLogin_Saml2_Settings
 from onelogin.saml2.xml_utils import OneLogin_Saml2_XML
 
 from portineria.control.identity.claims import GROUPS_LINK
-from portineria.control.identity.outside_provider import Unproven, Vouching, callback_address
+from portineria.control.identity.outside_provider import PROVE, Unproven, Vouching, callback_address
 from portineria.control.identity.provider_http import BoundedSession, NoAnswer, check_address
 from portineria.control.identity.provider_models import IdentityProvider
+from portineria.control.identity.said_factor import AUTHN_METHODS
 from portineria.control.settings.start import current
 
 RESPONSE_CHARACTERS = 60_000  # below what the server takes of a stranger's form; Entra's 150 groups have about 25,000
@@ -92,7 +95,10 @@ def _auth(app: SocialApp, response: str = "") -> OneLogin_Saml2_Auth:
         "entityId": known["entity"], "singleSignOnService": {"url": known["sso_url"]},
         "x509certMulti": {"signing": list(known["certificates"])},
     }  # fmt: skip
-    security = {"requestedAuthnContext": False, "rejectDeprecatedAlgorithm": True, "wantAttributeStatement": False}
+    security = {
+        "requestedAuthnContext": list(app.settings["factor"].levels) or False, "rejectDeprecatedAlgorithm": True,
+        "wantAttributeStatement": False,
+    }  # fmt: skip
     settings = {"strict": True, "security": security, "sp": _ourselves(app.provider_id), "idp": idp}
     return OneLogin_Saml2_Auth(request, settings)
 
@@ -102,13 +108,16 @@ class SamlProvider(Vouching, Provider):  # type: ignore[misc]
     name = "SAML"
     account_class = ProviderAccount
     supports_redirect = True
+    leeway_s = OneLogin_Saml2_Constants.ALLOWED_CLOCK_DRIFT
 
     def redirect(
         self, request: HttpRequest, process: str, next_url: str | None = None, data: Any = None, **given: Any
     ) -> HttpResponseRedirect:
         auth = _auth(self.app)
-        location = auth.login(return_to="")
-        self.stash_redirect_state(request, process, next_url, data, state_id=auth.get_last_request_id())
+        location = auth.login(return_to="", force_authn=process == PROVE)
+        self.stash_redirect_state(
+            request, process, next_url, data, state_id=auth.get_last_request_id(), asked_at=int(time.time())
+        )
         return HttpResponseRedirect(location)
 
     def answered(self, request: HttpRequest, response: str) -> Any:
@@ -155,12 +164,24 @@ def _claims(auth: OneLogin_Saml2_Auth, groups_claim: str) -> dict[str, Any]:
     claims["name"] = next((given[name][0] for name in _NAMES if given.get(name)), None)
     if groups_claim and groups_claim in given:
         claims[groups_claim] = given[groups_claim]
-    return claims
+    return claims | {"amr": given.get(AUTHN_METHODS)} | _authenticated(auth)
+
+
+def _authenticated(auth: OneLogin_Saml2_Auth) -> dict[str, Any]:
+    """``acr`` and ``auth_time`` of the one statement of the one assertion, which is signed by itself or with what is
+    around it: more of either python3-saml does not take.
+    """
+    document = OneLogin_Saml2_XML.to_etree(auth.get_last_response_xml())
+    [statement] = OneLogin_Saml2_XML.query(document, "/samlp:Response/saml:Assertion/saml:AuthnStatement")
+    at = datetime.fromisoformat(str(statement.get("AuthnInstant") or ""))
+    zoned = at.tzinfo is not None
+    return {"acr": next(iter(auth.get_last_authn_contexts()), None), "auth_time": at.timestamp() if zoned else None}
 
 
 def provider_of(request: HttpRequest, row: IdentityProvider) -> SamlProvider:
     app = SocialApp(
         provider=SamlProvider.id, provider_id=row.public_id, name=row.name, client_id=row.public_id,
-        settings={"idp": {**row.settings, "entity": row.issuer}, "groups_claim": row.groups_claim},
+        settings={"idp": {**row.settings, "entity": row.issuer}, "groups_claim": row.groups_claim,
+                  "factor": row.factor_terms},
     )  # fmt: skip
     return SamlProvider(request, app=app)

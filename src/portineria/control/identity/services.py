@@ -329,6 +329,7 @@ def erase_person(*, actor: Actor, person: str) -> int:
     check_may_be_forgotten(row.public_id, organisations_of_person(row))
     Authenticator.objects.filter(user=row).delete()
     SocialAccount.objects.filter(user=row).delete()
+    row.provided_factors.all().delete()
     row.directory.all().delete()  # what a directory calls them
     EmailAddress.objects.filter(user=row).delete()
     SavedSearch.objects.filter(person=row).delete()

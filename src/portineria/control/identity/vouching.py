@@ -20,6 +20,7 @@ from portineria.control.identity.directory_queries import awaited
 from portineria.control.identity.groups import forget_claims, take_claims
 from portineria.control.identity.models import Membership, Person
 from portineria.control.identity.provider_models import GroupRole, IdentityProvider, ProviderDomain
+from portineria.control.identity.proving import keep
 from portineria.control.identity.services import end_sign_ins, new_person
 from portineria.core.errors import Conflict, NotFound
 
@@ -54,6 +55,7 @@ def admit(*, provider: str, vouched: Vouched, address: str) -> Person | Refusal:
         record_refusal(row, found, email=vouched.email, address=address)
     else:
         take_claims(row, found, vouched)
+        keep(row, found, vouched.factor)
     return found
 
 
@@ -190,6 +192,7 @@ def disconnect(*, actor: Person, provider: str) -> None:
     mine = Membership.objects.filter(person=actor, given_by__provider=row)
     end_given(mine, actor=actor, why="disconnected")
     forget_claims(actor.public_id, row, actor)
+    row.provided_factors.filter(person=actor).delete()
     account.delete()
     audit.record(
         "identity.account.disconnected", organisation=row.organisation.public_id, actor=actor.public_id,

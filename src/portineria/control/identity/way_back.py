@@ -60,6 +60,7 @@ def invite_again(*, actor: Actor, person: str, reason: str) -> str:
 
 def _take_second_factors(person: Person, actor: str, reason: str) -> None:
     Authenticator.objects.filter(user=person).delete()
+    person.provided_factors.all().delete()
     for organisation in organisations_of_person(person):
         audit.record(
             "identity.second-factor.removed",

@@ -172,6 +172,7 @@ _BY_CODE: Mapping[str, _Rule] = {
     "identity.membership.added": _role,
     "identity.delegation.given": _delegation,
     "identity.delegation.withdrawn": _delegation,
+    "identity.delegation.declined": _delegation,
     "identity.delegation.incident-declared": _delegation,
     "identity.analyst.asked-about": _delegation,
     "identity.analyst.resolved": _delegation,

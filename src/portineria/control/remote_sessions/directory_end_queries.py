@@ -3,10 +3,16 @@
 
 from datetime import datetime
 
-from django.db.models import Prefetch
+from django.db.models import Exists, OuterRef, Prefetch
 
 from portineria.control.identity.models import Person
-from portineria.control.remote_sessions.models import DirectoryEnd, DirectoryEndQuerySet, Stay
+from portineria.control.remote_sessions.models import (
+    DirectoryEnd,
+    DirectoryEndQuerySet,
+    Session,
+    SessionQuerySet,
+    Stay,
+)
 from portineria.core.errors import NotFound
 
 
@@ -22,6 +28,18 @@ def directory_end(actor: Person, public_id: str) -> DirectoryEnd:
     if found is None:
         raise NotFound(f"directory end {public_id}")
     return found
+
+
+def with_stays(rows: SessionQuerySet) -> SessionQuerySet:
+    """``stays_on``: whether each goes on though a directory took its permission, for lists of what is open."""
+    return rows.annotate(stays_on=Exists(Stay.objects.open().filter(session=OuterRef("pk"))))
+
+
+def stay_of(actor: Person, session: Session) -> Stay | None:
+    """By which it goes on; for the owner's staff, who may have said so."""
+    asked = DirectoryEnd.objects.visible_to(actor)
+    found = Stay.objects.open().filter(session=session, directory_end__in=asked)
+    return found.select_related("directory_end__answered_by").first()
 
 
 def directory_ends_for(actor: Person, at: datetime) -> DirectoryEndQuerySet:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
-from portineria.control.access.firm import firm_of
+from portineria.control.access.firm import firm_under
 from portineria.control.access.profiles import profiles_of
 from portineria.control.audit import exporting
 from portineria.control.audit import queries as audit
@@ -99,7 +99,7 @@ def _said(events: list[Event]) -> bytes:
 
 def _facts(row: Session, left_out: int) -> bytes:
     grant, rule, request = row.grant, row.grant.rule, row.grant.request
-    firm = firm_of(rule, row.person, row.organisation_id)
+    firm = firm_under(rule, row.person, row.organisation_id)
     facts: dict[str, Any] = {
         "session": row.public_id, "organisation": row.organisation.name, "person": row.person.name,
         "supplier": firm.name if firm else "", "machine": row.machine.name,

@@ -4,6 +4,7 @@
 Against a supplier as a whole: which of its people came is no news, and nobody is measured by it.
 """
 
+from portineria.control.access.firm import firm_under
 from portineria.control.audit import queries as audit
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import SYSTEM
@@ -17,25 +18,21 @@ Names = set[tuple[str, str]]  # kind and name
 
 def note_first_work(session: Session) -> None:
     """The gateway has summed up."""
-    new = _new(session, _names(session))
+    supplier = firm_under(session.grant.rule, session.person, session.organisation_id)
+    whose = supplier.public_id if supplier else session.person.public_id
+    new = _new(session, whose, _names(session))
     if not new:
         return
     KnownWork.objects.bulk_create(
-        KnownWork(machine=session.machine, whose=_whose(session), kind=kind, name=name, session=session)
+        KnownWork(machine=session.machine, whose=whose, kind=kind, name=name, session=session)
         for kind, name in sorted(new)
     )
-    supplier = session.grant.rule.supplier
     record(
         "remote_sessions.work.new", organisation=session.organisation.public_id, actor=SYSTEM,
         session=session.public_id, machine=session.machine.public_id, gateway=session.gateway.public_id,
         person=session.person.public_id, supplier=supplier.public_id if supplier else "",
         new_functions=_listed(new, WorkKind.FUNCTION), new_targets=_listed(new, WorkKind.TARGET),
     )  # fmt: skip
-
-
-def _whose(session: Session) -> str:
-    supplier = session.grant.rule.supplier
-    return supplier.public_id if supplier else session.person.public_id
 
 
 def _names(session: Session) -> Names:
@@ -49,10 +46,8 @@ def _names(session: Session) -> Names:
     }
 
 
-def _new(session: Session, names: Names) -> Names:
-    known = KnownWork.objects.filter(
-        machine=session.machine, whose=_whose(session), name__in={name for _, name in names}
-    )
+def _new(session: Session, whose: str, names: Names) -> Names:
+    known = KnownWork.objects.filter(machine=session.machine, whose=whose, name__in={name for _, name in names})
     return names - set(known.values_list("kind", "name"))
 
 

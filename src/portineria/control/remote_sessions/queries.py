@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import BooleanField, ExpressionWrapper, Max, Q
 
 from portineria.control.access.deciding import decides_here
-from portineria.control.access.firm import firm_by_grant
+from portineria.control.access.firm import firm_by_grant, firm_under
 from portineria.control.audit import queries as audit
 from portineria.control.audit.models import EventQuerySet
 from portineria.control.estate.models import Gateway, Link
@@ -134,8 +134,8 @@ def time_proven(at_ms: int, received: datetime) -> bool:
 
 
 def supplier_of(session: Session) -> Supplier:
-    """Through whose rule it came; raise NotFound for a rule that names a person."""
-    supplier = session.grant.rule.supplier
+    """For whom whoever works there works; raise NotFound for the owner's own people."""
+    supplier = firm_under(session.grant.rule, session.person, session.organisation_id)
     if supplier is None:
         raise NotFound(f"session {session.public_id} came through no supplier")
     return supplier

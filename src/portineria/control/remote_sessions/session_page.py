@@ -16,6 +16,7 @@ from portineria.control.remote_sessions.models import (
     HeldOperation,
     Recording,
     Session,
+    Stay,
     Stream,
     StreamQuerySet,
     Watching,
@@ -35,6 +36,7 @@ class There:
     watched: bool
     refused: bool
     more: bool  # time that was asked for
+    stays: bool  # though a directory took its permission
 
 
 def session_and_there(actor: Person, public_id: str) -> tuple[Session, There]:
@@ -52,13 +54,14 @@ def session_and_there(actor: Person, public_id: str) -> tuple[Session, There]:
         any_held=Exists(HeldOperation.objects.filter(session=OuterRef("pk"))),
         any_watched=Exists(Watching.objects.filter(session=OuterRef("pk"))),
         any_refused=Exists(refused),
+        any_stays=Exists(Stay.objects.open().filter(session=OuterRef("pk"))),
         any_more=Exists(Extension.objects.filter(grant=OuterRef("grant"))),
     ).first()
     if found is None:
         raise NotFound(f"session {public_id}")
     course = audit.of_session(found.organisation.public_id, found.public_id)
     known = found.__dict__
-    any_of = (known[f"any_{name}"] for name in ("kept", "held", "watched", "refused", "more"))
+    any_of = (known[f"any_{name}"] for name in ("kept", "held", "watched", "refused", "more", "stays"))
     return found, There(course, *any_of)
 
 

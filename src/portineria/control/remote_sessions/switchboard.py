@@ -61,6 +61,7 @@ _ENFORCE = (
     "identity.supplier.disabled",
     "identity.membership.removed",
     "identity.second-factor.removed",
+    "identity.provider.factor-changed",
     "estate.gateway.",
     "estate.machine.changed",
     "estate.device.changed",

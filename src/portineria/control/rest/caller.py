@@ -8,7 +8,6 @@ Only a browser approves, administers and speaks for a person: behind it sits som
 from dataclasses import dataclass
 from enum import StrEnum
 
-from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja.utils import check_csrf
@@ -22,6 +21,7 @@ from portineria.control.identity.api_tokens import (
     powers_of,
 )
 from portineria.control.identity.connector import BadToken, authenticate, read_proof
+from portineria.control.identity.fresh_factor import missing, proved_again
 from portineria.control.identity.inside import HEADER, acting
 from portineria.control.identity.middleware import keep_place
 from portineria.control.identity.models import ApiToken, Person
@@ -114,7 +114,7 @@ def _inside(request: HttpRequest, found: Caller) -> Caller:
 
 def _by_browser(request: HttpRequest) -> Caller:
     person = request.user
-    if not isinstance(person, Person) or not person.has_second_factor:
+    if not isinstance(person, Person) or missing(request, person) is not None:
         raise BadToken("no token, and nobody signed in")
     if check_csrf(request) is not None:
         raise Forged("a browser sends X-CSRFToken with whatever it changes")
@@ -132,5 +132,5 @@ def person_of(request: HttpRequest) -> Person:
 
 def require_recent_proof(request: HttpRequest) -> None:
     """As the console asks where whoever finds a browser open could take something out of it. Raise ProveAgain."""
-    if not did_recently_reauthenticate(request):
+    if not proved_again(request, timezone.now()):
         raise ProveAgain("no password or second factor was given a moment ago")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from ninja import Router, Schema
 from pydantic import Field
 
-from portineria.control.access.withdrawal import withdraw
+from portineria.control.access.withdrawal import decline, withdraw
 from portineria.control.console import customers as across
 from portineria.control.console.customers import CustomerRow
 from portineria.control.identity import delegating, resolving
@@ -136,6 +136,14 @@ def incident_declare(request: HttpRequest, delegation: Id, given: Reason) -> Cus
     """Once for each time that the customer granted it."""
     actor = person_of(request)
     delegating.declare_incident(actor=actor, delegation=delegation, reason=given.reason)
+    return Customers(items=[_customer(row) for row in across.overview(actor)])
+
+
+@acts(router, "/customers/{delegation}/decline", Customers, Scope.ADMINISTER)
+def delegation_decline(request: HttpRequest, delegation: Id, given: Reason) -> Customers:
+    """The provider gives it back, at once, also while an incident runs; what rests on its yes is cut."""
+    actor = person_of(request)
+    decline(actor=actor, delegation=delegation, reason=given.reason)
     return Customers(items=[_customer(row) for row in across.overview(actor)])
 
 

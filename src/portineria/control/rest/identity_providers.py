@@ -16,9 +16,11 @@ from portineria.control.identity.openid import STANDARD_SCOPES
 from portineria.control.identity.outside_provider import callback_address
 from portineria.control.identity.provider_models import GROUP_CHARACTERS, IdentityProvider
 from portineria.control.identity.providers import MOST_DOMAINS, NAME_CHARACTERS, OpenIdSettings
+from portineria.control.identity.said_factor import LEVELS_CHARACTERS
+from portineria.control.remote_sessions.second_yes import foreseen
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.leaves import Leaf, Where, leaf
-from portineria.control.rest.operation import Given, Id, Reason, acts, reads, tries
+from portineria.control.rest.operation import Confirmed, Given, Id, Reason, acts, reads, tries
 
 router = Router(tags=["identity providers"])
 _TEXT = 200
@@ -41,7 +43,9 @@ class DomainView(Schema):
 
 
 class IdentityProviderView(Schema):
-    """``people``: memberships that rest on it. ``return_address``: to be entered there."""
+    """``people``: memberships that rest on it. ``return_address``: to be entered there. ``factor_counts``: a second
+    factor that it shows is one here.
+    """
 
     provider: str
     organisation: str
@@ -49,6 +53,8 @@ class IdentityProviderView(Schema):
     name: str
     issuer: str
     groups_claim: str
+    factor_counts: bool
+    factor_levels: str
     return_address: str
     people: int
     created_at: datetime
@@ -61,7 +67,8 @@ def _view(row: IdentityProvider) -> IdentityProviderView:
     groups = row.group_roles.select_related("supplier").order_by("group", "pk")
     return IdentityProviderView(
         provider=row.public_id, organisation=row.organisation.public_id, kind=row.kind, name=row.name,
-        issuer=row.issuer, groups_claim=row.groups_claim, return_address=callback_address(row.public_id),
+        issuer=row.issuer, groups_claim=row.groups_claim, factor_counts=row.factor_counts,
+        factor_levels=row.factor_levels, return_address=callback_address(row.public_id),
         people=row.__dict__["people"], created_at=row.created_at, disabled_at=row.disabled_at,  # by ``providers``
         groups=[
             GroupRoleView(
@@ -146,6 +153,27 @@ def provider_secret(request: HttpRequest, provider: Id, given: ClientSecret) -> 
     """It is never shown again."""
     actor = _changeable(request, provider)
     services.replace_secret(actor=actor, provider=provider, secret=given.client_secret)
+    return _provider(actor, provider)
+
+
+class FactorTermsGiven(Confirmed):
+    counts: bool
+    levels: str = Field(
+        default="", max_length=LEVELS_CHARACTERS,
+        description="Between spaces: acr of OpenID Connect, AuthnContextClassRef of SAML. Empty: several methods.",
+    )  # fmt: skip
+
+
+@acts(router, "/identity-providers/{provider}/factor", IdentityProviderView, Scope.ADMINISTER)
+def provider_factor(request: HttpRequest, provider: Id, given: FactorTermsGiven) -> IdentityProviderView:
+    """Whether its second factor counts here. Other terms than before: its people sign in anew, and what rests on what
+    it showed is cut; more than five sessions only with a second yes.
+    """
+    actor = _changeable(request, provider)
+    foreseen(
+        lambda: services.set_factor(actor=actor, provider=provider, counts=given.counts, levels=given.levels),
+        actor=actor, organisation=queries.provider(actor, provider).organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
     return _provider(actor, provider)
 
 

@@ -184,6 +184,8 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "sink": _("sink"),
     "provider": _("identity provider"),
     "issuer": _("calls itself"),
+    "second_factor": _("its second factor counts"),
+    "levels": _("levels of sign-in that count"),
     "domain": _("domain"),
     "group": _("group"),
     "personal": _("personal fields"),

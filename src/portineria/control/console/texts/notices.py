@@ -53,6 +53,7 @@ SENTENCES: Words = {
     "identity.membership.added": _("You belong to an organisation now"),
     "identity.delegation.given": _("Something was delegated to a provider"),
     "identity.delegation.withdrawn": _("A delegation was withdrawn"),
+    "identity.delegation.declined": _("A provider gave back what was delegated to it"),
     "identity.delegation.incident-declared": _("A provider declared an incident"),
     "identity.analyst.asked-about": _("Somebody asks who is behind a pseudonym"),
     "identity.analyst.resolved": _("Both organisations said who is behind a pseudonym"),

@@ -36,5 +36,14 @@ REFUSALS: Mapping[Refusal, "tuple[object, object]"] = {
         _("Sign in with your account of this server."),
     ),
     Refusal.LOCKED: (_("Your account is locked."), _ASK),
+    Refusal.SOMEBODY_ELSE: (
+        _("Your company's sign-in names somebody else than who is signed in here."),
+        _("Sign out there, and begin anew."),
+    ),
+    Refusal.NO_FACTOR: (_("Your company's sign-in showed no second factor of yours that counts here."), _ASK),
+    Refusal.NOT_ANEW: (
+        _("Your company's sign-in did not ask for your second factor anew, or did not say when it did."),
+        _ASK,
+    ),
     Refusal.CONNECTED: (_("This identity, or your account, is connected otherwise already."), _ASK),
 }

@@ -28,6 +28,7 @@ _METHODS: Words = {  # as the sign-in library calls them
     "recovery_codes": _("recovery code"),
     "mfa": _("second factor"),
     "socialaccount": _("identity provider"),
+    "company-factor": _("second factor of the identity provider"),
 }
 _LANGUAGES: Words = {"en": "English", "it": "Italiano", "ja": "日本語"}
 _OF_A_MACHINE: Words = {

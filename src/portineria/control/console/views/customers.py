@@ -7,11 +7,12 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from portineria.control.access.withdrawal import decline as decline_all
 from portineria.control.console.customers import overview
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.page import attempt, page
 from portineria.control.identity import delegating
-from portineria.control.identity.authority import approves, require
+from portineria.control.identity.authority import administers, approves, require
 from portineria.control.identity.entering import OwnCustomer, enter
 from portineria.control.identity.inside import INSIDE, customers, own
 from portineria.control.identity.models import Person
@@ -60,3 +61,20 @@ def incident(request: HttpRequest, actor: Person, delegation: str) -> HttpRespon
         messages.success(request, _("Declared. Until its end the customer cannot withdraw; the customer was told."))
         return redirect("console:customers")
     return render(request, "console/incident.html", {"form": form, "delegation": row})
+
+
+@page
+def decline(request: HttpRequest, actor: Person, delegation: str) -> HttpResponse:
+    """What a customer delegated is given back, by whoever administers the provider."""
+    them = own(actor)
+    row = customers(them).filter(public_id=delegation).first()
+    if row is None:
+        raise NotFound(f"delegation {delegation}")
+    require(them, row.provider_id, administers)
+    form = ReasonForm(request.POST or None)
+    if form.is_valid() and attempt(
+        form, lambda: decline_all(actor=them, delegation=delegation, **form.cleaned_data)
+    ):  # fmt: skip
+        messages.success(request, _("Given back. The customer was told."))
+        return redirect("console:customers" if customers(them).exists() else "console:home")
+    return render(request, "console/delegation_decline.html", {"form": form, "row": row})

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from portineria.control.access.firm import firm_under
 from portineria.control.console.asking_twice import asking_twice, once_seen
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.page import attempt, page
@@ -88,7 +89,8 @@ def _session(actor: Person, public_id: str) -> Session:
 
 def _whom(row: Session) -> Whom:
     back = reverse("console:session", args=[row.public_id])
-    return Whom(row.person, row.organisation.public_id, row.grant.rule.supplier, back)
+    firm = firm_under(row.grant.rule, row.person, row.organisation_id)
+    return Whom(row.person, row.organisation.public_id, firm, back)
 
 
 @page

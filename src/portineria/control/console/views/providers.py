@@ -15,7 +15,14 @@ from django.views.decorators.http import require_POST
 from portineria.control.console.asking_twice import asking_twice, once_seen
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.page import attempt, page
-from portineria.control.console.provider_forms import DomainForm, GroupForm, OpenIdForm, SamlForm, SecretForm
+from portineria.control.console.provider_forms import (
+    DomainForm,
+    FactorForm,
+    GroupForm,
+    OpenIdForm,
+    SamlForm,
+    SecretForm,
+)
 from portineria.control.console.queries import administered
 from portineria.control.identity import provider_queries as queries
 from portineria.control.identity import providers as services
@@ -93,9 +100,27 @@ def _shown(request: HttpRequest, actor: Person, row: IdentityProvider, **forms: 
         ),
         "groups": row.group_roles.select_related("supplier").order_by("group", "pk"),
         "domains": row.domains.order_by("domain"),
-        "group_form": GroupForm(suppliers=suppliers), "domain_form": DomainForm(), **forms,
+        "group_form": GroupForm(suppliers=suppliers), "domain_form": DomainForm(),
+        "factor_form": FactorForm(initial={"counts": row.factor_counts, "levels": row.factor_levels}), **forms,
     }  # fmt: skip
     return render(request, "console/provider.html", context)
+
+
+@require_POST
+@page
+@asking_twice
+def set_factor(request: HttpRequest, actor: Person, provider: str) -> HttpResponse:
+    """Whether its second factor counts."""
+    row, form = _changeable(actor, provider), FactorForm(request.POST)
+
+    def act() -> None:
+        given = form.cleaned_data
+        services.set_factor(actor=actor, provider=provider, counts=given["counts"], levels=given["levels"])
+
+    if form.is_valid() and attempt(form, _seen(request, actor, row, act)):
+        messages.success(request, _("Saved."))
+        return redirect("console:provider", provider)
+    return _shown(request, actor, row, factor_form=form)
 
 
 @require_POST

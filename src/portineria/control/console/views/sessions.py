@@ -31,6 +31,7 @@ from portineria.control.remote_sessions import (
     watching,
 )
 from portineria.control.remote_sessions import queries as remote_sessions
+from portineria.control.remote_sessions.directory_end_queries import stay_of, with_stays
 from portineria.control.remote_sessions.scope import is_recorded
 
 _INSIDE = 25  # of those that are open, on one leaf: each with what can be done about it
@@ -39,7 +40,8 @@ _REFUSED = 20  # the newest; all of them stand in the course
 
 @page
 def sessions(request: HttpRequest, actor: Person) -> HttpResponse:
-    inside = leaf(request, remote_sessions.with_firm(remote_sessions.open_sessions(actor)), _INSIDE, named="inside")
+    open_now = with_stays(remote_sessions.with_firm(remote_sessions.open_sessions(actor)))
+    inside = leaf(request, open_now, _INSIDE, named="inside")
     past = leaf(request, remote_sessions.with_firm(remote_sessions.sessions(actor)).filter(state="ended"))
     inside, past = queries.seen_leaves(actor, inside, past)
     context = {
@@ -86,6 +88,7 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "evidence_command": "" if row.open else evidence_command(row),
         "signals": plant_rows.consent_in(actor, row),
         "unwatched": watch_rows.missing_in(row),
+        "stay": stay_of(actor, row) if there.stays else None,
         "extensions": extension_rows.of_grant(actor, row.grant) if there.more else [],
     }
     return render(request, "console/session.html", context)
