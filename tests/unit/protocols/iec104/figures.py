@@ -33,6 +33,7 @@ CAPTURES = {
 TESTS = "tests/integration/protocols/iec104"
 PROOFS = {
     "refusal": f"{TESTS}/test_refusal.py::test_a_refused_command_leaves_the_client_working",
+    "endurance": f"{TESTS}/test_refusal.py::test_ten_thousand_reads_with_refusals_between_them",
     "differential": f"{TESTS}/test_differential.py::test_what_we_call_harmless_commands_nothing",
 }
 FIELDS = (

@@ -33,6 +33,7 @@ CAPTURES = {
 TESTS = "tests/integration/protocols/modbus"
 PROOFS = {
     "refusal": f"{TESTS}/test_refusal.py::test_a_refused_write_leaves_the_client_working",
+    "endurance": f"{TESTS}/test_refusal.py::test_a_refused_write_leaves_the_client_working",
     "differential": f"{TESTS}/test_differential.py::test_what_we_call_harmless_writes_nothing",
 }
 IN_ORDER = ("-o", "tcp.reassemble_out_of_order:TRUE")  # else tshark leaves what came too early undissected

@@ -34,6 +34,7 @@ CAPTURES = {
 TESTS = "tests/integration/protocols/opcua"
 PROOFS = {
     "refusal": f"{TESTS}/test_refusal.py::test_a_refused_write_leaves_the_client_working",
+    "endurance": f"{TESTS}/test_refusal.py::test_a_refused_write_leaves_the_client_working",
     "differential": f"{TESTS}/test_differential.py::test_what_we_call_harmless_changes_nothing",
 }
 FIELDS = (

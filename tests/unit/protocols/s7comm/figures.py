@@ -41,6 +41,7 @@ CAPTURES = {
 TESTS = "tests/integration/protocols/s7comm"
 PROOFS = {
     "refusal": f"{TESTS}/test_refusal.py::test_a_refused_write_leaves_the_client_working",
+    "endurance": f"{TESTS}/test_refusal.py::test_a_refused_write_leaves_the_client_working",
     "differential": f"{TESTS}/test_differential.py::test_what_we_call_harmless_changes_nothing",
 }
 OPENING = bytes.fromhex("0300001611e00000000100c0010ac1020100c2020102")
