@@ -33,6 +33,12 @@ def note_first_work(session: Session) -> None:
     )  # fmt: skip
 
 
+def known_functions(session: Session) -> frozenset[str]:
+    """By protocol and name, what was done here before by whom this session counts for."""
+    rows = KnownWork.objects.filter(machine=session.machine_id, whose=_whose(session), kind=WorkKind.FUNCTION)
+    return frozenset(rows.values_list("name", flat=True))
+
+
 def _whose(session: Session) -> str:
     supplier = session.grant.rule.supplier
     return supplier.public_id if supplier else session.person.public_id
