@@ -8,7 +8,7 @@ on: decision 0040.
 """
 
 from portineria.protocols.dnp3.functions import listed
-from portineria.protocols.dnp3.link import recognise
+from portineria.protocols.dnp3.link import mend, recognise
 from portineria.protocols.dnp3.session import Dnp3Inspection
 from portineria.protocols.inspection import ProtocolInfo
 
@@ -20,4 +20,6 @@ INFO = ProtocolInfo(
     recognise=recognise,
     functions=listed(),
     own=(("outstation self",),),  # 9.2.4.1.5: whoever hears it
+    withholds=True,
+    mend=mend,
 )

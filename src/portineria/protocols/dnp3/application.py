@@ -141,8 +141,8 @@ def told(fragment: bytes) -> Told:
         raise BadDnp3(f"application control {control:#04x} of function {code} (4.2.2.4)")
     try:
         found = headers.walk(fragment[RESPONSE_HEADER:], lambda *_: True)
-    except headers.Unknown:
-        found = []
+    except headers.Unknown as end:
+        found = [*end.before]
     return Told(control, code, fragment[2:4], found)
 
 

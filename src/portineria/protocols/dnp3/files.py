@@ -5,7 +5,7 @@ from portineria.protocols.dnp3 import objects
 from portineria.protocols.dnp3.headers import Header
 from portineria.protocols.operation import MAX_TEXT, Target, Value
 
-COMMAND, STATUS, TRANSPORT, TRANSPORT_STATUS, DESCRIPTOR, SPECIFICATION = 3, 4, 5, 6, 7, 8
+AUTHENTICATION, COMMAND, STATUS, TRANSPORT, TRANSPORT_STATUS, DESCRIPTOR, SPECIFICATION = range(2, 9)
 MODES = ("delete", "read", "write", "append")  # A.19.3
 STATUSES = {  # A.19.4 and 6
     1: "permission denied",
