@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from portineria.protocols.dnp3.link import frame
 from tests.unit.protocols.cip import conversation as cip
 from tests.unit.protocols.dnp3 import conversation as dnp3
 from tests.unit.protocols.iec104 import conversation as iec104
@@ -73,7 +74,7 @@ def _dnp3(framing: Framing, from_client: bool, content: bytes) -> bytes:
         octet = first + place & 63 | (0 if place else 0x40) | (0x80 if place == len(parts) - 1 else 0)
         control = dnp3.ASKS if from_client else dnp3.TELLS
         ends = (dnp3.OUTSTATION, dnp3.MASTER) if from_client else (dnp3.MASTER, dnp3.OUTSTATION)
-        found += dnp3.frame(control, *ends, bytes([octet]) + part)
+        found += frame(control, *ends, bytes([octet]) + part)
     return found
 
 

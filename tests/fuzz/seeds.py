@@ -6,19 +6,28 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterator
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from tests.fuzz.decoding import MOST_STEPS, script
 
+SEVERAL = 8  # of a protocol's examples in one conversation
 _EACH = 40  # conversations of one capture
 
 
 def seeds(protocol: str, most_bytes: int) -> Iterator[bytes]:
-    for from_client, content in examples(protocol):
-        for opened in (False, True):
-            yield script([(from_client, content, True)], opened=opened)
+    for count in (1, SEVERAL):
+        yield from conversations(protocol, count)
     if folder := os.environ.get("PORTINERIA_CORPUS"):
         yield from _captured(protocol, Path(folder), most_bytes)
+
+
+def conversations(protocol: str, count: int) -> Iterator[bytes]:
+    """So many examples in each."""
+    known = iter(examples(protocol))
+    while part := list(islice(known, count)):
+        for opened in (False, True):
+            yield script([(from_client, content, True) for from_client, content in part], opened=opened)
 
 
 def examples(protocol: str) -> list[tuple[bool, bytes]]:
@@ -30,10 +39,10 @@ def examples(protocol: str) -> list[tuple[bool, bytes]]:
     if protocol in ("iec104", "dnp3"):
         requests = importlib.import_module(f"{place}.test_requests")
         asked, told = ([bytes.fromhex(row[0]) for row in rows] for rows in (requests.ASKED, requests.TOLD))
-        return [*((True, each) for each in asked), *((False, each) for each in told)]
+        return _in_turn(asked, told)
     if protocol == "s7comm":
         hostile = importlib.import_module(f"{place}.test_hostile")
-        return [*((True, each[7:]) for each in hostile.REQUESTS), *((False, each[7:]) for each in hostile.ANSWERS)]
+        return _in_turn([each[7:] for each in hostile.REQUESTS], [each[7:] for each in hostile.ANSWERS])
     if protocol == "cip":
         properties = importlib.import_module(f"{place}.test_properties")
         return [(True, head + each) for each in (*properties.ACTS, *properties.LOOKS) for head in (b"\0", b"\x81")]
@@ -43,6 +52,11 @@ def examples(protocol: str) -> list[tuple[bool, bytes]]:
     services = importlib.import_module("portineria.protocols.opcua.services").SERVICES
     bodies += [talk.service(number, talk.HEADER) for number in services]
     return [*((True, b"\0" + each) for each in bodies), (False, b"\0" + talk.told(b"\x07\1\0\0\0"))]
+
+
+def _in_turn(asked: list[bytes], told: list[bytes]) -> list[tuple[bool, bytes]]:
+    both = zip_longest(asked, told)
+    return [(way, each) for pair in both for way, each in zip((True, False), pair, strict=True) if each is not None]
 
 
 def _captured(protocol: str, corpus: Path, most_bytes: int) -> Iterator[bytes]:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 
 import pytest
 from hypothesis import given, settings
@@ -15,10 +14,9 @@ from portineria.protocols.inspection import ProtocolInfo, Refusal, Request
 from portineria.protocols.modbus import INFO
 from portineria.protocols.modbus.inspection import ModbusInspection
 from tests.fuzz.decoding import Broken, check, script
-from tests.fuzz.seeds import examples
+from tests.fuzz.seeds import SEVERAL, conversations
 from tests.unit.protocols.modbus.conversation import frame
 
-SEVERAL = 8  # of a protocol's examples in one conversation
 FEW = max(60, settings().max_examples // 2)
 READ, WRITE, ANSWER = frame("03 0068 0001"), frame("06 0068 00b4"), frame("03 02 0078")
 BOTH = script([(True, READ, False), (False, ANSWER, False), (True, WRITE, False)])
@@ -27,18 +25,14 @@ REFUSED = bytes([0, 0x40, len(WRITE)]) + WRITE
 
 @pytest.mark.parametrize("info", ALL, ids=lambda info: info.name)
 def test_rules_hold_of_every_protocol(info: ProtocolInfo) -> None:
-    known = iter(examples(info.name))
-    conversations = list[bytes]()
-    while part := list(islice(known, SEVERAL)):
-        said = [(from_client, content, True) for from_client, content in part]
-        conversations += [script(said, opened=opened) for opened in (False, True)]
-    for octets in conversations:
+    known = [*conversations(info.name, SEVERAL)]
+    for octets in known:
         check(info, octets)
 
     @settings(max_examples=FEW)
     @given(st.data())
     def hold(data: st.DataObject) -> None:
-        octets = bytearray(data.draw(st.sampled_from(conversations) | st.binary(max_size=200)))
+        octets = bytearray(data.draw(st.sampled_from(known) | st.binary(max_size=200)))
         for _ in range(data.draw(st.integers(0, 4)) if octets else 0):
             octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
         check(info, bytes(octets))
