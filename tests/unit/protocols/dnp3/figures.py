@@ -107,6 +107,7 @@ def seen_by_tshark(path: Path) -> Seen:
     return Seen(counts, found)
 
 
+@cache
 def read(path: Path) -> Reading:
     reading = Reading()
     for connection in connections(path, ports=[PORT]):

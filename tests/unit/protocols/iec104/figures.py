@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 
@@ -81,6 +82,7 @@ def _key(side: str, frame: bytes) -> tuple[object, ...]:
     return side, "I", number, cause & 0x3F, *bits, originator, station, structure & 0x7F, structure >> 7
 
 
+@cache
 def counted_by_tshark(path: Path) -> Counts:
     counts: Counts = Counter()
     for ports, formats, functions, *header in tshark.rows(path, FIELDS, "iec60870_104"):
@@ -98,6 +100,7 @@ def _number(cell: str) -> int:
     return {"True": 1, "False": 0}[cell] if cell in ("True", "False") else int(cell, 0)
 
 
+@cache
 def read(path: Path) -> Reading:
     """Who has the port is the controlled station."""
     reading = Reading()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -92,6 +93,7 @@ def _numbers(data: bytes) -> tuple[int, int]:
     return number, request
 
 
+@cache
 def counted_by_tshark(path: Path) -> Counts:
     counts: Counts = Counter()
     for ports, kinds, chunks, numbers, requests, services in tshark.rows(path, FIELDS, "opcua", *ORDERED):
@@ -103,6 +105,7 @@ def counted_by_tshark(path: Path) -> Counts:
     return counts
 
 
+@cache
 def read(path: Path) -> Reading:
     """Who has the port is the server."""
     reading = Reading()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from portineria.protocols.inspection import Answer, Request, Undecodable
@@ -98,6 +99,7 @@ def _count(found: Counts, side: str, data: bytes, code: str) -> None:
         found[side, "job", number] += 1
 
 
+@cache
 def counted_by_tshark(path: Path) -> Counts:
     found: Counts = Counter()
     for row in tshark.rows(path, FIELDS, f"cotp && tcp.port == {PORT}", *OUT_OF_ORDER.get(path.name, ())):
@@ -114,6 +116,7 @@ def counted_by_tshark(path: Path) -> Counts:
     return found
 
 
+@cache
 def read(path: Path) -> Reading:
     reading = Reading()
     for connection in connections(path, ports=[PORT]):
