@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from portineria.protocols.inspection import Withheld
+from portineria.protocols.inspection import Answer, Request, Withheld
 
 FILL = b"*"  # of every byte that was cut out: text stays text, and what frames a message is never cut
 
@@ -37,6 +37,11 @@ def parts_of(withheld: Sequence[Withheld], data: bytes) -> list[tuple[Withheld, 
         else:
             found.append((each, piece))
     return found
+
+
+def contents_of(message: Request | Answer) -> list[bytes]:
+    """Each content of a program or file that it carries, whole."""
+    return [part for each, part in parts_of(message.withheld, message.data) if each.content]
 
 
 def filled(data: bytes, cuts: tuple[Cut, ...]) -> Kept:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from portineria.dataplane.gateway.work import Before, StreamWork
 from portineria.protocols.inspection import Answer, Request
 from portineria.protocols.operation import Operation, Value
-from portineria.recording.kept import parts_of
+from portineria.recording.kept import contents_of, parts_of
 from portineria.recording.rules import said
 
 VALUES = 128  # of one line; all of them are in the packets beside it
@@ -88,8 +88,7 @@ class Journal:
 
 def _contents(message: Request | Answer) -> list[str]:
     """Of programs, whose bytes are nobody's to read here: size and hash of each part, as a recording has them."""
-    parts = [part for each, part in parts_of(message.withheld, message.data) if each.content]
-    return [f"{len(part)} bytes, sha256 {sha256(part).hexdigest()}" for part in parts]
+    return [f"{len(part)} bytes, sha256 {sha256(part).hexdigest()}" for part in contents_of(message)]
 
 
 def _secrets(request: Request) -> list[str]:
