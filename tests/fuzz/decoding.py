@@ -18,13 +18,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from portineria.protocols.inspection import Answer, Inspection, ProtocolInfo, Request, Undecodable
-from portineria.protocols.operation import MAX_TEXT, MAX_VALUES
+from portineria.protocols.operation import MAX_TEXT, MAX_VALUES, Kind
 from tests.fuzz.framing import Framing
 
 DEVICE, REFUSED, FRAMED = 0x80, 0x40, 0x20  # of a step's first octet; the lowest four bits begin its length
 OPENED = 0x01  # of the first octet of all
 MOST_STEPS = 64
 ALTERNATES = {"dnp3"}  # segments to several outstations may
+OF_TWO_STATES = {"iec104"}  # a refused start or stop leaves the two sides in different ones: what the device then does
+# with what follows, which a tool would not say before it has an answer, is its own to decide
 ACKNOWLEDGES = {"dnp3"}  # parts of a request before it is decided, so that the order depends on what came together
 
 
@@ -81,6 +83,7 @@ class Played:
     to_device: list[list[Step]] = field(default_factory=list)
     to_client: list[list[Step]] = field(default_factory=list)
     ended: bool = False
+    session_refused: bool = False
 
     def play(self, conversation: Iterable[Step], size: int = 0) -> None:
         """``size``: of the pieces in which it comes; 0: each step at once."""
@@ -108,6 +111,7 @@ class Played:
                     self.allowed.append(repr(request.operations))
                 self._give(True, self.inspection.forward(request))
             else:
+                self.session_refused |= request.operations[0].kind == Kind.SESSION
                 refusal = self.inspection.refuse(request)
                 self._give(False, refusal.to_client, ours=True)
                 self._give(True, refusal.to_device, ours=True)
@@ -146,6 +150,8 @@ def check(info: ProtocolInfo, octets: bytes) -> None:
     whole.play(conversation)
     in_pieces = Played(info.begin())
     in_pieces.play(conversation, 1 + (octets[0] >> 1) % 7 if octets else 1)
+    if whole.session_refused and info.name in OF_TWO_STATES:
+        return
     _same(info, whole, in_pieces)
     _in_order(info, conversation, whole)
     _in_front_of_the_device(info, conversation, whole)
