@@ -25,7 +25,7 @@ def sized(variation: int, content: bytes) -> bytes:
 
 
 def login(name: bytes, password: bytes, key: int = 0, *, password_at: int | None = None) -> bytes:
-    """A.19.2."""
+    """A.27.2."""
     at = 12 + len(name) if password_at is None else password_at
     numbers = b"".join(number.to_bytes(2, "little") for number in (12, len(name), at, len(password)))
     return sized(2, numbers + key.to_bytes(4, "little") + name + password)

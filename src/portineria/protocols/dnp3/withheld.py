@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of a fragment is a secret or part of a file (A.19), and where in its frames that stands: between checks."""
+"""What of a fragment is a secret or part of a file (A.27), and where in its frames that stands: between checks."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -12,10 +12,10 @@ from portineria.protocols.dnp3.link import BLOCK, HEADER, Frame
 from portineria.protocols.inspection import Withheld
 
 PASSWORD, KEY, CONTENT = "dnp3.password", "dnp3.file-key", "dnp3.file"
-# A.19.2: offset and size of the name, of the password, then the key that opens files, then both texts.
+# A.27.2: offset and size of the name, of the password, then the key that opens files, then both texts.
 _NAME_AT, _PASSWORD_AT, _KEY_AT, _TEXTS_AT = 0, 4, 8, 12
-_KEY_OF_COMMAND_AT = 12  # A.19.3: behind offset and size of the name, time and permissions
-_CONTENT_AT = 8  # A.19.5: behind handle and number of the block
+_KEY_OF_COMMAND_AT = 12  # A.27.3: behind offset and size of the name, time and permissions
+_CONTENT_AT = 8  # A.27.5: behind handle and number of the block
 
 
 class _Place(NamedTuple):
