@@ -4,7 +4,8 @@
 It is made of what each protocol of the catalogue says of itself and of its figures, tests/corpus/figures/<name>.json.
 `measure` needs PORTINERIA_CORPUS and tshark, and writes the figures with what tests/unit/protocols/<name>/figures.py
 has: CAPTURES (capture -> why not all of it agrees), `measure(path)`, and PROOFS (what is proven -> by which test);
-recognition.json with tests/unit/protocols/recognition_figures.py.
+with tests/unit/protocols/golden.py what Zeek logged of the same captures; recognition.json with
+tests/unit/protocols/recognition_figures.py.
 """
 
 from __future__ import annotations
@@ -27,17 +28,25 @@ HEAD = """# Protocols
 
 Written by `scripts/protocols_reference.py write` from the decoders themselves and from measured figures; a test holds
 it against both. *Agreed*: PDUs of real captures that we read as the same function, in the same direction, as tshark
-does; where it is not all of them, the reason is given, and the rest is refused, never passed.
+does; where it is not all of them, the reason is given, and the rest is refused, never passed. *Zeek*: functions in
+the golden logs of ICSNPP's analysers, and how many of them we read as the same.
 
-| protocol | captures | PDUs | agreed | refusal seen by a real client | harmless stays harmless at a real server |
-|---|---|---|---|---|---|
+Ten thousand operations follow refusals on one connection; of Modbus/TCP and OPC UA a part of them in every change, all
+in `make deep` ([deep.json](../deep.json), *refusals*). Any bytes at all, for hours: *decoders* there, and how it is
+done in [decision 0117](../decisions/0117-decoders-are-fuzzed-between-two-others.md).
+
 """
+COLUMNS = (
+    "protocol", "captures", "PDUs", "agreed", "Zeek", "refusal seen by a real client", "10,000 operations after it",
+    "harmless stays harmless at a real server",
+)  # fmt: skip
 
 
 def written() -> str:
     rows = [_row(info, _figures(info.name)) for info in ALL]
     protocols = "".join(_protocol(info, _figures(info.name)) for info in ALL)
-    return HEAD + "\n".join(rows) + "\n" + protocols + _recognised(_figures("recognition"))
+    head = f"{HEAD}| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n"
+    return head + "\n".join(rows) + "\n" + protocols + _recognised(_figures("recognition"))
 
 
 def _figures(name: str) -> dict[str, Any]:
@@ -47,8 +56,11 @@ def _figures(name: str) -> dict[str, Any]:
 
 def _row(info: ProtocolInfo, figures: dict[str, Any]) -> str:
     pdus, agreed = (sum(each[what] for each in figures["captures"].values()) for what in ("pdus", "agreed"))
-    proofs = [_proof(figures["proofs"].get(what, "")) for what in ("refusal", "differential")]
-    return f"| {info.title} | {len(figures['captures'])} | {pdus:,} | {agreed:,} | {' | '.join(proofs)} |"
+    proofs = [_proof(figures["proofs"].get(what, "")) for what in ("refusal", "endurance", "differential")]
+    zeek = figures.get("zeek")
+    logged = f"{zeek['agreed']:,} of {zeek['functions']:,}" if zeek else "no log"
+    counted = f"{len(figures['captures'])} | {pdus:,} | {agreed:,} | {logged}"
+    return f"| {info.title} | {counted} | {' | '.join(proofs)} |"
 
 
 def _proof(place: str) -> str:
@@ -99,7 +111,8 @@ def measured(name: str, corpus: Path) -> dict[str, Any]:
         sys.path.insert(0, str(ROOT))
     theirs = importlib.import_module(f"tests.unit.protocols.{name}.figures")
     captures = {file: {**theirs.measure(corpus / file), "why": why} for file, why in theirs.CAPTURES.items()}
-    return {"captures": captures, "proofs": theirs.PROOFS}
+    golden = importlib.import_module("tests.unit.protocols.golden")
+    return {"captures": captures, "proofs": theirs.PROOFS, "zeek": golden.measure(name, corpus)}
 
 
 def measure(corpus: str | None) -> int:

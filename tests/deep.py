@@ -21,6 +21,8 @@ RUNS = {
     "frozen": ["tests/integration/gateway/test_frozen.py", "--timeout", "1200"],
     "protocols": ["tests/unit/protocols", "tests/integration/protocols", "--timeout", "7200"],
     "api": ["tests/integration/control/test_rest_schema.py", "--timeout", "7200"],
+    # Of Modbus and OPC UA every change has a part of the ten thousand operations.
+    "refusals": ["tests/integration/protocols", "-k", "refused_write_leaves_the_client_working", "-n", "0"],
     "fuzz": ["tests/fuzz", "-n", "2", "--dist", "loadfile", "--timeout", "7200"],
 }
 
@@ -30,6 +32,7 @@ MEASURED = {
     "relay": ["tests.bench", "relay"],
     "sinks": ["tests.bench.sinks", os.environ.get("PORTINERIA_SINK_EVENTS", "1000000")],
     "mutation": ["tests.mutation"],
+    "decoders": ["tests.fuzz.decoders"],
     "soak": ["tests.bench", "soak", "--minutes", os.environ.get("PORTINERIA_SOAK_MINUTES", "60")],
 }
 

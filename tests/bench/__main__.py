@@ -108,7 +108,7 @@ GROUPS = {
     "soak": churn,
     "ledger": lambda given: ledger.ledger(given.rounds),
     "database": lambda given: database.measured(),
-    "inspect": lambda given: inspection.measure(),
+    "inspect": lambda given: inspection.measure(given.rounds, full=given.full),
     "recording": lambda given: recording.measured(given.rounds, full=given.full),
 }
 USUAL = ("tunnel", "vpn", "mesh", "relay", "wan", "ledger", "database", "inspect", "recording")

@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -60,6 +62,13 @@ class Ours:
     def add(self, machine: str, device_port: int) -> None:
         """One more machine, with the same device behind it."""
         self._stage.seed("single", self._stage.plants[0].gateway, "127.0.0.1", str(device_port), machine)
+
+    def add_inspected(self, machine: str, device_port: int) -> None:
+        """The same device once more, inspected under a profile and recorded."""
+        gateway = self._stage.plants[0].gateway
+        words = ["inspected_single", gateway, "127.0.0.1", str(device_port), machine]
+        command = [sys.executable, "-m", "tests.integration.path.act", str(self.server_state), *words]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
     def ask(self, machine: str, minutes: int) -> None:
         """Its rule needs no approval."""

@@ -43,6 +43,16 @@ TARGETS = {
         "inspect", "CPU of the gateway per Modbus PDU, decoded and decided under a profile", 60
     ),
     "inspect.modbus.plain": Target("inspect", "the same PDUs passed as bytes, for comparison", None),
+    "inspect.modbus.cpu.recorded": Target(
+        "inspect", "what the gateway needs more of it per PDU over a whole path, decoded and recorded (strict)", 60
+    ),
+    "inspect.modbus.rate": Target(
+        "inspect",
+        "requests through a whole path, decoded, decided and recorded (strict), against neither",
+        0.7,
+        "ratio",
+        True,
+    ),
     "recording.cost": Target(
         "recording", "50 Mbit/s offered and recorded (strict), against not recorded", 0.98, "ratio", True
     ),

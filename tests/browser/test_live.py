@@ -48,7 +48,10 @@ def test_work_is_watched_as_it_is_done_and_both_sides_know(server: Server, open_
     expect(write).to_contain_text("<b id=evil>tag</b>")
     expect(write).to_contain_text("rifiutata")
     assert owner.locator("#evil").count() == 0
-    expect(shown.filter(has_text="120, 121, 0, 7").first).to_contain_text("3 ×")
+    read = shown.filter(has_text="120, 121, 0, 7").first
+    expect(read).to_contain_text("3 ×")
+    expect(read.get_by_text("nuovo per questo fornitore")).to_be_visible()
+    expect(write.get_by_text("nuovo per questo fornitore")).to_be_hidden()  # it was refused
     expect(technician.locator("#operations tbody tr").filter(has_text="write-single-register").first).to_be_visible()
 
     before = shown.count()

@@ -52,7 +52,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_check(act: argparse.ArgumentParser, *, needs_identity: bool) -> None:
-    act.add_argument("path", type=Path, metavar="FILE|DIR", help="a folder of chunks, a .tar of a server, one chunk")
+    act.add_argument(
+        "path",
+        type=Path,
+        nargs="+",
+        metavar="FILE|DIR",
+        help="a folder of chunks, a .tar of a server, one chunk; several",
+    )
     act.add_argument("--key", metavar="HEX", help="the gateway's key; else the one that the recording itself names")
     act.add_argument("--head", action="append", default=[], metavar="HEX", help="that a chunk must have, as the "
                      "register has it; may be given several times")  # fmt: skip
@@ -131,7 +137,7 @@ def _checked(args: argparse.Namespace, opener: "Opener | None") -> "list[tuple[s
 
     heads, key = {_hex(text) for text in args.head}, _hex(args.key) if args.key else None
     found = []
-    for name, chunks in recordings(args.path):
+    for name, chunks in (one for path in args.path for one in recordings(path)):
         verifier = Verifier(key=key, opener=opener)
         for data in chunks:
             verifier.take(data)

@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ def configure(acts: Any, common: Callable[[argparse.ArgumentParser], None]) -> N
     judge = acts.add_parser("judge", help="what a function profile would have refused")
     for act in (learn, judge):
         common(act)
+        act.add_argument("--service", metavar="ADDRESS:PORT", help="only what was asked there, as `judge` names it")
     learn.add_argument("--name", default="learned", help="of the profile")
     judge.add_argument("--profile", required=True, metavar="NAME|FILE.toml:NAME", help="built in, or as for `apply`")
 
@@ -43,7 +44,7 @@ def learn(args: argparse.Namespace, read: Read) -> int:
     from portineria.policy.learned import Learner
 
     learner, replays = Learner(), _Replays()
-    status = read(lambda chunk, _, capture: _learned(learner, replays.of(chunk), capture))
+    status = read(lambda chunk, _, capture: _learned(learner, _wanted(args, replays.of(chunk).take(capture))))
     print_profile(args.name, learner)
     replays.tell()
     return status
@@ -68,9 +69,13 @@ def _one_line(text: str) -> str:
     return "".join(symbol if symbol.isprintable() else "?" for symbol in text)
 
 
-def _learned(learner: "Learner", replay: "Replay", capture: bytes) -> None:
-    for asked in replay.take(capture):
+def _learned(learner: "Learner", found: Iterable["Asked"]) -> None:
+    for asked in found:
         learner.take(asked.operations, asked.own)
+
+
+def _wanted(args: argparse.Namespace, found: Iterable["Asked"]) -> Iterator["Asked"]:
+    return (asked for asked in found if args.service in (None, asked.device))
 
 
 def judge(args: argparse.Namespace, read: Read) -> int:
@@ -80,7 +85,7 @@ def judge(args: argparse.Namespace, read: Read) -> int:
     meter, replays, found = Meter(profile), _Replays(), dict[str, int]()
 
     def take(chunk: "Chunk", _: bytes, capture: bytes) -> None:
-        for asked in replays.of(chunk).take(capture):
+        for asked in _wanted(args, replays.of(chunk).take(capture)):
             for line in _refused(profile, meter, asked):
                 found[line] = found.get(line, 0) + 1
 

@@ -37,12 +37,14 @@ class Withheld:
     """``size`` bytes at ``at`` of a message's data that whoever keeps it leaves out. ``rule``: a stable name of why.
 
     ``content``: of a program or a file, kept where its owners agreed; otherwise it is a secret in clear, never kept.
+    ``continues``: the one before it, of which it is the next piece; between them stands what frames the message.
     """
 
     rule: str
     at: int
     size: int
     content: bool = False
+    continues: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -137,7 +139,8 @@ class ProtocolInfo:
     the client's first bytes (at least 8 of them, or all there are). ``functions``: all that have a name, in the order
     in which they are shown. ``own``: routes that mean the device itself, besides none at all. ``patience_s``: how long
     an ordinary client waits for an answer, where nobody says what the technician's tool does. ``withholds``: whether
-    its messages say what of them is not to be kept.
+    its messages say what of them is not to be kept. ``mend``: gives a message, bytes of which were replaced, with the
+    checks that it has now; None where it has no checks.
     """
 
     name: str
@@ -149,3 +152,4 @@ class ProtocolInfo:
     own: tuple[tuple[str, ...], ...] = ()
     patience_s: float = 3.0
     withholds: bool = False
+    mend: Callable[[bytes], bytes] | None = None

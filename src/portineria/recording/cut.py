@@ -6,16 +6,18 @@ whole; until then it is held here, so that its secret is not kept before anybody
 """
 
 import hashlib
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
 from portineria.protocols.catalogue import ALL
 from portineria.protocols.inspection import Answer, Inspection, ProtocolInfo, Request, Undecodable, Withheld
 from portineria.recording.clear_text import ClearText
-from portineria.recording.kept import FILL, Cut, Kept, filled
+from portineria.recording.kept import FILL, Cut, Kept, filled, parts_of
 
 _RECOGNISED_BY = 8  # bytes of the client
+_MOST_MIXED = 1 << 20  # bytes of messages whose parts alternate
 UNFINISHED, UNREADABLE, UNPLACED = "unfinished", "unreadable", "unplaced"
 
 
@@ -62,7 +64,7 @@ class Scissors:
         if not info.withholds:
             return Plain()
         lines = None if inspected else ClearText(greeted=True)
-        return Decoded(info.begin(), contents=self._contents, lines=lines)
+        return Decoded(info, contents=self._contents, lines=lines)
 
     def rest(self, direction: int) -> Kept:
         """Nothing more comes in this direction: what is held goes with it."""
@@ -89,12 +91,12 @@ class Decoded:
     could make everything behind them unreadable: what turns out to be something else is kept, as lines are.
     """
 
-    def __init__(
-        self, inspection: Inspection, *, contents: Callable[[], bool], lines: ClearText | None = None
-    ) -> None:  # fmt: skip
-        self._inspection: Inspection | None = inspection
+    def __init__(self, info: ProtocolInfo, *, contents: Callable[[], bool], lines: ClearText | None = None) -> None:
+        self._inspection: Inspection | None = info.begin()
+        self._mend = info.mend
         self._contents, self._lines = contents, lines
         self._held = (bytearray(), bytearray())
+        self._read = (deque[Request | Answer](), deque[Request | Answer]())  # messages, of which the bytes are held
         self._late = [Kept(b""), Kept(b"")]  # given back with what comes next in its direction
         self._answered = False  # by a device that speaks it, which does nothing of a message that does not end
 
@@ -110,19 +112,41 @@ class Decoded:
             self._late[1 - direction] = self._unread(1 - direction, UNREADABLE)  # was said before
             return self._unread(direction, UNREADABLE)
         self._answered |= direction == 1 and bool(messages)
-        kept, cuts = bytearray(), list[Cut]()
-        for message in messages:
-            piece = bytes(held[: len(message.data)])
-            del held[: len(piece)]
-            for left_out in self._left_out(message, piece):
-                cuts.append(_cut(left_out, piece, len(kept)))
-            kept += piece
-        return filled(bytes(kept), tuple(cuts))
+        self._read[direction].extend(messages)
+        return self._whole(direction)
 
-    def _left_out(self, message: Request | Answer, piece: bytes) -> tuple[Withheld, ...]:
-        """A decoder that gives its message otherwise than it came cannot say where in it something stands."""
-        wanted = tuple(each for each in message.withheld if not (each.content and self._contents()))
-        return (Withheld(UNPLACED, 0, len(piece)),) if wanted and piece != message.data else wanted
+    def _whole(self, direction: int) -> Kept:
+        """What was read, as far as it is at the beginning of what is held. Messages whose parts alternate, as those to
+        several stations on one connection may, wait until the last of them is whole: only then is it known whose bytes
+        stand there, and where one of them has a secret all are cut.
+        """
+        held, read = self._held[direction], self._read[direction]
+        kept, cuts = bytearray(), list[Cut]()
+        while read and held.startswith(read[0].data):
+            message = read.popleft()
+            wanted = self._wanted(message)
+            cuts += _cuts(wanted, message.data, len(kept))
+            kept += self._filled(message.data, wanted)
+            del held[: len(message.data)]
+        mixed = sum(len(message.data) for message in read)
+        if read and (mixed >= len(held) or mixed > _MOST_MIXED):
+            piece = bytes(held[:mixed])
+            if any(map(self._wanted, read)):
+                cuts.append(Cut(len(kept), len(piece), UNPLACED))
+                piece = FILL * len(piece)
+            kept += piece
+            del held[:mixed]
+            read.clear()
+        return Kept(bytes(kept), tuple(cuts))
+
+    def _wanted(self, message: Request | Answer) -> tuple[Withheld, ...]:
+        return tuple(each for each in message.withheld if not (each.content and self._contents()))
+
+    def _filled(self, data: bytes, wanted: tuple[Withheld, ...]) -> bytes:
+        if not wanted:
+            return data
+        kept = filled(data, tuple(Cut(each.at, each.size, each.rule) for each in wanted)).data
+        return kept if self._mend is None else self._mend(kept)
 
     def rest(self, direction: int) -> Kept:
         kept = self._unread(direction, UNREADABLE if self._inspection is None else UNFINISHED)
@@ -135,9 +159,11 @@ class Decoded:
 
     def _unread(self, direction: int, rule: str, data: bytes = b"") -> Kept:
         """What is held, which no decoder gives back any more, and then ``data``."""
-        held = bytes(self._held[direction])
+        held, read = bytes(self._held[direction]), self._read[direction]
+        secret = any(map(self._wanted, read))
         self._held[direction].clear()
-        if self._lines is None or (rule == UNFINISHED and self._answered):
+        read.clear()
+        if self._lines is None or secret or (rule == UNFINISHED and self._answered):
             cuts = (Cut(0, len(held), rule),) if held else ()
             return Kept(FILL * len(held) + data, cuts)
         return self._lines.take(direction, held + data) if held or data else Kept(b"")
@@ -152,7 +178,12 @@ def _messages(inspection: Inspection, direction: int, data: bytes) -> list[Reque
     return requests
 
 
-def _cut(left_out: Withheld, piece: bytes, before: int) -> Cut:
-    content = piece[left_out.at : left_out.at + left_out.size]
-    digest = hashlib.sha256(content).hexdigest() if left_out.content else ""
-    return Cut(before + left_out.at, len(content), left_out.rule, digest)
+def _cuts(wanted: tuple[Withheld, ...], data: bytes, before: int) -> Iterator[Cut]:
+    """The hash of contents stands with their first piece, and is of all of them: a few bytes could be guessed."""
+    parts = iter(parts_of(wanted, data))
+    for each in wanted:
+        digest = ""
+        if not each.continues:
+            _, part = next(parts)
+            digest = hashlib.sha256(part).hexdigest() if each.content else ""
+        yield Cut(before + each.at, each.size, each.rule, digest)

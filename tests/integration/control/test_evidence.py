@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import zipfile
@@ -60,7 +61,14 @@ def test_the_owner_and_the_technician_get_what_verifies_anywhere(world: World, t
                  "remote_sessions.session.requested", "session.ended", "work.changed",
                  "remote_sessions.evidence.taken"):  # fmt: skip
         assert codes.count(f'\\"code\\":\\"{code}\\"') == 1, code
-    for part in ("belt change", "Left out of the recording", "password (ftp.password)"):
+    assert [one["proof_level"] for one in json.loads(found["session.json"])["services"]] == ["metadata"]
+    for part in (
+        "belt change",
+        "What could be seen",
+        "metadata only: who",
+        "Left out of the recording",
+        "password (ftp.password)",
+    ):
         assert part in found["report.en.html"].decode()
     assert [b"Rapportino" in found["report.it.html"], "作業報告書".encode() in found["report.ja.html"]] == [True, True]
 

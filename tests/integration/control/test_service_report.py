@@ -26,6 +26,7 @@ from portineria.control.identity.models import Membership, Role, Supplier
 from portineria.control.identity.services import create_supplier
 from portineria.control.privacy.contents import agree
 from portineria.control.privacy.services import set_terms
+from portineria.control.remote_sessions.first_work import known_functions
 from portineria.control.remote_sessions.models import ReportSignature, ServiceReport, Session
 from portineria.control.remote_sessions.recording_mode import keeps_contents, recording_mode
 from portineria.control.remote_sessions.service_report import state_of
@@ -69,7 +70,7 @@ def test_it_says_who_did_what_from_what_to_what(world: World) -> None:
         for part in (
             "Technician", "Presses &amp; Co", "belt change", "Owner", "holding 104", "120", "180", "coil 0", SHA256,
             "3, of them 1 not confirmed by the device", "block db 1", session.public_id, "Left out of the recording",
-            "password (ftp.password)",
+            "password (ftp.password)", "What could be seen", "metadata only: who",
         ):  # fmt: skip
             assert part in page, part
     assert "/report/" in shown(signed_in(world.technician), f"/sessions/{session.public_id}/")
@@ -140,6 +141,7 @@ def test_what_a_supplier_never_did_on_a_machine_is_marked_once(world: World) -> 
     first, again, other = worked(world), worked(world), worked(world, target="holding 200")
     assert marked(first) == [("modbus write-single-register", "modbus holding 104")]
     assert marked(again) == []
+    assert known_functions(again) == {"modbus write-single-register"}
     assert marked(other) == [(None, "modbus holding 200")]
     browser, heading = signed_in(world.technician), "New for this supplier on this machine"
     pages = [shown(browser, f"/sessions/{session.public_id}/report/") for session in (first, again, other)]

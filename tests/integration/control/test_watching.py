@@ -100,6 +100,7 @@ async def test_a_watched_session_is_shown_to_whoever_sees_it_and_to_nobody_else(
     await does(hears, world, gateway.show(session.public_id, 1, read(1, HOSTILE), beyond=7))
     for page in (owner, technician):
         seen = await glance(page)
+        assert seen["lines"][0]["new"]  # this supplier never read there
         assert (seen["beyond"], seen["lines"][0]["targets"]) == (7, HOSTILE)  # one line of text: nothing in it is ours
     assert {watch.session for watch in sent.watches()} == {session.public_id}
 

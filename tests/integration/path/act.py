@@ -101,6 +101,25 @@ def inspected(like: str, name: str, profile: str) -> Any:
     return {"machine": made, "rule": rule.public_id}
 
 
+def inspected_single(gateway: str, address: str, port: str, name: str) -> Any:
+    """A machine with one Modbus service, strictly recorded, under what ``observe`` admits and some setpoints."""
+    from portineria.control.access.services import create_rule
+    from portineria.control.estate.models import Gateway
+    from portineria.control.estate.services import add_device, add_service, change_machine, create_machine
+    from portineria.control.identity.queries import suppliers
+
+    plant = Gateway.objects.get(public_id=gateway).plant
+    make_profile("setpoints", "write on holding 100-119 between 0 and 500 at most 1000000 per 1 s", "stop")
+    made = create_machine(actor=_owner(), plant=plant.public_id, gateway=gateway, name=name).public_id
+    device = add_device(actor=_owner(), machine=made, name="device", address=address).public_id
+    add_service(actor=_owner(), device=device, name="modbus", protocol="modbus", port=int(port))
+    change_machine(actor=_owner(), machine=made, recording="strict")
+    return create_rule(
+        actor=_owner(), organisation=plant.organisation.public_id, machines=[made], needs_approval=False,
+        max_minutes=480, supplier=next(iter(suppliers(_owner()))).public_id, profile="setpoints",
+    ).public_id  # fmt: skip
+
+
 def make_profile(name: str, allow: str, hold: str) -> Any:
     """What ``observe`` admits, and one line of each kind."""
     from portineria.control.access.profiles import set_profile
@@ -198,7 +217,7 @@ def main(state: str, *command: str) -> None:
 
     open_state(Path(state))
     known = (*_ACTS, codes, record_machine, kept, inspected, set_rule_profile, told, make_profile, add_service_to,
-             consent)  # fmt: skip
+             consent, inspected_single)  # fmt: skip
     acts: dict[str, Callable[..., Any]] = {act.__name__: act for act in known}
     for what, *words in [command] if command else map(json.loads, sys.stdin):
         print(json.dumps(acts[what](*words)), flush=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import tarfile
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,18 @@ from portineria.protocols.operation import Kind, Operation, Target
 from portineria.recording import pcapng
 from portineria.recording.chunk import open_chunk, read_chunk
 from portineria.recording.entry import key_of
-from tests.unit.recording.recorded import ANSWER, AUDITOR, FIRST, KEY, OWNER, READ, Recording, conversation
+from tests.unit.recording.recorded import (
+    ABOUT,
+    ANSWER,
+    AUDITOR,
+    FIRST,
+    KEY,
+    OWNER,
+    READ,
+    SECOND,
+    Recording,
+    conversation,
+)
 from tests.unit.recording.test_verification import cut_out
 
 
@@ -187,6 +199,28 @@ def test_the_profile_learned_from_a_recording_refuses_nothing_of_it(
     file.write_text(said)
     assert main(["recording", "judge", *worked, "--profile", f"{file}:belt change"]) == 0
     assert "belt change would have refused 0 operations." in capsys.readouterr().out
+
+
+def test_several_recordings_and_one_service_of_them(
+    worked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = Recording(replace(ABOUT, recording="rec_bbbbbbbbbbbbbbbb"))
+    made.open()
+    made.say(FIRST, 0, WRITE[:-2] + b"\0\xc8")
+    made.open(SECOND, "192.168.10.7")
+    made.say(SECOND, 0, WRITE)
+    for stream in (FIRST, SECOND):
+        made.over(stream)
+    made.seal(end="session.ended")
+    folder = tmp_path / "rec_bbbbbbbbbbbbbbbb"
+    folder.mkdir()
+    (folder / "00000001.chunk").write_bytes(made.chunks[0])
+    both = [str(folder), *worked]
+    assert main(["recording", "learn", *both, "--service", "192.168.10.5:502"]) == 0
+    said = capsys.readouterr().out
+    assert "on holding 104 between 180 and 200" in said
+    assert main(["recording", "judge", *both, "--service", "192.168.10.7:502", "--profile", "observe"]) == 5
+    assert "observe would have refused 1 operations." in capsys.readouterr().out
 
 
 def test_what_passed_unrecorded_is_not_read_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
 import time
 
 import msgspec
@@ -24,6 +25,18 @@ def test_a_flood_stays_within_a_ring_and_the_newest_stays() -> None:
     assert ring.since("")[-1][0] == "00000000-199"
     assert len(ring.since("00000000-198")) == 1
     assert sum(len(text) for _, text in ring.since("")) == ring.size
+
+
+def test_what_the_supplier_never_did_on_the_machine_is_marked_as_it_happens() -> None:
+    ring = Ring("ses_a", "gw_a", frozenset({"modbus read-coils"}))
+    [line] = glance(1).lines[:1]
+    seen = [(function, verdict) for verdict in ("passed", "refused") for function in ("read-coils", "umas-stop")]
+    lines = [msgspec.structs.replace(line, function=function, verdict=verdict) for function, verdict in seen]
+    ring.add(msgspec.structs.replace(glance(1), lines=lines))
+    shown = json.loads(since(ring, "")[0][1])["lines"]
+    assert [(one["function"], one["new"]) for one in shown] == [
+        ("read-coils", False), ("umas-stop", True), ("read-coils", False), ("umas-stop", False),
+    ]  # fmt: skip
 
 
 async def test_a_glance_counts_once_in_its_time_and_of_the_gateway_whose_session_it_is() -> None:

@@ -13,6 +13,7 @@ from portineria.protocols.catalogue import ALL
 from portineria.protocols.inspection import ProtocolInfo
 from tests.architecture.test_documents import missing_tests
 from tests.corpus import corpus_file
+from tests.unit.protocols import golden
 
 FIGURES = Path(__file__).resolve().parents[2] / "corpus/figures"
 each_protocol = pytest.mark.parametrize("info", ALL, ids=lambda info: info.name)
@@ -40,7 +41,7 @@ def test_nothing_is_recognised_in_nothing(info: ProtocolInfo) -> None:
 @each_protocol
 def test_each_proof_is_a_test(info: ProtocolInfo) -> None:
     figures = json.loads((FIGURES / f"{info.name}.json").read_text())
-    assert [missing_tests(place) for place in figures["proofs"].values()] == [[], []]
+    assert [missing_tests(place) for place in figures["proofs"].values()] == [[], [], []]
 
 
 @each_protocol
@@ -49,5 +50,6 @@ def test_the_figures_are_those_of_the_captures(info: ProtocolInfo) -> None:
     theirs = importlib.import_module(f"tests.unit.protocols.{info.name}.figures")
     assert set(figures["captures"]) == set(theirs.CAPTURES)
     assert figures["proofs"] == theirs.PROOFS
+    assert figures["zeek"] == golden.measure(info.name, corpus_file(""))
     for capture, why in theirs.CAPTURES.items():
         assert figures["captures"][capture] == {**theirs.measure(corpus_file(capture)), "why": why}

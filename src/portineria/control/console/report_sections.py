@@ -12,6 +12,7 @@ from django.utils.translation import pgettext
 from portineria.control.console import texts
 from portineria.control.console.templatetags.console import dated, size, zone_of
 from portineria.control.console.texts.left_out import left_out
+from portineria.control.console.texts.profiles import PROOF
 from portineria.control.console.texts.values import SIDES
 from portineria.control.console.work_report import WorkReport
 from portineria.control.identity.models import Person
@@ -43,6 +44,7 @@ def sections(report: WorkReport, actor: Person) -> list[Section]:
 def _sections(report: WorkReport) -> Iterator[Section]:
     yield _about(report)
     yield _permission(report)
+    yield _seen(report)
     yield _done(report)
     yield _changes(report)
     yield _blocks(report)
@@ -86,6 +88,12 @@ def _permission(report: WorkReport) -> Section:
         facts.append((_("Approved by"), _("the rule: it asks nobody")))
     facts += [(_("Function profile"), f"{one.name} ({one.version}): {'; '.join(one.lines)}") for one in report.profiles]
     return Section(_("Permission"), facts)
+
+
+def _seen(report: WorkReport) -> Section:
+    """Of each service, as its gateway was ordered: what is missing below was not done, or could not be seen."""
+    rows = [[report.service(service), str(PROOF[level])] for service, level in report.proof_levels]
+    return Section(_("What could be seen"), head=[_("service"), _("proof level")], rows=rows)
 
 
 def _done(report: WorkReport) -> Section:

@@ -12,8 +12,10 @@ from portineria.control.estate import queries as estate
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Recording, Session
+from portineria.control.remote_sessions.scope import proof_levels
 from portineria.control.remote_sessions.service_report import State, state_of
 from portineria.control.remote_sessions.work import Work, work_of
+from portineria.policy.proof_level import ProofLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class WorkReport:
     recordings: list[Recording]
     state: State
     first: list[tuple[str, str]]
+    proof_levels: list[tuple[str, ProofLevel]]
 
     @property
     def session(self) -> Session:
@@ -68,4 +71,5 @@ def report_of(actor: Person, public_id: str) -> WorkReport:
         recordings=list(remote_sessions.recordings(actor, public_id)),
         state=state_of(actor, public_id),
         first=remote_sessions.first_work(actor, public_id),
+        proof_levels=proof_levels(session),
     )

@@ -24,6 +24,7 @@ from portineria.control.identity import register
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries
 from portineria.control.remote_sessions.models import GatewayReport, Session
+from portineria.control.remote_sessions.scope import proof_levels
 from portineria.core.errors import Conflict
 from portineria.ledger import evidence as e
 
@@ -114,6 +115,7 @@ def _facts(row: Session, left_out: int) -> bytes:
             {"name": one.name, "version": one.version, "sha256": sha256(bytes(one.content)).hexdigest()}
             for one in profiles_of(grant)
         ],
+        "services": [{"service": service, "proof_level": level} for service, level in proof_levels(row)],
         "gateway": row.gateway.public_id, "gateway_key": bytes(row.gateway.event_key),
         "recordings": [
             {"recording": one.public_id, "chunks": one.chunks, "head": bytes(one.head)}

@@ -8,6 +8,7 @@ from portineria.control.access.firm import firm_under
 from portineria.control.audit import queries as audit
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import SYSTEM
+from portineria.control.identity.models import Supplier
 from portineria.control.remote_sessions import work
 from portineria.control.remote_sessions.models import KnownWork, Session, WorkKind
 
@@ -18,8 +19,8 @@ Names = set[tuple[str, str]]  # kind and name
 
 def note_first_work(session: Session) -> None:
     """The gateway has summed up."""
-    supplier = firm_under(session.grant.rule, session.person, session.organisation_id)
-    whose = supplier.public_id if supplier else session.person.public_id
+    supplier = _supplier(session)
+    whose = _whose(session, supplier)
     new = _new(session, whose, _names(session))
     if not new:
         return
@@ -33,6 +34,21 @@ def note_first_work(session: Session) -> None:
         person=session.person.public_id, supplier=supplier.public_id if supplier else "",
         new_functions=_listed(new, WorkKind.FUNCTION), new_targets=_listed(new, WorkKind.TARGET),
     )  # fmt: skip
+
+
+def known_functions(session: Session) -> frozenset[str]:
+    """By protocol and name, what was done here before by whom this session counts for."""
+    whose = _whose(session, _supplier(session))
+    rows = KnownWork.objects.filter(machine=session.machine_id, whose=whose, kind=WorkKind.FUNCTION)
+    return frozenset(rows.values_list("name", flat=True))
+
+
+def _supplier(session: Session) -> Supplier | None:
+    return firm_under(session.grant.rule, session.person, session.organisation_id)
+
+
+def _whose(session: Session, supplier: Supplier | None) -> str:
+    return supplier.public_id if supplier else session.person.public_id
 
 
 def _names(session: Session) -> Names:

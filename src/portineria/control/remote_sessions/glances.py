@@ -20,7 +20,7 @@ from portineria.control.audit.news import News, Subscription
 from portineria.control.estate.models import Gateway
 from portineria.control.identity import keys
 from portineria.core.errors import PortineriaError, ProtocolError
-from portineria.wire.report import GLANCE_SEQ, Glance, open_report, read_context
+from portineria.wire.report import GLANCE_SEQ, Glance, Seen, open_report, read_context
 
 log = structlog.get_logger()
 CODE = "remote_sessions.glance"  # of the news that wakes a page; nobody else hears it
@@ -40,6 +40,7 @@ class Ring:
 
     session: str
     gateway: str
+    known: frozenset[str] | None = None  # functions that are no news; None: nothing is marked as new
     entries: deque[tuple[str, str]] = field(default_factory=deque)
     size: int = 0
     boot: bytes = b""
@@ -52,7 +53,7 @@ class Ring:
         if glance.boot == self.boot and glance.part <= self.part:
             return False
         self.boot, self.part = glance.boot, glance.part
-        text = json.dumps(_for_page(glance), separators=(",", ":"))
+        text = json.dumps(_for_page(glance, self.known), separators=(",", ":"))
         self.entries.append((f"{glance.boot[:4].hex()}-{glance.part}", text))
         self.size += len(text)
         while self.size > RING_CHARACTERS:
@@ -71,15 +72,18 @@ _lock = threading.Lock()
 _away: list[Callable[[str, bytes], None]] = []
 
 
-def look(session: str, gateway: str, page: Subscription) -> Ring | None:
-    """From now on ``page`` is woken; None when too many sessions are watched here. End it with ``look_away``."""
+def look(session: str, gateway: str, page: Subscription, known: frozenset[str] | None = None) -> Ring | None:
+    """From now on ``page`` is woken; None when too many sessions are watched here. End it with ``look_away``.
+
+    ``known``: functions ("modbus read-coils") that this supplier used on this machine before.
+    """
     with _lock:
         ring = _rings.get(session)
         if ring is None:
             if len(_rings) >= RINGS:
                 log.warning("glances.full", session=session, most=RINGS)
                 return None
-            ring = _rings[session] = Ring(session, gateway)
+            ring = _rings[session] = Ring(session, gateway, known)
         ring.pages.add(page)
         return ring
 
@@ -162,8 +166,14 @@ def _show(gateway: str, glance: Glance) -> None:
         page.post(News("", 0, CODE, gateway, session=glance.session))
 
 
-def _for_page(glance: Glance) -> dict[str, object]:
-    lines = [msgspec.structs.asdict(line) for line in glance.lines]
+def _for_page(glance: Glance, known: frozenset[str] | None) -> dict[str, object]:
+    lines = [msgspec.structs.asdict(line) | {"new": _is_new(line, known)} for line in glance.lines]
     answers = [msgspec.structs.asdict(answer) for answer in glance.answers]
     return {"boot": glance.boot[:4].hex(), "at_ms": glance.at_ms, "lines": lines, "answers": answers,
             "beyond": glance.beyond}  # fmt: skip
+
+
+def _is_new(line: Seen, known: frozenset[str] | None) -> bool:
+    """Of what was asked and went to the device."""
+    happened = line.verdict in ("passed", "noted")
+    return known is not None and happened and f"{line.protocol} {line.function}" not in known

@@ -15,6 +15,7 @@ from portineria.control.remote_sessions.letters import assets_of
 from portineria.control.remote_sessions.models import Session
 from portineria.control.remote_sessions.recording_mode import keeps_contents, recording_mode
 from portineria.core.errors import Conflict
+from portineria.policy.proof_level import ProofLevel, proof_level
 from portineria.wire.envelope import read_signed
 from portineria.wire.feature import PROGRAM_CONTENTS
 from portineria.wire.statement import Asset, Order
@@ -73,6 +74,11 @@ def _order(session: Session) -> Order:
     """Our own signed bytes, out of our own database."""
     order: Order = _ORDER.decode(read_signed(bytes(session.order)).statement)
     return order
+
+
+def proof_levels(session: Session) -> list[tuple[str, ProofLevel]]:
+    """What is seen of each service that its gateway was ordered to open, whatever is set up by now."""
+    return [(asset.service, proof_level(asset.protocol)) for asset in _order(session).assets]
 
 
 def is_recorded(session: Session) -> bool:

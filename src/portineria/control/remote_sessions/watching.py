@@ -14,7 +14,7 @@ from portineria.control.audit import news
 from portineria.control.audit.news import Subscription
 from portineria.control.audit.services import record
 from portineria.control.identity.models import Person
-from portineria.control.remote_sessions import glances, letters, outgoing, queries, standing_by
+from portineria.control.remote_sessions import first_work, glances, letters, outgoing, queries, standing_by
 from portineria.control.remote_sessions.glances import Ring
 from portineria.control.remote_sessions.models import Session, SessionState, Watching
 from portineria.control.remote_sessions.standing_by import AGAIN_S, THERE
@@ -57,7 +57,7 @@ class Look:
         row = queries.session(self._actor, self._session)
         self._who = [person.public_id for person in watchers(row)]
         if shows_operations(row) and self._actor.may_watch(row.organisation_id):
-            self._ring = glances.look(row.public_id, row.gateway.public_id, self._page)
+            self._ring = glances.look(row.public_id, row.gateway.public_id, self._page, first_work.known_functions(row))
             self._looks = self._ring is not None
         elif _running(row) and self._actor.may_watch(row.organisation_id):
             self._looks = watches(self._actor, row.grant.rule, row.person, timezone.now())

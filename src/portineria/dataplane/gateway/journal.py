@@ -9,6 +9,7 @@ from hashlib import sha256
 from portineria.dataplane.gateway.work import Before, StreamWork
 from portineria.protocols.inspection import Answer, Request
 from portineria.protocols.operation import Operation, Value
+from portineria.recording.kept import contents_of, parts_of
 from portineria.recording.rules import said
 
 VALUES = 128  # of one line; all of them are in the packets beside it
@@ -87,13 +88,13 @@ class Journal:
 
 def _contents(message: Request | Answer) -> list[str]:
     """Of programs, whose bytes are nobody's to read here: size and hash of each part, as a recording has them."""
-    parts = [message.data[each.at : each.at + each.size] for each in message.withheld if each.content]
-    return [f"{len(part)} bytes, sha256 {sha256(part).hexdigest()}" for part in parts]
+    return [f"{len(part)} bytes, sha256 {sha256(part).hexdigest()}" for part in contents_of(message)]
 
 
 def _secrets(request: Request) -> list[str]:
     """That they are in it, and nothing of them."""
-    return [said(each.rule, each.size) for each in request.withheld if not each.content]
+    parts = parts_of(request.withheld, request.data)
+    return [said(each.rule, len(part)) for each, part in parts if not each.content]
 
 
 def fields_of(operation: Operation) -> dict[str, object]:

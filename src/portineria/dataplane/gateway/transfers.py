@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Program blocks that one stream carries, either way: their hash and size, never their contents.
 
-Of S7 (``upload`` is out of the station, ``download`` into it): each part begins with its length and 0x00FB.
+Of S7 each block by its name; of UMAS, whose parts have only numbers, the program as a whole. What of a message is
+content its decoder says, as for recordings: the hash does not depend on how large the parts were.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from portineria.protocols.operation import Kind, Operation, Value
+from portineria.protocols.operation import Kind, Operation, Target
 
 OPEN_AT_ONCE = 8
-_HEAD: Final = 4
-_DOWNLOADS = {"request-download", "download-block", "download-ended"}
-STEPS = _DOWNLOADS | {"start-upload", "upload", "end-upload"}
+_BEGINS: Final = {"request-download", "start-upload", "umas-begin-program-write", "umas-begin-program-read"}
+_ENDS: Final = {"download-ended", "end-upload", "umas-end-program-write", "umas-end-program-read"}
+STEPS: Final = {*_BEGINS, *_ENDS, "download-block", "upload", "umas-program-write", "umas-program-read"}
+_PROGRAM: Final = Target("program")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +43,27 @@ class Transfers:
     def __init__(self) -> None:
         self._open: dict[tuple[str, bool], _Open] = {}
 
-    def step(self, operation: Operation, values: tuple[Value, ...]) -> list[Block]:
-        """``values``: what the client hands over with it, or what it was answered. Return the blocks that it ends."""
+    def step(self, operation: Operation, parts: Sequence[bytes]) -> list[Block]:
+        """``parts``: content that the client hands over with it, or that it was answered. Return the blocks that it
+        ends.
+        """
         if operation.function not in STEPS:
             return []
+        if operation.function.startswith("umas-"):
+            operation = replace(operation, targets=(_PROGRAM,))
         into = operation.kind is Kind.PROGRAM_WRITE
         key = (" ".join(map(str, operation.targets)), into)
-        if operation.function in ("request-download", "start-upload"):
+        if operation.function in _BEGINS:
             ended = self._cut_off(key)
             self._open[key] = _Open(operation)
             return ended
         found = self._open.get(key)
         if found is None:
             return []
-        for value in values:
-            if isinstance(value, bytes):
-                content = _content(value)
-                found.size += len(content)
-                found.digest.update(content)
-        if operation.function in ("download-ended", "end-upload"):
+        for content in parts:
+            found.size += len(content)
+            found.digest.update(content)
+        if operation.function in _ENDS:
             del self._open[key]
             return [found.closed(whole=True)]
         return []
@@ -77,9 +82,3 @@ class Transfers:
         elif len(self._open) >= OPEN_AT_ONCE:
             ended.append(self._open.pop(next(iter(self._open))))
         return [each.closed(whole=False) for each in ended]
-
-
-def _content(part: bytes) -> bytes:
-    """Without its head, so that the hash does not depend on how large the parts were."""
-    whole = part[2:_HEAD] == b"\x00\xfb" and int.from_bytes(part[:2], "big") == len(part) - _HEAD
-    return part[_HEAD:] if whole else part

@@ -15,6 +15,7 @@ from portineria.dataplane.gateway.transfers import STEPS, Block, Transfers
 from portineria.policy.function_profile import Denial
 from portineria.protocols.inspection import Answer, Request
 from portineria.protocols.operation import Kind, Operation, Value
+from portineria.recording.kept import contents_of
 
 DONE, CHANGED, TRANSFERRED, WORKED = "work.done", "work.changed", "work.transferred", "session.worked"
 MOST_FUNCTIONS, MOST_CHANGES, MOST_BLOCKS = 64, 64, 32
@@ -195,7 +196,8 @@ class StreamWork:
             if not confirmed:
                 work.function(self._service, operation).unconfirmed += 1
             if operation.function in STEPS:
-                steps = self._transfers.step(operation, read or operation.values) if confirmed else []
+                parts = [*contents_of(request), *(contents_of(answer) if answer else ())]
+                steps = self._transfers.step(operation, parts) if confirmed else []
                 work.transferred(self._service, steps)
             elif operation.kind is Kind.READ and read:
                 if shares := _shares(operation, read, answer):

@@ -21,7 +21,7 @@ ERRORS = {
     0x04: "IIN2.2: parameter error",
     0x10: "IIN2.4: already executing",
 }
-RESTARTED = 7  # IIN1.7, as a point of group 80: A.25
+RESTARTED = 7  # IIN1.7, as a point of group 80: A.28
 BROADCAST_HEARD = 0x01  # IIN1.0: of one answer only
 Route = tuple[str, ...]
 
@@ -98,7 +98,7 @@ def _targets(header: Header) -> list[Target]:
     group = header.group
     area = objects.AREAS.get(group, f"group-{group}")
     if group == objects.CLASS and header.variation:
-        return [Target(area, header.variation - 1)]  # A.23: variation 1 is class 0
+        return [Target(area, header.variation - 1)]  # A.26: variation 1 is class 0
     if group == objects.FILE:
         return files.targets(header)
     if group == objects.ATTRIBUTE:
@@ -141,8 +141,8 @@ def told(fragment: bytes) -> Told:
         raise BadDnp3(f"application control {control:#04x} of function {code} (4.2.2.4)")
     try:
         found = headers.walk(fragment[RESPONSE_HEADER:], lambda *_: True)
-    except headers.Unknown:
-        found = []
+    except headers.Unknown as end:
+        found = [*end.before]
     return Told(control, code, fragment[2:4], found)
 
 
@@ -172,7 +172,7 @@ def error(answer: Told, fragment: bytes) -> str:
 
 
 def _statuses(header: Header, body: bytes) -> list[int]:
-    """Of an echoed control, the last octet of each object: A.8.1 and A.16."""
+    """Of an echoed control, the last octet of each object: A.8.1 and A.20."""
     return [body[end - 1] & 0x7F for end in _ends(header)]
 
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""File control objects (A.19): names, blocks and what was answered; user names and passwords are never kept."""
+"""File control objects (A.27): names, blocks and what was answered; user names and passwords are never kept."""
 
 from portineria.protocols.dnp3 import objects
 from portineria.protocols.dnp3.headers import Header
 from portineria.protocols.operation import MAX_TEXT, Target, Value
 
-COMMAND, STATUS, TRANSPORT, TRANSPORT_STATUS, DESCRIPTOR, SPECIFICATION = 3, 4, 5, 6, 7, 8
-MODES = ("delete", "read", "write", "append")  # A.19.3
-STATUSES = {  # A.19.4 and 6
+AUTHENTICATION, COMMAND, STATUS, TRANSPORT, TRANSPORT_STATUS, DESCRIPTOR, SPECIFICATION = range(2, 9)
+MODES = ("delete", "read", "write", "append")  # A.27.3
+STATUSES = {  # A.27.4 and 6
     1: "permission denied",
     2: "invalid mode",
     3: "not found",

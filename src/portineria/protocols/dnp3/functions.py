@@ -9,6 +9,7 @@ from portineria.protocols.operation import Kind
 
 CONFIRM, READ, WRITE, SELECT, OPERATE, DIRECT, DIRECT_UNANSWERED = range(7)
 FREEZE_AT_TIME, FREEZE_AT_TIME_UNANSWERED = 11, 12
+AUTHENTICATE_FILE = 29
 AUTHENTICATE, AUTHENTICATE_UNANSWERED = 32, 33
 RESPONSE, UNSOLICITED, AUTHENTICATION_RESPONSE = 129, 130, 131
 
@@ -45,7 +46,7 @@ PLAIN = {
     26: Function("close-file", Kind.FILE, "4.4"),
     27: Function("delete-file", Kind.FILE, "4.4"),
     28: Function("file-information", Kind.FILE, "4.4"),
-    29: Function("authenticate-file", Kind.FILE, "4.4"),
+    AUTHENTICATE_FILE: Function("authenticate-file", Kind.FILE, "4.4"),
     30: Function("abort-file", Kind.FILE, "4.4"),
     31: Function("activate-configuration", Kind.PROGRAM_WRITE, "4.4"),
 }

@@ -27,7 +27,11 @@ SIZES = {4: 1, 5: 2, 6: 4}  # or of the size of each object
 
 
 class Unknown(Exception):
-    """No way to tell where the object ends, so that nothing after it can be read."""
+    """No way to tell where the object ends, so that nothing after it can be read. ``before``: what could be."""
+
+    def __init__(self, before: "tuple[Header, ...]" = ()) -> None:
+        super().__init__()
+        self.before = before
 
 
 class Header(NamedTuple):
@@ -55,7 +59,10 @@ def walk(body: bytes, holds: Callable[[int, int], bool]) -> list[Header]:
     while at < len(body):
         if len(found) >= MOST_HEADERS:
             raise BadDnp3(f"more than {MOST_HEADERS} object headers")
-        header, at = _header(body, at, holds)
+        try:
+            header, at = _header(body, at, holds)
+        except Unknown:
+            raise Unknown(tuple(found)) from None
         found.append(header)
     return found
 

@@ -79,6 +79,20 @@ def frame(control: int, destination: int, source: int, data: bytes = b"") -> byt
     return b"".join(parts)
 
 
+def mend(data: bytes) -> bytes:
+    """Whole frames, of whose user data octets were replaced, with the checks that they have now."""
+    found, at = list[bytes](), 0
+    while at < len(data):
+        user = data[at + 2] - SHORTEST
+        end = at + HEADER + user + 2 * -(-user // BLOCK)
+        _, control, destination, source = _HEAD(data, at)
+        blocks = range(at + HEADER, end, BLOCK + 2)
+        user_data = b"".join(data[first : min(first + BLOCK, end - 2)] for first in blocks)
+        found.append(frame(control, destination, source, user_data))
+        at = end
+    return b"".join(found)
+
+
 class Splitter:
     """One direction. Keeps less than one frame."""
 

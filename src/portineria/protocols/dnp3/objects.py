@@ -84,7 +84,7 @@ AREAS = {
     122: "security-statistic",
 }
 EVENTS = frozenset({2, 4, 11, 13, 22, 23, 32, 33, 42, 43, 88, 111, 113, 122})
-STRINGS = frozenset({110, 111, 112, 113})  # the variation is the number of octets: A.45 to A.48
+STRINGS = frozenset({110, 111, 112, 113})  # the variation is the number of octets: A.41 to A.44
 
 
 class Form(NamedTuple):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One connection between masters and outstations: frames both ways, what they ask, and what answers what."""
 
-from portineria.protocols.dnp3 import application, link
+from portineria.protocols.dnp3 import application, link, withheld
 from portineria.protocols.dnp3 import functions as known
 from portineria.protocols.dnp3.association import Association, Awaited, Place
 from portineria.protocols.dnp3.link import BadDnp3, Frame, Splitter
@@ -80,7 +80,8 @@ class Dnp3Inspection(Inspection):
         asked = application.asked(fragment.data)
         operations = application.requested(asked, _route(frame.destination))
         answered = known.answered(asked.code) and frame.destination < link.BROADCAST
-        request = Request(operations, fragment.raw, expects_answer=answered)
+        left_out = withheld.asked(asked, fragment.frames)
+        request = Request(operations, fragment.raw, expects_answer=answered, withheld=left_out)
         self._fragments[request] = association, Place(fragment, asked), association.whole(counts=counts)
         return self._undecided(request)
 
@@ -131,7 +132,8 @@ class Dnp3Inspection(Inspection):
         operation = application.reported(told, _route(frame.source))
         if told.code == known.UNSOLICITED:
             data = association.answered(fragment, told, None)
-            return Answer(data, None, application.error(told, fragment.data), (), (operation,))
+            error, left_out = application.error(told, fragment.data), withheld.told(told, fragment.frames)
+            return Answer(data, None, error, (), (operation,), withheld=left_out)
         awaited = association.match(told, self._by_self(frame.destination, told))
         if awaited is None:
             raise BadDnp3(f"an answer with SEQ {told.control & application.SEQUENCE}, which nobody awaits (4.2.2.4.5)")
@@ -142,11 +144,12 @@ class Dnp3Inspection(Inspection):
     ) -> Answer:
         data = association.answered(fragment, told, to)
         asked = to.request.operations
-        error = application.error(told, fragment.data)
+        error, left_out = application.error(told, fragment.data), withheld.told(told, fragment.frames)
         if len(asked) == 1 and said.targets == asked[0].targets and said.values and not asked[0].values:
-            return Answer(data, to.request, error, (said.values,))
+            return Answer(data, to.request, error, (said.values,), withheld=left_out)
         echoed = any(operation.values for operation in asked)
-        return Answer(data, to.request, error, (), () if echoed or not said.targets else (said,))
+        reported = () if echoed or not said.targets else (said,)
+        return Answer(data, to.request, error, (), reported, withheld=left_out)
 
     def _by_self(self, master: int, told: application.Told) -> Awaited | None:
         """Who was asked as "yourself" answers with its own address: 9.2.4.1.5."""

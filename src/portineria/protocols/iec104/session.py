@@ -56,6 +56,8 @@ class Iec104Inspection(Inspection):
         place = self._places.pop(request, None)
         if place is None:
             self._acknowledges.pop(request, None)
+            if request.data[2] in (apci.STARTDT_ACT, apci.STOPDT_ACT):  # the station has not heard of it
+                self._started = request.data[2] == apci.STOPDT_ACT
             return Refusal(b"")
         untold = self._numbers.untold(place)
         to_client = apci.numbered(asdu.negative(request.data, HEADER), *self._numbers.refuse(place))

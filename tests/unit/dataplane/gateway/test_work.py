@@ -14,6 +14,7 @@ from portineria.dataplane.gateway.transfers import OPEN_AT_ONCE, Transfers
 from portineria.dataplane.gateway.work import MOST_BLOCKS, MOST_CHANGES, MOST_FUNCTIONS, UNANSWERED, StreamWork, Work
 from portineria.protocols.inspection import Answer, Request
 from portineria.protocols.operation import Kind, Operation, Target, Value
+from tests.unit.protocols.modbus import conversation as modbus
 from tests.unit.protocols.s7comm.conversation import converse, job, opened, told
 
 BLOCK_NAME = "09 5f3041303030303141"  # _0A00001A
@@ -214,6 +215,21 @@ def test_a_download_is_what_the_station_fetched(work: Work, stream: StreamWork) 
     [block] = lines(work, "work.transferred")
     assert (block["operation"], block["bytes"], block["whole"]) == ("program-write", 3, True)
     assert lines(work, "work.changed") == []
+
+
+def test_a_program_of_a_modicon_is_told_whole_however_it_was_cut(work: Work, stream: StreamWork) -> None:
+    """As a real tool reads one: its parts have numbers and no name."""
+    asked = ["33", "34 0001 0100 0000", "34 0001 0200 0000", "35"]
+    told = ["", b"first".hex(), b"second".hex(), ""]
+    for sub, came in zip(asked, told, strict=True):
+        request, answer = modbus.converse(f"5a 00 {sub}", f"5a 00 fe {came}")
+        stream.asked(request, refused=False, noted=False)
+        stream.answered(answer)
+    [block] = lines(work, "work.transferred")
+    assert (block["targets"], block["operation"], block["bytes"], block["whole"]) == (
+        "program", "program-read", 11, True,
+    )  # fmt: skip
+    assert block["content_sha256"] == hashlib.sha256(b"firstsecond").hexdigest()
 
 
 def test_a_transfer_that_was_cut_off_is_told_as_that(work: Work) -> None:

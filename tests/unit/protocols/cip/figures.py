@@ -38,8 +38,9 @@ CAPTURES = {
 PROOFS = {
     "refusal": "tests/integration/protocols/cip/test_pycomm3.py"
     "::test_a_refused_write_is_an_error_and_the_next_read_works",
-    "differential": "tests/unit/protocols/cip/test_properties.py"
-    "::test_what_is_called_harmless_changes_nothing_in_a_device",
+    "endurance": "tests/integration/protocols/cip/test_pycomm3.py"
+    "::test_ten_thousand_operations_after_a_refusal_need_no_new_connection",
+    "differential": "tests/integration/protocols/cip/test_differential.py::test_what_we_call_harmless_writes_nothing",
 }
 
 Frames = dict[int, list[str]]  # frame -> commands of its messages, then services of its requests

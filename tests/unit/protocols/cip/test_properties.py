@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from portineria.protocols.cip import INFO
@@ -139,7 +139,6 @@ def test_so_are_answers_to_requests(asked: bytes, rest: bytes) -> None:
         pass
 
 
-@settings(max_examples=max(500, settings().max_examples))
 @given(st.lists(TELLING | damaged(TELLING) | damaged(MESSAGES), min_size=1, max_size=6))
 def test_what_is_called_harmless_changes_nothing_in_a_device(messages: list[bytes]) -> None:
     """The device takes what it can make sense of; it must never do more than was announced."""

@@ -35,6 +35,7 @@ MISSING = {OCTET: 2, AGAIN: 30, ATTACK: 64, ANNOUNCED: 1}
 TESTS = "tests/integration/protocols/dnp3"
 PROOFS = {
     "refusal": f"{TESTS}/test_refusal.py::test_a_refused_command_leaves_the_master_working",
+    "endurance": f"{TESTS}/test_refusal.py::test_ten_thousand_reads_with_refusals_between_them",
     "differential": f"{TESTS}/test_differential.py::test_what_we_call_harmless_changes_nothing",
 }
 FIELDS = (
@@ -106,6 +107,7 @@ def seen_by_tshark(path: Path) -> Seen:
     return Seen(counts, found)
 
 
+@cache
 def read(path: Path) -> Reading:
     reading = Reading()
     for connection in connections(path, ports=[PORT]):

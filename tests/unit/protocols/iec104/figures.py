@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 
@@ -33,6 +34,7 @@ CAPTURES = {
 TESTS = "tests/integration/protocols/iec104"
 PROOFS = {
     "refusal": f"{TESTS}/test_refusal.py::test_a_refused_command_leaves_the_client_working",
+    "endurance": f"{TESTS}/test_refusal.py::test_ten_thousand_reads_with_refusals_between_them",
     "differential": f"{TESTS}/test_differential.py::test_what_we_call_harmless_commands_nothing",
 }
 FIELDS = (
@@ -80,6 +82,7 @@ def _key(side: str, frame: bytes) -> tuple[object, ...]:
     return side, "I", number, cause & 0x3F, *bits, originator, station, structure & 0x7F, structure >> 7
 
 
+@cache
 def counted_by_tshark(path: Path) -> Counts:
     counts: Counts = Counter()
     for ports, formats, functions, *header in tshark.rows(path, FIELDS, "iec60870_104"):
@@ -97,6 +100,7 @@ def _number(cell: str) -> int:
     return {"True": 1, "False": 0}[cell] if cell in ("True", "False") else int(cell, 0)
 
 
+@cache
 def read(path: Path) -> Reading:
     """Who has the port is the controlled station."""
     reading = Reading()

@@ -192,6 +192,17 @@ def test_nothing_is_asked_before_the_start_and_after_the_end() -> None:
         inspection.from_client(frame(SINGLE))
 
 
+def test_a_refused_start_starts_nothing_and_a_refused_stop_ends_nothing() -> None:
+    """The station has not heard of either."""
+    inspection = INFO.begin()
+    inspection.refuse(one(inspection, START))
+    with pytest.raises(BadIec104, match="not started"):
+        inspection.from_client(frame(SINGLE))
+    running = started()
+    running.refuse(one(running, STOP))
+    assert running.forward(one(running, frame(SINGLE))) == frame(SINGLE)
+
+
 def test_both_sides_test_the_line() -> None:
     inspection = started()
     request = one(inspection, TEST)

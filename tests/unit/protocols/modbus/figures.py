@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from portineria.protocols.inspection import Answer, Request
@@ -33,6 +34,7 @@ CAPTURES = {
 TESTS = "tests/integration/protocols/modbus"
 PROOFS = {
     "refusal": f"{TESTS}/test_refusal.py::test_a_refused_write_leaves_the_client_working",
+    "endurance": f"{TESTS}/test_refusal.py::test_a_refused_write_leaves_the_client_working",
     "differential": f"{TESTS}/test_differential.py::test_what_we_call_harmless_writes_nothing",
 }
 IN_ORDER = ("-o", "tcp.reassemble_out_of_order:TRUE")  # else tshark leaves what came too early undissected
@@ -59,6 +61,7 @@ def measure(path: Path) -> dict[str, int]:
     return {"pdus": theirs.total(), "agreed": (theirs & read(path).counts()).total()}
 
 
+@cache
 def counted_by_tshark(path: Path) -> Counts:
     counts: Counts = Counter()
     for ports, functions in tshark.rows(path, ("tcp.srcport", "modbus.func_code"), "modbus", *IN_ORDER):
@@ -67,6 +70,7 @@ def counted_by_tshark(path: Path) -> Counts:
     return counts
 
 
+@cache
 def read(path: Path) -> Reading:
     """Who has the port is the device, even where it is the one that connects."""
     reading = Reading()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -34,6 +35,7 @@ CAPTURES = {
 TESTS = "tests/integration/protocols/opcua"
 PROOFS = {
     "refusal": f"{TESTS}/test_refusal.py::test_a_refused_write_leaves_the_client_working",
+    "endurance": f"{TESTS}/test_refusal.py::test_a_refused_write_leaves_the_client_working",
     "differential": f"{TESTS}/test_differential.py::test_what_we_call_harmless_changes_nothing",
 }
 FIELDS = (
@@ -91,6 +93,7 @@ def _numbers(data: bytes) -> tuple[int, int]:
     return number, request
 
 
+@cache
 def counted_by_tshark(path: Path) -> Counts:
     counts: Counts = Counter()
     for ports, kinds, chunks, numbers, requests, services in tshark.rows(path, FIELDS, "opcua", *ORDERED):
@@ -102,6 +105,7 @@ def counted_by_tshark(path: Path) -> Counts:
     return counts
 
 
+@cache
 def read(path: Path) -> Reading:
     """Who has the port is the server."""
     reading = Reading()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from portineria.protocols.inspection import Answer, Request, Undecodable
@@ -41,6 +42,7 @@ CAPTURES = {
 TESTS = "tests/integration/protocols/s7comm"
 PROOFS = {
     "refusal": f"{TESTS}/test_refusal.py::test_a_refused_write_leaves_the_client_working",
+    "endurance": f"{TESTS}/test_refusal.py::test_a_refused_write_leaves_the_client_working",
     "differential": f"{TESTS}/test_differential.py::test_what_we_call_harmless_changes_nothing",
 }
 OPENING = bytes.fromhex("0300001611e00000000100c0010ac1020100c2020102")
@@ -97,6 +99,7 @@ def _count(found: Counts, side: str, data: bytes, code: str) -> None:
         found[side, "job", number] += 1
 
 
+@cache
 def counted_by_tshark(path: Path) -> Counts:
     found: Counts = Counter()
     for row in tshark.rows(path, FIELDS, f"cotp && tcp.port == {PORT}", *OUT_OF_ORDER.get(path.name, ())):
@@ -113,6 +116,7 @@ def counted_by_tshark(path: Path) -> Counts:
     return found
 
 
+@cache
 def read(path: Path) -> Reading:
     reading = Reading()
     for connection in connections(path, ports=[PORT]):

@@ -43,6 +43,7 @@ function rowOf(line, region, say) {
   put(row, "count", line.count > 1 ? `${line.count} ×` : "");
   put(row, "kind", say("kind", line.kind));
   put(row, "function", `${line.function} (${line.protocol})`);
+  row.querySelector("[data-new]").hidden = !line.new;
   put(row, "targets", line.targets);
   put(row, "route", line.route);
   put(row, "values", line.values);
