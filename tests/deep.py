@@ -30,6 +30,7 @@ MEASURED = {
     "relay": ["tests.bench", "relay"],
     "sinks": ["tests.bench.sinks", os.environ.get("PORTINERIA_SINK_EVENTS", "1000000")],
     "mutation": ["tests.mutation"],
+    "deployment": ["tests.deployment"],
     "soak": ["tests.bench", "soak", "--minutes", os.environ.get("PORTINERIA_SOAK_MINUTES", "60")],
 }
 
