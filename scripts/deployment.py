@@ -7,6 +7,7 @@ By systemd's own program where it is installed, else by what is read here alone.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import json
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from portineria.cli.main import parser
@@ -90,11 +92,16 @@ def unit_faults(text: str) -> Iterator[str]:
     yield from command_faults(shlex.split(command)[1:])
 
 
+@cache
+def _command_line() -> argparse.ArgumentParser:
+    return parser()
+
+
 def command_faults(words: list[str]) -> Iterator[str]:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            parser().parse_args(words)
+            _command_line().parse_args(words)
     except SystemExit:
         yield f"portineria {' '.join(words)}: {said.getvalue().strip().splitlines()[-1]}"
 
