@@ -62,7 +62,7 @@ class ServiceNow(Desk):
         if field == "correlation_id":
             rows = [{"correlation_id": row["correlation_id"], "sys_id": "f" * 32} for row in self.opened]
             return as_json(200, {"result": [row for row in rows if row["correlation_id"] == value]})
-        self.expect(table == "change_request", "table")
+        self.expect(table in ("change_request", "incident"), "table")
         rows = [{"sys_id": _sys_id(value), "number": value, **self.tickets[value]}] if value in self.tickets else []
         return as_json(200, {"result": [{name: row.get(name, "") for name in wanted} for row in rows]})
 
