@@ -12,10 +12,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.deployment import image, units
+from tests.deployment import image, units, versions
 from tests.deployment.debian import ROOT, Missing, made_root, run
 
-TRIALS = {"image": image.trial, "units": units.trial}
+TRIALS = {"image": image.trial, "units": units.trial, "versions": versions.trial}
 
 
 def main(*chosen: str) -> int:
