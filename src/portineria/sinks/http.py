@@ -49,11 +49,17 @@ class Answer:
 class Http:
     def __init__(self, settings: Mapping[str, str]) -> None:
         """Raise BadSetting."""
-        self._client = httpx.AsyncClient(
-            verify=client_tls(settings), trust_env=False, follow_redirects=False, timeout=_TIMES, limits=_LIMITS,
-            headers={"User-Agent": PRODUCT, "Accept-Encoding": "identity", "Accept": "application/json"},
-        )  # fmt: skip
+        self._tls = client_tls(settings)
+        self._clients: dict[str, httpx.AsyncClient] = {}  # by name: a connection belongs to the name it was proven for
         self._places: dict[str, Sequence[str]] = {}  # name → its addresses
+
+    def _client(self, name: str) -> httpx.AsyncClient:
+        if name not in self._clients:
+            self._clients[name] = httpx.AsyncClient(
+                verify=self._tls, trust_env=False, follow_redirects=False, timeout=_TIMES, limits=_LIMITS,
+                headers={"User-Agent": PRODUCT, "Accept-Encoding": "identity", "Accept": "application/json"},
+            )  # fmt: skip
+        return self._clients[name]
 
     async def post(self, address: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         return await self.ask("POST", address, headers, body)
@@ -87,10 +93,11 @@ class Http:
 
     async def _answer(self, request: httpx.Request, place: str) -> Answer:
         """Its name is what the certificate has to hold and what the receiver is asked for."""
-        address, name = request.url.copy_with(host=place), {"sni_hostname": request.url.host}
-        async with self._client.stream(
-            request.method, address, content=request.content, headers=request.headers, extensions=name
-        ) as answer:
+        name, address = request.url.host, request.url.copy_with(host=place)
+        async with self._client(name).stream(
+            request.method, address, content=request.content, headers=request.headers,
+            extensions={"sni_hostname": name},
+        ) as answer:  # fmt: skip
             data = bytearray()
             async for part in answer.aiter_raw():
                 data += part
@@ -99,7 +106,8 @@ class Http:
             return Answer(answer.status_code, bytes(data), _seconds(answer.headers.get("Retry-After", "")))
 
     async def close(self) -> None:
-        await self._client.aclose()
+        for client in self._clients.values():
+            await client.aclose()
 
 
 def _seconds(text: str) -> float:

@@ -16,13 +16,14 @@ from pathlib import Path
 import uvloop
 
 from portineria.sinks.catalogue import kind_of
+from portineria.sinks.http import Http
 from portineria.sinks.kind import Away, Sender
 from portineria.sinks.setting import cleaned
 from tests.integration.sinks.certificates import Authority
-from tests.integration.sinks.endpoint import Webhooks, serving
+from tests.integration.sinks.endpoint import Webhooks, as_json, serving
 from tests.unit.sinks.events import outgoing
 
-NAME, SECRET, HANGING = "siem.plant.example", bytes(range(32)), 6
+NAME, OTHER, SECRET, HANGING = "siem.plant.example", "other.plant.example", bytes(range(32)), 6
 EVENTS = [outgoing("operation.refused", 1)]
 
 
@@ -48,6 +49,19 @@ async def outcome(kind: str, settings: Mapping[str, str]) -> str:
     return "taken"
 
 
+async def asked_in_turn(settings: Mapping[str, str], address: str) -> str:
+    """What becomes of a question to another name at the address where a connection to the first one stands."""
+    http = Http(settings)
+    try:
+        for asked in (address, address.replace(NAME, OTHER)):
+            await http.post(asked, b"{}", {})
+    except Away as error:
+        return str(error)
+    finally:
+        await http.close()
+    return "answered"
+
+
 async def told(folder: Path, hosts: Path, resolver: Path) -> dict[str, object]:
     authority, endpoint = Authority(), Webhooks(SECRET)
     says(folder / "chain.pem", "".join(authority.issue("receiver", called=NAME)))
@@ -59,6 +73,9 @@ async def told(folder: Path, hosts: Path, resolver: Path) -> dict[str, object]:
         place = {"address": address.replace("127.0.0.1", NAME), "authorities": authority.certificate,
                  "secret": f"whsec_{base64.b64encode(SECRET).decode()}"}  # fmt: skip
         udp = {"host": NAME, "transport": "udp", "port": str(datagrams.getsockname()[1])}
+        endpoint.faults = [as_json(200, {})] * 2
+        stranger = await asked_in_turn({"authorities": authority.certificate}, place["address"])
+        endpoint.faults.clear()
         known = [await outcome("webhook", place), await outcome("syslog", udp)]
         says(hosts, "")
         mail = {"host": NAME, "port": "25", "sender": "a@example.com", "recipient": "b@example.com"}
@@ -80,12 +97,19 @@ async def told(folder: Path, hosts: Path, resolver: Path) -> dict[str, object]:
         for one in hanging:
             one.cancel()
         await asyncio.gather(*hanging, return_exceptions=True)
-    return {"known": known, "gone": gone, "back": back, "other, while many names hang": other, "wrong": endpoint.wrong}
+    return {
+        "stranger": stranger,
+        "known": known,
+        "gone": gone,
+        "back": back,
+        "other, while many names hang": other,
+        "wrong": endpoint.wrong,
+    }
 
 
 def main(folder: Path) -> None:
     hosts, resolver = folder / "hosts", folder / "resolv.conf"
-    hosts.write_text(f"127.0.0.1 {NAME}\n")
+    hosts.write_text(f"127.0.0.1 {NAME} {OTHER}\n")
     resolver.write_text("nameserver 127.0.0.1\n")  # where nobody is
     for command in (
         ["ip", "link", "set", "lo", "up"], ["mount", "--bind", str(hosts), "/etc/hosts"],

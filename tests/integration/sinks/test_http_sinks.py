@@ -132,6 +132,7 @@ def test_a_name_that_vanishes_stops_its_own_receivers_until_it_is_back(tmp_path:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     said = json.loads(done.stdout)
+    assert "certificate verify failed" in said["stranger"]
     assert said["known"] == said["back"] == ["taken"] * 2
     assert said["gone"] == ["Temporary failure in name resolution"] * 4
     assert said["other, while many names hang"] == "taken"
