@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m tests.deployment [BUNDLE]``: what is in deploy/, really built and really run. Root, and Debian's podman.
+"""``python -m tests.deployment [TRIAL …]``: what is in deploy/ built and run, and older versions beside this one.
 
-Makes the bundle where there is none. The last line is what was found, as JSON.
+Root, and what `scripts/debian-packages deployment` installs. Makes the bundle where there is none. The last line is
+what was found, as JSON; what could not be tried counts as a fault.
 """
 
 from __future__ import annotations
@@ -15,28 +16,30 @@ from pathlib import Path
 from tests.deployment import image, units, versions
 from tests.deployment.debian import ROOT, Missing, made_root, run
 
-TRIALS = {"image": image.trial, "units": units.trial, "versions": versions.trial}
+TRIALS = {"image": image.trial, "units": units.trial, "versions": versions.trial, "upgrade": versions.upgrade}
+BUNDLE = ROOT / "dist/bundle"
+
+
+def tried(name: str) -> dict[str, object]:
+    folder = Path(tempfile.mkdtemp(prefix="portineria-trial-"))
+    try:
+        made_root()
+        if not BUNDLE.exists():
+            run(sys.executable, ROOT / "scripts/offline_bundle.py", "make", BUNDLE)
+        return TRIALS[name](folder, BUNDLE)
+    except Missing as why:
+        return {"faults": [f"not tried: {why}"]}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main(*chosen: str) -> int:
-    bundle = ROOT / "dist/bundle"
-    found: dict[str, object] = {}
-    try:
-        made_root()
-        if not bundle.exists():
-            run(sys.executable, ROOT / "scripts/offline_bundle.py", "make", bundle)
-        for name in chosen or TRIALS:
-            print(f"{name}:", flush=True)
-            folder = Path(tempfile.mkdtemp(prefix="portineria-trial-"))
-            try:
-                found[name] = TRIALS[name](folder, bundle)
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-    except Missing as why:
-        print(f"NOT TRIED: {why}")
-        return 1
+    found = dict[str, dict[str, object]]()
+    for name in chosen or TRIALS:
+        print(f"{name}:", flush=True)
+        found[name] = tried(name)
     print(json.dumps(found))
-    return int(any(one["faults"] for one in found.values()))  # type: ignore[index]
+    return int(any(one["faults"] for one in found.values()))
 
 
 if __name__ == "__main__":
