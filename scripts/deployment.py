@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`check`: whether what deploy/ holds is as tight as it says, and starts commands that exist.
 
-By systemd's own program where it is installed, else by what is read here alone; without a container engine the
-Containerfile is read, not built. What its first stage does is done by `scripts/offline_bundle.py check`.
+By systemd's own program where it is installed, else by what is read here alone. `python -m tests.deployment` (root;
+`make deep`) builds the image and starts it, and runs the units under a real systemd.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import json
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from portineria.cli.main import parser
@@ -39,6 +41,26 @@ DEMANDED = {
     "StateDirectoryMode": "0700", "Restart": "always",
 }  # fmt: skip
 _CAPABILITIES = {"", "CAP_NET_BIND_SERVICE"}
+# Of [Container], in podman 4.8: a key that the generator does not know makes it write no unit at all.
+_KNOWN = {
+    "Image",
+    "PublishPort",
+    "Volume",
+    "ReadOnly",
+    "ReadOnlyTmpfs",
+    "Tmpfs",
+    "NoNewPrivileges",
+    "DropCapability",
+    "UserNS",
+    "User",
+    "Group",
+    "PidsLimit",
+    "AddCapability",
+    "AddDevice",
+    "SecurityLabelDisable",
+    "PodmanArgs",
+    "Network",
+}
 _CONTAINED = {
     "ReadOnly": "true", "NoNewPrivileges": "true", "DropCapability": "all", "User": "65532", "Group": "65532",
 }  # fmt: skip
@@ -70,11 +92,16 @@ def unit_faults(text: str) -> Iterator[str]:
     yield from command_faults(shlex.split(command)[1:])
 
 
+@cache
+def _command_line() -> argparse.ArgumentParser:
+    return parser()
+
+
 def command_faults(words: list[str]) -> Iterator[str]:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            parser().parse_args(words)
+            _command_line().parse_args(words)
     except SystemExit:
         yield f"portineria {' '.join(words)}: {said.getvalue().strip().splitlines()[-1]}"
 
@@ -130,6 +157,14 @@ def quadlet_faults(text: str) -> Iterator[str]:
     for key in ("AddCapability", "AddDevice", "SecurityLabelDisable", "PodmanArgs", "Network"):
         if key in found:
             yield f"{key} opens what was closed"
+    own = entries(text.partition("[Container]")[2].partition("\n[")[0])
+    yield from (f"podman's generator does not know {key}" for key in sorted(own.keys() - _KNOWN))
+    for said in own.get("Volume", []):
+        volume, *more = said.split(":")
+        if not (QUADLET.parent / volume).is_file():
+            yield f"{volume} is not there: the generator needs the file of the volume too"
+        if more[1:] != ["U"]:
+            yield f"{volume}: without U it belongs to the numbers of its first start"
 
 
 def faults() -> Iterator[str]:

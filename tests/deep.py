@@ -33,6 +33,7 @@ MEASURED = {
     "sinks": ["tests.bench.sinks", os.environ.get("PORTINERIA_SINK_EVENTS", "1000000")],
     "mutation": ["tests.mutation"],
     "decoders": ["tests.fuzz.decoders"],
+    "deployment": ["tests.deployment"],
     "soak": ["tests.bench", "soak", "--minutes", os.environ.get("PORTINERIA_SOAK_MINUTES", "60")],
 }
 

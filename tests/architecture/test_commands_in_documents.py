@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,12 +45,18 @@ def split(line: str) -> list[str]:
     return [STANDS_FOR.get(word, word) for word in words[:end]]
 
 
+@cache
+def command_line() -> argparse.ArgumentParser:
+    """Made once: each time would take longer than all else here."""
+    return parser()
+
+
 def fault(words: list[str]) -> str:
     """Why the command line would not take it; empty when it would."""
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
-            parser().parse_args(words)
+            command_line().parse_args(words)
     except SystemExit as end:
         return said.getvalue().strip().splitlines()[-1] if end.code else ""
     return ""

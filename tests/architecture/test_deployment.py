@@ -62,6 +62,11 @@ def test_a_container_that_loosens_anything_is_found(deployment: ModuleType) -> N
     for line in ("ReadOnly=true", "NoNewPrivileges=true", "DropCapability=all", "User=65532"):
         assert list(deployment.quadlet_faults(quadlet.replace(line, ""))), line
     assert list(deployment.quadlet_faults(quadlet + "PodmanArgs=--privileged\n"))
+    for before, after in (
+        ("portineria-state.volume", "other.volume"), (":U\n", "\n"), (":U\n", ":ro\n"), ("PidsLimit", "PidLimit"),
+    ):  # fmt: skip
+        assert before in quadlet
+        assert list(deployment.quadlet_faults(quadlet.replace(before, after))), after
 
 
 def test_a_bundle_names_every_wheel_by_its_hash(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import http.server
 import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -83,6 +85,34 @@ def test_without_a_network_nothing_is_known_and_that_is_said(
     assert chain.verdict(chain.Answer(3, ()), 3, strict=True)[0] == 0
     assert [chain.verdict(chain.Answer(2, ()), 3, strict=strict)[0] for strict in (False, True)] == [0, 1]
     assert chain.verdict(chain.Answer(1, ("weak 2.0: PYSEC-2026-1",)), 3, strict=False)[0] == 1
+
+
+def test_a_service_that_answers_decides(chain: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip-audit itself, which asks an OSV server of one's own: what is known of one of two ends with 1 and is named."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    fault = {"id": "GHSA-aaaa", "modified": "2026-01-01T00:00:00Z", "summary": "x", "affected": [
+        {"package": {"name": "weak", "ecosystem": "PyPI"},
+         "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2.1"}]}]}]}  # fmt: skip
+
+    class Osv(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = json.dumps({"vulns": [fault]} if asked["package"]["name"] == "weak" else {}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_said: object) -> None: ...
+
+    parts = [chain.Part("pypi", name, version, "MIT") for name, version in (("weak", "2.0"), ("idna", "3.20"))]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Osv) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        own = ("--vulnerability-service", "osv", "--osv-url", f"http://127.0.0.1:{server.server_port}/v1/query")
+        text, why = chain.asked(parts, *own)
+        server.shutdown()
+    assert text, why
+    assert chain.verdict(chain.read_answer(text), 2, strict=False) == (1, "weak 2.0: GHSA-aaaa, repaired in 2.1")
 
 
 def build(folder: Path, umask: int) -> bytes:

@@ -19,6 +19,7 @@ from portineria.sinks.kind import Away
 T = TypeVar("T")
 _under_way: set[Hashable] = set()  # of this process
 _guard = threading.Lock()
+_FREELY = contextlib.nullcontext()
 
 
 class _Settled:
@@ -41,7 +42,11 @@ async def apart(call: Callable[[], T], *, alone: Hashable = None) -> T:
     ``alone``: what it is about. Raise Away while an earlier one about the same has not come back, so that no thread is
     added at each attempt.
     """
-    taken = _taken(alone)
+    return await asyncio.wrap_future(begun(call, _taken(alone)))
+
+
+def begun(call: Callable[[], T], taken: contextlib.AbstractContextManager[None] = _FREELY) -> Future[T]:
+    """``call`` in a thread of its own, within ``taken``; any number may wait for what it returns or raises."""
     outcome = Future[T]()
     outcome.set_running_or_notify_cancel()  # from now on nobody cancels it, whoever stops waiting
 
@@ -52,13 +57,13 @@ async def apart(call: Callable[[], T], *, alone: Hashable = None) -> T:
             outcome.set_result(result)
 
     threading.Thread(target=run, name="sink", daemon=True).start()
-    return await asyncio.wrap_future(outcome)
+    return outcome
 
 
 def _taken(alone: Hashable) -> contextlib.AbstractContextManager[None]:
     """Until its end is reached. Raise Away."""
     if alone is None:
-        return contextlib.nullcontext()
+        return _FREELY
     with _guard:
         if alone in _under_way:
             raise Away("an earlier attempt has not come back")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 
 import pytest
@@ -27,6 +28,7 @@ from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.sessions import accepted, again, report, started
 from tests.integration.control.test_sinks import until
 from tests.integration.control.world import World
+from tests.integration.process import WAIT_S
 from tests.integration.sinks.endpoint import Reply, Request, as_json, closed_port, serving
 from tests.integration.sinks.ticket_desks import ServiceNow
 
@@ -169,6 +171,27 @@ def test_numbers_that_nobody_keeps(linked: World, desk: ServiceNow) -> None:
         asked = desk.asked
         look(after_minutes=2)
         assert (standing(near), standing(far), desk.asked) == ("holds", "", asked)
+
+
+@pytest.mark.sqlite
+def test_a_desk_that_says_when_to_come_again_is_left_alone_until_then(linked: World, desk: ServiceNow) -> None:
+    """The other one, which only says that it was too often, is asked again after seconds."""
+    other, patient = ServiceNow(), Ticketing("https://console.example")
+    other.tickets["INC-7"] = dict(OPEN)
+    with serving(desk) as address, serving(other) as elsewhere:
+        sink = kept_at(linked, address)
+        kept_at(linked, elsewhere, prefix="INC", table="incident")
+        late, soon = asked_with(linked, "CHG-7"), asked_with(linked, "INC-7", 1)
+        too_often = {"error": {"message": "Rate limit exceeded"}}
+        desk.faults, other.faults = [as_json(429, too_often, Retry_After="3600")], [as_json(429, too_often)]
+        deadline = time.monotonic() + WAIT_S
+        while standing(soon) == "unasked" and time.monotonic() < deadline:
+            async_to_sync(patient.round)()
+            time.sleep(0.1)
+        assert (standing(soon), standing(late), desk.asked, desk.faults) == ("holds", "unasked", 0, [])
+        assert Sink.objects.get(pk=sink.pk).failures == 1
+        look()  # of somebody who was not told
+        assert (standing(late), desk.asked) == ("holds", 1)
 
 
 def test_a_ticket_that_takes_no_comment_is_told_once_and_the_register_says_so(linked: World, desk: ServiceNow) -> None:

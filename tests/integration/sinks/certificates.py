@@ -27,15 +27,18 @@ class Authority:
         self._own = self._signed("authority", self._key.public_key(), authority=True)
         self.certificate = self._own.public_bytes(serialization.Encoding.PEM).decode()
 
-    def issue(self, name: str, host: str = "127.0.0.1") -> tuple[str, str]:
+    def issue(
+        self, name: str, host: str = "127.0.0.1", *, lasts: timedelta = timedelta(days=2), called: str = "localhost"
+    ) -> tuple[str, str]:
         """Certificate and key, for a server at ``host`` and for a client as well."""
         key = ec.generate_private_key(ec.SECP256R1())
-        made = self._signed(name, key.public_key(), host=host)
+        made = self._signed(name, key.public_key(), host=host, lasts=lasts, called=called)
         return made.public_bytes(serialization.Encoding.PEM).decode(), pem(key)
 
     def _signed(
-        self, name: str, key: ec.EllipticCurvePublicKey, *, authority: bool = False, host: str = ""
-    ) -> x509.Certificate:
+        self, name: str, key: ec.EllipticCurvePublicKey, *, authority: bool = False, host: str = "",
+        lasts: timedelta = timedelta(days=2), called: str = "",
+    ) -> x509.Certificate:  # fmt: skip
         now = datetime.now(UTC)
         builder = (
             x509.CertificateBuilder()
@@ -44,13 +47,13 @@ class Authority:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=2))
+            .not_valid_after(now + lasts)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         if not authority:
-            names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host)), x509.DNSName("localhost")])
+            names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host)), x509.DNSName(called)])
             usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
             builder = builder.add_extension(names, critical=False).add_extension(usage, critical=False)
         return builder.sign(self._key, hashes.SHA256())

@@ -10,6 +10,8 @@ from urllib.parse import parse_qs
 
 from tests.integration.sinks.endpoint import Endpoint, Reply, Request, as_json
 
+_FIELD_BYTES = 64 * 1024  # learn.microsoft.com, "Azure Monitor service limits", Logs Ingestion API: longer is truncated
+
 
 class Elastic(Endpoint):
     """``busy``: ids that are answered 429 once; a document whose fields say ``poison`` fits no mapping."""
@@ -49,7 +51,7 @@ class Elastic(Endpoint):
 
 
 class Sentinel(Endpoint):
-    """Token, rule, stream, gzip and the limit of one MB; a token is good until ``expire``."""
+    """Token, rule, stream, gzip, the limits of one MB a call and 64 KB a field; a token is good until ``expire``."""
 
     SETTINGS: ClassVar = {"rule": "dcr-1", "stream": "Custom-Portineria", "tenant": "t-1", "client": "c-1"}
 
@@ -75,6 +77,8 @@ class Sentinel(Endpoint):
             return as_json(413, {"error": {"code": "ContentLengthLimitExceeded"}})
         rows = json.loads(body)
         self.expect(isinstance(rows, list) and all("TimeGenerated" in row for row in rows), "rows")
+        long = [name for row in rows for name, value in row.items() if len(json.dumps(value).encode()) > _FIELD_BYTES]
+        self.expect(not long, f"fields that would be cut: {long}")
         self.sizes.append(len(body))
         self.kept += [row["Seq"] for row in rows]
         return 204, {}, b""

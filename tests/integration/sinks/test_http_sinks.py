@@ -5,17 +5,24 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
+import os
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from portineria.demo.namespace import available
 from portineria.sinks.catalogue import kind_of
 from portineria.sinks.http import ANSWER_BYTES
 from portineria.sinks.kind import Away, Refused, Sender, Taken
 from portineria.sinks.setting import cleaned
+from tests.integration.process import eventually
 from tests.integration.sinks.certificates import Authority
 from tests.integration.sinks.clouds import Elastic, Lines, Sentinel
 from tests.integration.sinks.endpoint import Splunk, Webhooks, as_json, closed_port, serving
@@ -55,7 +62,9 @@ async def test_webhooks_are_signed_in_order_and_only_what_was_taken_counts() -> 
             assert taken.away.retry_after_s == 7
             with pytest.raises(Refused):
                 await sender.send(EVENTS[3:])
-    assert endpoint.kept == [("org_aaaaaaaaaaaaaaaa-1", 1), ("org_aaaaaaaaaaaaaaaa-2", 2)]
+            assert await sender.send(EVENTS[:1]) == Taken(1)  # as where its answer was lost: by its id it is known
+    first, second = ("org_aaaaaaaaaaaaaaaa-1", 1), ("org_aaaaaaaaaaaaaaaa-2", 2)
+    assert endpoint.kept == [first, second, first]
     assert endpoint.wrong == []
 
 
@@ -89,6 +98,45 @@ async def test_an_https_receiver_has_to_be_the_one_that_was_meant(tmp_path: Path
         assert endpoint.kept == []
         async with opened("webhook", **trusted) as sender:
             assert await sender.send(EVENTS) == Taken(5)
+
+
+async def test_of_a_certificate_that_expires_between_two_batches_nothing_is_lost(tmp_path: Path) -> None:
+    """The connection that stands goes on, as TLS has it; no other one is made until the receiver has a new one."""
+    authority, endpoint = Authority(), Webhooks(SECRET)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+    def shows(lasts: timedelta) -> None:
+        (tmp_path / "chain.pem").write_text("".join(authority.issue("receiver", lasts=lasts)))
+        tls.load_cert_chain(tmp_path / "chain.pem")
+
+    shows(timedelta(seconds=2))
+    with serving(endpoint, tls) as address:
+        settings = {"address": address, "secret": WHSEC, "authorities": authority.certificate}
+        async with opened("webhook", **settings) as before, opened("webhook", **settings) as after:
+            assert await before.send(EVENTS[:2]) == Taken(2)
+            expired = datetime.now(UTC) + timedelta(seconds=2)
+            await eventually(lambda: datetime.now(UTC) > expired, "it has expired")
+            assert await before.send(EVENTS[2:3]) == Taken(1)
+            assert "certificate has expired" in await why(after)
+            shows(timedelta(hours=1))
+            assert await after.send(EVENTS[3:]) == Taken(2)
+    assert [seq for _key, seq in endpoint.kept] == [1, 2, 3, 4, 5]
+
+
+def test_a_name_that_vanishes_stops_its_own_receivers_until_it_is_back(tmp_path: Path) -> None:
+    """In mounts and a network of its own: see ``names``."""
+    if available().kind == "none":
+        pytest.skip(f"no namespaces: {available().reason}")
+    alone = ["unshare", "--mount", "--net", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
+    command = [*alone, sys.executable, "-m", "tests.integration.sinks.names", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = json.loads(done.stdout)
+    assert "certificate verify failed" in said["stranger"]
+    assert said["known"] == said["back"] == ["taken"] * 2
+    assert said["gone"] == ["Temporary failure in name resolution"] * 4
+    assert said["other, while many names hang"] == "taken"
+    assert said["wrong"] == []
 
 
 async def test_splunk_counts_when_an_index_has_it() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,8 @@ async def test_every_event_is_read_as_it_was_meant_and_only_from_us(tmp_path: Pa
         await sender.send(events[200:])
     await receiver.start()
     assert await sender.send(events[200:]) == Taken(200)
-    for stranger in ((), authority.issue("somebody else"), Authority().issue("portineria")):
+    over = authority.issue("portineria", lasts=timedelta(seconds=-1))
+    for stranger in ((), authority.issue("somebody else"), Authority().issue("portineria"), over):
         with pytest.raises(Away):
             await opened(receiver.port, authority.certificate, *stranger).send(events[:1])
     with pytest.raises(Away, match="certificate"):

@@ -62,7 +62,7 @@ class ServiceNow(Desk):
         if field == "correlation_id":
             rows = [{"correlation_id": row["correlation_id"], "sys_id": "f" * 32} for row in self.opened]
             return as_json(200, {"result": [row for row in rows if row["correlation_id"] == value]})
-        self.expect(table == "change_request", "table")
+        self.expect(table in ("change_request", "incident"), "table")
         rows = [{"sys_id": _sys_id(value), "number": value, **self.tickets[value]}] if value in self.tickets else []
         return as_json(200, {"result": [{name: row.get(name, "") for name in wanted} for row in rows]})
 
@@ -120,11 +120,17 @@ class Jira(Desk):
         return as_json(200, {"id": "1", "key": number, "fields": fields})
 
     def _search(self, path: str, query: dict[str, str]) -> Reply:
+        """The Cloud's first page may be empty and not the last: developer.atlassian.com, search/jql, nextPageToken."""
         self.expect(path == ("search/jql" if self._cloud else "search"), path)
         found = re.fullmatch(r'labels = "([\w-]+)"', query["jql"])
         self.expect(found is not None, query["jql"])
         keys = [{"key": "OT-1"} for fields in self.opened if found and found[1] in fields["labels"]]
-        return as_json(200, {"issues": keys, "isLast": True} if self._cloud else {"issues": keys, "total": len(keys)})
+        if not self._cloud:
+            return as_json(200, {"issues": keys, "startAt": 0, "maxResults": 1, "total": len(keys)})
+        if query.get("nextPageToken", "") != "page 2":
+            self.expect("nextPageToken" not in query, "token")
+            return as_json(200, {"issues": [], "isLast": False, "nextPageToken": "page 2"})
+        return as_json(200, {"issues": keys, "isLast": True})
 
     def _expect_text(self, body: Any) -> None:
         if self._cloud:

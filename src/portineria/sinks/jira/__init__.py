@@ -28,6 +28,7 @@ SETTINGS = (
 )
 _LABEL = re.compile(r"[^A-Za-z0-9_-]")
 _TITLE_CHARACTERS = 255
+_PAGES = 20  # of one search, all of them empty
 
 
 class _Jira:
@@ -54,13 +55,19 @@ class _Jira:
         required(answer, TAKES_NONE)
 
     async def has(self, key: str) -> bool:
+        """The Cloud looks into so many issues, then ends a page, whether one was found or not: the next may have it."""
         search = "search/jql" if self._cloud else "search"
-        asked = urlencode({"jql": f'labels = "{_label(key)}"', "fields": "key", "maxResults": "1"})
-        found = decoded(required(await self._said("GET", f"{search}?{asked}")))
-        issues = at(found, "issues") if isinstance(found, dict) else None
-        if not isinstance(issues, list):
-            raise Away("its answer has no issues")
-        return bool(issues)
+        asked = {"jql": f'labels = "{_label(key)}"', "fields": "key", "maxResults": "1"}
+        for _page in range(_PAGES):
+            found = decoded(required(await self._said("GET", f"{search}?{urlencode(asked)}")))
+            issues = at(found, "issues") if isinstance(found, dict) else None
+            if not isinstance(issues, list):
+                raise Away("its answer has no issues")
+            token = found.get("nextPageToken")
+            if issues or not isinstance(token, str) or not token or found.get("isLast") is True:
+                return bool(issues)
+            asked["nextPageToken"] = token
+        raise Away("its search has no end")
 
     async def open(self, key: str, title: str, text: str) -> None:
         fields = {

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from portineria.sinks.kind import Away
 from portineria.sinks.mail.smtp import LINE_BYTES, Smtp
+from portineria.sinks.name import connected
 from portineria.sinks.syslog.line import reason
 
 _TAKE_S = 60.0
@@ -23,7 +24,7 @@ async def post(settings: Mapping[str, str], tls: ssl.SSLContext, recipient: str,
 
 async def _hand_over(given: Mapping[str, str], tls: ssl.SSLContext, recipient: str, text: bytes) -> None:
     at_once = tls if given["encryption"] == "tls" else None
-    reader, writer = await asyncio.open_connection(given["host"], int(given["port"]), ssl=at_once, limit=LINE_BYTES)
+    reader, writer = await connected(given["host"], int(given["port"]), tls=at_once, limit=LINE_BYTES)
     line = Smtp(reader, writer)
     try:
         await line.greet()

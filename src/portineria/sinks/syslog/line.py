@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 
 from portineria.sinks.kind import Away, Refused, Sender, Taken
+from portineria.sinks.name import addresses, connected
 from portineria.sinks.outgoing import Outgoing
 from portineria.sinks.setting import Setting, Shape
 from portineria.sinks.syslog.tls import Encrypted
@@ -50,8 +51,10 @@ class _Datagrams:
         line = _Errors()
         try:
             async with asyncio.timeout(CONNECT_S):
+                host, port = self._place
+                [address, *_] = await addresses(host)
                 transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-                    lambda: line, remote_addr=self._place
+                    lambda: line, remote_addr=(address, port)
                 )
         except (OSError, TimeoutError) as error:
             raise Away(reason(error)) from error
@@ -93,7 +96,7 @@ class _Stream:
             frames += b"%d %b" % (len(text), text)
         try:
             async with asyncio.timeout(CONNECT_S):
-                reader, writer = await asyncio.open_connection(*self._place)
+                reader, writer = await connected(*self._place)
         except (OSError, TimeoutError) as error:
             raise Away(reason(error)) from error
         try:
