@@ -67,6 +67,7 @@ def over(w: World) -> None:
     Supplier.objects.filter(public_id=w.supplier).update(standing_until=today() - timedelta(days=1))
 
 
+@pytest.mark.sqlite
 def test_the_newest_counts_while_it_is_valid_and_older_ones_stay(world: World) -> None:
     owner = Browser(world.owner)
     at, kept = f"/suppliers/{world.supplier}/standing", f"/suppliers/{world.supplier}/standings"

@@ -303,7 +303,7 @@ def test_every_column_has_an_end_that_is_known_here(field: models.Field[Any, Any
         assert isinstance(
             field,
             models.ForeignKey | models.BinaryField | models.DateTimeField | models.BooleanField | models.JSONField
-            | models.GenericIPAddressField | models.AutoField,
+            | models.GenericIPAddressField | models.AutoField | models.DateField,
         )  # fmt: skip
 
 

@@ -125,32 +125,29 @@ def has_second_factor(person: Person, before: datetime | None = None) -> bool:
 
 def _standing_rows(people: Iterable[int]) -> "QuerySet[Person, tuple[Any, ...]]":
     factors = Authenticator.objects.filter(user=OuterRef("pk"), type__in=SECOND_FACTORS)
-    answering = Membership.objects.filter(
-        person=OuterRef("answered_by"), organisation=OuterRef("memberships__organisation"),
-        person__disabled_at__isnull=True, supplier__disabled_at__isnull=True,
-    )  # fmt: skip
-    return Person.objects.filter(pk__in=people).values_list(
-        "pk", "disabled_at", Exists(factors), "answered_by", "memberships__organisation",
-        "memberships__supplier__disabled_at", Exists(answering), *(f"memberships__{name}" for name in _FIRM),
-        *(_of_answering(name) for name in _FIRM), provided("pk", "memberships__organisation"),
-    )  # fmt: skip
-
-
-_FIRM = ("supplier", "supplier__standing", "supplier__standing_until")
-
-
-def _of_answering(name: str) -> Subquery:
-    """Of the membership of whoever answers for an agent."""
     theirs = Membership.objects.filter(
         person=OuterRef("answered_by"), organisation=OuterRef("memberships__organisation")
     )
-    return Subquery(theirs.order_by().values(name)[:1])
+    answering = theirs.filter(person__disabled_at__isnull=True, supplier__disabled_at__isnull=True)
+    return Person.objects.filter(pk__in=people).values_list(
+        "pk", "disabled_at", Exists(factors), "answered_by", "memberships__organisation",
+        "memberships__supplier__disabled_at", Exists(answering), provided("pk", "memberships__organisation"),
+        "memberships__supplier",
+        "memberships__supplier__standing", "memberships__supplier__standing_until",
+        Subquery(theirs.order_by().values("supplier")[:1]),
+    )  # fmt: skip
 
 
-def _firm(own: Sequence[Any], answering: Sequence[Any]) -> Firm | None:
-    """The supplier that somebody is of there; of an agent, which is of none, that of whoever answers for it."""
-    supplier, level, until = own if own[0] is not None else answering
-    return None if supplier is None else firm_of(level, until)
+def _firms(rows: Sequence[Sequence[Any]]) -> dict[tuple[int, int], Firm | None]:
+    """(person, organisation) → the supplier that they are of there; of an agent, which is of none, that of whoever
+    answers for it: asked for in a query more, where there is such a one.
+    """
+    found = {(pk, where): firm_of(level, until) if of else None for pk, *_, where, _, _, _, of, level, until, _ in rows}
+    agents = {(row[0], row[4]): row[-1] for row in rows if row[-1] is not None}
+    if agents:
+        suppliers = {row.pk: row.firm for row in Supplier.objects.filter(pk__in=set(agents.values()))}
+        found |= {key: suppliers[supplier] for key, supplier in agents.items()}
+    return found
 
 
 def answering_for(people: Iterable[int]) -> dict[int, int]:
@@ -163,15 +160,15 @@ _standing_statement = KeptStatement(_standing_rows)
 
 
 def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standing]:
-    """(person, organisation) → what policy has to know. One query however many there are."""
+    """(person, organisation) → what policy has to know. One query however many there are, besides ``_firms``."""
     wanted = set(pairs)
     rows = _standing_statement.rows({person for person, _ in wanted})
     # An agent has no second factor: its only way in is a token that is worth nothing without its key.
     known = {pk: (off is None, factor or by is not None) for pk, off, factor, by, *_ in rows}
     members = {(pk, where): locked_at is None for pk, _, _, _, where, locked_at, *_ in rows}
     unanswered = {(pk, where) for pk, _, _, by, where, _, answers, *_ in rows if by is not None and not answers}
-    firms = {(row[0], row[4]): _firm(row[7:10], row[10:13]) for row in rows}
-    shown = {(row[0], row[4]) for row in rows if row[13]}
+    firms = _firms(rows)
+    shown = {(row[0], row[4]) for row in rows if row[7]}
     return {
         pair: Standing(
             person_enabled=known.get(pair[0], (False, False))[0],
