@@ -32,6 +32,7 @@ class SetBy(StrEnum):
     UNINSPECTED = "uninspected"  # a service of the same device whose bytes nobody looks at
     SAME_TARGET = "same-target"  # the profile lets them write to it
     OTHER_PROTOCOL = "other-protocol"  # the profile lets them change the device by another protocol
+    OTHER_PERMISSION = "other-permission"  # another permission of theirs reaches the device
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ OF_THE_TECHNICIAN = {
     "/sessions/{session}/cut", "/sessions/{session}/end", "/held/{held}", "/requests/{request_id}/job",
     "/requests/{request_id}/files/{entry}", "/sessions/{session}/report", "/sessions/{session}/report/sign",
     "/program-contents/{supplier}", "/extensions/{extension}", "/grants/{grant}/extensions",
+    "/extensions/{extension}/withdraw",
 }  # fmt: skip
 NOT_OF_TOKENS = {"administer", "approve", "personal"}
 

@@ -42,7 +42,11 @@ LISTS = {
 
 
 def queries_of(call: Callable[[], object]) -> int:
-    call()  # the browser is known, templates are compiled
+    call()  # what is made at first use is made
+    return queries_once(call)
+
+
+def queries_once(call: Callable[[], object]) -> int:
     with CaptureQueriesContext(connection) as asked:
         call()
     return len(asked)
@@ -57,19 +61,22 @@ def test_every_list_takes_as_many_queries_for_500_as_for_50(linked: World) -> No
     named = {"gateway": linked.gateway.id, "session": session, "given": given, "waiting": waiting.public_id}
     # Somebody asks for the machine whose page is looked at.
     AccessRequest.objects.filter(state="pending").exclude(pk=waiting.pk).update(machine=linked.machine)
-    pages = {
-        (who, address): (
-            signed_in(getattr(linked, who)), address.format(machine=linked.machine.public_id, **named)
-        )
+    browsers = {who: signed_in(getattr(linked, who)) for who in LISTS}
+    for browser in browsers.values():
+        shown(browser, "/")  # the browser is known
+    pages = [
+        (who, address.format(machine=linked.machine.public_id, **named))
         for who, addresses in LISTS.items()
         for address in addresses
-    }  # fmt: skip
-    few = {page: queries_of(lambda browser=browser, at=at: shown(browser, at)) for page, (browser, at) in pages.items()}  # type: ignore[misc]
+    ]
+    few = {(who, at): queries_once(lambda who=who, at=at: shown(browsers[who], at)) for who, at in pages}  # type: ignore[misc]
     crowd(linked, MANY - FEW)
-    for page, (browser, at) in pages.items():
-        many = queries_of(lambda browser=browser, at=at: shown(browser, at))  # type: ignore[misc]
-        assert many <= few[page], page
-        assert many <= MOST_QUERIES, (page, many)
+    for who, at in pages:
+        many = queries_once(lambda who=who, at=at: shown(browsers[who], at))  # type: ignore[misc]
+        if many > few[who, at]:  # now and then a page notes that somebody is still there
+            many = queries_of(lambda who=who, at=at: shown(browsers[who], at))  # type: ignore[misc]
+        assert many <= few[who, at], (who, at)
+        assert many <= MOST_QUERIES, (who, at, many)
 
 
 def test_no_list_is_longer_than_its_leaf(linked: World) -> None:

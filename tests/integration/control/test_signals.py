@@ -19,6 +19,7 @@ from portineria.control.access.rules import Conditions
 from portineria.control.access.signals import Where, add_signal, remove_signal
 from portineria.control.audit.queries import events
 from portineria.control.estate import services as estate
+from portineria.control.estate.models import Device, Machine, Service
 from portineria.control.identity.services import BadField, NameTaken
 from portineria.control.remote_sessions import services as sessions
 from portineria.control.remote_sessions.inbox import Inbox
@@ -33,7 +34,7 @@ from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.calling import Program
 from tests.integration.control.declared import applied, proposal
 from tests.integration.control.sessions import accepted, again, started
-from tests.integration.control.world import World
+from tests.integration.control.world import World, fresh
 
 FILE, COIL = Where("file", place="button"), Where("modbus-coil", "192.168.10.5", 502, 1, 17)
 
@@ -304,3 +305,34 @@ def test_signals_are_declared_and_reports_of_them_go_first(linked: World) -> Non
     assert isinstance(second, FromGateway)
     assert [is_signals(first.sealed[0]), is_signals(second.sealed[0])] == [True, False]
     assert STEADY_S < STALE_S
+
+
+def test_another_permission_of_the_same_person_that_reaches_the_device_makes_it_settable(linked: World) -> None:
+    """The signal of one machine is read at the controller that another machine's permission opens."""
+    w = linked
+    there = Where("modbus-coil", "192.168.10.9", 502, 1, 17)
+    added(w, where=there)
+    asking(w)
+    Signal.objects.update(state="on")
+    session = accepted(w, started(w))
+    assert sessions.enforce(timezone.now()) == 0
+    row = Machine.objects.create(plant=w.machine.plant, gateway=w.machine.gateway, name="Feeder")
+    controller = Device.objects.create(machine=row, name="PLC", address=there.address)
+    Service.objects.create(device=controller, name="modbus", protocol="modbus", port=502)
+    beside = access.create_rule(
+        actor=w.owner, organisation=w.organisation, machines=[row.public_id], supplier=w.supplier, profile="observe",
+        needs_approval=False,
+    )  # fmt: skip
+    access.make_request(actor=fresh(w.technician), machine="Feeder", reason="look", minutes=30)
+    assert sessions.enforce(timezone.now()) == 0  # who only reads sets nothing
+    Grant.objects.filter(rule=beside).update(profile=None)
+    access.change_rule(actor=w.owner, rule=beside.public_id, profile="")
+    assert sessions.enforce(timezone.now()) == 1
+    ended = again(session)
+    assert (ended.state, ended.ending_class, ended.end_why) == ("draining", "administrative", "presence-settable")
+    page = shown(signed_in(w.owner), f"/requests/{session.grant.request.public_id}/")
+    assert "another permission or rule for the same people reaches the device" in page
+    with pytest.raises(SignalSettable, match="other-permission"):
+        asking(w, max_minutes=60)
+    access.end_rule(actor=w.owner, rule=beside.public_id, reason="apart now")
+    asking(w, max_minutes=60)

@@ -10,6 +10,7 @@ import os
 import secrets
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,29 @@ class Reading:
         return {value.signal: value.on for value in self.told[-1].values} if self.told else {}
 
 
+class Between:
+    """Stands in front of the OPC UA server and keeps what both say."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.said, self.answered = port, bytearray(), bytearray()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, to = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            await asyncio.gather(self._copy(reader, to, self.said), self._copy(there, writer, self.answered))
+        finally:
+            writer.close()
+            to.close()
+
+    async def _copy(self, one: asyncio.StreamReader, other: asyncio.StreamWriter, kept: bytearray) -> None:
+        with suppress(ConnectionError):
+            while data := await one.read(65536):
+                kept += data
+                other.write(data)
+        if not other.is_closing():
+            other.write_eof()
+
+
 def sources(devices: Devices) -> list[SignalSource]:
     modbus = {"address": "127.0.0.1", "port": devices.modbus, "unit": 1}
     return [
@@ -99,6 +123,9 @@ def sources(devices: Devices) -> list[SignalSource]:
 
 
 async def test_each_kind_of_source_is_read_followed_and_given_up(devices: Devices, tmp_path: Path) -> None:
+    between = Between(devices.opcua)
+    server = await asyncio.start_server(between, "127.0.0.1", 0)
+    devices.opcua = server.sockets[0].getsockname()[1]
     reading = Reading(tmp_path, sources(devices))
     button = reading.files / "button"
     (tmp_path / "value").write_text("0\n")  # as the kernel writes a GPIO's
@@ -123,12 +150,17 @@ async def test_each_kind_of_source_is_read_followed_and_given_up(devices: Device
     button.write_text("yes")
     assert await devices._heard() == "done\n"
     await eventually(lambda: reading.now() == on | {"sgn_file": None}, "it comes back by itself")
+    # The session that was given up is ended, and its channel: the server had answered that before anything new.
+    await eventually(lambda: b"\x01\x00" + (473 + 3).to_bytes(2, "little") in between.answered)
+    assert b"CLOF" in between.said
     await devices.kill()
     await eventually(lambda: reading.now() == nothing)
     parts = [told.part for told in reading.told]
     assert parts == list(range(1, len(parts) + 1))
     asking.cancel()
     await reading.signals.close()
+    server.close()
+    await server.wait_closed()
     assert set(devices.journal.read_text().split()) == {"1", "2"}  # read coils, read discrete inputs: nothing else
 
 

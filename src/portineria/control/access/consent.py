@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from django.utils import timezone
 
-from portineria.control.access.models import Rule
+from portineria.control.access.models import Rule, Signal
+from portineria.control.access.other_ways import rules_beside, sets_otherwise
 from portineria.control.access.plant_state import PlantState, of_rule, plant_state
 from portineria.control.estate.models import Machine
 from portineria.control.identity.services import BadField
@@ -53,7 +54,7 @@ def settle_signals(rule: Rule, kinds: str | None, *, new: bool) -> None:
     state = _state(rule, machines)
     for machine in machines if rule.signals else ():
         consent = state.consent(*of_rule(rule, machine))
-        for signal, why in consent.settable:
+        for signal, why in [*consent.settable, *_by_others(rule, machine, state)]:
             raise SignalSettable(machine, signal.name, why)
         if kinds is not None and consent.absent:
             raise NoSuchSignal(machine, consent.absent[0])
@@ -68,8 +69,18 @@ def _usual(rule: Rule, machines: list[Machine]) -> str:
     left = set(SignalKind)
     for machine in machines:
         consent = state.consent(*of_rule(rule, machine))
-        left -= {SignalKind(signal.kind) for signal, _ in consent.settable} | set(map(SignalKind, consent.absent))
+        settable = [*consent.settable, *_by_others(rule, machine, state)]
+        left -= {SignalKind(signal.kind) for signal, _ in settable} | set(map(SignalKind, consent.absent))
     return clean_kinds(left)
+
+
+def _by_others(rule: Rule, machine: Machine, state: PlantState) -> list[tuple[Signal, SetBy]]:
+    """Signals of the kinds that it asks for, which another rule for the same people would let them set."""
+    here = state.asked(rule, machine)
+    ways = rules_beside(rule, [machine], [signal.reading for signal in here])
+    return [
+        (signal, SetBy.OTHER_PERMISSION) for signal in here if sets_otherwise(signal.reading, machine.plant_id, ways)
+    ]
 
 
 def _state(rule: Rule, machines: list[Machine]) -> PlantState:

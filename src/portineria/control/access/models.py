@@ -121,7 +121,6 @@ class Rule(AsksStanding, models.Model):
     only_decoded = models.BooleanField(default=False)  # services of which we see metadata only are left out
     # When it is open, as policy.windows writes it; empty: always. At each machine by the clock of its plant.
     windows = models.CharField(max_length=TEXT, blank=True, default="")
-    # Conditions besides.
     approvals = models.PositiveSmallIntegerField(default=1)  # of how many people, where one is needed at all
     needs_reference = models.BooleanField(default=False)  # of a ticket or work permit
     needs_recording = models.BooleanField(default=False)

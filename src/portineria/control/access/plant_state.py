@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import ip_address
 
 from django.db.models import Q
 
@@ -19,25 +18,27 @@ from portineria.control.access.models import (
     SignalQuerySet,
     SignalState,
 )
+from portineria.control.access.other_ways import Way, opened_by, services_by_machine, sets_otherwise, ways_of
 from portineria.control.estate.models import Machine, Service
 from portineria.control.identity.models import Person
 from portineria.policy.consent import Opened, SetBy, set_by
-from portineria.policy.proof_level import decoder_of
+from portineria.policy.function_profile import Profile
 
 _FOREVER = datetime.max.replace(tzinfo=UTC)
 Place = tuple[str, int | None]  # "machine" or "line", and its key
 
 
-# A rule, a machine, and the keys of the profiles that all have to admit what is done there.
-Asking = tuple[Rule, Machine, tuple[int | None, ...]]
+# A rule, a machine, the keys of the profiles that all have to admit what is done there; and who works, where that is
+# asked of somebody.
+Asking = tuple[Rule, Machine, tuple[int | None, ...], int | None]
 
 
 def of_grant(grant: Grant, machine: Machine) -> Asking:
-    return grant.rule, machine, (grant.profile_id, grant.rule.profile_id, grant.narrower_id)
+    return grant.rule, machine, (grant.profile_id, grant.rule.profile_id, grant.narrower_id), grant.person_id
 
 
-def of_rule(rule: Rule, machine: Machine) -> Asking:
-    return rule, machine, (rule.profile_id,)
+def of_rule(rule: Rule, machine: Machine, person: int | None = None) -> Asking:
+    return rule, machine, (rule.profile_id,), person
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class PlantState:
     services: Mapping[int, list[Service]] = field(default_factory=dict)
     profiles: Mapping[int, FunctionProfile] = field(default_factory=dict)
     running: bool = False
+    ways: Mapping[int, list[Way]] = field(default_factory=dict)  # person → what they may reach besides
 
     def maintained_until(self, rule: Rule, machine: Machine) -> datetime | None:
         """When what the rule asks for ends by itself; None: it does not hold now."""
@@ -72,14 +74,24 @@ class PlantState:
         found = (self.maintained.get(place) for place in _places(machine))
         return max((until for until in found if until is not None), default=None)
 
-    def consent(self, rule: Rule, machine: Machine, profiles: tuple[int | None, ...]) -> Consent:
+    def asked(self, rule: Rule, machine: Machine) -> list[Signal]:
+        """There, of the kinds that the rule asks for."""
+        kinds = rule.signals.split()
+        return [row for place in _places(machine) for row in self.signals.get(place, ()) if row.kind in kinds]
+
+    def consent(
+        self, rule: Rule, machine: Machine, profiles: tuple[int | None, ...], person: int | None = None
+    ) -> Consent:
         kinds = rule.signals.split()
         if not kinds:
             return Consent()
-        here = [signal for place in _places(machine) for signal in self.signals.get(place, ()) if signal.kind in kinds]
+        here = self.asked(rule, machine)
         held = [self.profiles[pk].profile for pk in {*profiles} - {None} if pk is not None]
         opened = self._opened(machine, only_decoded=bool(held) or rule.only_decoded)
-        settable = [(signal, why) for signal in here if (why := set_by(signal.reading, opened, held)) is not None]
+        ways = self.ways.get(person, []) if person is not None else []
+        settable = [
+            (signal, why) for signal in here if (why := _set_by(signal, machine, opened, held, ways)) is not None
+        ]
         good = {SignalState.ON, SignalState.UNHEARD} if self.running else {SignalState.ON}
         return Consent(
             absent=tuple(kind for kind in kinds if all(signal.kind != kind for signal in here)),
@@ -88,12 +100,16 @@ class PlantState:
         )
 
     def _opened(self, machine: Machine, *, only_decoded: bool) -> list[Opened]:
-        found = []
-        for service in self.services.get(machine.pk, ()):
-            decoder = decoder_of(service.protocol)
-            if decoder is not None or not only_decoded:
-                found.append(Opened(str(ip_address(service.device.address)), decoder.name if decoder else ""))
-        return found
+        return opened_by(self.services.get(machine.pk, ()), only_decoded=only_decoded)
+
+
+def _set_by(
+    signal: Signal, machine: Machine, opened: list[Opened], held: list[Profile], ways: list[Way]
+) -> SetBy | None:
+    why = set_by(signal.reading, opened, held)
+    if why is None and sets_otherwise(signal.reading, machine.plant_id, ways):
+        return SetBy.OTHER_PERMISSION
+    return why
 
 
 def _places(machine: Machine) -> tuple[Place, Place]:
@@ -103,14 +119,18 @@ def _places(machine: Machine) -> tuple[Place, Place]:
 def plant_state(named: Iterable[Asking], at: datetime, *, running: bool = False) -> PlantState:
     """As it is now, for ``at``: what ends by itself before that has ended."""
     every = list(named)
-    maintained = [machine for rule, machine, _ in every if rule.needs_maintenance]
+    maintained = [machine for rule, machine, *_ in every if rule.needs_maintenance]
     asking = [one for one in every if one[0].signals]
+    machines = [machine for _, machine, *_ in asking]
+    signals = _signals(machines) if asking else {}
+    people = {person for *_, person in asking if person is not None}
     return PlantState(
         _maintained(maintained, at) if maintained else {},
-        _signals([machine for _, machine, _ in asking]) if asking else {},
-        _services([machine for _, machine, _ in asking]) if asking else {},
-        FunctionProfile.objects.in_bulk({pk for *_, keys in asking for pk in keys if pk}) if asking else {},
+        signals,
+        services_by_machine(machine.pk for machine in machines) if asking else {},
+        FunctionProfile.objects.in_bulk({pk for *_, keys, _ in asking for pk in keys if pk}) if asking else {},
         running,
+        ways_of(people, (row for rows in signals.values() for row in rows), at),
     )
 
 
@@ -120,13 +140,6 @@ def _signals(machines: list[Machine]) -> dict[Place, list[Signal]]:
     found: dict[Place, list[Signal]] = defaultdict(list)
     for row in rows.order_by("pk"):
         found[("line", row.line_id) if row.machine_id is None else ("machine", row.machine_id)].append(row)
-    return found
-
-
-def _services(machines: list[Machine]) -> dict[int, list[Service]]:
-    found: dict[int, list[Service]] = defaultdict(list)
-    for row in Service.objects.filter(device__machine__in=machines).select_related("device").order_by("pk"):
-        found[row.device.machine_id].append(row)
     return found
 
 

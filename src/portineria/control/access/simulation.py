@@ -32,7 +32,7 @@ def would_open(
     suppliers = {(person, owner): firm for person, owner, firm in members.values_list(*_MEMBER)}
     grouped = set(GroupMember.objects.filter(membership__in=members).values_list("membership__person", "group"))
     attempts = attempts_of(wanted, at, begins)
-    state = plant_state((of_rule(rule, wanted[key]) for key in wanted for rule in naming.get(key[1], ())), at)
+    state = plant_state((of_rule(rule, wanted[key], key[0]) for key in wanted for rule in naming.get(key[1], ())), at)
     lacking = untrained(((rule, person) for person, key in wanted for rule in naming.get(key, ())), at)
     found: dict[tuple[int, int], list[Verdict]] = {}
     for (person, key), machine in wanted.items():
@@ -42,7 +42,7 @@ def would_open(
                 rule,
                 decide(
                     attempts[person, key],
-                    [_as_granted(rule, machine, at, state, begins, trained=(rule.pk, person) not in lacking)],
+                    [_as_granted(rule, machine, person, at, state, begins, trained=(rule.pk, person) not in lacking)],
                 ),
             )
             for rule in naming.get(key, ())
@@ -57,10 +57,10 @@ _MEMBER = ("person", "organisation", "supplier")
 
 
 def _as_granted(
-    rule: Rule, machine: Machine, at: datetime, state: PlantState, begins: Beginning, *, trained: bool
+    rule: Rule, machine: Machine, person: int, at: datetime, state: PlantState, begins: Beginning, *, trained: bool
 ) -> GrantFacts:
     ends, maintained = at + timedelta(minutes=rule.max_minutes), state.maintained_until(rule, machine)
-    consent = state.consent(*of_rule(rule, machine))
+    consent = state.consent(*of_rule(rule, machine, person))
     return GrantFacts(
         id=rule.public_id,
         machine=machine.public_id,

@@ -74,7 +74,7 @@ class RequestPlant:
 
 def of_request(request: AccessRequest) -> RequestPlant:
     rule, machine, grant = request.rule, request.machine, getattr(request, "grant", None)
-    asking = of_grant(grant, machine) if isinstance(grant, Grant) else of_rule(rule, machine)
+    asking = of_grant(grant, machine) if isinstance(grant, Grant) else of_rule(rule, machine, request.person_id)
     state = plant_state([asking], timezone.now())
     consent = state.consent(*asking)
     settable = {signal.pk: words.SET_BY[why] for signal, why in consent.settable}

@@ -111,9 +111,16 @@ class _Line:
         assert self._reader is not None  # noqa: S101 - dialled before
         return await self._reader.readexactly(size)
 
-    def close(self) -> None:
+    def close(self, last: bytes = b"") -> None:
+        """``last``: what the device is told where it takes it at once; nobody waits for one that is in trouble."""
         if self._writer is not None:
-            self._writer.transport.abort()
+            transport = self._writer.transport
+            if last and not transport.is_closing():
+                self._writer.write(last)
+            if last and not transport.get_write_buffer_size():
+                transport.close()
+            else:
+                transport.abort()
         self._reader = self._writer = None
 
 
@@ -146,11 +153,12 @@ class OpcUa:
         self._url = f"opc.tcp://{host}:{port}"
         self._client = ReadingClient(self._url, secrets.token_bytes(32))
         self._until = 0.0  # by the loop's clock: then the channel is made anew
+        self._session = False  # one stands that the server would keep
 
     async def read(self, source: SignalSource) -> bool | None:
         node = node_id(source.place)
         if self._line.open and asyncio.get_running_loop().time() > self._until:
-            self._line.close()
+            self.close()
         if not self._line.open:
             await self._begin()
         self._line.send(self._client.read(node))
@@ -165,6 +173,7 @@ class OpcUa:
         self._until = asyncio.get_running_loop().time() + client.channel_opened(await self._chunk()) / 1000 * 0.75
         self._line.send(client.create_session())
         client.session_created(await self._answer())
+        self._session = True
         self._line.send(client.activate_session())
         client.session_activated(await self._answer())
 
@@ -181,4 +190,6 @@ class OpcUa:
         return head + await self._line.exactly(size - 8)
 
     def close(self) -> None:
-        self._line.close()
+        """A server has few sessions, and keeps one that was dropped until its time is over."""
+        self._line.close(self._client.end() if self._session else b"")
+        self._session = False

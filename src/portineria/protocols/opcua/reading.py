@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading one value as a client without security and without a name: the only thing that we ever ask an OPC UA server
-by ourselves. Source: Part 6 6.7 and 7.1; services of Part 4 5.5.2, 5.6.2, 5.6.3, 5.10.2.
+by ourselves. Source: Part 6 6.7 and 7.1; services of Part 4 5.5.2, 5.5.3, 5.6.2, 5.6.3, 5.6.4, 5.10.2.
 """
 
 import re
@@ -11,6 +11,7 @@ from portineria.protocols.opcua.services import VALUE, service_of
 from portineria.protocols.opcua.session import OPEN_REQUEST, OPEN_RESPONSE, POLICY_NONE
 
 CREATE_SESSION, ACTIVATE_SESSION, READ = 461, 467, 631  # an answer's number is three higher: Part 6 annex A
+CLOSE_SESSION, CLOSE_CHANNEL = 473, 452
 LONGEST = 1 << 18  # of one message: a session's beginning lists certificates
 _NULL, _NO_EXTENSION, _NO_NODE = pack("<i", -1), b"\x00\x00\x00", b"\x00\x00"
 _CHUNK_BYTES = 65536
@@ -66,6 +67,11 @@ class ReadingClient:
     def read(self, node: bytes) -> bytes:
         what = node + pack("<I", VALUE) + _NULL + pack("<H", 0) + _NULL
         return self._message(READ, pack("<dii", 0.0, 3, 1) + what)
+
+    def end(self) -> bytes:
+        """The session, with its subscriptions, and its channel, to which no server answers."""
+        ended = self._message(CLOSE_SESSION, b"\x01")
+        return ended + b"CLO" + self._message(CLOSE_CHANNEL, b"")[3:]
 
     def _header(self, service: int) -> bytes:
         """Part 4 7.33, behind the number of the service."""

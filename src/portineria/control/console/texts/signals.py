@@ -22,6 +22,7 @@ SET_BY: dict[str, "str | Promise"] = {
     SetBy.UNINSPECTED: _("the same device can be reached without inspection"),
     SetBy.SAME_TARGET: _("the function profile lets it be written"),
     SetBy.OTHER_PROTOCOL: _("the function profile lets the device be changed by another protocol"),
+    SetBy.OTHER_PERMISSION: _("another permission or rule for the same people reaches the device"),
 }
 
 
