@@ -78,6 +78,8 @@ BY_API = {
     "providers": "GET /identity-providers", "provider-add": "POST /openid-providers",
     "provider": "GET /identity-providers/{provider}", "provider-refresh": "POST /identity-providers/{provider}/refresh",
     "provider-secret": "POST /identity-providers/{provider}/secret",
+    "provider-factor": "POST /identity-providers/{provider}/factor",
+    "delegation-decline": "POST /customers/{delegation}/decline",
     "provider-switch": "POST /identity-providers/{provider}/disable",
     "provider-withdraw": "POST /identity-providers/{provider}/withdraw",
     "group-map": "POST /identity-providers/{provider}/groups",

@@ -8,6 +8,12 @@ from portineria.control.topic_texts import TOPIC_TEXTS
 
 TEXTS: dict[str, str | Promise] = {
     **TOPIC_TEXTS,
+from portineria.control.delegation_texts import DELEGATION_TEXTS
+from portineria.control.field_texts import FIELD_TEXTS
+
+TEXTS: dict[str, str | Promise] = {
+    **FIELD_TEXTS,
+    **DELEGATION_TEXTS,
     "not-found": _("There is nothing here, or nothing that you may see."),
     "body.too-large": _("What was sent is larger than this server takes. Nothing of it was kept; send less."),
     "body.too-slow": _("What was sent did not arrive within 20 seconds. Nothing of it was kept; try again."),
@@ -283,20 +289,6 @@ TEXTS: dict[str, str | Promise] = {
     "estate.gateway.state": _("The gateway is in another state now. Look again."),
     "estate.certificate.too-old": _("The gateway was away for too long. Enrol it again."),
     "identity.last-administrator": _("Somebody has to remain who administers the organisation."),
-    "identity.delegation.own-customer": _(
-        "You belong to this customer yourself: you act there under your own name, as a member."
-    ),
-    "identity.delegation.too-many": _("Nothing was delegated: an organisation has at most 20 providers."),
-    "identity.delegation.too-often": _(
-        "Nothing was delegated: your organisation changed what it delegates too often within an hour. Wait a while; "
-        "withdrawing works at any time."
-    ),
-    "identity.delegation.no-incident": _(
-        "Nothing was declared: the customer granted no incident, or one was declared already."
-    ),
-    "identity.delegation.incident-runs": _(
-        "Nothing was changed: while an incident runs that you granted beforehand, nothing is taken back from it."
-    ),
     "sinks.provider-tickets": _("Nothing was added: whose tickets cover work here its owner decides."),
     "identity.analyst.asked-already": _("Nothing was asked twice: a question about this pseudonym waits already."),
     "identity.analyst.nobody": _("Nobody who is known here is behind this pseudonym any more."),

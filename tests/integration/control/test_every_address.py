@@ -287,10 +287,12 @@ def asked(client: Client, method: str, route: str, ids: Things) -> tuple[int, by
     return (*told(answer, ids), len(queries))
 
 
-# A provider's people come here from outside: to step inside, to declare an incident, to ask and answer who somebody is.
+# A provider's people come here from outside: to step inside, to declare an incident, to give back what was delegated,
+# to ask and answer who somebody is.
 OF_THE_PROVIDER = {
     "customers/<str:customer>/enter/", "delegations/<str:delegation>/incident/",
     "delegations/<str:delegation>/ask/<str:analyst>/", "delegations/questions/<str:question>/",
+    "delegations/<str:delegation>/decline/",
 }  # fmt: skip
 
 
@@ -407,7 +409,7 @@ def test_the_owner_sees_every_page_and_the_supplier_s_technician_their_own(world
             expected: tuple[int, ...] = (403,) if route.endswith(("/ask/", "machine>/emergency/")) else (200, 302, 405)
             # Of somebody without a rule of their own there is no work.
             # Nor has the owner customers.
-            none = route in ("work/", "customers/") or route.endswith(("/incident/", "grant>/more/"))
+            none = route in ("work/", "customers/") or route.endswith(("/incident/", "/decline/", "grant>/more/"))
             if route.startswith("delegations/questions/"):
                 expected = (404,)  # the owner asked: the provider answers
             assert owner.get(address).status_code in ((404,) if none else expected), route

@@ -114,7 +114,9 @@ def test_what_others_have_is_answered_like_what_does_not_exist(world: World, thi
         assert answers[0][0] == 404, (method, path, answers[0])
 
 
-OF_THE_PROVIDER = {"/customers/{delegation}/incident", "/name-questions/{question}/answer"}
+OF_THE_PROVIDER = {
+    "/customers/{delegation}/incident", "/customers/{delegation}/decline", "/name-questions/{question}/answer",
+}  # fmt: skip
 
 
 def test_a_provider_finds_nothing_of_a_customer_elsewhere(world: World, things: Things, watchful: Provider) -> None:
