@@ -4,15 +4,11 @@
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from portineria.control.delegation_texts import DELEGATION_TEXTS
 from portineria.control.topic_texts import TOPIC_TEXTS
 
 TEXTS: dict[str, str | Promise] = {
     **TOPIC_TEXTS,
-from portineria.control.delegation_texts import DELEGATION_TEXTS
-from portineria.control.field_texts import FIELD_TEXTS
-
-TEXTS: dict[str, str | Promise] = {
-    **FIELD_TEXTS,
     **DELEGATION_TEXTS,
     "not-found": _("There is nothing here, or nothing that you may see."),
     "body.too-large": _("What was sent is larger than this server takes. Nothing of it was kept; send less."),
