@@ -43,8 +43,7 @@ _DONE = "service protocol function operation"
 _RULE = (
     "minutes needs_approval machines places only_services profile only_decoded windows approvals needs_reference "
     "needs_recording watcher needs_maintenance signals trainings factor_minutes needs_listed_reason needs_device "
-    "least_standing"
-    "watchers"
+    "least_standing watchers"
 )
 _SESSION = "session machine gateway person grant answered_by"
 _EXTENSION = "extension grant request machine person"
