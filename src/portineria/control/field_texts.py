@@ -23,6 +23,7 @@ FIELD_TEXTS: dict[str, str | Promise] = {
     "field.assessment": _("Say where the assessment lies, in 1 to 120 characters."),
     "field.assessed_on": _("An assessment is not of a day to come."),
     "field.valid_until": _("A day from today on, not before the assessment, at most %(most)s days away."),
+    "field.watchers": _("A rule names at most %(most)s people to watch."),
     "field.trainings": _("A rule asks for at most %(most)s trainings."),
     "field.source": _("A consent signal is read from a file, a coil, a discrete input or a node."),
     "field.file_name": _("Write the name of a file in the gateway's folder: letters, digits, dots, hyphens."),
