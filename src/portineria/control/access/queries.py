@@ -146,11 +146,10 @@ def sights(
     found = []
     for machine in machines:
         admitting, decision = rules.get(machine.pk, []), judged[actor.pk, machine.pk]
-        organisation = machine.plant.organisation_id
-        named = bool(admitting) or organisation in owned or _by_role(machine)
-        sight = sight_of(standing=standing_of[actor.pk, organisation], admitted_by_rule=named, decision=decision)
-        firm = standing_of[actor.pk, organisation].firm
-        best = max(admitting, key=preference(firm, at), default=None)
+        standing = standing_of[actor.pk, machine.plant.organisation_id]
+        named = bool(admitting) or machine.plant.organisation_id in owned or _by_role(machine)
+        sight = sight_of(standing=standing, admitted_by_rule=named, decision=decision)
+        best = max(admitting, key=preference(standing.firm, at), default=None)
         found.append(
             MachineSight(
                 machine,
@@ -166,7 +165,7 @@ def sights(
                 any(rule.needs_listed_reason for rule in admitting),
                 any(rule.needs_device for rule in admitting),
                 min((rule.factor_minutes for rule in admitting if rule.factor_minutes), default=None),
-                best.least_standing if best and best.falls_short(firm, at) else "",
+                best.least_standing if best and best.falls_short(standing.firm, at) else "",
             )
         )
     return [seen for seen in found if seen.sight is not Sight.ABSENT]
