@@ -15,6 +15,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from portineria.control.settings import start as settings_start
 from portineria.control.settings.master_key import make_master_key
 from portineria.control.settings.server import load
@@ -65,6 +68,7 @@ def prepare(size: Size, database: str = "") -> Path:
     if not made.exists():
         made.write_text(json.dumps(asdict(size) | {"seconds": fill(size)}) + "\n")
     _keep_open(made.stat().st_mtime)
+    _order_anew()
     refresh_statistics()  # as the server does when it starts
     return folder
 
@@ -80,6 +84,23 @@ def _keep_open(made_at: float) -> None:
         open_then = Grant.objects.filter(revoked_at__isnull=True, request__made_at__gt=made - timedelta(hours=2))
         open_then.update(starts_at=now - timedelta(minutes=5), ends_at=now + timedelta(minutes=55))
         AccessRequest.objects.filter(state="pending").update(made_at=now)
+
+
+def _order_anew() -> None:
+    """Each session that runs under an order of now, signed and saved as the server does it: pages read what it says."""
+    from django.utils import timezone
+
+    from portineria.control.estate.queries import services_of
+    from portineria.control.remote_sessions import letters
+    from portineria.control.remote_sessions.models import Session
+
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    spki, now = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), timezone.now()
+    rows = list(Session.objects.open().select_related("organisation", "person", "gateway", "machine", "grant__rule"))
+    for session in rows:
+        session.key, session.expires_at, session.order_seq = spki, session.grant.ends_at, 0
+        letters.write_order(session, services_of(session.machine), starts=now)
+    Session.objects.bulk_update(rows, ["key", "expires_at", "order", "order_sha256", "certificate"], batch_size=100)
 
 
 def _forget(folder: Path) -> None:

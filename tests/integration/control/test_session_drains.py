@@ -245,3 +245,14 @@ def test_a_session_that_ended_idle_is_the_technicians_doing_only_where_it_was(
         assert ("the technician finished" in page) == (who == "the technician"), address
         assert ("no rule admits this any more" in page) == (who != "the technician"), address
     assert "nothing was running any more" in shown(client, f"/sessions/{session.public_id}/")
+
+
+def test_an_order_that_nobody_can_read_drains_its_session_and_spares_the_page_and_the_others(linked: World) -> None:
+    unread, other = accepted(linked, started(linked)), accepted(linked, started(linked))
+    unread.order = bytes(900)
+    unread.save(update_fields=["order"])
+    access.revoke(actor=linked.owner, grant=other.grant.public_id, reason="x")
+    assert "recorded" in shown(signed_in(linked.owner), f"/sessions/{unread.public_id}/").lower()
+    assert services.enforce(timezone.now()) == 2
+    assert (again(unread).state, again(other).state) == ("draining", "draining")
+    assert again(unread).end_why

@@ -14,7 +14,7 @@ from portineria.control.estate.queries import reachable_now
 from portineria.control.remote_sessions.letters import assets_of
 from portineria.control.remote_sessions.models import Session
 from portineria.control.remote_sessions.recording_mode import keeps_contents, recording_mode
-from portineria.core.errors import Conflict
+from portineria.core.errors import Conflict, ProtocolError
 from portineria.policy.proof_level import ProofLevel, proof_level
 from portineria.wire.envelope import read_signed
 from portineria.wire.feature import PROGRAM_CONTENTS
@@ -56,7 +56,8 @@ _ORDER = msgspec.msgpack.Decoder(Order)
 
 
 def altered(sessions: Iterable[Session]) -> set[int]:
-    """Keys of those whose order names a service that is gone or elsewhere, or another gateway than the machine's.
+    """Keys of those whose order names a service that is gone or elsewhere, or another gateway than the machine's; or
+    that cannot be read, so that nobody can say what it opens.
 
     A service that was added alters nothing: the order does not open it. Sessions come with ``machine``.
     """
@@ -66,28 +67,38 @@ def altered(sessions: Iterable[Session]) -> set[int]:
         session.pk
         for session in ordered
         if session.gateway_id != session.machine.gateway_id
-        or not _assets(session) <= there.get(session.machine_id, frozenset())
+        or (order := _order(session)) is None
+        or not _assets(order) <= there.get(session.machine_id, frozenset())
     }
 
 
-def _order(session: Session) -> Order:
-    """Our own signed bytes, out of our own database."""
-    order: Order = _ORDER.decode(read_signed(bytes(session.order)).statement)
+def _order(session: Session) -> Order | None:
+    """Our own signed bytes, out of our own database. None for what another release wrote that is not understood: that
+    is the trouble of one session, not of a page, nor of those that are looked after with it.
+    """
+    try:
+        order: Order = _ORDER.decode(read_signed(bytes(session.order)).statement)
+    except (msgspec.DecodeError, ProtocolError):
+        return None
     return order
 
 
 def proof_levels(session: Session) -> list[tuple[str, ProofLevel]]:
-    """What is seen of each service that its gateway was ordered to open, whatever is set up by now."""
-    return [(asset.service, proof_level(asset.protocol)) for asset in _order(session).assets]
+    """What is seen of each service that its gateway was ordered to open, whatever is set up by now. Nothing is said
+    of an order that cannot be read.
+    """
+    order = _order(session)
+    return [(asset.service, proof_level(asset.protocol)) for asset in order.assets] if order is not None else []
 
 
 def is_recorded(session: Session) -> bool:
-    """What its gateway was ordered, whatever its owner's terms say by now."""
-    return _order(session).recording != "none"
+    """What its gateway was ordered, whatever its owner's terms say by now. Where nobody can tell: rather yes."""
+    order = _order(session)
+    return order is None or order.recording != "none"
 
 
-def _assets(session: Session) -> frozenset[tuple[str, str, int]]:
-    return frozenset((asset.service, asset.address, asset.port) for asset in _order(session).assets)
+def _assets(order: Order) -> frozenset[tuple[str, str, int]]:
+    return frozenset((asset.service, asset.address, asset.port) for asset in order.assets)
 
 
 def other_functions(sessions: Iterable[Session]) -> set[int]:
@@ -103,6 +114,8 @@ def other_functions(sessions: Iterable[Session]) -> set[int]:
 
 def _functions_differ(session: Session, services: list[Service]) -> bool:
     order = _order(session)
+    if order is None:
+        return False  # it is ``altered``
     if order.profiles != [bytes(row.content) for row in profiles_of(session.grant)]:
         return True
     now = {asset.service: asset for asset in assets_of(session, services)}
