@@ -79,14 +79,15 @@ class Http:
 
     async def _asked_of_each(self, request: httpx.Request) -> Answer:
         """Of the first address of its name that answers; the others stay known as long as one does."""
-        host, failure = request.url.host, httpx.ConnectError("no address")
+        host = request.url.host
+        failure: httpx.TransportError = httpx.ConnectError("no address")
         if host not in self._places:
             async with asyncio.timeout(_CONNECT_S):
                 self._places[host] = await addresses(host)
         for place in self._places[host]:
             try:
                 return await self._answer(request, place)
-            except httpx.ConnectError as error:
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failure = error
         del self._places[host]
         raise failure

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import socket
 import ssl
@@ -38,15 +39,20 @@ def opened(kind: str, settings: Mapping[str, str]) -> Sender:
     return known.open(cleaned(known.settings, settings))
 
 
-async def outcome(kind: str, settings: Mapping[str, str]) -> str:
-    sender = opened(kind, settings)
+async def sent_by(sender: Sender) -> str:
     try:
         await sender.send(EVENTS)
     except Away as error:
         return str(error)
+    return "taken"
+
+
+async def outcome(kind: str, settings: Mapping[str, str]) -> str:
+    sender = opened(kind, settings)
+    try:
+        return await sent_by(sender)
     finally:
         await sender.close()
-    return "taken"
 
 
 async def asked_in_turn(settings: Mapping[str, str], address: str) -> str:
@@ -60,6 +66,22 @@ async def asked_in_turn(settings: Mapping[str, str], address: str) -> str:
     finally:
         await http.close()
     return "answered"
+
+
+async def moved(settings: Mapping[str, str], hosts: Path) -> list[str]:
+    """Of one sender, whose receiver's name leads to where nobody answers, and then to where it is now."""
+    before, port = "127.0.0.2", int(settings["address"].rpartition(":")[2])
+    sender, waiting = opened("webhook", settings), [socket.socket() for _ in range(3)]
+    with contextlib.ExitStack() as held, socket.create_server((before, port), backlog=0):
+        for one in waiting:  # nobody is let in: the room before the door is full
+            held.enter_context(one).setblocking(False)
+            one.connect_ex((before, port))
+        says(hosts, f"{before} {NAME}\n")
+        said = [await sent_by(sender)]
+        says(hosts, f"127.0.0.1 {NAME}\n")
+        said.append(await sent_by(sender))
+    await sender.close()
+    return said
 
 
 async def told(folder: Path, hosts: Path, resolver: Path) -> dict[str, object]:
@@ -84,6 +106,7 @@ async def told(folder: Path, hosts: Path, resolver: Path) -> dict[str, object]:
         gone = [await outcome(kind, given) for kind, given in everybody]
         says(hosts, f"127.0.0.1 {NAME}\n")
         back = [await outcome("webhook", place), await outcome("syslog", udp)]
+        elsewhere = await moved(place, hosts)
 
         silent.settimeout(20)
         silent.bind(("127.0.0.1", 53))  # from now on a resolver that is there and says nothing
@@ -102,6 +125,7 @@ async def told(folder: Path, hosts: Path, resolver: Path) -> dict[str, object]:
         "known": known,
         "gone": gone,
         "back": back,
+        "elsewhere": elsewhere,
         "other, while many names hang": other,
         "wrong": endpoint.wrong,
     }

@@ -135,6 +135,7 @@ def test_a_name_that_vanishes_stops_its_own_receivers_until_it_is_back(tmp_path:
     assert "certificate verify failed" in said["stranger"]
     assert said["known"] == said["back"] == ["taken"] * 2
     assert said["gone"] == ["Temporary failure in name resolution"] * 4
+    assert said["elsewhere"] == ["no answer in time", "taken"]
     assert said["other, while many names hang"] == "taken"
     assert said["wrong"] == []
 
