@@ -77,6 +77,8 @@ PAGES = {
         "/providers/{provider}/",
         "/delegations/{delegation}/",
         "/delegations/{delegation}/change/",
+        "/suppliers/{presses}/",
+        "/suppliers/{presses}/assess/",
         "/suppliers/{presses}/lock/",
         "/suppliers/{presses}/unlock/",
         "/rules/{rule}/change/",
