@@ -316,15 +316,23 @@ def test_another_permission_of_the_same_person_that_reaches_the_device_makes_it_
     Signal.objects.update(state="on")
     session = accepted(w, started(w))
     assert sessions.enforce(timezone.now()) == 0
-    row = Machine.objects.create(plant=w.machine.plant, gateway=w.machine.gateway, name="Feeder")
-    controller = Device.objects.create(machine=row, name="PLC", address=there.address)
-    Service.objects.create(device=controller, name="modbus", protocol="modbus", port=502)
-    beside = access.create_rule(
-        actor=w.owner, organisation=w.organisation, machines=[row.public_id], supplier=w.supplier, profile="observe",
-        needs_approval=False,
-    )  # fmt: skip
-    access.make_request(actor=fresh(w.technician), machine="Feeder", reason="look", minutes=30)
-    assert sessions.enforce(timezone.now()) == 0  # who only reads sets nothing
+
+    def may_reach(plant: str, name: str, profile: str) -> Rule:
+        """A machine of whose controller the address is the same."""
+        where = w.machine.plant.organisation.plants.get_or_create(name=plant, defaults={"time_zone": "UTC"})[0]
+        row = Machine.objects.create(plant=where, gateway=w.machine.gateway, name=name)
+        controller = Device.objects.create(machine=row, name="PLC", address=there.address)
+        Service.objects.create(device=controller, name="modbus", protocol="modbus", port=502)
+        rule = access.create_rule(
+            actor=w.owner, organisation=w.organisation, machines=[row.public_id], supplier=w.supplier, profile=profile,
+            needs_approval=False,
+        )  # fmt: skip
+        access.make_request(actor=fresh(w.technician), machine=name, reason="look", minutes=30)
+        return rule
+
+    beside = may_reach(w.machine.plant.name, "Feeder", "observe")
+    may_reach("South", "Saw", "")
+    assert sessions.enforce(timezone.now()) == 0  # who only reads sets nothing; elsewhere it is another device
     Grant.objects.filter(rule=beside).update(profile=None)
     access.change_rule(actor=w.owner, rule=beside.public_id, profile="")
     assert sessions.enforce(timezone.now()) == 1
