@@ -22,7 +22,7 @@ from portineria.control.settings.start import current
 _STAMP = ".gathered-from"
 # What packages carry for pages that we do not have.
 _UNUSED = [
-    "admin/*", "ninja/*",
+    "admin/*",
     "django_htmx/ext/*", "django_htmx/htmax-*", "django_htmx/htmx-4*", "django_htmx/htmx-2.js",
 ]  # fmt: skip
 
