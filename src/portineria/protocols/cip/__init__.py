@@ -13,6 +13,7 @@ specification and apart from this package: a maintained one under a licence that
 from portineria.protocols.cip.frames import HEADER, Command
 from portineria.protocols.cip.functions import known
 from portineria.protocols.cip.session import CipInspection
+from portineria.protocols.cip.transfer import step
 from portineria.protocols.inspection import ProtocolInfo
 
 _FIRST: dict[int, int] = {
@@ -34,5 +35,13 @@ def recognise(first: bytes) -> bool:
 
 
 INFO = ProtocolInfo(
-    "cip", "EtherNet/IP with CIP", (44818,), CipInspection, recognise, known(), patience_s=5.0, withholds=True
+    name="cip",
+    title="EtherNet/IP with CIP",
+    ports=(44818,),
+    begin=CipInspection,
+    recognise=recognise,
+    functions=known(),
+    patience_s=5.0,
+    withholds=True,
+    step=step,
 )

@@ -93,6 +93,9 @@ FILE_TYPES: Final = {
     0x91: ("L", "i"),
 }
 
+ADDRESSES: Final = {"pccc-write-bytes-physical": 4}  # bytes of the address before what is written: chapter 7
+_ANSWERED: Final = 4  # command, status, number of the transaction, behind the requester's id: 1756-PM020
+
 Decoded = tuple[str, str, Kind, tuple[Target, ...], tuple[Value, ...]]
 
 
@@ -116,6 +119,11 @@ def decode(data: bytes) -> Decoded:
     if command != 0x0F or function not in _LOGICAL:
         return f"pccc-{name}", code, kind, (), (rest,) if rest else ()
     return _logical(f"pccc-{name}", code, kind, function, rest)
+
+
+def told(data: bytes) -> bytes:
+    """What an answer holds behind its head."""
+    return data[data[0] + _ANSWERED :] if data else b""
 
 
 def _logical(name: str, code: str, kind: Kind, function: int, rest: bytes) -> Decoded:

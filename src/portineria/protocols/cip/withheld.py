@@ -4,16 +4,16 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from portineria.protocols.cip import pccc
 from portineria.protocols.inspection import Withheld
 from portineria.protocols.operation import Operation, Value
 
 _TRANSFER: Final = 2  # number of the transfer, type of the packet: CIP Volume 1, 5A-42
-_PCCC_ANSWER: Final = 4  # command, status, number of the transaction, behind the requester's id: 1756-PM020
 _WRITES: Final = {
     "file-download-transfer": _TRANSFER,
     "pccc-physical-write": 0,  # all of it, also the address: where it ends depends on the processor
     "pccc-file-write": 0,
-    "pccc-write-bytes-physical": 0,
+    "pccc-write-bytes-physical": pccc.ADDRESSES["pccc-write-bytes-physical"],
     "pccc-typed-file-write": 0,
 }
 _PCCC_READS: Final = frozenset(
@@ -37,7 +37,7 @@ def told(
         if operation.function == "file-upload-transfer":
             found.append((_TRANSFER, read))
         elif operation.function in _PCCC_READS and read and isinstance(read[0], bytes) and read[0]:
-            found.append((read[0][0] + _PCCC_ANSWER, read))
+            found.append((len(read[0]) - len(pccc.told(read[0])), read))
     return tuple(_placed(found, whole))
 
 

@@ -9,6 +9,7 @@ was refused they are renumbered, and so are all acknowledgements (decision 0034)
 from portineria.protocols.iec104.apci import recognise
 from portineria.protocols.iec104.functions import listed
 from portineria.protocols.iec104.session import Iec104Inspection
+from portineria.protocols.iec104.transfer import step
 from portineria.protocols.inspection import ProtocolInfo
 
 INFO = ProtocolInfo(
@@ -20,4 +21,5 @@ INFO = ProtocolInfo(
     functions=listed(),
     patience_s=15.0,  # t1: 104, 9.6
     withholds=True,
+    step=step,
 )

@@ -108,7 +108,7 @@ ASKED: list[tuple[str, list[tuple[str, Kind, list[str], tuple[object, ...]]]]] =
     ("c0 1d 46025b 01 0400 70617373", [("authenticate-file", Kind.FILE, ["file"], ())]),
     (
         "c0 02 46055b 01 0a00 07000000 02000080 6869",
-        [("write-file", Kind.FILE, ["file-handle 7"], (2, b"hi"))],
+        [("write-file", Kind.FILE, ["file-handle 7"], (2, b"hi", "last"))],
     ),
     ("c0 1f 6e085b 01 0200 6162", [("activate-configuration", Kind.PROGRAM_WRITE, ["string"], (b"ab",))]),
     ("c0 20 780407 01 0100", [("authenticate", Kind.SESSION, ["authentication"], (1,))]),
