@@ -26,6 +26,7 @@ RULES: Mapping[str, str] = {
     "dnp3.password": "password",
     "dnp3.file-key": "key that opens files",
     "dnp3.file": "content of a file",
+    "dnp3.terminal": "words of a terminal",
     "modbus.umas-program": "program",
     "modbus.umas-login": "reservation of a controller",
     "unfinished": "message that never ended",

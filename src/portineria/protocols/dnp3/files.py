@@ -52,6 +52,8 @@ def values(header: Header) -> list[Value]:
     """How a file is opened; what is written or read: number of the block, its octets, whether it is the last one.
     Other objects as they are.
     """
+    if header.group in objects.TERMINALS:
+        return [len(blob) for blob in header.blobs]
     if header.group != objects.FILE:
         return [] if header.group == objects.AUTHENTICATION else list(header.blobs)
     found: list[Value] = []

@@ -10,6 +10,8 @@ import pytest
 
 from portineria.dataplane.gateway.transfers import OPEN_AT_ONCE, Transfers, step_of
 from portineria.dataplane.gateway.work import MOST_BLOCKS, Work
+from portineria.protocols.cip import INFO as CIP
+from portineria.protocols.dnp3 import INFO as DNP3
 from portineria.protocols.inspection import Inspection
 from portineria.protocols.operation import Kind, Operation, Target
 from tests.unit.protocols.cip import conversation as cip
@@ -45,7 +47,7 @@ class Talk:
         self._stream.close()
         lines = [fields for code, fields in self.work.lines() if code == "work.transferred"]
         names = ("targets", "operation", "into_device", "bytes", "whole", "content_sha256")
-        return [tuple(line[name] for name in names) for line in lines]  # type: ignore[misc]
+        return [tuple(line[name] for name in names) for line in lines]
 
     @property
     def changed(self) -> list[object]:
@@ -64,7 +66,7 @@ CHECKSUM = b"\x12\x34"
 
 
 def cip_talk(*exchanges: tuple[bytes, bytes]) -> Talk:
-    talk = Talk(cip.INFO.begin())
+    talk = Talk(CIP.begin())
     for asked, told in exchanges:
         talk.asks(cip.unconnected(asked))
         talk.tells(cip.unconnected(told))
@@ -270,7 +272,7 @@ NAME = b"logs/a.b"
 
 class Outstation(Talk):
     def __init__(self) -> None:
-        super().__init__(dnp3.INFO.begin())
+        super().__init__(DNP3.begin())
         self._number = 0
 
     def exchange(self, function: int, asked: bytes, told: bytes = b"", indications: bytes = b"\0\0") -> None:

@@ -48,7 +48,7 @@ ASKED: list[tuple[str, list[tuple[str, Kind, list[str], tuple[object, ...]]]]] =
     ("c0 02 0a0100 0003 05", [("write", Kind.WRITE, ["binary-output 0-3"], (True, False, True, False))]),
     ("c0 02 220117 01 04 1400", [("set-deadband", Kind.PROGRAM_WRITE, ["deadband 4"], (20,))]),
     ("c0 02 6e0300 0202 616263", [("write", Kind.WRITE, ["string 2"], (b"abc",))]),
-    ("c0 02 700300 0202 616263", [("unknown-object", Kind.UNKNOWN, ["terminal 2"], (b"abc",))]),
+    ("c0 02 700300 0202 616263", [("write-terminal", Kind.UNKNOWN, ["terminal 2"], (3,))]),
     (f"c0 03 {CROB}", [("binary-select", Kind.CONTROL, ["binary-output 3"], ("latch-on",))]),
     (f"c1 04 {CROB}", [("binary-operate", Kind.CONTROL, ["binary-output 3"], ("latch-on",))]),
     (f"c0 05 {CROB}", [("binary-direct-operate", Kind.CONTROL, ["binary-output 3"], ("latch-on",))]),

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 
-from asyncua import ua
+from asyncua.ua.object_ids import ObjectIds
 
 from portineria.protocols.opcua.file_methods import FILE_METHODS
 
@@ -23,7 +23,7 @@ NAMED = {
 def test_the_methods_of_all_files_that_the_standard_names_are_known() -> None:
     """Against the list that a maintained implementation makes from NodeIds.csv."""
     found = dict[str, str]()
-    for name, number in vars(ua.ObjectIds).items():
+    for name, number in vars(ObjectIds).items():
         if isinstance(number, int) and (end := re.search(rf"(?:^|_)({'|'.join(NAMED)})$", name)):
             found[f"i={number}"] = NAMED[end[1]]
     assert {node: name for node, (name, _, _) in FILE_METHODS.items()} == found

@@ -29,6 +29,7 @@ CUT_RULES: Mapping[str, "str | Promise"] = {
     "iec104.file": _FILE,
     "dnp3.file": _FILE,
     "dnp3.password": _PASSWORD,
+    "dnp3.terminal": pgettext_lazy("left out of a recording", "words of a terminal"),
     "dnp3.file-key": pgettext_lazy("left out of a recording", "key that opens files"),
     "modbus.umas-program": _PROGRAM,
     "modbus.umas-login": pgettext_lazy("left out of a recording", "reservation of a controller"),
