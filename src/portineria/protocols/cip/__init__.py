@@ -8,6 +8,9 @@ outputs travel over UDP, which is not carried; opening such a connection is the 
 What the makers use among themselves without a word in their documents (classes 0x72 and 0xB2 of panels, 0x6A of a
 program upload) is unknown. The server that the tests drive is a small controller of our own, written from the
 specification and apart from this package: a maintained one under a licence that we may depend on does not exist.
+
+SLC, MicroLogix and PLC-5 processors are asked by PCCC inside one service: each of its commands is a function of its
+own, and a write into the processor's own files is no write of values but `pccc-system-file-write`.
 """
 
 from portineria.protocols.cip.frames import HEADER, Command
