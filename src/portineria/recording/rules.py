@@ -22,6 +22,7 @@ RULES: Mapping[str, str] = {
     "opcua.identity": "sign-in that could not be read",
     "opcua.file": "content of a file",
     "cip.program": "program",
+    "cip.password": "password",
     "cip.system": "system data of a processor",
     "iec104.file": "content of a file",
     "dnp3.password": "password",

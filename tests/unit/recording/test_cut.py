@@ -369,3 +369,16 @@ def test_what_may_be_a_password_of_an_older_processor_is_not_kept(asked: bytes, 
             values += [each.values for each in request.operations]
             inspection.forward(request)
         assert "1234567890" not in repr(values)
+
+
+def test_passwords_of_the_authenticator_are_not_kept() -> None:
+    where = "2061 2401 3005"
+    said: Said = [
+        (TO_DEVICE, cip.unconnected(cip.request(0x10, where, b"1234567890"))),
+        (FROM_DEVICE, cip.unconnected(answered(0x10, b""))),
+        (TO_DEVICE, cip.unconnected(cip.request(0x0E, where))),
+        (FROM_DEVICE, cip.unconnected(answered(0x0E, b"1234567890"))),
+    ]
+    kept = Kept(said, "cip", contents=True)
+    assert b"1234567890" not in b"".join(kept.sides)
+    assert kept.rules == ["cip.password"] * 2

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from portineria.protocols.cip import pccc, services
+from portineria.protocols.cip import hidden, pccc, services
 from portineria.protocols.cip.connection import Opening, Serial, closing, opening
 from portineria.protocols.cip.frames import Impossible
 from portineria.protocols.cip.path import CACHED, Path, parse
@@ -53,7 +53,7 @@ def leaves(call: Call) -> Iterator[Call]:
 
 def _hidden(operation: Operation) -> tuple[Operation, bytes]:
     """Of what may be a password its length is told, and nothing else."""
-    if not operation.values or not pccc.hides(operation):
+    if not operation.values or not hidden.rule_of(operation):
         return operation, b""
     data = operation.values[0]
     secret = data if isinstance(data, bytes) else b""
@@ -86,8 +86,8 @@ class Reader:
             return self._bundle(rest, route, depth, sent_on)
         if class_ == services.CONNECTION_MANAGER and (found := _connecting(service, rest, route, sent_on)):
             return found
-        operation, hidden = _hidden(_operation(service, class_, path, rest, route))
-        return Call(service, operation, sent_on=sent_on, hidden=hidden)
+        operation, secret = _hidden(_operation(service, class_, path, rest, route))
+        return Call(service, operation, sent_on=sent_on, hidden=secret)
 
     def _sent_on(self, data: bytes, route: Route, depth: int) -> Call:
         """Unconnected_Send: 3-5.5.4, table 3-5.24."""

@@ -12,7 +12,7 @@ import struct
 from typing import Final
 
 from portineria.protocols.cip import plc5
-from portineria.protocols.operation import Kind, Operation, Target, Value
+from portineria.protocols.operation import Kind, Target, Value
 
 _EXTENDED: Final = frozenset({0x06, 0x07, 0x0F})  # commands that are followed by a function byte
 
@@ -180,12 +180,6 @@ def error(data: bytes) -> str:
     if status == _EXTENDED_STATUS and len(data) > at + 3:
         return f"PCCC status 0x{status:02x}, extended 0x{data[at + 3]:02x}"
     return f"PCCC status 0x{status:02x}: {STATUS.get(status & 0xF0, 'of the link')}"
-
-
-def hides(operation: Operation) -> bool:
-    """Whether it carries, or is answered by, what may be a password: system files, and what no document describes."""
-    system = operation.function in (SYSTEM_READ, SYSTEM_WRITE)
-    return system or (operation.kind is Kind.UNKNOWN and operation.function.startswith("pccc-"))
 
 
 def _by_levels(name: str, code: str, kind: Kind, function: int, rest: bytes) -> Decoded:

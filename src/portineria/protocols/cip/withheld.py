@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from portineria.protocols.cip import pccc
+from portineria.protocols.cip.hidden import PASSWORD, rule_of
 from portineria.protocols.cip.message import Call, leaves
 from portineria.protocols.inspection import Withheld
 from portineria.protocols.operation import Operation, Value
 
-PROGRAM, SYSTEM = "cip.program", "cip.system"
+PROGRAM = "cip.program"
 _TRANSFER: Final = 2  # number of the transfer, type of the packet: CIP Volume 1, 5A-42
 _WRITES: Final = {
     "file-download-transfer": _TRANSFER,
@@ -39,8 +40,8 @@ def asked(call: Call, whole: bytes) -> tuple[Withheld, ...]:
     """Of a request that is ``whole``."""
     found = list[_Part]()
     for each in leaves(call):
-        if each.hidden:
-            found.append((SYSTEM, 0, each.hidden))
+        if each.hidden and each.operation:
+            found.append((rule_of(each.operation), 0, each.hidden))
         elif each.operation and each.operation.function in _WRITES:
             found += _part(PROGRAM, _WRITES[each.operation.function], each.operation.values)
     return tuple(_placed(found, whole))
@@ -53,17 +54,17 @@ def told(operations: tuple[Operation, ...], values: tuple[Values, ...], whole: b
         data = read[0] if read and isinstance(read[0], bytes) else b""
         if operation.function == "file-upload-transfer":
             found += _part(PROGRAM, _TRANSFER, read)
-        elif operation.function in _PCCC_READS or pccc.hides(operation):
-            rule = SYSTEM if pccc.hides(operation) else PROGRAM
-            found += _part(rule, len(data) - len(pccc.told(data)), read)
+        elif (rule := rule_of(operation)) or operation.function in _PCCC_READS:
+            stays = 0 if rule == PASSWORD else len(data) - len(pccc.told(data))
+            found += _part(rule or PROGRAM, stays, read)
     return tuple(_placed(found, whole))
 
 
 def shown(operations: tuple[Operation, ...], values: tuple[Values, ...]) -> tuple[Values, ...]:
     """``values`` without what may be a password."""
-    if not any(map(pccc.hides, operations)):
+    hidden = [bool(rule_of(operation)) for operation in operations]
+    if not any(hidden):
         return values
-    hidden = [pccc.hides(operation) for operation in operations]
     return tuple(
         (len(read[0]),) if hides and read and isinstance(read[0], bytes) else read
         for hides, read in zip(hidden, values, strict=False)

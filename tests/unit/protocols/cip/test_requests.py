@@ -5,8 +5,10 @@ import struct
 
 import pytest
 
+from portineria.policy.function_profile import Meter, Profile, judge
+from portineria.policy.profile_text import parse_clause
 from portineria.protocols import catalogue
-from portineria.protocols.cip import INFO, recognise
+from portineria.protocols.cip import INFO, recognise, services
 from portineria.protocols.inspection import Undecodable
 from portineria.protocols.operation import Kind, Target
 from tests.unit.protocols.cip.conversation import (
@@ -388,3 +390,42 @@ def test_it_is_in_the_catalogue_with_each_function_once() -> None:
     assert INFO in catalogue.ALL
     names = [each.name for each in INFO.functions]
     assert len(names) == len(set(names)) > 100
+
+
+@pytest.mark.parametrize("class_", [*range(0x64, 0xC8), 0x0300, 0x04FF])
+def test_what_only_a_maker_knows_is_an_unknown_function(class_: int) -> None:
+    """With its number and class in the words of a refusal; what all objects understand stays what it is."""
+    assert services.is_of_a_maker(class_)
+    where = f"20{class_:02x} 2401" if class_ < 256 else f"2100 {class_.to_bytes(2, 'little').hex()} 2401"
+    for service in range(services.LAST_COMMON + 1, 0x64):
+        if (class_, service) in services.SPECIFIC or (class_, service) == (services.PCCC, services.EXECUTE_PCCC):
+            continue
+        found = operation(request(service, where, "01"))
+        assert (found.kind, found.function) == (Kind.UNKNOWN, f"service-{service:02x}")
+    read, write = (operation(request(service, where + " 3001", "01")).kind for service in (0x0E, 0x10))
+    assert (read, write) == (Kind.READ, Kind.TIME if class_ == services.WALL_CLOCK else Kind.PROGRAM_WRITE)
+
+
+def test_an_object_of_a_maker_has_its_public_name_or_its_number() -> None:
+    named = {class_: str(operation(request(0x4C, f"20{class_:02x} 2401")).targets[0]) for class_ in (0x70, 0x72, 0xAC)}
+    assert named == {0x70: "task instance 1", 0x72: "class 0x72 instance 1", 0xAC: "program changes instance 1"}
+    assert all(source for _, source in services.OF_ROCKWELL.values())
+
+
+def test_only_a_clause_that_says_unknown_admits_what_only_a_maker_knows() -> None:
+    asked = (operation(request(0x4C, "2072 2405", "01")),)
+    for clause, passes in (
+        ('unknown of cip on "class 0x72"', True),
+        ('unknown of cip on "class 0x73"', False),
+        ("function service-4c", False),
+        ("read, write, control, program-read, program-write, mode, firmware, file", False),
+    ):
+        profile = Profile("service", (parse_clause(clause),))
+        assert bool(judge(profile, asked, Meter(profile), 0.0).denials) is not passes, clause
+
+
+def test_what_the_keeper_of_passwords_is_told_is_the_length_of_something() -> None:
+    found = operation(request(0x10, "2061 2401 3005", "0400 70617373"))
+    assert (found.kind, found.values, str(found.targets[0])) == (
+        Kind.MODE, (6,), "password authenticator instance 1 attribute 5",
+    )  # fmt: skip

@@ -26,6 +26,7 @@ CUT_RULES: Mapping[str, "str | Promise"] = {
     "opcua.identity": pgettext_lazy("left out of a recording", "sign-in that could not be read"),
     "opcua.file": _FILE,
     "cip.program": _PROGRAM,
+    "cip.password": _PASSWORD,
     "cip.system": pgettext_lazy("left out of a recording", "system data of a processor"),
     "iec104.file": _FILE,
     "dnp3.file": _FILE,
