@@ -273,3 +273,18 @@ def test_it_is_asked_and_decided_on_pages_and_by_programs(linked: World) -> None
     again_approved = approver.post(f"/extensions/{extension}/approve/", follow=True).content.decode()
     assert "decided already" in again_approved
     assert Grant.objects.get().ends_at == before + timedelta(minutes=30)
+
+
+def test_a_connector_takes_its_own_question_back_by_the_machine(linked: World) -> None:
+    session = accepted(linked, started(linked))
+    end, there = ConnectorEnd(fresh(linked.technician)), {"machine": "Press 3"}
+    nothing = end.call("POST", "/extensions/withdraw", there)
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "access.extension.none")
+    extension, before = asked(linked, session.grant.public_id), session.grant.ends_at
+    for who, status in ((linked.stranger, 404), (linked.rival, 404), (linked.owner, 409)):
+        assert ConnectorEnd(who).call("POST", "/extensions/withdraw", there).status_code == status
+    assert state(extension) == "pending"
+    answer = end.call("POST", "/extensions/withdraw", there).json()
+    assert (answer["extension"], answer["state"]) == (extension, "cancelled")
+    assert (Grant.objects.get().ends_at, list(extending.decidable_extensions(linked.approver))) == (before, [])
+    assert end.call("POST", "/extensions/withdraw", there).status_code == 409

@@ -27,6 +27,10 @@ class ExtensionWaits(Conflict):
     code = "access.extension.waits"
 
 
+class NothingAsked(Conflict):
+    code = "access.extension.none"
+
+
 class TooManyExtensions(Conflict):
     code = "access.extension.too-many"
 
@@ -110,6 +114,17 @@ def withdraw_more(*, actor: Person, extension: str) -> Extension:
     row.save(update_fields=["state"])
     record_extension("cancelled", row, actor.public_id)
     return row
+
+
+def withdraw_more_at(*, actor: Person, machine: str) -> Extension:
+    """What the actor asked for at a machine, by id or name. Raise NotFound, NothingAsked, AlreadyDecided."""
+    there = visible_machine(actor, machine).machine
+    row = (
+        Extension.objects.visible_to(actor).waiting().filter(person=actor, grant__machine=there).order_by("pk").first()
+    )
+    if row is None:
+        raise NothingAsked(f"{actor.public_id} waits for no more time at {there.public_id}")
+    return withdraw_more(actor=actor, extension=row.public_id)
 
 
 def _waiting(actor: Person, extension: str) -> Extension:
