@@ -12,11 +12,11 @@ from django.utils import timezone
 from portineria.control.access import closing, extending
 from portineria.control.access import services as access
 from portineria.control.access.extension import Extension
-from portineria.control.access.models import AlreadyDecided, Grant, NoLonger
+from portineria.control.access.models import AlreadyDecided, Grant, NoLonger, Rule
 from portineria.control.access.windows import OutsideWindows
 from portineria.control.audit.queries import events
 from portineria.control.audit.verification import verify_chain
-from portineria.control.identity.models import Person
+from portineria.control.identity.models import Person, Role
 from portineria.control.identity.services import BadField
 from portineria.control.notification.collecting import collect
 from portineria.control.notification.models import Channel, Delivery, Kind, Notification
@@ -288,3 +288,16 @@ def test_a_connector_takes_its_own_question_back_by_the_machine(linked: World) -
     assert (answer["extension"], answer["state"]) == (extension, "cancelled")
     assert (Grant.objects.get().ends_at, list(extending.decidable_extensions(linked.approver))) == (before, [])
     assert end.call("POST", "/extensions/withdraw", there).status_code == 409
+
+
+def test_whoever_approves_reads_for_whom_the_technician_works_whatever_the_rule_names(linked: World) -> None:
+    session = accepted(linked, started(linked))
+    asked(linked, session.grant.public_id)
+    approver = signed_in(fresh(linked.approver))
+    for named in ({}, {"supplier": None, "person": linked.technician}):
+        Rule.objects.filter(public_id=linked.rule).update(**named)
+        page = shown(approver, "/approvals/")
+        assert WHY in page
+        assert "Presses &amp; Co" in page.partition(WHY)[0].rpartition("<li>")[2], named
+    linked.technician.memberships.update(supplier=None, role=Role.OPERATOR)  # as one of the owner's own people
+    assert "Presses" not in shown(approver, "/approvals/")

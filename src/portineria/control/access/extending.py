@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from portineria.control.access.deciding import authority, same_person
 from portineria.control.access.extension import EXTENSION_REASON, Extension, ExtensionQuerySet, ExtensionState
+from portineria.control.access.firm import firm_by_grant
 from portineria.control.access.models import AlreadyDecided, Grant
 from portineria.control.access.queries import for_decision_by, visible_machine
 from portineria.control.access.services import GrantEnded, OwnRequest, extend, prolong
@@ -155,10 +156,11 @@ def _locked_grant(keys: QuerySet[Any, Any], named: str) -> Grant:
 
 
 def extensions(actor: Person) -> ExtensionQuerySet:
+    """``firm``: the supplier for which whoever asks works."""
     found = Extension.objects.visible_to(actor).select_related(
         "organisation", "person", "decided_by", "substitution__approver", "grant__request", "grant__rule__supplier",
         "grant__rule__watcher", "grant__machine__plant__organisation", "grant__machine__line",
-    )  # fmt: skip
+    ).annotate(firm=firm_by_grant())  # fmt: skip
     return found.prefetch_related("grant__rule__watchers").order_by("-asked_at", "-pk")
 
 
