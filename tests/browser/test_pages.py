@@ -117,7 +117,7 @@ PAGES = {
         "/program-contents/",
         AUTHORISE,
     ],
-    "analyst": ["/customers/"],
+    "analyst": ["/customers/", "/delegations/{delegation}/decline/", "/accounts/company/prove/"],
     "stranger": ["/accounts/login/", "/nothing-here/", "/accounts/password/reset/key/1-set-password/"],
 }
 NARROW = {"width": 360, "height": 640}  # the narrowest telephone that is still sold

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.account.internal.flows.login import record_authentication
+from allauth.socialaccount.models import SocialAccount
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -36,7 +37,7 @@ from portineria.control.identity.delegating import delegate
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.entering import enter
 from portineria.control.identity.first_run import create_owner, set_password, set_totp
-from portineria.control.identity.models import Person, Role
+from portineria.control.identity.models import Organisation, Person, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.service_accounts import Powers
 from portineria.control.notification.collecting import collect
@@ -184,14 +185,19 @@ class Maker:
         self.world.ids["provider"] = made
 
     def watched_by_a_provider(self) -> None:
-        """Whose analyst was here once; in each language there is one more."""
+        """Whose analyst was here once; in each language there is one more, who may show a factor of their company."""
         made = identity.create_organisation(actor=Operator(), name="Watchful").public_id
+        company = IdentityProvider.objects.create(
+            organisation=Organisation.objects.get(public_id=made), kind="openid", name="Watchful sign-in",
+            issuer="https://sso.watchful.test", factor_counts=True,
+        )  # fmt: skip
         for language in LANGUAGES:
             person = identity.create_person(
                 actor=Operator(), organisation=made, name="Analyst", email=f"analyst-{language}@watchful.test",
                 role=Role.ADMINISTRATOR, language=language, time_zone=LANGUAGES[language],
             )  # fmt: skip
             self._account(f"analyst-{language}", person)
+            SocialAccount.objects.create(user=person, provider=company.public_id, uid=person.public_id)
         row = delegate(
             actor=self.owner, organisation=self.organisation, provider=made, powers=list(Power), incident_hours=8
         )

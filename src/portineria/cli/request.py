@@ -48,7 +48,13 @@ class Extension(msgspec.Struct):
 def configure(parser: argparse.ArgumentParser) -> None:
     configure_account(parser)
     parser.add_argument("machine", help="its name or id, as in `portineria machines`")
-    parser.add_argument("--reason", required=True, help="the owner reads it, and it is kept")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--reason", help="the owner reads it, and it is kept; always, but with --withdraw-more")
+    what.add_argument(
+        "--withdraw-more",
+        action="store_true",
+        help="the question for more time that waits there, and nothing else",
+    )
     parser.add_argument("--minutes", type=int, default=60, help="for how long; 60 when left out")
     parser.add_argument(
         "--more", type=int, metavar="MINUTES", help="so much longer for what runs there, instead of a new request"
@@ -76,6 +82,8 @@ def _moment(text: str) -> datetime:
 
 def run(args: argparse.Namespace) -> int:
     api = account_of(args).api
+    if args.withdraw_more:
+        return _withdraw_more(api, args)
     if args.emergency:
         return _break_glass(api, args)
     if args.more is not None:
@@ -120,6 +128,13 @@ def _more(api: Api, args: argparse.Namespace) -> int:
             made = api.call("GET", f"/api/v1/extensions/{made.extension}", Extension)
     print(as_json(made) if args.json else more_said(made))
     return 0 if made.state in ("pending", "approved") else 1
+
+
+def _withdraw_more(api: Api, args: argparse.Namespace) -> int:
+    """Whoever is done earlier lets nobody decide for nothing."""
+    made = api.call("POST", "/api/v1/extensions/withdraw", Extension, {"machine": args.machine})
+    print(as_json(made) if args.json else more_said(made))
+    return 0
 
 
 def more_said(made: Extension) -> str:

@@ -22,6 +22,7 @@ from portineria.control.console import notice_chat, notice_letter
 from portineria.control.identity.lead import Lead, LeadLost
 from portineria.control.notification import collecting, sending, services
 from portineria.control.notification.models import Channel, Delivery, DeliveryState
+from portineria.control.notification.standings import collect_standings
 from portineria.control.own_connection import given_back
 from portineria.control.settings.mail import mail_server
 from portineria.control.settings.server import ServerSettings
@@ -37,6 +38,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 LOOK_S = 1.0
 CLOCK_S = 15.0  # between two looks at what ends soon
+DAYS_S = 3600.0  # at what ends on a day
 AT_ONCE = 8  # mails and webhooks, one after the other
 FAULT_S = 300.0  # until what met a fault of ours is tried again
 _NEVER = (400, 410, 413, 422)  # these bytes, or this receiver, however often they come
@@ -51,6 +53,7 @@ class Notifying:
         self._lead = Lead("notifications", f"{socket.gethostname()[:24]}:{os.getpid()}:{secrets.token_hex(4)}")
         self._sender = _Sender(settings.public_url.rstrip("/"), mail_server(settings))
         self._looked_s = 0.0
+        self._looked_days_s = -DAYS_S
         self._not_before: dict[str, float] = {}  # organisations, by a clock that nobody sets
 
     async def run(self) -> None:
@@ -81,6 +84,9 @@ class Notifying:
             self._looked_s = time.monotonic()
             await self._led(partial(collecting.collect_ends, timezone.now(), mail=self._sender.mails))
             await self._led(partial(collecting.forget, timezone.now()))
+            if time.monotonic() - self._looked_days_s > DAYS_S:
+                await self._led(partial(collect_standings, timezone.now(), mail=self._sender.mails))
+                self._looked_days_s = time.monotonic()
         if behind or clock:  # those that came of it
             due = await _asked(partial(sending.due, timezone.now(), AT_ONCE))
         for delivery in due:

@@ -8,6 +8,8 @@ from portineria.control.field_texts import FIELD_TEXTS
 
 TOPIC_TEXTS: dict[str, str | Promise] = {
     **FIELD_TEXTS,
+    # More time for work that runs.
+    "access.extension.none": _("You wait for no more time at this machine: nothing was withdrawn."),
     # The standing of suppliers.
     "access.supplier-standing": _(
         "The rule asks how well the owner assessed your company, and that is not enough, or over. Only the owner can "

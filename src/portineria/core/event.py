@@ -224,7 +224,9 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.emergency.given": _fields("role person plant minutes guest"),
     "access.emergency.taken": _fields("role person plant", "reason"),
     "access.emergency.limited": _fields("minutes"),
-    "access.emergency.opened": _fields("review grant request machine person starts_at ends_at", "reason"),
+    "access.emergency.opened": _fields(
+        "review grant request machine person starts_at ends_at supplier level least_standing", "reason"
+    ),
     "access.emergency.reviewed": _fields("review machine person", "reason"),
     # remote sessions
     "remote_sessions.session.requested": _fields(f"{_SESSION} order_seq order_sha256 ends_at", "address"),

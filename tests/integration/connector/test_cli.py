@@ -259,6 +259,17 @@ async def test_more_time_is_asked_for_what_runs(
     assert asked == {"machine": "Press 3", "minutes": 30, "reason": "motor"}
 
 
+async def test_a_question_for_more_time_is_taken_back_without_a_reason(terminal: SignedIn) -> None:
+    made = {"extension": "ext_1", "minutes": 30, "ends_at": "2026-11-27T10:00:00Z", "state": "cancelled"}
+    terminal.plane.responder.answers["POST /api/v1/extensions/withdraw"] = 200, made
+    status, out, _ = await terminal.run("request", "Press 3", "--withdraw-more")
+    assert (status, out.startswith("ext_1 was withdrawn. The permission ends at ")) == (0, True), out
+    [asked] = [asked.json for asked in terminal.plane.responder.asked if asked.path == "/api/v1/extensions/withdraw"]
+    assert asked == {"machine": "Press 3"}
+    for wrong in ((), ("--reason", "x", "--withdraw-more")):
+        assert (await terminal.run("request", "Press 3", *wrong))[0] == 2
+
+
 async def test_an_emergency_asks_nobody_and_says_what_follows(terminal: SignedIn) -> None:
     answers = terminal.plane.responder.answers
     answers["POST /api/v1/emergency"] = 200, {"request": "req_1", "state": "approved"}

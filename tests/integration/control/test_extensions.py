@@ -12,11 +12,11 @@ from django.utils import timezone
 from portineria.control.access import closing, extending
 from portineria.control.access import services as access
 from portineria.control.access.extension import Extension
-from portineria.control.access.models import AlreadyDecided, Grant, NoLonger
+from portineria.control.access.models import AlreadyDecided, Grant, NoLonger, Rule
 from portineria.control.access.windows import OutsideWindows
 from portineria.control.audit.queries import events
 from portineria.control.audit.verification import verify_chain
-from portineria.control.identity.models import Person
+from portineria.control.identity.models import Person, Role
 from portineria.control.identity.services import BadField
 from portineria.control.notification.collecting import collect
 from portineria.control.notification.models import Channel, Delivery, Kind, Notification
@@ -273,3 +273,31 @@ def test_it_is_asked_and_decided_on_pages_and_by_programs(linked: World) -> None
     again_approved = approver.post(f"/extensions/{extension}/approve/", follow=True).content.decode()
     assert "decided already" in again_approved
     assert Grant.objects.get().ends_at == before + timedelta(minutes=30)
+
+
+def test_a_connector_takes_its_own_question_back_by_the_machine(linked: World) -> None:
+    session = accepted(linked, started(linked))
+    end, there = ConnectorEnd(fresh(linked.technician)), {"machine": "Press 3"}
+    nothing = end.call("POST", "/extensions/withdraw", there)
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "access.extension.none")
+    extension, before = asked(linked, session.grant.public_id), session.grant.ends_at
+    for who, status in ((linked.stranger, 404), (linked.rival, 404), (linked.owner, 409)):
+        assert ConnectorEnd(who).call("POST", "/extensions/withdraw", there).status_code == status
+    assert state(extension) == "pending"
+    answer = end.call("POST", "/extensions/withdraw", there).json()
+    assert (answer["extension"], answer["state"]) == (extension, "cancelled")
+    assert (Grant.objects.get().ends_at, list(extending.decidable_extensions(linked.approver))) == (before, [])
+    assert end.call("POST", "/extensions/withdraw", there).status_code == 409
+
+
+def test_whoever_approves_reads_for_whom_the_technician_works_whatever_the_rule_names(linked: World) -> None:
+    session = accepted(linked, started(linked))
+    asked(linked, session.grant.public_id)
+    approver = signed_in(fresh(linked.approver))
+    for named in ({}, {"supplier": None, "person": linked.technician}):
+        Rule.objects.filter(public_id=linked.rule).update(**named)
+        page = shown(approver, "/approvals/")
+        assert WHY in page
+        assert "Presses &amp; Co" in page.partition(WHY)[0].rpartition("<li>")[2], named
+    linked.technician.memberships.update(supplier=None, role=Role.OPERATOR)  # as one of the owner's own people
+    assert "Presses" not in shown(approver, "/approvals/")

@@ -19,8 +19,10 @@ from django.utils import timezone
 from portineria.control.access import queries as access
 from portineria.control.access.facts import decision
 from portineria.control.access.models import AccessRequest, Grant, Rule
+from portineria.control.audit.models import Event
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Person
+from portineria.control.identity.register import seal_to_the_end
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Session
 from portineria.control.statistics import refresh_statistics
@@ -34,8 +36,10 @@ MOST_QUERIES = 12  # TARGETS, console.pages
 LISTS = {
     "owner": ["/", "/machines/", "/machines/?q=mill", "/machines/?sort=-tag", "/approvals/", "/sessions/", "/gateways/",
               "/gateways/{gateway}/", "/people/", "/people/?q=person", "/sessions/{session}/", "/machines/{machine}/",
-              "/requests/{given}/", "/requests/{waiting}/", "/lists/reachable/"],
-    "technician": ["/", "/machines/", "/machines/?q=mill", "/requests/", "/sessions/",
+              "/requests/{given}/", "/requests/{waiting}/", "/lists/reachable/", "/rules/", "/rules/add/",
+              "/rules/{rule}/", "/rules/{rule}/change/", "/machines/{machine}/who/", "/people/{owner}/{person}/reach/",
+              "/events/", "/events/{owner}/{sealed}/"],
+    "technician": ["/", "/work/", "/machines/", "/machines/?q=mill", "/requests/", "/sessions/",
                    "/sessions/{session}/", "/machines/{machine}/", "/machines/{machine}/ask/", "/requests/{given}/",
                    "/requests/{waiting}/"],
 }  # fmt: skip
@@ -52,13 +56,24 @@ def queries_once(call: Callable[[], object]) -> int:
     return len(asked)
 
 
+def sealed_event(owner: str, session: str) -> int:
+    """One that names a gateway and a session."""
+    seal_to_the_end(owner)
+    return Event.objects.filter(organisation=owner, session=session).order_by("-seq")[0].seq
+
+
 def test_every_list_takes_as_many_queries_for_500_as_for_50(linked: World) -> None:
     crowd(linked, FEW)
     linked.grant()
     session = accepted(linked, started(linked)).public_id
     given = AccessRequest.objects.get(grant__sessions__public_id=session).public_id
     waiting = AccessRequest.objects.filter(state="pending", person=linked.technician).order_by("pk")[0]
-    named = {"gateway": linked.gateway.id, "session": session, "given": given, "waiting": waiting.public_id}
+    owner = linked.machine.plant.organisation.public_id
+    named = {
+        "gateway": linked.gateway.id, "session": session, "given": given, "waiting": waiting.public_id,
+        "rule": linked.rule, "owner": owner, "person": linked.technician.public_id,
+        "sealed": sealed_event(owner, session),
+    }  # fmt: skip
     # Somebody asks for the machine whose page is looked at.
     AccessRequest.objects.filter(state="pending").exclude(pk=waiting.pk).update(machine=linked.machine)
     browsers = {who: signed_in(getattr(linked, who)) for who in LISTS}

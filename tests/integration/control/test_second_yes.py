@@ -17,7 +17,7 @@ from portineria.control.declaration.operation import ChangedMeanwhile, carry_out
 from portineria.control.estate.labels import set_labels
 from portineria.control.identity import services as identity
 from portineria.control.identity.models import Group, Membership, Supplier
-from portineria.control.identity.provider_models import IdentityProvider
+from portineria.control.identity.provider_models import GroupRole, IdentityProvider
 from portineria.control.remote_sessions import refusals
 from portineria.control.remote_sessions.second_yes import PAUSE
 from portineria.control.remote_sessions.services import cut, enforce
@@ -111,12 +111,8 @@ def test_the_console_lists_them_and_sends_the_same_form_again(linked: World) -> 
     assert not Rule.objects.filter(paused_until__isnull=False).exists()
 
 
-@pytest.mark.sqlite
-def test_labels_and_providers_that_many_sessions_rest_on_are_asked_about(linked: World) -> None:
-    w, console = linked, signed_in(linked.owner)
-    browser, machine = Browser(linked.owner), linked.machine.public_id
-    set_labels(actor=w.owner, machine=machine, labels=["paint"])
-    change_rule(actor=w.owner, rule=w.rule, machines=[], places=["label paint"])
+def provided(w: World) -> tuple[IdentityProvider, GroupRole]:
+    """The technician is here by the word of a provider."""
     provider = IdentityProvider.objects.create(
         organisation_id=w.machine.plant.organisation_id, kind="openid", name="Office", issuer="https://id.example"
     )
@@ -124,6 +120,16 @@ def test_labels_and_providers_that_many_sessions_rest_on_are_asked_about(linked:
         group="fitters", role="technician", supplier=Supplier.objects.get(public_id=w.supplier)
     )
     Membership.objects.filter(person=w.technician).update(given_by=given)
+    return provider, given
+
+
+@pytest.mark.sqlite
+def test_labels_and_providers_that_many_sessions_rest_on_are_asked_about(linked: World) -> None:
+    w, console = linked, signed_in(linked.owner)
+    browser, machine = Browser(linked.owner), linked.machine.public_id
+    set_labels(actor=w.owner, machine=machine, labels=["paint"])
+    change_rule(actor=w.owner, rule=w.rule, machines=[], places=["label paint"])
+    provider, given = provided(w)
     sessions = busy(w, 6)
     refused = browser.post(f"/machines/{machine}/labels", {"labels": []})
     assert (refused.status_code, refused.json()["code"]) == (409, "session.second-yes")
@@ -135,13 +141,29 @@ def test_labels_and_providers_that_many_sessions_rest_on_are_asked_about(linked:
     ):  # fmt: skip
         page = console.post(address, form)
         assert (page.status_code, "This ends 6 open sessions" in page.content.decode()) == (200, True), address
+    for act in ("disable", "withdraw", f"groups/{given.pk}/remove"):
+        answer = browser.post(f"/identity-{of_provider[1:]}/{act}", {} if "groups" in act else {"reason": "x"})
+        assert (answer.status_code, answer.json().get("sessions")) == (409, refused.json()["sessions"]), act
     assert ([label.word for label in w.machine.labels.all()], enforce(timezone.now())) == (["paint"], 0)
     assert IdentityProvider.objects.get().enabled
+    assert Membership.objects.filter(given_by=given).exists()
     confirm = {"confirm": refused.json()["sessions"]}
     assert browser.post(f"/machines/{machine}/labels", {"labels": [], **confirm}).status_code == 200
     # What drains already is not asked about again.
     assert enforce(timezone.now()) == 6
     assert {again(row).end_why for row in sessions} == {"no-rule"}
+
+
+@pytest.mark.sqlite
+def test_a_provider_is_withdrawn_by_a_program_that_names_what_ends(linked: World) -> None:
+    w, browser = linked, Browser(linked.owner)
+    provider, _ = provided(w)
+    sessions = busy(w, 6)
+    path, ids = f"/identity-providers/{provider.public_id}/withdraw", [row.public_id for row in sessions]
+    assert browser.post(path, {"reason": "x", "confirm": ids[1:]}).status_code == 409
+    assert browser.post(path, {"reason": "x", "confirm": ids}).json()["ended"] == 1
+    assert enforce(timezone.now()) == 6
+    assert {again(row).state for row in sessions} == {"cutting"}
 
 
 CLOSED = '[[rule]]\nsupplier = "Presses & Co"\nmachines = ["Press 3"]\nwindows = ["2020-01-01 08:00-09:00"]\n'

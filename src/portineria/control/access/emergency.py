@@ -14,6 +14,7 @@ from django.utils import timezone
 from portineria.control.access.closing import record_request, require_prospect
 from portineria.control.access.emergency_queries import may_sign, open_grant, role_for
 from portineria.control.access.facts import prospects
+from portineria.control.access.firm import firm_under, standing_at
 from portineria.control.access.models import AccessRequest, EmergencyReview, Grant, RequestState, Rule
 from portineria.control.access.queries import locks_meeting, visible_machine
 from portineria.control.access.rules import keep_version
@@ -171,8 +172,8 @@ def break_glass(*, actor: Person, machine: str, reason: str) -> Grant:
 
     Raise NotFound, NoEmergencyRole, LockWins, OpenAlready, BadField, and what a yes that would open nothing raises.
     """
-    seen = visible_machine(actor, machine).machine
-    reason = clean_words(reason)
+    sight = visible_machine(actor, machine)
+    seen, reason = sight.machine, clean_words(reason)
     role = role_for(actor, seen)
     if role is None:
         raise NoEmergencyRole(f"{actor.public_id} holds no emergency role at {seen.plant.public_id}")
@@ -190,7 +191,7 @@ def break_glass(*, actor: Person, machine: str, reason: str) -> Grant:
     _require_open(request, actor)
     record_request("made", request, actor.public_id, reason=reason, rule=held.public_id, minutes=request.minutes,
                    starts_at="", reference="")  # fmt: skip
-    return _open(request)
+    return _open(request, sight.least_standing)
 
 
 def _require_open(request: AccessRequest, actor: Person) -> None:
@@ -201,15 +202,19 @@ def _require_open(request: AccessRequest, actor: Person) -> None:
     require_prospect(request, now)
 
 
-def _open(request: AccessRequest) -> Grant:
+def _open(request: AccessRequest, least_standing: str) -> Grant:
+    """``least_standing``: that the supplier of whoever opens has not got."""
     starts, ends = request.made_at, request.made_at + timedelta(minutes=request.minutes)
     grant = Grant.objects.create(
         organisation=request.organisation, request=request, rule=request.rule, person=request.person,
         machine=request.machine, starts_at=starts, ends_at=ends,
     )  # fmt: skip
+    supplier = firm_under(request.rule, request.person.answered_by or request.person, request.organisation_id)
+    standing = standing_at(supplier, starts) if supplier is not None else ""
     review = EmergencyReview.objects.create(
         organisation=request.organisation, grant=grant, machine=request.machine, person=request.person,
-        reason=request.reason, opened_at=starts,
+        reason=request.reason, opened_at=starts, supplier=supplier, standing=standing,
+        least_standing=least_standing if supplier is not None else "",
     )  # fmt: skip
     record(
         "access.emergency.opened",
@@ -224,8 +229,17 @@ def _open(request: AccessRequest) -> Grant:
         starts_at=starts.isoformat(timespec="seconds"),
         ends_at=ends.isoformat(timespec="seconds"),
         reason=request.reason,
+        **_judged(review),
     )
     return grant
+
+
+def _judged(review: EmergencyReview) -> dict[str, str]:
+    """Of whoever is of a supplier, for everybody whom the event reaches."""
+    if review.supplier is None:
+        return {}
+    asked = {"least_standing": review.least_standing} if review.least_standing else {}
+    return {"supplier": review.supplier.public_id, "level": review.standing or "none", **asked}
 
 
 # -- looking at it ----------------------------------------------------------------------------------------------

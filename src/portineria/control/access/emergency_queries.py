@@ -51,7 +51,7 @@ def reviews(actor: Person) -> ReviewQuerySet:
     found = EmergencyReview.objects.visible_to(actor).annotate(approving=Exists(approving))
     found = found.select_related(
         "organisation", "machine__plant", "machine__line", "person", "second", "signed_by", "gateway__plant",
-        "grant__request",
+        "grant__request", "supplier",
     )  # fmt: skip
     return found.order_by("opened_at", "pk")
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from portineria.control.access.deciding import authority, same_person
 from portineria.control.access.extension import EXTENSION_REASON, Extension, ExtensionQuerySet, ExtensionState
+from portineria.control.access.firm import firm_by_grant
 from portineria.control.access.models import AlreadyDecided, Grant
 from portineria.control.access.queries import for_decision_by, visible_machine
 from portineria.control.access.services import GrantEnded, OwnRequest, extend, prolong
@@ -25,6 +26,10 @@ MOST_ASKED = 10  # times for one grant: whoever approves reads each
 
 class ExtensionWaits(Conflict):
     code = "access.extension.waits"
+
+
+class NothingAsked(Conflict):
+    code = "access.extension.none"
 
 
 class TooManyExtensions(Conflict):
@@ -112,6 +117,17 @@ def withdraw_more(*, actor: Person, extension: str) -> Extension:
     return row
 
 
+def withdraw_more_at(*, actor: Person, machine: str) -> Extension:
+    """What the actor asked for at a machine, by id or name. Raise NotFound, NothingAsked, AlreadyDecided."""
+    there = visible_machine(actor, machine).machine
+    row = (
+        Extension.objects.visible_to(actor).waiting().filter(person=actor, grant__machine=there).order_by("pk").first()
+    )
+    if row is None:
+        raise NothingAsked(f"{actor.public_id} waits for no more time at {there.public_id}")
+    return withdraw_more(actor=actor, extension=row.public_id)
+
+
 def _waiting(actor: Person, extension: str) -> Extension:
     """Its grant locked: two who decide at once come one after the other."""
     seen = Extension.objects.visible_to(actor).filter(public_id=extension)
@@ -140,10 +156,11 @@ def _locked_grant(keys: QuerySet[Any, Any], named: str) -> Grant:
 
 
 def extensions(actor: Person) -> ExtensionQuerySet:
+    """``firm``: the supplier for which whoever asks works."""
     found = Extension.objects.visible_to(actor).select_related(
         "organisation", "person", "decided_by", "substitution__approver", "grant__request", "grant__rule__supplier",
         "grant__rule__watcher", "grant__machine__plant__organisation", "grant__machine__line",
-    )  # fmt: skip
+    ).annotate(firm=firm_by_grant())  # fmt: skip
     return found.prefetch_related("grant__rule__watchers").order_by("-asked_at", "-pk")
 
 

@@ -52,6 +52,17 @@ def ask_for_more(request: HttpRequest, asked: AskMore) -> MoreView:
     return _shown(person, made.public_id)
 
 
+class WithdrawMore(Asked):
+    machine: str = Field(max_length=200)
+
+
+@router.post("/extensions/withdraw", response={200: MoreView, **ERRORS})
+def withdraw_more(request: HttpRequest, asked: WithdrawMore) -> MoreView:
+    """What the caller waits for at a machine; what runs keeps its end."""
+    person = person_of(request)
+    return _shown(person, extending.withdraw_more_at(actor=person, machine=asked.machine).public_id)
+
+
 @router.get("/extensions/{extension}", response={200: MoreView, **ERRORS})
 def one_extension(request: HttpRequest, extension: str) -> MoreView:
     return _shown(person_of(request), extension)

@@ -4,6 +4,7 @@
 Asked in queries of its own within the row: a join would stay in a list's query also where only its keys are counted.
 """
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Subquery, Value
@@ -11,6 +12,7 @@ from django.db.models.functions import Coalesce
 
 from portineria.control.access.models import Grant, Rule
 from portineria.control.identity.models import Membership, Person, Supplier
+from portineria.policy.supplier_standing import Level
 
 
 def firm_by_rule() -> Coalesce:
@@ -28,6 +30,12 @@ def firm_under(rule: Rule, person: Person, organisation: int) -> Supplier | None
     if rule.supplier is not None:
         return rule.supplier
     return Supplier.objects.filter(memberships__person=person, memberships__organisation=organisation).first()
+
+
+def standing_at(supplier: Supplier, at: datetime) -> str:
+    """The letter that counts then; empty: it was never assessed, or that is over."""
+    firm = supplier.firm
+    return firm.level.value if firm.level is not None and firm.stands(Level.D, at) else ""
 
 
 def works_for(supplier: int | None) -> Q:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a rule admits whatever stands there: the table."""
 
+from typing import NamedTuple
+
 from django.db import models
 from django.db.models import Q
 
@@ -45,5 +47,17 @@ class RulePlace(models.Model):
         return found
 
 
-def place_text(kind: str, row: "Plant | Zone | Line | Label") -> str:
-    return f"{kind} {row.plant.name}/{row}" if isinstance(row, (Zone, Line)) else f"{kind} {row}"
+class OfferedPlace(NamedTuple):
+    """One that a rule may name; ``plant``: of a zone or line, by name."""
+
+    key: int
+    name: str
+    plant: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def place_text(kind: str, row: "Plant | Zone | Line | Label | OfferedPlace") -> str:
+    plant = getattr(row, "plant", "")
+    return f"{kind} {plant}/{row}" if plant else f"{kind} {row}"

@@ -3,33 +3,45 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet, Value
 
 from portineria.control.access.models import Rule, RulePlace
-from portineria.control.access.place import MOST_PLACES, place_text
+from portineria.control.access.place import KINDS, MOST_PLACES, OfferedPlace, place_text
 from portineria.control.estate.models import Label, Line, Plant, Zone
 from portineria.control.identity.models import Organisation
 from portineria.control.identity.services import BadField
 from portineria.core.errors import NotFound
 
-Named = Plant | Zone | Line | Label
 _LOADED = RulePlace.objects.select_related("plant", "zone__plant", "line__plant", "label").order_by("pk")
 PLACES = Prefetch("places", _LOADED)
 
 
-def offered(owner: Organisation) -> Mapping[str, list[tuple[str, Named]]]:
-    """Every place that a rule of this organisation may name, by its text: two where names with a stroke collide."""
-    plants = Plant.objects.filter(organisation=owner).order_by("name")
-    zones = Zone.objects.filter(plant__organisation=owner).select_related("plant").order_by("plant__name", "name")
-    lines = Line.objects.filter(plant__organisation=owner).select_related("plant").order_by("plant__name", "name")
-    labels = Label.objects.filter(organisation=owner).order_by("word")
-    found: dict[str, list[tuple[str, Named]]] = defaultdict(list)
-    rows: list[tuple[str, Iterable[Named]]] = [("plant", plants), ("zone", zones), ("line", lines), ("label", labels)]
-    for kind, named in rows:
-        for row in named:
-            found[place_text(kind, row)].append((kind, row))
+def offered(owner: Organisation) -> Mapping[str, list[tuple[str, OfferedPlace]]]:
+    """Every place that a rule of this organisation may name, by its text: two where names with a stroke collide. One
+    query.
+    """
+    kinds: tuple[tuple[QuerySet[Any], str, F | Value], ...] = (
+        (Plant.objects.filter(organisation=owner), "name", Value("")),
+        (Zone.objects.filter(plant__organisation=owner), "name", F("plant__name")),
+        (Line.objects.filter(plant__organisation=owner), "name", F("plant__name")),
+        (Label.objects.filter(organisation=owner), "word", Value("")),
+    )
+    rows = [
+        named.order_by().values_list(Value(rank), "pk", F(name), plant)
+        for rank, (named, name, plant) in enumerate(kinds)
+    ]
+    found: dict[str, list[tuple[str, OfferedPlace]]] = defaultdict(list)
+    for rank, key, name, plant in sorted(rows[0].union(*rows[1:], all=True), key=_by_plant):
+        place = OfferedPlace(key, name, plant)
+        found[place_text(KINDS[rank], place)].append((KINDS[rank], place))
     return found
+
+
+def _by_plant(row: tuple[int, int, str, str]) -> tuple[int, str, str]:
+    rank, _, name, plant = row
+    return rank, plant, name
 
 
 def set_places(rule: Rule, texts: Iterable[str]) -> None:
@@ -43,7 +55,7 @@ def set_places(rule: Rule, texts: Iterable[str]) -> None:
             raise BadField("places", f"no place {text!r}, or several", place=text[:250])
     rule.places.all().delete()
     found = [there[text][0] for text in wanted]
-    RulePlace.objects.bulk_create(RulePlace(rule=rule, **{kind: row}) for kind, row in found)
+    RulePlace.objects.bulk_create(RulePlace(rule=rule, **{f"{kind}_id": place.key}) for kind, place in found)
 
 
 def require_something(rule: Rule) -> None:

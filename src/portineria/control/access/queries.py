@@ -309,13 +309,16 @@ def grant(actor: Person, public_id: str) -> Grant:
     return found
 
 
+_MACHINES = Prefetch("machines", Machine.objects.select_related("plant"))
+
+
 def rules(actor: Person) -> RuleQuerySet:
     found = (
         Rule.objects.visible_to(actor)
         .holding()
         .select_related("supplier", "person", "organisation", "profile", "watcher", "group")
     )
-    return found.prefetch_related("machines__plant", PLACES).order_by("-created_at")
+    return found.prefetch_related(_MACHINES, PLACES).order_by("-created_at")
 
 
 def locks(actor: Person) -> LockQuerySet:

@@ -8,10 +8,13 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from portineria.control.access.standing_asked import LEVELS
 from portineria.control.estate.models import Gateway, Machine
-from portineria.control.identity.models import ID, Organisation, Person
+from portineria.control.identity.models import ID, Organisation, Person, Supplier
 from portineria.core.errors import Conflict
 from portineria.core.ids import Kind, new_id
+
+_LEVELS = ["", *(level for level, _ in LEVELS)]
 
 
 class SignedAlready(Conflict):
@@ -44,6 +47,11 @@ class EmergencyReview(models.Model):
     machine = models.ForeignKey(Machine, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     second = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    # Of somebody of a supplier: whose person that is, how it was judged at that moment, and which standing a rule asks
+    # of them there that it had not got. An emergency waits for nobody's assessment, but is seen with it.
+    supplier = models.ForeignKey(Supplier, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    standing = models.CharField(max_length=1, choices=LEVELS, blank=True, default="")  # empty: none that counted
+    least_standing = models.CharField(max_length=1, choices=LEVELS, blank=True, default="")
     reason = models.CharField(max_length=500)
     opened_at = models.DateTimeField(default=timezone.now)
     signed_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
@@ -68,6 +76,11 @@ class EmergencyReview(models.Model):
                 name="access_review_of_one",
                 condition=Q(grant__isnull=False, gateway__isnull=True, opening="", person__isnull=False)
                 | Q(grant__isnull=True, gateway__isnull=False) & ~Q(opening=""),
+            ),
+            models.CheckConstraint(
+                name="access_review_standing",
+                condition=Q(standing="", least_standing="")
+                | Q(supplier__isnull=False, standing__in=_LEVELS, least_standing__in=_LEVELS),
             ),
             models.UniqueConstraint(
                 name="access_review_opening", fields=["gateway", "opening"], condition=Q(gateway__isnull=False)

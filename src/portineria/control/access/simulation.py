@@ -4,7 +4,8 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from portineria.control.access.facts import LOOKING, Beginning, attempts_of, factor_within, recorded_there
+from portineria.control.access.around import Around
+from portineria.control.access.facts import LOOKING, Beginning, Standings, attempts_of, factor_within, recorded_there
 from portineria.control.access.models import Rule
 from portineria.control.access.naming import rules_by_machine
 from portineria.control.access.plant_state import PlantState, of_rule, plant_state
@@ -17,12 +18,14 @@ Verdict = tuple[Rule, Decision]
 
 
 def would_open(
-    people_and_machines: Iterable[tuple[int, Machine]], at: datetime, begins: Beginning = LOOKING
-) -> dict[tuple[int, int], list[Verdict]]:
+    people_and_machines: Iterable[tuple[int, Machine]], at: datetime, begins: Beginning = LOOKING,
+    standing_of: Standings | None = None, there: Around | None = None,
+) -> dict[tuple[int, int], list[Verdict]]:  # fmt: skip
     """(person, machine) → each rule that names both, and what work under it would meet if it began at ``at``, by
     somebody who proves what ``begins`` says.
 
     Machines come with ``plant``, ``line`` and ``gateway`` loaded. The number of queries does not grow with theirs.
+    ``standing_of`` and ``there``: what is known already of everybody concerned.
     """
     wanted = {(person, machine.pk): machine for person, machine in people_and_machines}
     wanted_machines = {machine.pk: machine for machine in wanted.values()}
@@ -31,7 +34,7 @@ def would_open(
     members = Membership.objects.filter(person__in={person for person, _ in wanted})
     suppliers = {(person, owner): firm for person, owner, firm in members.values_list(*_MEMBER)}
     grouped = set(GroupMember.objects.filter(membership__in=members).values_list("membership__person", "group"))
-    attempts = attempts_of(wanted, at, begins)
+    attempts = attempts_of(wanted, at, begins, standing_of, there)
     state = plant_state((of_rule(rule, wanted[key], key[0]) for key in wanted for rule in naming.get(key[1], ())), at)
     lacking = untrained(((rule, person) for person, key in wanted for rule in naming.get(key, ())), at)
     found: dict[tuple[int, int], list[Verdict]] = {}

@@ -81,8 +81,8 @@ def event_line(event: Event, own: str = "") -> EventLine:
     return EventLine(bytes(event.leaf).decode(), values)
 
 
-def checkpoint_line(checkpoint: Checkpoint) -> CheckpointLine:
-    lines = "".join(found.line for found in checkpoint.cosignatures.all())
+def checkpoint_line(checkpoint: Checkpoint, *, cosigned: bool = True) -> CheckpointLine:
+    lines = "".join(found.line for found in checkpoint.cosignatures.all()) if cosigned else ""
     stamp = getattr(checkpoint, "time_stamp", None)
     return CheckpointLine(checkpoint.note + lines, [bytes(stamp.stamp)] if stamp else [])
 
@@ -93,13 +93,13 @@ def witnesses_of(organisation: str) -> list[str]:
     return list(found.order_by("witness").values_list("witness", flat=True).distinct()[:64])
 
 
-def prove(header: Header, event: Event) -> bytes:
-    """One line: the event and its path to the newest checkpoint. Raise NotSealed."""
-    checkpoint = newest_of(event.organisation)
+def prove(header: Header, event: Event, checkpoint: Checkpoint) -> bytes:
+    """One line: the event and its path to this checkpoint. Raise NotSealed."""
     if event.seq > checkpoint.size:
         raise NotSealed(f"event {event.organisation}/{event.seq} is not sealed yet")
     path = tree_of(event.organisation, checkpoint.size).inclusion(event.seq - 1)
-    return write_line(Proof(header, event_line(event), event.seq - 1, path, checkpoint_line(checkpoint)))
+    sealed = checkpoint_line(checkpoint, cosigned=bool(header.witnesses))
+    return write_line(Proof(header, event_line(event), event.seq - 1, path, sealed))
 
 
 def prove_many(header: Header, events: Iterable[Event], withheld: Collection[int] = (), own: str = "") -> bytes:

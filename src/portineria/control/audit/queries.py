@@ -176,10 +176,14 @@ def seals(actor: Reader) -> list[SealState]:
     ]
 
 
-def sealed_by(actor: Reader, row: Event) -> Checkpoint | None:
-    """The first checkpoint that covers it."""
-    found = Checkpoint.objects.filter(organisation=row.organisation, size__gte=row.seq)
-    return found.order_by("size").first() if row.organisation in actor.event_organisations else None
+def sealed_by(actor: Reader, row: Event) -> tuple[Checkpoint, Checkpoint] | None:
+    """The first checkpoint that covers it, and the newest one."""
+    if row.organisation not in actor.event_organisations:
+        return None
+    covering = Checkpoint.objects.filter(organisation=row.organisation, size__gte=row.seq)
+    ends = [Subquery(covering.order_by(by).values("pk")[:1]) for by in ("size", "-size")]
+    found = list(covering.filter(Q(pk=ends[0]) | Q(pk=ends[1])).select_related("time_stamp").order_by("size"))
+    return (found[0], found[-1]) if found else None
 
 
 def checkpoint_at(actor: Reader, organisation: str, size: int) -> Checkpoint | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from portineria.control.access import emergency_queries
 from portineria.control.access.models import EmergencyReview
-from portineria.control.identity.models import Person
+from portineria.control.identity.models import Person, Supplier
 
 _MOST = 50  # on one page; those that wait longest come first
 
@@ -16,6 +16,7 @@ class ReviewRow:
     review: EmergencyReview
     may_sign: bool
     zone: str  # of the plant; empty for the reader's own
+    supplier: Supplier | None  # of whoever opened it, for staff: how it is judged its own people do not see
 
 
 def unsigned(actor: Person) -> list[ReviewRow]:
@@ -28,7 +29,12 @@ def signed(actor: Person) -> list[ReviewRow]:
 
 
 def _rows(actor: Person, reviews: Iterable[EmergencyReview]) -> list[ReviewRow]:
-    return [ReviewRow(row, emergency_queries.may_sign(actor, row), _zone(row)) for row in reviews]
+    return [row_of(actor, row) for row in reviews]
+
+
+def row_of(actor: Person, row: EmergencyReview) -> ReviewRow:
+    supplier = row.supplier if row.organisation_id in actor.staff_of else None
+    return ReviewRow(row, emergency_queries.may_sign(actor, row), _zone(row), supplier)
 
 
 def _zone(row: EmergencyReview) -> str:

@@ -35,7 +35,8 @@ class Shown:
     """``faults`` is what an honest checker elsewhere would say of the very file that can be downloaded."""
 
     checkpoint: Checkpoint
-    sealed_at: datetime | None  # when the first checkpoint covered it
+    root_sha256: bytes
+    sealed_at: datetime  # when the first checkpoint covered it
     sealed_size: int
     steps: list[Step]
     faults: list[str]
@@ -55,18 +56,21 @@ class Shown:
 
 
 def shown(actor: Person, event: Event) -> Shown | None:
-    """None while no checkpoint covers the event: a moment. Raise NotFound."""
-    proof = register.shown_proof(actor, event.organisation, event.seq)
-    if proof is None:
+    """None while no checkpoint covers the event: a moment."""
+    sealed = audit.sealed_by(actor, event)
+    if sealed is None:
         return None
+    first, newest = sealed
+    proof = register.shown_proof(event, newest)
     note, checkpoint = read_checkpoint(proof.checkpoint.note)
-    first = audit.sealed_by(actor, event)
+    verdict = register.checked(proof)
     return Shown(
         checkpoint=checkpoint,
-        sealed_at=first.at if first else None,
-        sealed_size=first.size if first else checkpoint.size,
+        root_sha256=verdict.root_sha256,
+        sealed_at=first.at,
+        sealed_size=first.size,
         steps=steps(proof.index, checkpoint.size, proof.path),
-        faults=register.checked(proof).faults,
+        faults=verdict.faults,
         witnesses=_witnesses(note, checkpoint),
     )
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from portineria.control.console.notices import Notice, notices
 from portineria.control.console.templatetags.console import dated, minutes, zone_of
+from portineria.control.console.templatetags.standings import day
 from portineria.control.identity.models import Person
 from portineria.control.notification.models import Notification
 from portineria.sinks.outgoing import PRODUCT, printable, timestamp
@@ -76,6 +77,8 @@ def facts(notice: Notice) -> list[tuple[str, str]]:
         found.append((_("Machine"), quoted(" › ".join([*notice.place.within, notice.place.name]))))
     if notice.who:
         found.append((_("Who"), quoted(notice.who)))
+    if notice.until is not None:
+        found.append((_("Counts until"), day(notice.until)))
     if (asked := notice.asked) is not None:
         zone = notice.place.zone if notice.place else ""
         begins = _moment(asked.starts_at, zone) if asked.starts_at else _("as soon as approved")

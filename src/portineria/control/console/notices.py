@@ -4,6 +4,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.core.paginator import Page
@@ -17,7 +18,8 @@ from portineria.control.console import texts, whereabouts
 from portineria.control.console.texts.notices import SENTENCES, SHOWN
 from portineria.control.console.whereabouts import Place
 from portineria.control.estate.models import Machine
-from portineria.control.identity.models import Person
+from portineria.control.identity import queries as identity
+from portineria.control.identity.models import Person, Supplier
 from portineria.control.notification.models import Notification
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.core.ids import Kind
@@ -33,6 +35,7 @@ class Notice:
     who: str = ""
     reason: str = ""
     asked: AccessRequest | None = None
+    until: date | None = None  # of a supplier's standing
 
     @property
     def sentence(self) -> str:
@@ -63,6 +66,9 @@ def notices(actor: Person, rows: Iterable[Notification]) -> list[Notice]:
     if of[Kind.MACHINE]:
         seen = access.machines_in_sight(actor).filter(public_id__in=of[Kind.MACHINE])
         things |= {row.public_id: row for row in seen}
+    if of[Kind.SUPPLIER]:
+        suppliers = identity.own_suppliers(actor).filter(public_id__in=of[Kind.SUPPLIER])
+        things |= {row.public_id: row for row in suppliers}
     if of[Kind.LOCK]:
         things |= {row.public_id: row for row in access.locks(actor).filter(public_id__in=of[Kind.LOCK])}
     machines = [machine for thing in things.values() if (machine := _machine(thing)) is not None]
@@ -90,6 +96,8 @@ def _notice(row: Notification, thing: Any, places: dict[int, Place]) -> Notice:
         return Notice(row, path_of(row), place, who, reason, thing)
     if row.thing.startswith(f"{Kind.LOCK}_"):
         return Notice(row, path_of(row), place, thing.made_by.name if thing.made_by else "", thing.reason)
+    if isinstance(thing, Supplier):
+        return Notice(row, path_of(row), who=thing.name, until=thing.standing_until)
     if isinstance(thing, Extension):
         return Notice(row, path_of(row), place, thing.person.name, thing.reason)
     who = thing.person.name if row.kind == "held" else ""
@@ -116,5 +124,7 @@ def path_of(row: Notification) -> str:
         return reverse("console:delegations")
     if kind == Kind.DIRECTORY_END:
         return reverse("console:directory-ends")
-    named = {Kind.REQUEST: "request", Kind.SESSION: "session", Kind.MACHINE: "machine"}
+    named = {
+        Kind.REQUEST: "request", Kind.SESSION: "session", Kind.MACHINE: "machine", Kind.SUPPLIER: "supplier",
+    }  # fmt: skip
     return reverse(f"console:{named[Kind(kind)]}", args=[row.thing]) if kind in named else reverse("console:account")

@@ -32,6 +32,7 @@ from portineria.control.identity.models import Organisation, Person
 from portineria.policy.function_profile import BUILT_IN
 from portineria.policy.windows import BadWindow, parse_windows, windows_text
 
+Choices = dict[str, list[tuple[Any, str]]]
 _WHOM = ["supplier", "person", "group"]
 _AGES = (5, 15, 30, 60, 240)  # minutes
 _MACHINES = 2000  # lines of a form; more are declared in a file
@@ -68,34 +69,23 @@ class RuleForm(forms.Form):
     factor_minutes = forms.TypedChoiceField(coerce=int, required=False)
     least_standing = forms.ChoiceField(required=False)
 
-    def __init__(self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, choices: Choices | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
+        """``choices``: where the caller knows them."""
         super().__init__(*args, **kwargs)
         self.actor, self.owner, self.rule = actor, owner, rule
         self.named: list[Machine] = []
-        firms = identity.own_suppliers(actor).filter(organisation=owner)
-        profiles = sorted({*BUILT_IN, *access.profiles(actor, owner)})
-        self._offer("supplier", [("", "—"), *((firm.public_id, firm.name) for firm in firms)])
-        groups = group_queries.groups(actor).filter(organisation=owner)
-        self._offer("group", [("", "—"), *((row.public_id, row.name) for row in groups)])
-        self._offer("profile", [("", _("no inspection: everything passes")), *((name, name) for name in profiles)])
-        self.there = {text: place_words(*rows[0]) for text, rows in offered(owner).items()}
-        self._offer("places", list(self.there.items()))
-        self._offer("max_minutes", length_choices(RULE_MINUTES))
-        self._offer("trainings", training_queries.choices(owner))
-        self._offer("factor_minutes", _ages(rule))
-        self._offer("least_standing", standing_choices())
-        self._offer("approvals", [(count, _people(count)) for count in range(MOST_APPROVALS + 1)])
         if rule is not None:
-            # Kept as it is, even where no length that is offered fits.
-            self._offer("max_minutes", sorted({*length_choices(RULE_MINUTES), *length_choices(rule.max_minutes)}))
             del self.fields["supplier"], self.fields["person"], self.fields["group"]
         elif isinstance(kinds := self.fields["signals"], KindsField):
             kinds.offer_usual()
-
-    def _offer(self, name: str, choices: list[tuple[Any, str]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
-        field.choices = choices
+        self.choices = choices or _choices(actor, owner, rule)
+        for name, there in self.choices.items():
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
+            field.choices = there
 
     def clean_windows(self) -> str:
         try:
@@ -108,6 +98,8 @@ class RuleForm(forms.Form):
         """By name, plant/name or id, one on each line."""
         lines = [" ".join(line.split()) for line in self.cleaned_data["machines"].splitlines()]
         wanted = [line for line in dict.fromkeys(lines) if line]
+        if not wanted:
+            return []
         if len(wanted) > _MACHINES:
             raise ValidationError(_("At most %(count)d machines.") % {"count": _MACHINES})
         rows = list(estate.machines(self.actor).filter(plant__organisation=self.owner))
@@ -178,14 +170,14 @@ class RuleForm(forms.Form):
 
     def _whom(self, data: dict[str, Any]) -> str:
         if data.get("group"):
-            return everybody_in(dict(getattr(self.fields["group"], "choices", ()))[data["group"]])
-        firms = dict(getattr(self.fields["supplier"], "choices", ()))
+            return everybody_in(dict(self.choices["group"])[data["group"]])
+        firms = dict(self.choices["supplier"])
         return str(firms[data["supplier"]] if data.get("supplier") else self.data.get("person", ""))
 
     def terms(self) -> Terms:
         """As far as it is filled in; of one that was not sent, what it begins with."""
         if not self.is_bound:
-            shown = RuleForm(self.initial, actor=self.actor, owner=self.owner, rule=self.rule)
+            shown = RuleForm(self.initial, actor=self.actor, owner=self.owner, rule=self.rule, choices=self.choices)
             shown.is_valid()
             return shown.terms()
         data: dict[str, Any] = getattr(self, "cleaned_data", {})
@@ -210,13 +202,36 @@ class RuleForm(forms.Form):
             needs_maintenance=data.get("needs_maintenance", False),
             signals=" ".join(data.get("signals", ())),
             only_services=data.get("only_services", ()),
-            places=[self.there[text] for text in data.get("places", ())],
+            places=[dict(self.choices["places"])[text] for text in data.get("places", ())],
             trainings=training_queries.names(" ".join(data.get("trainings", ()))),
             factor_minutes=data.get("factor_minutes") or 0,
             needs_listed_reason=data.get("needs_listed_reason", False),
             needs_device=data.get("needs_device", False),
             least_standing=data.get("least_standing", ""),
         )
+
+
+def _choices(actor: Person, owner: Organisation, rule: Rule | None) -> Choices:
+    """Field → what it offers. Whom a rule names that exists is not asked for."""
+    profiles = sorted({*BUILT_IN, *access.profiles(actor, owner)})
+    lengths = {*length_choices(RULE_MINUTES)}
+    if rule is not None:  # kept as it is, even where no length that is offered fits
+        lengths |= {*length_choices(rule.max_minutes)}
+    found: Choices = {
+        "profile": [("", _("no inspection: everything passes")), *((name, name) for name in profiles)],
+        "places": [(text, place_words(*rows[0])) for text, rows in offered(owner).items()],
+        "max_minutes": sorted(lengths),
+        "trainings": list(training_queries.choices(owner)),
+        "factor_minutes": _ages(rule),
+        "least_standing": list(standing_choices()),
+        "approvals": [(count, _people(count)) for count in range(MOST_APPROVALS + 1)],
+    }
+    if rule is None:
+        firms = identity.own_suppliers(actor).filter(organisation=owner)
+        groups = group_queries.groups(actor).filter(organisation=owner)
+        found["supplier"] = [("", "—"), *((firm.public_id, firm.name) for firm in firms)]
+        found["group"] = [("", "—"), *((row.public_id, row.name) for row in groups)]
+    return found
 
 
 def _ages(rule: Rule | None) -> list[tuple[Any, str]]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from portineria.control.access import queries as access
+from portineria.control.access.around import around
 from portineria.control.access.facts import LOOKING, Beginning, decisions
 from portineria.control.access.models import Rule, RuleVersion
 from portineria.control.access.naming import machines_named
@@ -19,6 +20,7 @@ from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine, MachineQuerySet
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import GroupMember, Membership, Person
+from portineria.control.identity.queries import standings
 from portineria.policy.decision import Decision
 
 _VERSIONS = 20  # of a rule's history, the newest
@@ -55,7 +57,10 @@ def reaches(
     """Of what the actor was established to see; the number of queries does not grow with it."""
     wanted = list(rows)
     pairs = [(person.pk, machine) for _, person, machine in wanted]
-    held, opening = decisions(pairs, at, begins=begins), would_open(pairs, at, begins)
+    standing_of = standings((person, machine.plant.organisation_id) for person, machine in pairs)
+    there = around(pairs)
+    held = decisions(pairs, at, standing_of, begins, there)
+    opening = would_open(pairs, at, begins, standing_of, there)
     found = []
     for membership, person, machine in wanted:
         key = (person.pk, machine.pk)
@@ -100,11 +105,11 @@ class RulePage:
 
 def rule_page(actor: Person, public_id: str) -> RulePage:
     row = access.rule(actor, public_id)
-    names = list(row.machines.order_by("name").values_list("name", flat=True)[:5])
+    machines = sorted(machine.name for machine in row.machines.all())
     versions = list(access.rule_history(actor, row)[: _VERSIONS + 1])
     role = actor.role_in(row.organisation_id)
     changes = history(versions, _names(actor, row, versions))[:_VERSIONS]
-    said = sentences(terms_of(row, names, row.machines.count()))
+    said = sentences(terms_of(row, machines[:5], len(machines)))
     return RulePage(row, said, changes, role is not None and role.administers)
 
 
@@ -115,7 +120,8 @@ def _names(actor: Person, rule: Rule, versions: Sequence[RuleVersion]) -> dict[s
     besides = {version.terms.get("watchers", "") for version in versions} - {""}
     watchers |= {one for ids in besides for one in ids.split()}
     found = dict(estate.machines(actor).filter(public_id__in=machines).order_by().values_list("public_id", "name"))
-    found |= dict(identity.people(actor).filter(public_id__in=watchers).order_by().values_list("public_id", "name"))
+    if watchers := watchers - {""}:
+        found |= dict(identity.people(actor).filter(public_id__in=watchers).order_by().values_list("public_id", "name"))
     found |= {ids: ", ".join(found.get(one, one) for one in ids.split()) for ids in besides}
     found |= {ids: ", ".join(names(ids)) for ids in {version.terms.get("trainings", "") for version in versions} if ids}
     return found | access.profile_names(actor, rule.organisation)

@@ -57,7 +57,7 @@ def steps_leaf(actor: Person, leaf: Page[Any]) -> Page[Step]:
 def steps(actor: Person, rows: list[Machine]) -> list[Step]:
     """A few queries however many there are."""
     sights = access.sights(actor, rows)
-    places = whereabouts.places(actor, rows)
+    places = whereabouts.places(actor, rows, {seen.machine.pk: seen.sight for seen in sights})
     inside = _first(remote_sessions.open_sessions(actor).filter(person=actor, machine__in=rows))
     waiting = _first(access.pending_requests(actor).filter(person=actor, machine__in=rows))
     return [

@@ -81,6 +81,14 @@ def machine(actor: Person, public_id: str) -> Machine:
     return found
 
 
+def machine_alone(actor: Person, public_id: str) -> Machine:
+    """Without its devices."""
+    found = machines(actor).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound(f"machine {public_id}")
+    return found
+
+
 def labels(actor: Person) -> "QuerySet[Label]":
     """Words that machines of the actor's own organisations carry."""
     carried = Label.objects.filter(organisation__in=actor.staff_of, machines__isnull=False)

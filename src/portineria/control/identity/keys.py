@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 from django.db import transaction
+from django.db.models import Q, Subquery
 
 from portineria.control.audit.services import record
 from portineria.control.identity.models import Installation, Key
@@ -146,10 +147,27 @@ def signers(roles: Collection[str] = ROLES) -> dict[str, bytes]:
     return {row.key_id: bytes(row.certificate) for row in rows}
 
 
-def signer_certificates(role: str) -> list[bytes]:
-    """Of every signer of this role that ever was, the oldest first."""
-    rows = Key.objects.filter(role=f"signer:{role}").order_by("pk")
-    return [bytes(certificate) for certificate in rows.values_list("certificate", flat=True)]
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """``signers``: certificates of every signer of the role that ever was, the oldest first."""
+
+    installation: str
+    root: bytes
+    issuer: bytes
+    signers: list[bytes]
+
+
+def chain(role: str) -> Chain:
+    """How signatures of this role lead to the root; in one query. Raise NoInstallation."""
+    above = {_ROOT: b"", "issuer:signer": b""}
+    named = Q(role=f"signer:{role}") | Q(role__in=above, retired_at__isnull=True)
+    installation = Subquery(Installation.objects.filter(pk=1).values("public_id"))
+    rows = list(Key.objects.filter(named).order_by("pk").values_list("role", "certificate", installation))
+    above |= {kind: bytes(certificate) for kind, certificate, _ in reversed(rows) if kind in above}
+    if not all(above.values()):
+        raise NoInstallation("there is no root key: run the set-up first")
+    signers = [bytes(certificate) for kind, certificate, _ in rows if kind not in above]
+    return Chain(rows[0][2], above[_ROOT], above["issuer:signer"], signers)
 
 
 def signer(role: str) -> Signer:

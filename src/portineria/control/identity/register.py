@@ -8,8 +8,8 @@ from typing import cast
 from django.db import transaction
 
 from portineria.control.audit import exporting
+from portineria.control.audit.models import Checkpoint as CheckpointRow
 from portineria.control.audit.models import Event
-from portineria.control.audit.queries import event
 from portineria.control.audit.sealing import seal
 from portineria.control.audit.services import record
 from portineria.control.identity import keys
@@ -58,13 +58,14 @@ def seal_to_the_end(organisation: str) -> None:
 
 
 def header_of(organisation: str) -> Header:
+    found = keys.chain(ROLE)
     return Header(
         version=1,
-        origin=Seal().origin(organisation),
+        origin=origin_of(found.installation, organisation),
         organisation=organisation,
-        root=keys.root(),
-        issuer=keys.issuers()["signer"],
-        signers=keys.signer_certificates(ROLE),
+        root=found.root,
+        issuer=found.issuer,
+        signers=found.signers,
         witnesses=exporting.witnesses_of(organisation),
     )
 
@@ -93,7 +94,7 @@ def prove_event(*, actor: Person | Operator, organisation: str, seq: int) -> byt
     with transaction.atomic():
         record("audit.event.proven", organisation=organisation, actor=actor.public_id, seq=seq)
     seal_to_the_end(organisation)
-    return exporting.prove(header_of(organisation), row)
+    return exporting.prove(header_of(organisation), row, exporting.newest_of(organisation))
 
 
 def take_out(*, actor: Person, organisation: str, events: Sequence[Event], kind: str) -> bytes:
@@ -128,19 +129,14 @@ def take_report(
     return exporting.prove_many(header_of(organisation), [*events, taken])
 
 
-def shown_proof(actor: Person, organisation: str, seq: int) -> Proof | None:
-    """For a page; None while no checkpoint covers the event, which takes seconds. Raise NotFound."""
-    row = event(actor, organisation, seq)
-    try:
-        line = exporting.prove(header_of(organisation), row)
-    except exporting.NotSealed:
-        return None
-    return cast(Proof, read_line(line))
+def shown_proof(row: Event, newest: CheckpointRow) -> Proof:
+    """For a page; of an event that its reader was found to see, and that this checkpoint covers."""
+    return cast(Proof, read_line(exporting.prove(header_of(row.organisation), row, newest)))
 
 
 def checked(proof: Proof) -> Verdict:
-    """As anybody would check it elsewhere, by this installation's root."""
-    return verify([write_line(proof)], Trust(root_sha256=signers_here(proof.header.organisation).root_sha256))
+    """As anybody would check it elsewhere, by this installation's root, which made the proof's header."""
+    return verify([write_line(proof)], Trust(root_sha256=signers_of(proof.header, Trust()).root_sha256))
 
 
 def require_reader(actor: Person | Operator, organisation: str) -> None:

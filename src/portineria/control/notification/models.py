@@ -28,6 +28,7 @@ class Kind(models.TextChoices):
     HELD = "held"  # a request that a gateway holds until somebody answers
     LOCKED = "locked"
     JOB = "job"  # what was written about work that they take part in
+    STANDING = "standing"  # a supplier of theirs, whose assessment is over soon
     ROLE = "role"  # what they may do somewhere: memberships, standing in for somebody
 
 
@@ -45,6 +46,7 @@ USUAL: dict[str, tuple[Channel, ...]] = {
     Kind.HELD: (Channel.CONSOLE, Channel.MAIL, Channel.WEBHOOK),
     Kind.LOCKED: (Channel.CONSOLE, Channel.WEBHOOK),
     Kind.JOB: (Channel.CONSOLE, Channel.WEBHOOK),
+    Kind.STANDING: (Channel.CONSOLE, Channel.MAIL, Channel.WEBHOOK),
     Kind.ROLE: (Channel.CONSOLE, Channel.MAIL, Channel.WEBHOOK),
 }
 
@@ -56,8 +58,9 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
 
 
 class Notification(models.Model):
-    """``key``: the event that it tells of, so that a second reading makes no second row. ``code``: that event's, or
-    ``session.ends-soon``. ``thing``: the id of the request, session, lock, machine or organisation that it is about.
+    """``key``: the event that it tells of, so that a second reading makes no second row. ``code``: that event's,
+    ``session.ends-soon`` or ``supplier.standing-ends-soon``. ``thing``: the id of the request, session, lock, machine,
+    supplier or organisation that it is about.
     """
 
     public_id: "models.CharField[str, str]" = models.CharField(

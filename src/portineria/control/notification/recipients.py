@@ -80,7 +80,7 @@ def _held(event: Event, fields: Fields) -> Iterator[Meant]:
         return
     lent = Substitution.objects.holding(event.at).filter(organisation=row.organisation_id).order_by("pk")
     people = [
-        *_in_roles(row.organisation_id, [role for role in Role if role.approves]),
+        *in_roles(row.organisation_id, [role for role in Role if role.approves]),
         *lent.exclude(approver=row.person_id).values_list("substitute", flat=True),
     ]
     yield from (Meant(person, Kind.HELD, row.public_id) for person in people if person != row.person_id)
@@ -93,7 +93,7 @@ def _locked(event: Event, fields: Fields) -> Iterator[Meant]:
         return
     for person, machine in _met(row, event.at).values_list("person", "machine__public_id").order_by("pk"):
         yield Meant(person, Kind.LOCKED, machine)
-    for person in _in_roles(row.organisation_id, [role for role in Role if role.staff]):
+    for person in in_roles(row.organisation_id, [role for role in Role if role.staff]):
         yield Meant(person, Kind.LOCKED, row.public_id)
 
 
@@ -133,18 +133,18 @@ def _role(event: Event, fields: Fields) -> Iterator[Meant]:
 def _delegation(event: Event, fields: Fields) -> Iterator[Meant]:
     """Who administers the organisation whose register it is: the customer, and the provider."""
     owner = Organisation.objects.filter(public_id=event.organisation).values_list("pk", flat=True).first()
-    people = _in_roles(owner, [role for role in Role if role.administers]) if owner is not None else []
+    people = in_roles(owner, [role for role in Role if role.administers]) if owner is not None else []
     yield from (Meant(person, Kind.ROLE, fields["delegation"]) for person in people)
 
 
 def _directory_end(event: Event, fields: Fields) -> Iterator[Meant]:
     """Who administers, while an answer is waited for."""
     row = DirectoryEnd.objects.waiting(event.at).filter(public_id=fields["directory_end"]).first()
-    people = _in_roles(row.organisation_id, [role for role in Role if role.administers]) if row is not None else []
+    people = in_roles(row.organisation_id, [role for role in Role if role.administers]) if row is not None else []
     yield from (Meant(person, Kind.HELD, fields["directory_end"]) for person in people)
 
 
-def _in_roles(organisation: int, roles: Iterable[Role]) -> list[int]:
+def in_roles(organisation: int, roles: Iterable[Role]) -> list[int]:
     rows = Membership.objects.filter(organisation=organisation, role__in=list(roles), person__disabled_at__isnull=True)
     return list(rows.order_by("pk").values_list("person", flat=True))
 

@@ -13,6 +13,7 @@ from portineria.control.access.models import EmergencyReview, Rule
 from portineria.control.access.queries import visible_machine
 from portineria.control.estate import queries as estate
 from portineria.control.estate.emergency import set_emergency
+from portineria.control.identity.models import Person
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.leaves import Leaf, Where, leaf
 from portineria.control.rest.operation import Given, Id, Reason, acts, reads
@@ -23,7 +24,9 @@ router = Router(tags=["emergencies"])
 
 class ReviewView(Schema):
     """One opening that nobody approved beforehand. ``gateway``: where it was opened without us, by two PINs.
-    ``person`` and ``second``: null where the gateway named somebody who is not known here.
+    ``person`` and ``second``: null where the gateway named somebody who is not known here. For staff, of somebody of a
+    supplier: which, its ``standing`` at that moment (null: none), and ``least_standing``, which a rule asks of them
+    there and it had not.
     """
 
     review: str
@@ -33,19 +36,26 @@ class ReviewView(Schema):
     person: str | None
     second: str | None
     reason: str
+    supplier: str | None
+    standing: str | None
+    least_standing: str | None
     opened_at: datetime
     signed_by: str | None
     signed_at: datetime | None
     note: str
 
 
-def _view(row: EmergencyReview) -> ReviewView:
+def _view(row: EmergencyReview, actor: Person) -> ReviewView:
+    judged = row.organisation_id in actor.staff_of
     return ReviewView(
         review=row.public_id, organisation=row.organisation.public_id,
         machine=row.machine.public_id if row.machine else None,
         gateway=row.gateway.public_id if row.gateway else None,
         person=row.person.public_id if row.person else None, second=row.second.public_id if row.second else None,
-        reason=row.reason, opened_at=row.opened_at, signed_by=row.signed_by.public_id if row.signed_by else None,
+        reason=row.reason, supplier=row.supplier.public_id if row.supplier and judged else None,
+        standing=(row.standing or None) if judged else None,
+        least_standing=(row.least_standing or None) if judged else None, opened_at=row.opened_at,
+        signed_by=row.signed_by.public_id if row.signed_by else None,
         signed_at=row.signed_at, note=row.note,
     )  # fmt: skip
 
@@ -61,13 +71,14 @@ def emergencies(request: HttpRequest, place: Where, which: Query[WhichReviews]) 
     found = queries.reviews(actor)
     return leaf(
         actor, f"emergencies {which.unsigned}", found.unsigned() if which.unsigned else found, place,
-        lambda rows: [_view(row) for row in rows], newest_first=True,
+        lambda rows: [_view(row, actor) for row in rows], newest_first=True,
     )  # fmt: skip
 
 
 @reads(router, "/emergencies/{review}", ReviewView)
 def emergency(request: HttpRequest, review: Id) -> ReviewView:
-    return _view(queries.review(person_of(request), review))
+    actor = person_of(request)
+    return _view(queries.review(actor, review), actor)
 
 
 class Signing(Given):
@@ -80,7 +91,7 @@ def emergency_sign(request: HttpRequest, review: Id, given: Signing) -> ReviewVi
     actor = person_of(request)
     queries.review(actor, review)
     services.sign_review(actor=actor, review=review, note=given.note)
-    return _view(queries.review(actor, review))
+    return _view(queries.review(actor, review), actor)
 
 
 @acts(router, "/machines/{machine}/emergency", RequestView, Scope.APPROVE)

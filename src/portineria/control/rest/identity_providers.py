@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identity providers: who outside says who somebody is, and what their groups are here. Trying one is a sign-in."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from django.http import HttpRequest
 from ninja import Path, Router, Schema
@@ -20,8 +21,9 @@ from portineria.control.identity.said_factor import LEVELS_CHARACTERS
 from portineria.control.remote_sessions.second_yes import foreseen
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.leaves import Leaf, Where, leaf
-from portineria.control.rest.operation import Confirmed, Given, Id, Reason, acts, reads, tries
+from portineria.control.rest.operation import Confirmed, ConfirmedReason, Given, Id, Reason, acts, reads, tries
 
+T = TypeVar("T")
 router = Router(tags=["identity providers"])
 _TEXT = 200
 Number = Annotated[int, Path(ge=1, lt=1 << 62)]
@@ -144,6 +146,12 @@ def _changeable(request: HttpRequest, provider: str) -> Person:
     return actor
 
 
+def _foreseen(actor: Person, provider: str, given: Confirmed, act: Callable[[], T]) -> T:
+    return foreseen(
+        act, actor=actor, organisation=queries.provider(actor, provider).organisation_id, confirmed=given.confirm
+    )
+
+
 class ClientSecret(Given):
     client_secret: str = Field(min_length=1, max_length=_TEXT)
 
@@ -170,9 +178,9 @@ def provider_factor(request: HttpRequest, provider: Id, given: FactorTermsGiven)
     it showed is cut; more than five sessions only with a second yes.
     """
     actor = _changeable(request, provider)
-    foreseen(
+    _foreseen(
+        actor, provider, given,
         lambda: services.set_factor(actor=actor, provider=provider, counts=given.counts, levels=given.levels),
-        actor=actor, organisation=queries.provider(actor, provider).organisation_id, confirmed=given.confirm,
     )  # fmt: skip
     return _provider(actor, provider)
 
@@ -186,10 +194,14 @@ def provider_refresh(request: HttpRequest, provider: Id) -> IdentityProviderView
 
 
 @acts(router, "/identity-providers/{provider}/disable", IdentityProviderView, Scope.ADMINISTER)
-def provider_disable(request: HttpRequest, provider: Id, given: Reason) -> IdentityProviderView:
-    """A matter of security: what rests on its word ends at once, its people are signed out."""
+def provider_disable(request: HttpRequest, provider: Id, given: ConfirmedReason) -> IdentityProviderView:
+    """A matter of security: what rests on its word ends at once, its people are signed out; more than five open
+    sessions only with a second yes.
+    """
     actor = _changeable(request, provider)
-    services.disable(actor=actor, provider=provider, reason=given.reason)
+    _foreseen(
+        actor, provider, given, lambda: services.disable(actor=actor, provider=provider, reason=given.reason)
+    )  # fmt: skip
     return _provider(actor, provider)
 
 
@@ -208,10 +220,14 @@ class ProviderWithdrawn(Schema):
 
 
 @acts(router, "/identity-providers/{provider}/withdraw", ProviderWithdrawn, Scope.ADMINISTER)
-def provider_withdraw(request: HttpRequest, provider: Id, given: Reason) -> ProviderWithdrawn:
-    """As disabling it, for good: its secret, its groups and who is who there are destroyed."""
+def provider_withdraw(request: HttpRequest, provider: Id, given: ConfirmedReason) -> ProviderWithdrawn:
+    """As disabling it, for good: its secret, its groups and who is who there are destroyed. More than five open
+    sessions end only with a second yes.
+    """
     actor = _changeable(request, provider)
-    ended = services.withdraw(actor=actor, provider=provider, reason=given.reason)
+    ended = _foreseen(
+        actor, provider, given, lambda: services.withdraw(actor=actor, provider=provider, reason=given.reason)
+    )  # fmt: skip
     return ProviderWithdrawn(provider=provider, ended=ended)
 
 
@@ -233,10 +249,12 @@ def group_map(request: HttpRequest, provider: Id, given: NewGroupRole) -> Identi
 
 
 @acts(router, "/identity-providers/{provider}/groups/{number}/remove", IdentityProviderView, Scope.ADMINISTER)
-def group_unmap(request: HttpRequest, provider: Id, number: Number) -> IdentityProviderView:
-    """Memberships that it gave end."""
+def group_unmap(request: HttpRequest, provider: Id, number: Number, given: Confirmed) -> IdentityProviderView:
+    """Memberships that it gave end; more than five open sessions only with a second yes."""
     actor = _changeable(request, provider)
-    services.unmap_group(actor=actor, provider=provider, mapping=number)
+    _foreseen(
+        actor, provider, given, lambda: services.unmap_group(actor=actor, provider=provider, mapping=number)
+    )  # fmt: skip
     return _provider(actor, provider)
 
 

@@ -9,6 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language
 
 from portineria.control.identity.models import Supplier
+from portineria.control.notification.standings import AHEAD
 
 register = template.Library()
 _FORMS = {"en": "j M Y", "it": "j b Y", "ja": "Y年n月j日"}
@@ -23,5 +24,8 @@ def day(one: date) -> str:
 def standing(supplier: Supplier) -> dict[str, object]:
     """As it was assessed last, and until when that counts. For the organisation's own people only."""
     until = supplier.standing_until
-    over = until is not None and until < timezone.now().date()
-    return {"level": supplier.standing, "until": until, "over": over}
+    left = (until - timezone.now().date()).days if until is not None else 0
+    return {
+        "level": supplier.standing, "until": until, "over": left < 0, "left": left,
+        "soon": 0 <= left < AHEAD[-1].days,
+    }  # fmt: skip

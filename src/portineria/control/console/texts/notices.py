@@ -17,6 +17,7 @@ KINDS: Words = {
     "held": _("A gateway holds an operation until somebody answers"),
     "locked": _("A lock concerns me"),
     "job": _("Somebody writes about work that I take part in"),
+    "standing": _("The standing of a supplier is over soon"),
     "role": _("What I may do somewhere changed"),
 }
 CHANNELS: Words = {
@@ -45,6 +46,7 @@ SENTENCES: Words = {
     "remote_sessions.session.draining": _("Your session is being ended; what runs may finish"),
     "remote_sessions.session.cutting": _("Your session was cut"),
     "session.ends-soon": _("Your session ends soon"),
+    "supplier.standing-ends-soon": _("The standing of a supplier is over soon: assess it anew"),
     "operation.held": _("A gateway holds an operation: answer yes or no"),
     "remote_sessions.directory-end.asked": _("A directory took out many people who are inside: end their sessions?"),
     "access.job.written": _("Something was written about your work"),
@@ -68,5 +70,6 @@ SHOWN: Mapping[str, tuple[str, str]] = {
     "held": ("alert-triangle", "stop"),
     "locked": ("lock", "stop"),
     "job": ("file-text", "accent"),
+    "standing": ("clock", "wait"),
     "role": ("user", "accent"),
 }

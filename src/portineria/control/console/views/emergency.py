@@ -65,11 +65,11 @@ def break_glass(request: HttpRequest, actor: Person, machine: str) -> HttpRespon
 @page
 def sign(request: HttpRequest, actor: Person, review: str) -> HttpResponse:
     row = emergency_queries.review(actor, review)
-    form = SignForm(request.POST or None)
+    form, supplier = SignForm(request.POST or None), emergency_rows.row_of(actor, row).supplier
     if form.is_valid() and attempt(form, lambda: services.sign_review(actor=actor, review=review, **form.cleaned_data)):
         messages.success(request, _("Signed. Your words are kept with the event."))
         return redirect("console:emergencies")
-    return render(request, "console/emergency_sign.html", {"form": form, "review": row})
+    return render(request, "console/emergency_sign.html", {"form": form, "review": row, "supplier": supplier})
 
 
 @page

@@ -14,6 +14,7 @@ from portineria.control.identity import register, saved_searches
 from portineria.control.identity.models import Person
 from portineria.control.identity.reading import note_event_read
 from portineria.sinks.extract import FORMATS
+from portineria.wire.certificate import fingerprint
 
 
 @page
@@ -62,10 +63,11 @@ def names(request: HttpRequest, actor: Person) -> HttpResponse:
 def event(request: HttpRequest, actor: Person, organisation: str, seq: int) -> HttpResponse:
     row = audit.event(actor, organisation, seq)
     note_event_read(actor=actor, organisation=organisation, seq=seq)
-    [shown] = event_queries.event_rows(actor, audit.views([row]))
+    [shown], proven = event_queries.event_rows(actor, audit.views([row])), event_proof.shown(actor, row)
+    root = fingerprint(proven.root_sha256) if proven else root_fingerprint()
     context = {
-        "event": row, "row": shown, "proof": event_proof.shown(actor, row),
-        "proof_command": f'portineria ledger verify portineria-event-{seq}.json --root "{root_fingerprint()}"',
+        "event": row, "row": shown, "proof": proven,
+        "proof_command": f'portineria ledger verify portineria-event-{seq}.json --root "{root}"',
     }  # fmt: skip
     return render(request, "console/event.html", context)
 

@@ -174,7 +174,7 @@ def simulate(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def who(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     _require_staff(actor)  # whom else the owner lets in is nobody's business whom they delegate to
-    row = estate.machine(actor, machine)
+    row = estate.machine_alone(actor, machine)
     members = leaf(request, rule_queries.could_reach(actor, row), _PER_LEAF)
     found = rule_queries.reaches([(member, member.person, row) for member in members], timezone.now())
     return render(request, "console/who.html", {"machine": row, "rows": members, "found": found})
