@@ -78,6 +78,7 @@ async def serve_until_signal(
     """``part``: serve, web or worker. Raise NoMetricsPort, BadSettings, and what ``serve`` raises."""
     from portineria.control import figures, readiness
     from portineria.control.own_connection import given_back
+    from portineria.control.sqlite.round import ROUND
     from portineria.control.tracing import tracing
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -89,7 +90,7 @@ async def serve_until_signal(
     read = figures.of_process if part == "web" else figures.of_house
     listener = metrics.listen(settings.metrics, metrics.Telling(part, read, given_back(readiness.causes)))
     try:
-        with tracing(settings):
+        with tracing(settings), ROUND.going():
             await serve(settings, stop)
     finally:
         readiness.detach()

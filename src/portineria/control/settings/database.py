@@ -36,7 +36,7 @@ def database(settings: ServerSettings) -> dict[str, Any]:
 
 def _sqlite(state: Path) -> dict[str, Any]:
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "portineria.control.sqlite",
         "NAME": state / "portineria.sqlite3",
         "TEST": {"NAME": state / "test.sqlite3"},
         "OPTIONS": {

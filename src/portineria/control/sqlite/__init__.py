@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Django's SQLite, with connections that go round inside a server."""

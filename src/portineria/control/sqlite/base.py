@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Django loads for ``ENGINE = "portineria.control.sqlite"``."""
+
+import sqlite3
+from typing import Any
+from weakref import WeakSet
+
+from django.db.backends.sqlite3 import base
+
+from portineria.control.sqlite.round import ROUND
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
+        taken = ROUND.take(str(conn_params["database"]))
+        return super().get_new_connection(conn_params) if taken is None else taken
+
+    def create_cursor(self, name: str | None = None) -> sqlite3.Cursor:
+        cursor: sqlite3.Cursor = super().create_cursor(name)
+        self._cursors.add(cursor)
+        return cursor
+
+    def _close(self) -> None:
+        # An answer that nobody read to its end would hold its snapshot, and the WAL with it.
+        for cursor in list(self._cursors):
+            cursor.close()
+        self._cursors.clear()
+        # After an error (a full disk, a damaged page) a new connection looks at the file anew.
+        if self.connection is None or self.errors_occurred or not ROUND.give(self.connection, self._path()):
+            super()._close()  # type: ignore[misc]  # of Django, whose types leave it out
+
+    def _path(self) -> str:
+        return str(self.settings_dict["NAME"])

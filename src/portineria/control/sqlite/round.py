@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Open SQLite connections that wait for whoever asks next.
+
+Each request has a thread of its own. To open a connection for each (the file, the tables' definitions, functions, the
+first pages) and to close the last one (the whole WAL into the file) took more of the processor than the questions.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+_MOST = 8  # that wait: more requests at a time are rare, and each connection keeps up to 2 MB of pages
+
+
+class _Waiting(NamedTuple):
+    connection: sqlite3.Connection
+    path: str
+    file: tuple[int, int] | None  # device and inode
+
+
+class Round:
+    """Nothing is kept before ``going`` begins or after it ended: a command opens its connection and closes it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._going = False
+        self._waiting: list[_Waiting] = []  # the last to come is the first to go: its pages are warm
+
+    @contextmanager
+    def going(self) -> Iterator[None]:
+        self._going = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._going, left, self._waiting = False, self._waiting, []
+            for one in left:
+                one.connection.close()
+
+    def take(self, path: str) -> sqlite3.Connection | None:
+        """As good as a new one, or None."""
+        with self._lock:
+            one = next((one for one in reversed(self._waiting) if one.path == path), None)
+            if one is None:
+                return None
+            self._waiting.remove(one)
+        if one.file != _file(path):  # somebody put another database in its place
+            one.connection.close()
+            return self.take(path)
+        return one.connection
+
+    def give(self, connection: sqlite3.Connection, path: str) -> bool:
+        """Whether it waits from now on; it must be closed otherwise."""
+        file = _file(path)
+        with self._lock:
+            if not self._going or file is None or connection.in_transaction or len(self._waiting) >= _MOST:
+                return False
+            self._waiting.append(_Waiting(connection, path, file))
+            return True
+
+
+def _file(path: str) -> tuple[int, int] | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+ROUND = Round()
