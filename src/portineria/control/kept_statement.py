@@ -6,7 +6,7 @@ takes to answer it; a decision asks the same few each time. Only keys differ: wh
 was when the text was made.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -16,6 +16,9 @@ from django.db.models import QuerySet
 _MOST = 64  # keys of a kind: a list that is longer is rare, and its text is made anew
 _MARK = -(10**15)  # no key is below zero: by these the places of keys are found in what the text was made with
 _TIME = datetime(1901, 1, 1, tzinfo=UTC)  # likewise of the time
+
+
+Converters = dict[int, tuple[list[Callable[..., Any]], Any]]  # of columns
 
 
 class _Place(NamedTuple):
@@ -28,7 +31,7 @@ class _Place(NamedTuple):
 class _Kept(NamedTuple):
     sql: str
     given: list[Any]  # with places in it
-    converters: dict[int, tuple[list[Callable[..., Any]], Any]]  # of columns, as the fields have them
+    converters: Converters
 
 
 class KeptStatement:
@@ -52,12 +55,8 @@ class KeptStatement:
         given = [by_kind[one.kind][one.at] if isinstance(one, _Place) else one for one in kept.given]
         with connection.cursor() as cursor:
             cursor.execute(kept.sql, given)
-            found = [list(row) for row in cursor.fetchall()]
-        for column, (converts, expression) in kept.converters.items():
-            for row in found:
-                for convert in converts:
-                    row[column] = convert(row[column], expression, connection)
-        return [tuple(row) for row in found]
+            found = cursor.fetchall()
+        return [tuple(row) for row in converted(found, kept.converters)]
 
     def _text(self, numbers: tuple[int, ...]) -> _Kept:
         connection = connections[DEFAULT_DB_ALIAS]
@@ -70,18 +69,39 @@ class KeptStatement:
         }
         if self._timed:
             marks[connection.ops.adapt_datetimefield_value(_TIME)] = _Place(-1, 0)
-        compiler, again = (
-            self._build(*lists, *([_TIME] if self._timed else [])).query.get_compiler(DEFAULT_DB_ALIAS) for _ in "12"
-        )
-        sql, given = compiler.as_sql()
-        if again.as_sql() != (sql, given):
-            raise AssertionError("something of the query's own changes by itself, as a time does")
+        compiler, sql, given = compiled(lambda: self._build(*lists, *([_TIME] if self._timed else [])))
         places = [marks.get(one, one) if isinstance(one, int | str | datetime) else one for one in given]
         if {one for one in places if isinstance(one, _Place)} != set(marks.values()):
             raise AssertionError("a key of the query is not where it was expected")
         converters = compiler.get_converters([one[0] for one in compiler.select[: compiler.col_count]])
         kept = self._kept[connection.vendor, numbers] = _Kept(sql, places, converters)
         return kept
+
+
+def compiled(build: Callable[[], QuerySet[Any, Any]]) -> tuple[Any, str, list[Any]]:
+    """Django's compiler of a query, after it has made the text; the text; and what it is asked with."""
+    compiler, again = (build().query.get_compiler(DEFAULT_DB_ALIAS) for _ in "12")
+    sql, given = compiler.as_sql()
+    same, twice = again.as_sql()
+    if same != sql or [plain(one) for one in twice] != [plain(one) for one in given]:
+        raise AssertionError("something of the query's own changes by itself, as a time does")
+    return compiler, sql, list(given)
+
+
+def plain(given: Any) -> Any:
+    """Bytes as such, whatever way the database is given them in."""
+    inside = getattr(given, "obj", given)
+    return bytes(inside) if isinstance(inside, bytes | memoryview) else given
+
+
+def converted(rows: Iterable[Sequence[Any]], converters: Converters) -> list[list[Any]]:
+    """As the fields have them."""
+    connection, found = connections[DEFAULT_DB_ALIAS], [list(row) for row in rows]
+    for column, (converts, expression) in converters.items():
+        for row in found:
+            for convert in converts:
+                row[column] = convert(row[column], expression, connection)
+    return found
 
 
 def _filled(keys: list[int]) -> list[int]:

@@ -19,11 +19,16 @@ from portineria.control.identity.models import ApiToken, AuthorisationCode, Conn
 from portineria.control.identity.one_use import first_use
 from portineria.control.identity.queries import has_second_factor, organisations_of_person
 from portineria.control.identity.services import BadField, clean_name, record_for_person
+from portineria.control.kept_rows import KeptRows
 from portineria.core.errors import Denied, NotFound
 
 CODE_LIFE = timedelta(seconds=60)
 TOKEN_LIFE = timedelta(hours=12)
 SKEW = timedelta(seconds=120)
+
+_VALID = KeptRows(
+    lambda digest: ConnectorToken.objects.filter(token_sha256=digest, revoked_at__isnull=True).select_related("person")
+)
 
 
 class BadToken(Denied):
@@ -194,11 +199,7 @@ def read_proof(authorisation: str, proof: str) -> Proof:
 
 def authenticate(proof: Proof, *, method: str, path: str, body: bytes, at: datetime) -> ConnectorToken:
     """Return the token's row with its person; raise BadToken; BadClock for one that is off; UsedAgain for a replay."""
-    row = (
-        ConnectorToken.objects.filter(token_sha256=_sha256(proof.token.encode()), revoked_at__isnull=True)
-        .select_related("person")
-        .first()
-    )
+    row = _VALID.first(_sha256(proof.token.encode()))
     if row is None or row.expired(at) or not row.person.enabled:
         raise BadToken("unknown, expired or revoked token")
     if not secrets.compare_digest(row.password_mark, row.person.get_session_auth_hash()):

@@ -136,9 +136,9 @@ class Delegation(models.Model):
         self.incident_until, self.incident_hours = at + timedelta(hours=self.incident_hours), 0
 
 
-def provides() -> Exists:
+def provides(at: datetime) -> Exists:
     """Of a membership: its organisation has customers. Asked with the memberships, as pages count their queries."""
-    return Exists(Delegation.objects.holding(timezone.now()).filter(provider=OuterRef("organisation")))
+    return Exists(Delegation.objects.holding(at).filter(provider=OuterRef("organisation")))
 
 
 class ByDelegation(models.Model):

@@ -25,6 +25,7 @@ from django.db.models import Q, Subquery
 from portineria.control.audit.services import record
 from portineria.control.identity.models import Installation, Key
 from portineria.control.identity.vault import unwrap, wrap
+from portineria.control.kept_rows import KeptRows
 from portineria.core.errors import Unavailable
 from portineria.core.ids import Kind, new_id
 from portineria.wire import certificate as x
@@ -55,10 +56,14 @@ class Signer:
 
 
 _unwrapped: dict[str, bytes] = {}
+# Every letter is signed, every report opened.
+_IN_USE = KeptRows(lambda role: Key.objects.filter(role=role, retired_at__isnull=True).order_by("pk")[:1])
+_ABLE = KeptRows(lambda role: Key.objects.filter(role=role).exclude(wrapped=b"").order_by("-pk"))
+_OPENS = KeptRows(lambda key_id: Key.objects.filter(role=_OPENING, key_id=key_id).order_by("pk")[:1])
 
 
 def _row(role: str) -> Key:
-    row = Key.objects.filter(role=role, retired_at__isnull=True).first()
+    row = _IN_USE.first(role)
     if row is None:
         raise NoInstallation(f"there is no {role} key: run the set-up first")
     return row
@@ -180,7 +185,7 @@ def _signer(row: Key) -> Signer:
 
 def signer_known(role: str, known: Collection[str]) -> Signer:
     """The newest of the role among ``known``. Whoever knows none of ours was enrolled with the oldest that is left."""
-    rows = list(Key.objects.filter(role=f"signer:{role}").exclude(wrapped=b"").order_by("-pk"))
+    rows = _ABLE.all(f"signer:{role}")
     if not rows:
         raise NoInstallation(f"there is no signer of role {role}: run the set-up first")
     return _signer(next((row for row in rows if row.key_id in known), rows[-1]))
@@ -236,7 +241,7 @@ def opening_keys() -> list[OpeningKey]:
 
 def opening_key(key_id: str) -> X25519PrivateKey:
     """Raise NoInstallation for a key that never was ours."""
-    row = Key.objects.filter(role=_OPENING, key_id=key_id).first()
+    row = _OPENS.first(key_id)
     if row is None:
         raise NoInstallation("sealed to a key that is not ours")
     return X25519PrivateKey.from_private_bytes(_private(row))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who acts, and for whom. Secrets of the installation lie here too, wrapped by the master key."""
 
+from datetime import datetime
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -26,6 +27,7 @@ from portineria.control.identity.token_models import AuthorisationCode as Author
 from portineria.control.identity.token_models import ConnectorToken as ConnectorToken
 from portineria.control.identity.token_models import UsedApiProof as UsedApiProof
 from portineria.control.identity.token_models import UsedProof as UsedProof
+from portineria.control.kept_rows import KeptRows
 from portineria.core.ids import Kind, new_id
 from portineria.policy.supplier_standing import Firm
 
@@ -169,10 +171,7 @@ class Person(ActsThere, AbstractBaseUser):
         """All of them, with ``factor`` and ``provided``: one query per object; services that change memberships work on
         fresh ones.
         """
-        factors = Person.objects.get_queryset().filter(pk=OuterRef("person"), authenticator__type__in=SECOND_FACTORS)
-        found = Membership.objects.filter(person_id=self.pk).select_related("organisation", "supplier", "delegation")
-        shown = provided("person", "organisation")
-        return list(found.annotate(provides=provides(), factor=Exists(factors), provided=shown))
+        return _ENTERED.all(self.pk, timezone.now())
 
     @cached_property
     def _memberships(self) -> list["Membership"]:
@@ -299,6 +298,16 @@ class Membership(ByDelegation, models.Model):
     @property
     def role_here(self) -> Role:
         return Role(self.role)
+
+
+def _entered(person: int, at: datetime) -> "models.QuerySet[Membership]":
+    factors = Person.objects.get_queryset().filter(pk=OuterRef("person"), authenticator__type__in=SECOND_FACTORS)
+    found = Membership.objects.filter(person_id=person).select_related("organisation", "supplier", "delegation")
+    shown = provided("person", "organisation")
+    return found.annotate(provides=provides(at), factor=Exists(factors), provided=shown)
+
+
+_ENTERED = KeptRows(_entered)
 
 
 class MembershipOffer(models.Model):

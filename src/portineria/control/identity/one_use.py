@@ -39,9 +39,9 @@ def first_use(token: ConnectorToken | ApiToken, nonce: bytes, *, method: str, at
     """False when this token was used with this nonce before. ``life``: for so long a proof can be valid."""
     if method in READS:
         return _reads.first(token.public_id, nonce, at, life)
-    token.used_proofs.filter(at__lt=at - life).delete()
     try:
         with transaction.atomic():
+            token.used_proofs.filter(at__lt=at - life).delete()
             token.used_proofs.create(nonce=nonce, at=at)
     except IntegrityError:
         return False

@@ -7,15 +7,19 @@ tells them apart is signed: the gateway's own trusted time in its events.
 
 from portineria.control.audit.queries import views
 from portineria.control.estate.models import Gateway
+from portineria.control.kept_rows import KeptRows
 from portineria.control.remote_sessions.models import GatewayReport
 
 # A gateway believes a signed time that was up to 30 s on its way (its setting answer_s), and is fast by so much.
 CLOCK_MS = 30_000
+_NEWEST = KeptRows(
+    lambda gateway, epoch: GatewayReport.objects.filter(gateway=gateway, epoch=epoch).order_by("-seq")[:1]
+)
 _FIRST = 16  # the time is known a few events after a start
 
 
 def newest_of(gateway: Gateway, epoch: bytes) -> GatewayReport | None:
-    return GatewayReport.objects.filter(gateway=gateway, epoch=epoch).order_by("-seq").first()
+    return _NEWEST.first(gateway.pk, epoch)
 
 
 def took_turns(gateway: Gateway, epoch: bytes, at_ms: int) -> bool:

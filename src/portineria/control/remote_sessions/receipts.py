@@ -8,6 +8,7 @@ import structlog
 
 from portineria.control.audit.models import Event as LedgerEvent
 from portineria.control.estate.models import Gateway, Service
+from portineria.control.kept_rows import KeptRows
 from portineria.control.remote_sessions.emergency_reports import note_opened
 from portineria.control.remote_sessions.first_work import note_first_work
 from portineria.control.remote_sessions.held_reports import OUTCOMES, note_held, note_outcome
@@ -22,6 +23,13 @@ from portineria.wire.report import Event
 log = structlog.get_logger()
 _STREAM_CHARACTERS = 64
 _MOST_32 = (1 << 31) - 1  # what PostgreSQL's integer holds
+_HELD = KeptRows(
+    lambda session, gateway: (
+        Session.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("machine", "gateway")
+        .filter(public_id=session, gateway=gateway)
+    )
+)
 Effect = Callable[[Session, Event, LedgerEvent, datetime], None]
 
 
@@ -32,8 +40,7 @@ def apply(gateway: Gateway, event: Event, ledger: LedgerEvent, at: datetime) -> 
     effect = _EFFECTS.get(event.code)
     if effect is None or not is_id(event.session, Kind.SESSION):
         return
-    rows = Session.objects.select_for_update(of=("self",), no_key=True).select_related("machine", "gateway")
-    session = rows.filter(public_id=event.session, gateway=gateway).first()
+    session = _HELD.first(event.session, gateway.pk)
     if session is None:
         log.warning("report.session.unknown", gateway=gateway.public_id, session=event.session, code=event.code)
         return

@@ -21,6 +21,7 @@ from portineria.control.estate.models import Boot, Gateway
 from portineria.control.estate.trust import additions_for
 from portineria.control.identity import keys
 from portineria.control.identity.authority import SYSTEM
+from portineria.control.kept_rows import KeptRows
 from portineria.control.remote_sessions import restored
 from portineria.control.remote_sessions.checkpoints import checkpoints_for
 from portineria.control.remote_sessions.emergency_terms import answer_terms
@@ -42,6 +43,17 @@ log = structlog.get_logger()
 # means nothing to the gateway any more, and what it proves about two processes it proved the first time.
 _ASKED = timedelta(hours=1)
 _BOOTS = 64  # remembered per gateway; that many restarts later an old one is no danger any more
+_NAMED = KeptRows(lambda gateway: Gateway.objects.filter(public_id=gateway))
+_HELD = KeptRows(
+    lambda gateway: (
+        Gateway.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("plant__organisation")
+        .filter(public_id=gateway)
+    )
+)
+_KNOWN = KeptRows(
+    lambda gateway, epoch, seq: GatewayReport.objects.filter(gateway=gateway, epoch=epoch, seq=seq).order_by("pk")[:1]
+)
 _OWN_FIELDS = {"gateway", "session", "epoch", "gateway_seq", "report_sha256", "boot", "gateway_at_ms"}
 
 
@@ -53,6 +65,7 @@ class Unreadable(ProtocolError):
 class Answer:
     """What goes back to the gateway, and whether it may stay."""
 
+    gateway: Gateway
     letters: list[Letter] = field(default_factory=list)
     quarantined: bool = False
 
@@ -68,20 +81,19 @@ def receive(gateway: str, sealed: list[bytes]) -> Answer:
     """Store and answer one batch in the order it came. Raise NotFound for a gateway that is not admitted."""
     received = _opened(gateway, sealed)
     with transaction.atomic():
-        rows = Gateway.objects.select_for_update(of=("self",), no_key=True).select_related("plant__organisation")
-        row = rows.filter(public_id=gateway).first()
+        row = _HELD.first(gateway)
         if row is None or not row.admitted:
             raise NotFound(f"gateway {gateway} is not admitted")
         _hold_sessions(row, received)
         answer = _answered(row, received)
         row.last_seen_at = timezone.now()
-        row.save(update_fields=["last_seen_at"])
+        row.save(update_fields=["epoch", "seq", "chain_sha256", "last_seen_at"])
     return answer
 
 
 def _opened(gateway: str, sealed: list[bytes]) -> list[_Received]:
     """Without those that do not open: their numbers are missing then, and are sent again."""
-    row = Gateway.objects.filter(public_id=gateway).first()
+    row = _NAMED.first(gateway)
     if row is None:
         raise NotFound(f"gateway {gateway}")
     sender = Ed25519PublicKey.from_public_bytes(bytes(row.event_key))
@@ -114,7 +126,7 @@ def _hold_sessions(gateway: Gateway, received: list[_Received]) -> None:
 
 
 def _answered(gateway: Gateway, received: list[_Received]) -> Answer:
-    answer = Answer()
+    answer = Answer(gateway)
     epochs: list[bytes] = []
     for report in received:
         if isinstance(report.body, Question):
@@ -124,7 +136,7 @@ def _answered(gateway: Gateway, received: list[_Received]) -> Answer:
         elif not gateway.admitted:
             break
     if not gateway.admitted:
-        return Answer(quarantined=True)
+        return Answer(gateway, quarantined=True)
     # One per epoch that was heard of, even when everything was a repetition: the first answer may have been lost.
     answer.letters += [letter for epoch in dict.fromkeys(epochs) if (letter := _acknowledgement(gateway, epoch))]
     return answer
@@ -136,7 +148,7 @@ def _answered(gateway: Gateway, received: list[_Received]) -> Answer:
 def _take(gateway: Gateway, report: _Received, event: Event) -> bool:
     """Store the event if it is the next one. False for a gap, which what was said again may fill, and for a fork."""
     context, digest = report.context, sha256(report.signed)
-    known = GatewayReport.objects.filter(gateway=gateway, epoch=context.epoch, seq=context.seq).first()
+    known = _KNOWN.first(gateway.pk, context.epoch, context.seq)
     if known is not None:
         if bytes(known.sha256) == digest:
             return True
@@ -157,8 +169,7 @@ def _take(gateway: Gateway, report: _Received, event: Event) -> bool:
         _forked(gateway, context, bytes(gateway.chain_sha256), digest)
         return False
     _store(gateway, context, event, report.signed, digest)
-    gateway.seq, gateway.chain_sha256 = context.seq, digest
-    gateway.save(update_fields=["epoch", "seq", "chain_sha256"])
+    gateway.seq, gateway.chain_sha256 = context.seq, digest  # saved with all of these reports
     return True
 
 

@@ -36,7 +36,6 @@ from portineria.control.access.maintaining import settle_maintenance
 from portineria.control.audit import news
 from portineria.control.audit.news_of_others import NewsOfOthers
 from portineria.control.estate import introduction, links, signers
-from portineria.control.estate.models import Gateway
 from portineria.control.identity.lead import Lead
 from portineria.control.own_connection import given_back
 from portineria.control.remote_sessions import glances, letters, outgoing, presence, reports, services
@@ -317,7 +316,7 @@ def _answer(gateway: str, sealed: list[bytes], signals: SignalDesk) -> list[ToRe
         return None
     if not answer.letters:
         return []
-    return [letters.sealed(Gateway.objects.get(public_id=gateway), *answer.letters)]
+    return [letters.sealed(answer.gateway, *answer.letters)]
 
 
 def _unanswered() -> list[str]:
