@@ -142,9 +142,12 @@ _REASONS = {
     "the relay's word, its goodbye and ours, end-to-end TLS, HELLO and OPEN, the tool's byte and its answer. The "
     "median was 2.28 s. Some twenty packets stand in a row: one opening of five loses one of them and waits 0.3 to 1 s "
     "for it, and of ten openings the slowest counts. Since this run the tool's byte goes with HELLO (decision 108).",
-    "soak.memory": "with recording on the server grew by 29 MB an hour over the second half, the gateway by 14, relay "
-    "and connector by 7, at a load of 10 and 2,914 sessions; without recording nothing grew. Not explained yet.",
-    "soak.descriptors": "the server had one more at the last look. Not explained yet.",
+    "soak.memory": "measured in PSS, in which a process bears more of its mapped files when neighbours end: that is "
+    "what relay and connector showed. Server and gateway, besides, kept free in their heaps what their busiest "
+    "moments had taken. Since this run what a process allocated itself counts, and it returns what is free "
+    "(decision 131).",
+    "soak.descriptors": "SQLite keeps the descriptor of a connection that was closed while another one is open, and "
+    "gives it to the next: there are as many as were ever open at a time. Since this run the soak leaves them out.",
     "wan.echo.loaded": "1 % of the packets is lost, and the bulk streams fill the line's queue of a quarter of a "
     "second and lose 1 to 3 % more there; what is lost is sent again after about two round trips (tail loss probe), "
     "which makes 1.2 s. Each stream has a TCP connection of its own, so no echo waits behind bulk data inside ours.",

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recordings leave the gateway in order, and are forgotten for the server's signed word alone."""
 
+import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +14,15 @@ import pyrage
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from portineria.core.ids import Kind, new_id
+from portineria.dataplane.gateway.chunk_folder import ChunkFolder, Waiting
 from portineria.dataplane.gateway.http import b64, unb64
+from portineria.dataplane.gateway.letter import Postbox
+from portineria.dataplane.gateway.pins import Pins
+from portineria.dataplane.gateway.settings import GatewaySettings
+from portineria.dataplane.gateway.uploader import Uploader
+from portineria.recording.capture import Capture, Clocks
+from portineria.recording.seal import About, Sealer
 from portineria.recording.upload import HEADER, Upload, open_upload
 from portineria.recording.verification import verify
 from portineria.wire.statement import RecordingKept, sha256, sign_statement
@@ -153,3 +163,46 @@ async def test_only_the_servers_own_word_lets_a_chunk_be_forgotten(bringing: Pla
         await plant.authority.event(plant.gateway, "recording.started", end.session)
     await eventually(lambda: plant.process.said.count("upload.refused") >= 4)
     assert here(plant).count("00000001.chunk") == 4
+
+
+async def test_of_a_long_backlog_one_recording_at_a_time_is_looked_at(
+    authority: Authority, tmp_path: Path, shelf: Shelf
+) -> None:
+    """After a day without the server there are thousands: all of them for each would be millions of looks."""
+    gateway = GatewayProcess(authority, tmp_path / "gateway", reach=[])  # not started: its state is what is needed
+    pinned = gateway.state.load_pinned()
+    gateway.state.save_pinned(
+        msgspec.structs.replace(pinned, enrolled_at=f"http://127.0.0.1:{shelf.server.server_port}")
+    )
+    folder, pins = ChunkFolder(gateway.state.recordings, limit_bytes=1 << 30), Pins(gateway.state)
+    folder.open()
+    for _ in range(10):
+        seal_two_chunks(folder, gateway)
+    counts = list[int]()
+
+    def count(upload: Upload) -> bytes:
+        counts.append(sum(isinstance(one, Waiting) for one in gc.get_objects()))
+        return shelf.kept(upload)
+
+    shelf.word = count
+    postbox = Postbox(lambda: pins.trust, gateway.keys.sealing)
+    settings = GatewaySettings(name="test", upload_every_s=0.1, proxy="none")
+    uploader = Uploader(settings, folder, gateway.keys.event, pins, postbox, list)
+    running = asyncio.ensure_future(uploader.run())
+    try:
+        await eventually(lambda: folder.used == 0, "everything is kept elsewhere")
+    finally:
+        running.cancel()
+    assert len(counts) == 20
+    assert max(counts) < 10  # two, and what threads that end hold a moment longer
+
+
+def seal_two_chunks(folder: ChunkFolder, gateway: GatewayProcess) -> None:
+    recording, session, at = new_id(Kind.RECORDING), new_id(Kind.SESSION), Clocks(1_790_000_000_000_000_000, 1)
+    capture = Capture(session, "test")
+    about = About(recording, session, new_id(Kind.ORGANISATION), gateway.gateway, bytes(32))
+    sealer = Sealer(about, gateway.keys.event)
+    for end in ("", "session.ended"):
+        sealed = sealer.seal(capture.take(at), at, [str(OWNER.to_public())], end=end)
+        sealer.keep(sealed)
+        folder.write(recording, sealed.entry.number, sealed.data)

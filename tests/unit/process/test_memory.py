@@ -23,6 +23,30 @@ return_freed_blocks()
 print(full, before, resident())
 """
 
+_MOMENTS = """
+import asyncio
+from portineria.process import memory
+from portineria.process.loop import run
+from portineria.process.memory import _resident_bytes
+
+memory.LOOK_S = 0.02
+
+async def busy():
+    memory.return_freed_blocks()
+    before = _resident_bytes()
+    blocks = [bytes(2000) for _ in range(20_000)]
+    kept = blocks[::500]
+    full = _resident_bytes()
+    del blocks
+    async with asyncio.timeout(10):
+        while _resident_bytes() > before + (full - before) / 2:
+            await asyncio.sleep(0.01)
+
+for _ in range(2):  # the second burst finds the level of the first
+    run(busy())
+print("returned")
+"""
+
 _THREADS = """
 import ctypes, threading
 from portineria.process.memory import keep_freed_blocks
@@ -48,6 +72,12 @@ def test_threads_share_two_heaps_however_many_there_are() -> None:
     """Each heap keeps what its threads freed; with one per thread a server grew with every thread it had."""
     done = subprocess.run([sys.executable, "-c", _THREADS], capture_output=True, text=True, check=True)
     assert done.stdout.count("<heap nr=") == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc keeps and returns them so")
+def test_what_a_busy_moment_left_goes_back_while_the_loop_runs() -> None:
+    done = subprocess.run([sys.executable, "-c", _MOMENTS], capture_output=True, text=True, check=True)
+    assert done.stdout == "returned\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc keeps and returns them so")

@@ -60,9 +60,11 @@ class ChunkFolder:
     def waiting(self) -> Iterator[Waiting]:
         """Everything that is here, recording by recording, each in its order."""
         for recording in self.recordings():
-            for path in self.chunks(recording):
-                if path.stem.isdecimal():
-                    yield Waiting(path, recording, int(path.stem), path.stat().st_size)
+            yield from self.waiting_of(recording)
+
+    def waiting_of(self, recording: str) -> list[Waiting]:
+        paths = [path for path in self.chunks(recording) if path.stem.isdecimal()]
+        return [Waiting(path, recording, int(path.stem), path.stat().st_size) for path in paths]
 
     def write(self, recording: str, number: int, data: bytes, *, must: bool = False) -> None:
         """On the disk when this returns. Raise NoRoom. ``must``: beyond the limit too (how something ended)."""

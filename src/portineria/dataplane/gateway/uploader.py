@@ -7,6 +7,7 @@ Live bytes come first: while sessions carry any, an upload trickles, unless the 
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -77,8 +78,12 @@ class Uploader:
 
     async def _round(self) -> None:
         """Raises Unavailable when the server is away; what is refused waits without holding the others up."""
+        for recording in await in_thread(self._folder.recordings):
+            await self._bring(await in_thread(partial(self._folder.waiting_of, recording)))
+
+    async def _bring(self, waiting: list[Waiting]) -> None:
+        """Of one recording: after a day without the server there are too many to look at all of them for each."""
         now = asyncio.get_running_loop().time()
-        waiting = await in_thread(lambda: list(self._folder.waiting()))
         for chunk in waiting:
             if chunk.number <= self._kept.get(chunk.recording, 0) or self._refused.get(chunk.recording, 0) > now:
                 continue
@@ -96,9 +101,8 @@ class Uploader:
     async def _forget(self, kept: Waiting, *, last: bool) -> None:
         """The newest chunk of a recording that goes on stays: the next process needs it, to say the end."""
         self._kept[kept.recording] = kept.number
-        chunks = await in_thread(lambda: list(self._folder.waiting()))
-        for chunk in chunks:
-            if chunk.recording == kept.recording and (chunk.number < kept.number or (last and chunk == kept)):
+        for chunk in await in_thread(partial(self._folder.waiting_of, kept.recording)):
+            if chunk.number < kept.number or (last and chunk == kept):
                 await in_thread(lambda chunk=chunk: self._folder.forget(chunk))  # type: ignore[misc]
         if last:
             self._kept.pop(kept.recording, None)
