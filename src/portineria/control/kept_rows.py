@@ -100,7 +100,8 @@ def _mark(value: Asked, at: int) -> Asked:
 
 def _place(given: Any, marks: list[Any]) -> Any:
     found = plain(given)
-    return next((_Place(at) for at, mark in enumerate(marks) if type(mark) is type(found) and mark == found), given)
+    # PostgreSQL's numbers are of a type of their own, which is one of int's.
+    return next((_Place(at) for at, mark in enumerate(marks) if isinstance(found, type(mark)) and mark == found), given)
 
 
 def _adapted(value: Asked) -> Any:

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from portineria.control.audit.models import Head
 from portineria.control.identity.models import Key, Membership, Organisation, Person, Role
 from portineria.control.kept_rows import KeptRows
 
@@ -66,6 +67,15 @@ def test_a_row_can_be_found_by_bytes_and_written_back() -> None:
     assert (mine.role, bytes(mine.wrapped)) == ("changed", b"\x00\xff")
     # As the query: no row has a number that no column holds.
     assert kept.all(b"\x00\xff", 1 << 64) == []
+
+
+@pytest.mark.django_db
+def test_a_row_can_be_found_by_a_number_that_is_no_key() -> None:
+    head = Head.objects.create(organisation="org_kept", seq=7)
+    kept = KeptRows(lambda organisation, seq: Head.objects.filter(organisation=organisation, seq=seq))
+    assert kept.all("org_kept", 7) == [head]
+    assert kept.all("org_kept", 8) == []
+    assert kept.all("org_kept", 1 << 64) == []
 
 
 def test_a_value_that_the_query_leaves_out_is_refused_when_its_text_is_made() -> None:
