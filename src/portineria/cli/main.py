@@ -9,84 +9,49 @@ import os
 import sys
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from types import ModuleType
 
 import structlog
 
-from portineria.cli import (
-    apply,
-    backup,
-    connect,
-    cut,
-    demo,
-    device,
-    doctor,
-    evidence,
-    gateway,
-    invite,
-    ledger,
-    lock,
-    login,
-    logout,
-    machines,
-    nats,
-    person,
-    provider,
-    recording,
-    relay,
-    relay_kit,
-    request,
-    restore,
-    rule,
-    serve,
-    service_account,
-    sessions,
-    setup,
-    signers,
-    supplier,
-    unlock,
-    upgrade,
-    version,
-    web,
-    witness,
-    worker,
-)
 from portineria.cli.screen import list_choices
 from portineria.core.errors import Invalid, PortineriaError, Unavailable
 from portineria.process import logging
 from portineria.process.stop import Stopped
 
-# By who types them. Each has configure(parser) and run(args); what is heavy is loaded inside run.
-GROUPS = {
-    "On the technician's computer": {
-        "login": login, "machines": machines, "request": request, "connect": connect, "sessions": sessions,
-        "cut": cut, "device": device, "logout": logout,
-    },
-    "On the gateway, in the plant": {"gateway": gateway},
-    "On the server": {
-        "setup": setup, "serve": serve, "apply": apply, "invite": invite, "person": person, "supplier": supplier,
-        "service-account": service_account, "rule": rule, "lock": lock, "unlock": unlock, "provider": provider,
-        "signers": signers, "ledger": ledger, "backup": backup, "restore": restore, "upgrade": upgrade,
-    },
-    "On one of several servers": {
-        "web": web, "worker": worker, "relay": relay, "relay-kit": relay_kit, "nats": nats,
-    },
-    "Anywhere": {"recording": recording, "evidence": evidence, "witness": witness, "doctor": doctor, "demo": demo,
-        "version": version},
+# By who types them; each is the module of that name, loaded when it is asked for: a command would load all the others.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "On the technician's computer": (
+        "login", "machines", "request", "connect", "sessions", "cut", "device", "logout",
+    ),
+    "On the gateway, in the plant": ("gateway",),
+    "On the server": (
+        "setup", "serve", "apply", "invite", "person", "supplier", "service-account", "rule", "lock", "unlock",
+        "provider", "signers", "ledger", "backup", "restore", "upgrade",
+    ),
+    "On one of several servers": ("web", "worker", "relay", "relay-kit", "nats"),
+    "Anywhere": ("recording", "evidence", "witness", "doctor", "demo", "version"),
 }  # fmt: skip
-VERBS = {name: module for group in GROUPS.values() for name, module in group.items()}
+VERBS = [verb for verbs in GROUPS.values() for verb in verbs]
 REFUSED, USAGE, AWAY, INTERRUPTED = 1, 2, 3, 130
 log = structlog.get_logger()
 
 
-def parser() -> argparse.ArgumentParser:
+def module_of(verb: str) -> ModuleType:
+    """It has configure(parser) and run(args); what is heavy it loads inside run."""
+    return import_module(f"portineria.cli.{verb.replace('-', '_')}")
+
+
+def parser(first: str = "") -> argparse.ArgumentParser:
+    """Of all verbs, or of the one that a command line begins with."""
     top = argparse.ArgumentParser(
         prog="portineria", description="Remote access to machines in plants.", usage="portineria VERB ...",
-        epilog=_listing(), formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="" if first in VERBS else _listing(), formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     top.set_defaults(run=partial(list_choices, top), verbose=False)
     verbs = top.add_subparsers(dest="verb", metavar="VERB", help="one of these; `portineria VERB --help` says more")
-    for name, module in VERBS.items():
+    for name in [first] if first in VERBS else VERBS:
+        module = module_of(name)
         verb = verbs.add_parser(name, prog=f"portineria {name}", description=_purpose(module))
         verb.add_argument("--verbose", action="store_true", help="operators' log on standard error")
         verb.set_defaults(run=module.run)
@@ -103,7 +68,7 @@ def _listing() -> str:
     lines = []
     for who, verbs in GROUPS.items():
         lines.append(f"{who}:")
-        lines += [f"  {name:<16} {_purpose(module).splitlines()[0].rstrip('.')}" for name, module in verbs.items()]
+        lines += [f"  {name:<16} {_purpose(module_of(name)).splitlines()[0].rstrip('.')}" for name in verbs]
     return "\n".join(lines)
 
 
@@ -114,7 +79,8 @@ def status_of(error: PortineriaError) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = parser(*words[:1]).parse_args(words)
     quiet = args.verb in ("login", "logout", "machines", "request", "connect", "sessions", "cut", "device")
     logging.set_up(level="DEBUG" if args.verbose else "ERROR" if quiet else "INFO")
     try:

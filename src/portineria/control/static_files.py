@@ -6,10 +6,12 @@ Done at start and not when the package is built: it is the same for a wheel and 
 """
 
 import hashlib
+import posixpath
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from django.contrib.staticfiles.finders import get_finders
 from django.core.files.storage import Storage
@@ -20,16 +22,40 @@ from portineria.control.settings.start import current
 _STAMP = ".gathered-from"
 # What packages carry for pages that we do not have.
 _UNUSED = [
-    "admin/*", "ninja/*",
+    "admin/*",
     "django_htmx/ext/*", "django_htmx/htmax-*", "django_htmx/htmx-4*", "django_htmx/htmx-2.js",
 ]  # fmt: skip
 
 
 class HashedNames(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise has no types
-    """Also of the modules that a module imports."""
+    """Also of the modules that a module imports. What a file names is finished before the file itself: each is read
+    once. Django reads all of them again until no name changes, which for ten modules in a row is ten times.
+    """
 
     support_js_module_import_aggregation = True
-    max_post_process_passes = 20  # each goes one import deeper; what opens recordings needs ten
+
+    def _post_process(
+        self, paths: dict[str, Any], adjustable: list[str], finished: dict[str, str]
+    ) -> Iterator[tuple[str, str | None, Any, bool]]:
+        if finished:  # Django's second round: nothing changes any more
+            yield from ((name, finished[name], True, False) for name in paths)
+            return
+        self._waiting, self._adjustable = dict(paths), adjustable
+        for name in paths:
+            yield from self._finish(name, finished)
+
+    def _finish(self, name: str, finished: dict[str, str]) -> Iterator[tuple[str, str | None, Any, bool]]:
+        if source := self._waiting.pop(name, None):
+            yield from super()._post_process({name: source}, self._adjustable, finished)
+
+    def _stored_name(self, name: str, finished: dict[str, str]) -> str:
+        named = posixpath.normpath(name)
+        for _, _, outcome, _ in self._finish(named, finished):
+            if isinstance(outcome, Exception):
+                raise outcome
+        if named not in finished and self.exists(named):
+            raise ValueError(f"{named} names itself, or what names it")
+        return str(super()._stored_name(name, finished))
 
 
 def static_root(state: Path) -> Path:

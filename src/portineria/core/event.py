@@ -308,7 +308,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "work.done": _reported(f"{_DONE} count refused noted unconfirmed"),
     # What was read from a machine or written to it may be anybody's words.
     "work.changed": _reported(f"{_DONE} code targets route count unconfirmed", "before after"),
-    "work.transferred": _reported("service protocol operation targets route content_sha256 bytes whole"),
+    "work.transferred": _reported("service protocol operation targets route content_sha256 bytes whole into_device"),
     "session.worked": _reported("operations refused functions changes blocks beyond"),
     "operation.held": _reported(f"{_OPERATION} question request_sha256 hold_ms answer_s", "values besides"),
     "operation.hold-refused": _reported(f"{_OPERATION} question"),

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 
 from portineria.core.errors import ProtocolError
 from portineria.protocols.operation import Kind, Operation, Value
+from portineria.protocols.transfer import StepOf
 
 
 class Undecodable(ProtocolError):
@@ -140,7 +141,8 @@ class ProtocolInfo:
     in which they are shown. ``own``: routes that mean the device itself, besides none at all. ``patience_s``: how long
     an ordinary client waits for an answer, where nobody says what the technician's tool does. ``withholds``: whether
     its messages say what of them is not to be kept. ``mend``: gives a message, bytes of which were replaced, with the
-    checks that it has now; None where it has no checks.
+    checks that it has now; None where it has no checks. ``step``: what an operation is to a program or file that is
+    carried; None where none is.
     """
 
     name: str
@@ -153,3 +155,4 @@ class ProtocolInfo:
     patience_s: float = 3.0
     withholds: bool = False
     mend: Callable[[bytes], bytes] | None = None
+    step: StepOf | None = None

@@ -69,7 +69,8 @@ def test_it_says_who_did_what_from_what_to_what(world: World) -> None:
         page = shown(signed_in(reader), f"/sessions/{session.public_id}/report/")
         for part in (
             "Technician", "Presses &amp; Co", "belt change", "Owner", "holding 104", "120", "180", "coil 0", SHA256,
-            "3, of them 1 not confirmed by the device", "block db 1", session.public_id, "Left out of the recording",
+            "3, of them 1 not confirmed by the device", "block db 1", "file out of the device",
+            "file logs/a.b", f"{'cd' * 32} (not to its end)", session.public_id, "Left out of the recording",
             "password (ftp.password)", "What could be seen", "metadata only: who",
         ):  # fmt: skip
             assert part in page, part

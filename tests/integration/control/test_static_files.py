@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import override_settings
 
 from portineria.control.settings.start import current
-from portineria.control.static_files import publish_static_files, static_root
+from portineria.control.static_files import HashedNames, publish_static_files, static_root
 from tests.integration.control.world import World
 
 LONG = "max-age=315360000, public, immutable"
@@ -77,15 +77,40 @@ def test_gathering_again_does_nothing_until_a_file_changes(world: World) -> None
     assert list(root.parent.glob("static-*")) == []
 
 
-def test_a_reference_to_what_does_not_exist_stops_the_start_and_keeps_what_was_there(
-    world: World, tmp_path: Path
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"broken.css": "body { background: url(missing.png) }"}, "broken"),
+        ({"one.js": 'import { two } from "./two.js";', "two.js": 'import { one } from "./one.js";'}, "names itself"),
+    ],
+    ids=["to what does not exist", "in a circle"],
+)
+def test_a_reference_that_has_no_hash_stops_the_start_and_keeps_what_was_there(
+    world: World, tmp_path: Path, files: dict[str, str], told: str
 ) -> None:
-    (tmp_path / "broken.css").write_text("body { background: url(missing.png) }")
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
     root = static_root(current().state)
     before = sorted(path.name for path in root.rglob("*"))
     finders = ["django.contrib.staticfiles.finders.FileSystemFinder"]
     changed = override_settings(STATICFILES_DIRS=[tmp_path], STATICFILES_FINDERS=finders)
-    with changed, pytest.raises(ValueError, match="broken"):
+    with changed, pytest.raises(ValueError, match=told):
         publish_static_files()
     assert sorted(path.name for path in root.rglob("*")) == before
     assert list(root.parent.glob("static-*")) == []
+
+
+def test_the_name_of_a_module_changes_with_what_it_imports_however_deep(world: World, tmp_path: Path) -> None:
+    names = []
+    for text in ("export const deep = 1;", "export const deep = 2;"):
+        (tmp_path / "a.js").write_text('import { b } from "./b.js";')
+        (tmp_path / "b.js").write_text('import { c } from "./folder/c.js";')
+        (tmp_path / "folder").mkdir(exist_ok=True)
+        (tmp_path / "folder/c.js").write_text(text)
+        target = HashedNames(location=tmp_path)
+        list(target.post_process({name: (target, name) for name in ("a.js", "folder/c.js", "b.js")}))
+        a, b, c = (target.hashed_files[name] for name in ("a.js", "b.js", "folder/c.js"))
+        assert (tmp_path / a).read_text() == f'import {{ b }} from "./{b}";'
+        assert (tmp_path / b).read_text() == f'import {{ c }} from "./{c}";'
+        names.append({a, b, c})
+    assert not set.intersection(*names)

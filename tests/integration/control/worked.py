@@ -30,8 +30,10 @@ def worked(world: World, *, target: str = "holding 104", before: str = "120", af
         said("work.changed", name, code="6", targets=target, route="", before=before, after=after, count=3,
              unconfirmed=1, **write),
         said("work.transferred", name, service="svc_1", protocol="s7comm", operation="program-write",
-             targets="block db 1", route="", content_sha256=SHA256, bytes=216, whole=True),
-        said("session.worked", name, operations=5, refused=2, functions=1, changes=1, blocks=1, beyond=0),
+             targets="block db 1", route="", content_sha256=SHA256, bytes=216, whole=True, into_device=True),
+        said("work.transferred", name, service="svc_1", protocol="dnp3", operation="file", targets="file logs/a.b",
+             route="outstation 10", content_sha256="cd" * 32, bytes=90, whole=False, into_device=False),
+        said("session.worked", name, operations=5, refused=2, functions=1, changes=1, blocks=2, beyond=0),
         said("recording.withheld", name, recording="rec_1", service="svc_1", cut_rule="ftp.password", count=2,
              bytes=15),
     ]  # fmt: skip

@@ -1,22 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from portineria import __version__
 from portineria.cli import version
-from portineria.cli.main import GROUPS, VERBS, main, parser, status_of
+from portineria.cli.main import GROUPS, VERBS, main, module_of, parser, status_of
 from portineria.core.errors import Conflict, Denied, Invalid, NotFound, PortineriaError, ProtocolError, Unavailable
 
 
 def test_every_verb_says_what_it_is_for() -> None:
     shown = " ".join(parser().format_help().split())
-    for name, module in VERBS.items():
+    for name in VERBS:
+        module = module_of(name)
         purpose = (module.__doc__ or "").partition(": ")[2].splitlines()[0].rstrip(".")
         assert module.__doc__ is not None
         assert module.__doc__.startswith(f"portineria {name}: ")
         assert purpose in shown
+
+
+def test_a_verb_looks_the_same_without_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = parser()
+    for verb in VERBS:
+        shown = []
+        for one in (whole, parser(verb)):
+            for word in ("--help", "--no-such-option"):
+                with pytest.raises(SystemExit):
+                    one.parse_args([verb, word])
+            shown.append(capsys.readouterr())
+        assert shown[0] == shown[1], verb
+
+
+def test_a_command_loads_no_other_command() -> None:
+    program = "import sys; from portineria.cli.main import main; main(['version']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    loaded = {name for name in done.stdout.split() if name.startswith("portineria.cli.")}
+    assert loaded == {"portineria.cli.main", "portineria.cli.screen", "portineria.cli.version"}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portineria.protocols.cip import INFO as CIP
 from portineria.recording.cut import UNFINISHED, UNREADABLE, Scissors
 from portineria.recording.kept import Cut
 from tests.unit.protocols.cip import conversation as cip
@@ -339,3 +340,45 @@ def test_what_cannot_be_read_any_more_is_kept_in_its_place() -> None:
     kept = Kept(said, "s7comm")
     assert (TO_DEVICE, size, len(last) - 1, UNREADABLE) in kept.where
     assert kept.sides[TO_DEVICE].endswith(b"*later")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (pccc("aa", b"\x0a\0\x03\x07\0" + b"1234567890"), b""),  # into a system file
+        (pccc("a2", b"\x0a\0\x03\x07\0"), b"1234567890"),
+        (pccc("ee", b"1234567890"), b"1234567890"),  # a function that no document describes
+        (pccc("67", b"\0\0\1\0\7\3\0\7" + b"1234567890"), b""),
+        (cip.sent_on(pccc("ee", b"1234567890")), b"1234567890"),
+        (cip.bundle(pccc("a2", b"\2\7\x89\0\0"), pccc("ee", b"1234567890")), b""),
+    ],
+)
+def test_what_may_be_a_password_of_an_older_processor_is_not_kept(asked: bytes, told: bytes) -> None:
+    """Its system files have it, and its programming tools log in by what is not published. Whatever is agreed."""
+    said: Said = [(TO_DEVICE, cip.unconnected(asked))]
+    if told:
+        answer = answered(0x4B, bytes.fromhex("07 4d00 12345678 4f00 0100") + told)
+        said += [(FROM_DEVICE, cip.unconnected(answer))]
+    kept = Kept(said, "cip", contents=True)
+    assert b"1234567890" not in b"".join(kept.sides)
+    assert (set(kept.rules), {each.sha256 for _, each in kept.cuts}) == ({"cip.system"}, {""})
+    inspection = CIP.begin()
+    for way, data in said:
+        values: list[object] = [each.values for each in inspection.from_device(data)] if way else []
+        for request in inspection.from_client(data) if not way else ():
+            values += [each.values for each in request.operations]
+            inspection.forward(request)
+        assert "1234567890" not in repr(values)
+
+
+def test_passwords_of_the_authenticator_are_not_kept() -> None:
+    where = "2061 2401 3005"
+    said: Said = [
+        (TO_DEVICE, cip.unconnected(cip.request(0x10, where, b"1234567890"))),
+        (FROM_DEVICE, cip.unconnected(answered(0x10, b""))),
+        (TO_DEVICE, cip.unconnected(cip.request(0x0E, where))),
+        (FROM_DEVICE, cip.unconnected(answered(0x0E, b"1234567890"))),
+    ]
+    kept = Kept(said, "cip", contents=True)
+    assert b"1234567890" not in b"".join(kept.sides)
+    assert kept.rules == ["cip.password"] * 2

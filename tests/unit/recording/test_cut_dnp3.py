@@ -10,6 +10,7 @@ import pytest
 from portineria.protocols.dnp3 import INFO
 from portineria.protocols.dnp3.link import Splitter
 from portineria.protocols.dnp3.transport import cut
+from portineria.protocols.operation import Kind
 from portineria.recording.cut import UNPLACED, UNREADABLE
 from tests.unit.protocols.dnp3.conversation import ASKS, MASTER, OUTSTATION, READ, TELLS, asks, tells
 from tests.unit.recording.test_cut import FROM_DEVICE, TO_DEVICE, Kept, Said
@@ -122,3 +123,36 @@ def test_what_an_outstation_says_unasked_is_cut_too() -> None:
     said = cut(b"\xf0\x82\0\0" + sized(5, bytes(8) + CONTENT), TELLS, MASTER, OUTSTATION, 0)
     kept = Kept([(TO_DEVICE, asks(READ)), (FROM_DEVICE, b"".join(said))], "dnp3")
     assert b"recloser" not in kept.sides[FROM_DEVICE]
+
+
+TYPED = b"ACC\r\nOTTER\r\n"
+WHOLE = b"\xc0\x02" + bytes((112, len(TYPED), 0x17, 1, 2)) + TYPED
+TWICE = b"\xc0\x02" + bytes((112, 5, 0x00, 2, 3)) + TYPED[:10]  # by range: ports 2 and 3
+SIZED = b"\xc0\x02" + bytes((112, 0, 0x5B, 1)) + len(TYPED).to_bytes(2, "little") + TYPED
+
+
+@pytest.mark.parametrize("asked", [WHOLE, TWICE, SIZED, b"\xc0\x02" + bytes((112, 0, 0x00, 2, 2)) + TYPED])
+def test_what_is_typed_at_a_terminal_is_not_kept_at_all(asked: bytes) -> None:
+    """Whatever is agreed about files: what is a password there, nobody but the terminal says."""
+    kept = Kept([(TO_DEVICE, asks(asked)), (TO_DEVICE, asks(READ, 1))], "dnp3", contents=True)
+    assert TYPED[:4] not in kept.sides[TO_DEVICE]
+    assert TYPED[5:9] not in kept.sides[TO_DEVICE]
+    assert kept.sides[TO_DEVICE].endswith(asks(READ, 1))
+    assert (set(kept.rules), {each.sha256 for _, each in kept.cuts}) == ({"dnp3.terminal"}, {""})
+    assert len(list(Splitter(from_master=True).take(kept.sides[TO_DEVICE]))) == 2
+    [request] = INFO.begin().from_client(asks(asked))
+    assert not any(isinstance(value, bytes) for each in request.operations for value in each.values)
+    assert {each.kind for each in request.operations} == {Kind.UNKNOWN}
+
+
+def test_nor_is_what_the_terminal_says_asked_or_not() -> None:
+    said = bytes((113, len(TYPED), 0x17, 1, 2)) + TYPED
+    for told, way in ((b"\xc0\x81\0\0" + said, "asked"), (b"\xf0\x82\0\0" + said, "unasked")):
+        kept = Kept([(TO_DEVICE, asks("c0 01 710006")), (FROM_DEVICE, tells(told))], "dnp3")
+        assert TYPED[:4] not in kept.sides[FROM_DEVICE], way
+        assert (kept.sides[TO_DEVICE], set(kept.rules)) == (asks("c0 01 710006"), {"dnp3.terminal"})
+    inspection = INFO.begin()
+    [request] = inspection.from_client(asks("c0 01 710006"))
+    inspection.forward(request)
+    [answer] = inspection.from_device(tells(b"\xc0\x81\0\0" + said))
+    assert [each.values for each in answer.operations] + [*answer.values] == [(len(TYPED),)]

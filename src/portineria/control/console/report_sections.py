@@ -17,6 +17,8 @@ from portineria.control.console.texts.values import SIDES
 from portineria.control.console.work_report import WorkReport
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions.models import WorkKind
+from portineria.control.remote_sessions.work import Transferred
+from portineria.protocols.operation import Kind
 
 NOBODY_KNOWS = "—"
 
@@ -136,15 +138,23 @@ def _blocks(report: WorkReport) -> Section:
     rows = [
         [
             report.service(line.service),
-            texts.kind(line.operation),
+            _carried(line),
             line.block,
             size(line.size),
             line.sha256 if line.whole else f"{line.sha256} ({_('not to its end')})",
         ]
         for line in report.work.transferred
     ]
-    head = [_("service"), _("what"), _("block"), pgettext("of a program block", "size"), _("SHA-256 of the content")]
-    return Section(_("Program blocks"), head=head, rows=rows)
+    named, sized = _("block or file"), pgettext("of a program block", "size")
+    head = [_("service"), _("what"), named, sized, _("SHA-256 of the content")]
+    return Section(_("Program blocks and files"), head=head, rows=rows)
+
+
+def _carried(line: Transferred) -> str:
+    """Of a program its kind says which way."""
+    if line.operation in (Kind.PROGRAM_READ, Kind.PROGRAM_WRITE) or line.into_device is None:
+        return texts.kind(line.operation)
+    return _("file into the device") if line.into_device else _("file out of the device")
 
 
 def _first(report: WorkReport) -> Section:

@@ -47,12 +47,15 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Transferred:
+    """``block``: or a file."""
+
     service: str
     operation: str
     block: str
     sha256: str
     size: int
     whole: bool
+    into_device: bool | None = None  # None: its gateway does not say yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,4 +165,5 @@ def _transferred(says: _Fields) -> Transferred:
     return Transferred(
         says.text("service"), says.text("operation"), says.text("targets"), says.text("content_sha256"),
         says.number("bytes"), whole=says.text("whole") == "True",
+        into_device={"True": True, "False": False}.get(says.text("into_device")),
     )  # fmt: skip

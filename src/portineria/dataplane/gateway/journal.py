@@ -71,7 +71,7 @@ class Journal:
             return
         for operation in answer.operations:
             reported = fields_of(operation) | {"verdict": "reported"}
-            if "values" in reported and (told := _contents(answer)):
+            if "values" in reported and (told := [*_secrets(answer), *_contents(answer)]):
                 reported["values"] = told
             self._write(reported, False)
         if answer.to is None:
@@ -79,8 +79,8 @@ class Journal:
         fields: dict[str, object] = {"answers": self._asked.pop(answer.to, [])}
         if answer.error:
             fields["error"] = answer.error
-        if contents := _contents(answer):
-            fields["values"] = [contents]
+        if left_out := [*_secrets(answer), *_contents(answer)]:
+            fields["values"] = [left_out]
         elif answer.values:
             fields["values"] = [_shown(values) for values in answer.values]
         self._write(fields, False)
@@ -91,9 +91,9 @@ def _contents(message: Request | Answer) -> list[str]:
     return [f"{len(part)} bytes, sha256 {sha256(part).hexdigest()}" for part in contents_of(message)]
 
 
-def _secrets(request: Request) -> list[str]:
+def _secrets(message: Request | Answer) -> list[str]:
     """That they are in it, and nothing of them."""
-    parts = parts_of(request.withheld, request.data)
+    parts = parts_of(message.withheld, message.data)
     return [said(each.rule, len(part)) for each, part in parts if not each.content]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from portineria.dataplane.gateway.functions import TEXT_CHARACTERS, Fields, fields_of, printable
 from portineria.dataplane.gateway.last_read import LastRead, Values
 from portineria.dataplane.gateway.spool import Spool
-from portineria.dataplane.gateway.transfers import STEPS, Block, Transfers
+from portineria.dataplane.gateway.transfers import Block, Transfers, step_of
 from portineria.policy.function_profile import Denial
 from portineria.protocols.inspection import Answer, Request
 from portineria.protocols.operation import Kind, Operation, Value
@@ -24,6 +24,8 @@ _VALUES_SHOWN = 16
 # What leaves the machine as it was is counted and not listed.
 _HARMLESS = {Kind.IDENTIFY, Kind.READ, Kind.PROGRAM_READ, Kind.SESSION, Kind.DIAGNOSTIC}
 _WITH_VALUES = {Kind.WRITE, Kind.CONTROL}  # those of others may be passwords
+# What is seen of a program or file; a method that only looks like one of a file is told as the control that it is.
+_CARRIED = {Kind.PROGRAM_READ, Kind.PROGRAM_WRITE, Kind.FILE}
 _NOT_OF_A_FUNCTION = {"targets", "route", "reason", "code"}
 Before = list[Values | None]  # of each operation of a request
 
@@ -131,7 +133,7 @@ class Work:
             kept = {name: told[name] for name in ("protocol", "operation", "targets", "route")}
             yield TRANSFERRED, {
                 "service": service, **kept, "content_sha256": block.sha256.hex(), "bytes": block.size,
-                "whole": block.whole,
+                "whole": block.whole, "into_device": block.into,
             }  # fmt: skip
 
 
@@ -179,6 +181,9 @@ class StreamWork:
             self._work.last_read.read(self._service, operation, values)
 
     def answered(self, answer: Answer) -> None:
+        for operation in answer.operations:
+            if (step := step_of(operation, (), told=True)) is not None:
+                self._work.transferred(self._service, self._transfers.step(operation, step, contents_of(answer)))
         if answer.to is not None and (before := self._open.pop(answer.to, None)) is not None:
             self._happened(answer.to, before, confirmed=not answer.error, answer=answer)
 
@@ -195,11 +200,13 @@ class StreamWork:
         for operation, old, read in zip(request.operations, before, values, strict=True):
             if not confirmed:
                 work.function(self._service, operation).unconfirmed += 1
-            if operation.function in STEPS:
+            step = step_of(operation, read)
+            if step is not None and confirmed:
                 parts = [*contents_of(request), *(contents_of(answer) if answer else ())]
-                steps = self._transfers.step(operation, parts) if confirmed else []
-                work.transferred(self._service, steps)
-            elif operation.kind is Kind.READ and read:
+                work.transferred(self._service, self._transfers.step(operation, step, parts))
+            if step is not None and operation.kind in _CARRIED:
+                continue  # the line of what was carried says it
+            if operation.kind is Kind.READ and read:
                 if shares := _shares(operation, read, answer):
                     work.last_read.read(self._service, operation, shares)
             elif operation.kind not in _HARMLESS:

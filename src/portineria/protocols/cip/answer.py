@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from portineria.protocols.cip import services
+from portineria.protocols.cip import pccc, services
 from portineria.protocols.cip.frames import Impossible, Item, items
 from portineria.protocols.cip.message import Call, spans_of
 from portineria.protocols.cip.values import typed
@@ -116,7 +116,8 @@ def understood(call: Call, message: bytes) -> tuple[str, Values]:
     if call.calls or not call.operation:
         return "", ()
     values = _read(call.operation.function, data)
-    return "", (values,) if values else ()
+    error = pccc.error(data) if call.operation.function.startswith("pccc-") else ""
+    return error, (values,) if values else ()
 
 
 def _bundle(call: Call, data: bytes) -> tuple[str, Values]:

@@ -44,6 +44,11 @@ def _all() -> Iterator[FunctionInfo]:
     for (class_, service), (name, kind) in services.SPECIFIC.items():
         code = f"0x{service:02x}" if class_ == services.TAG else f"0x{service:02x}/0x{class_:02x}"
         yield FunctionInfo(name, code, kind, _CLAUSES[class_])
+    for first, last, whose in ((0x32, 0x4A, "the maker's"), (0x4B, 0x63, "the class's own")):
+        code = f"0x{first:02x}-0x{last:02x}, {whose}"
+        yield FunctionInfo(f"service-{first:02x} to service-{last:02x}", code, Kind.UNKNOWN, "CIP Volume 1, 4-9")
+    for name, kind in pccc.NAMED_BY_FILE:
+        yield FunctionInfo(name, "0x4b/0x67 0f", kind, "1770-6.5.16, chapter 13")
     for (command, function), (name, kind) in pccc.FUNCTIONS.items():
         code = f"0x4b/0x67 {command:02x}" + (f" {function:02x}" if function is not None else "")
         yield FunctionInfo(f"pccc-{name}", code, kind, "1770-6.5.16, chapter 7")

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests to the message router, with everything they carry within them: CIP Volume 1, 2-4.1."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from portineria.protocols.cip import pccc, services
+from portineria.protocols.cip import hidden, pccc, services
 from portineria.protocols.cip.connection import Opening, Serial, closing, opening
 from portineria.protocols.cip.frames import Impossible
 from portineria.protocols.cip.path import CACHED, Path, parse
@@ -34,16 +35,29 @@ class Call:
     closing: Serial | None = None
     serial: Serial | None = None
     sent_on: bool = False  # came within an Unconnected Send: a router on the way may say no as well
+    hidden: bytes = b""  # what it carries and nobody is told, because it may be a password
 
 
 def operations(call: Call) -> tuple[Operation, ...]:
     """All of them, in the order of the bytes."""
+    return tuple(each.operation for each in leaves(call) if each.operation)
+
+
+def leaves(call: Call) -> Iterator[Call]:
+    """Those that have an operation, in the order of the bytes."""
     if call.operation:
-        return (call.operation,)
-    found: list[Operation] = []
-    for each in call.calls:
-        found += operations(each)
-    return tuple(found)
+        yield call
+    for each in call.calls if not call.operation else ():
+        yield from leaves(each)
+
+
+def _hidden(operation: Operation) -> tuple[Operation, bytes]:
+    """Of what may be a password its length is told, and nothing else."""
+    if not operation.values or not hidden.rule_of(operation):
+        return operation, b""
+    data = operation.values[0]
+    secret = data if isinstance(data, bytes) else b""
+    return replace(operation, values=(len(secret),)), secret
 
 
 def unknown(function: str, code: str, route: Route = ()) -> Operation:
@@ -72,7 +86,8 @@ class Reader:
             return self._bundle(rest, route, depth, sent_on)
         if class_ == services.CONNECTION_MANAGER and (found := _connecting(service, rest, route, sent_on)):
             return found
-        return Call(service, _operation(service, class_, path, rest, route), sent_on=sent_on)
+        operation, secret = _hidden(_operation(service, class_, path, rest, route))
+        return Call(service, operation, sent_on=sent_on, hidden=secret)
 
     def _sent_on(self, data: bytes, route: Route, depth: int) -> Call:
         """Unconnected_Send: 3-5.5.4, table 3-5.24."""

@@ -3,11 +3,15 @@
 
 Source: Rockwell Automation publication 1770-6.5.16, "DF1 Protocol and Command Set", chapter 7 (commands) and
 chapter 13 (PLC addressing); the frame around it: 1756-PM020, "PCCC commands".
+
+What is read or written decides as well as the command: a file that is not of data, or an area beside the data table, is
+the processor's own. Of these, and of what the publication does not describe, nothing is told but the length.
 """
 
 import struct
 from typing import Final
 
+from portineria.protocols.cip import plc5
 from portineria.protocols.operation import Kind, Target, Value
 
 _EXTENDED: Final = frozenset({0x06, 0x07, 0x0F})  # commands that are followed by a function byte
@@ -45,6 +49,8 @@ FUNCTIONS: Final[dict[tuple[int, int | None], tuple[str, Kind]]] = {
     (0x0F, 0x05): ("download-request", Kind.PROGRAM_WRITE),
     (0x0F, 0x06): ("upload", Kind.PROGRAM_READ),
     (0x0F, 0x07): ("shutdown", Kind.STOP),
+    (0x0F, 0x08): ("plc-3-physical-write", Kind.PROGRAM_WRITE),
+    (0x0F, 0x09): ("plc-3-physical-read", Kind.PROGRAM_READ),
     (0x0F, 0x0A): ("restart-request", Kind.STOP),
     (0x0F, 0x11): ("get-edit-resource", Kind.PROGRAM_WRITE),
     (0x0F, 0x12): ("return-edit-resource", Kind.PROGRAM_WRITE),
@@ -66,6 +72,7 @@ FUNCTIONS: Final[dict[tuple[int, int | None], tuple[str, Kind]]] = {
     (0x0F, 0x80): ("change-mode", Kind.MODE),
     (0x0F, 0x81): ("open-file", Kind.FILE),
     (0x0F, 0x82): ("close-file", Kind.FILE),
+    (0x0F, 0x88): ("execute-multiple", Kind.UNKNOWN),  # commands of its own, whose layout the manual does not give
     (0x0F, 0x8F): ("apply-port-configuration", Kind.PROGRAM_WRITE),
     (0x0F, 0xA1): ("typed-logical-read-2", Kind.READ),
     (0x0F, 0xA2): ("typed-logical-read", Kind.READ),
@@ -77,7 +84,10 @@ FUNCTIONS: Final[dict[tuple[int, int | None], tuple[str, Kind]]] = {
 }
 _LOGICAL: Final = {0xA1: 2, 0xA2: 3, 0xA9: 2, 0xAA: 3, 0xAB: 3}  # how many address fields follow the size
 _WRITES: Final = frozenset({0xA9, 0xAA})
-# Chapter 13, "file type": letter as people write it, and how the values stand on the wire.
+_MASKED, _EVERY_BIT = 0xAB, b"\xff\xff"
+_WRITING: Final = _WRITES | {_MASKED}
+# Chapter 13, "file type", and what Wireshark's dissector and pycomm3 know besides: letter as people write it, and how
+# the values stand on the wire.
 FILE_TYPES: Final = {
     0x82: ("O", "h"),
     0x83: ("I", "h"),
@@ -89,9 +99,42 @@ FILE_TYPES: Final = {
     0x89: ("N", "h"),
     0x8A: ("F", "f"),
     0x8D: ("ST", ""),
+    0x8B: ("O", "h"),  # by slot, as the next one
+    0x8C: ("I", "h"),
     0x8E: ("A", "h"),
+    0x8F: ("D", "h"),
     0x91: ("L", "i"),
+    0x92: ("MG", ""),
+    0x93: ("PD", ""),
+    0x94: ("PLS", ""),
+    0xA1: ("force O", "h"),
+    0xA2: ("force I", "h"),
+    0xA5: ("DLG", ""),  # records of a log, as pycomm3 reads them
 }
+_FORCES: Final = frozenset({0xA1, 0xA2})
+# Files of any other type are the processor's own: its directory, programs, configuration, and the passwords, which a
+# MicroLogix tells whoever reads them (CVE-2020-6988, ICSA-20-070-06).
+SYSTEM_READ, SYSTEM_WRITE, FORCES = "pccc-system-file-read", "pccc-system-file-write", "pccc-force-write"
+_SYSTEM: Final = {False: (SYSTEM_READ, Kind.PROGRAM_READ), True: (SYSTEM_WRITE, Kind.PROGRAM_WRITE)}
+NAMED_BY_FILE: Final = (*_SYSTEM.values(), (FORCES, Kind.CONTROL))
+STATUS: Final = {  # of the remote node: chapter 8
+    0x10: "illegal command or format",
+    0x20: "host has a problem",
+    0x30: "remote host is missing",
+    0x40: "hardware fault",
+    0x50: "addressing problem, or memory is protected",
+    0x60: "not allowed by command protection",
+    0x70: "processor is in program mode",
+    0x80: "compatibility file is missing",
+    0x90: "remote node cannot buffer it",
+    0xA0: "wait",
+    0xB0: "download has a problem",
+    0xC0: "wait",
+}
+_EXTENDED_STATUS: Final = 0xF0
+
+ADDRESSES: Final = {"pccc-write-bytes-physical": 4}  # bytes of the address before what is written: chapter 7
+_ANSWERED: Final = 4  # command, status, number of the transaction, behind the requester's id: 1756-PM020
 
 Decoded = tuple[str, str, Kind, tuple[Target, ...], tuple[Value, ...]]
 
@@ -99,7 +142,7 @@ Decoded = tuple[str, str, Kind, tuple[Target, ...], tuple[Value, ...]]
 def decode(data: bytes) -> Decoded:
     """Function, code, kind, targets and values of the data of an Execute PCCC. What does not fit is unknown."""
     size = data[0] if data else 0  # of the requester's id, this byte included: vendor and serial number, 7 in all
-    unknown = "pccc-unknown", "0x4b/0x67", Kind.UNKNOWN, (), ()
+    unknown = "pccc-unknown", "0x4b/0x67", Kind.UNKNOWN, (), (data,) if data else ()
     if size < 1 or len(data) < size + 4:
         return unknown
     command, status = data[size], data[size + 1]
@@ -111,11 +154,51 @@ def decode(data: bytes) -> Decoded:
         function, rest = rest[0], rest[1:]
     code = f"0x4b/0x67 {command:02x}" + (f" {function:02x}" if function is not None else "")
     name, kind = FUNCTIONS.get((command, function), (f"{command:02x}-{function or 0:02x}", Kind.UNKNOWN))
+    name = f"pccc-{name}"
     if command & 0x40 or status:  # bit 6 is a reply, a status belongs to one
-        kind = Kind.UNKNOWN
-    if command != 0x0F or function not in _LOGICAL:
-        return f"pccc-{name}", code, kind, (), (rest,) if rest else ()
-    return _logical(f"pccc-{name}", code, kind, function, rest)
+        return name, code, Kind.UNKNOWN, (), (rest,) if rest else ()
+    if command == 0x0F and function in _LOGICAL:
+        return _logical(name, code, kind, function, rest)
+    if command == 0x0F and function in plc5.FUNCTIONS:
+        return _by_levels(name, code, kind, function, rest)
+    if (command, function) == (0x0F, plc5.READ_MODIFY_WRITE):
+        return _masked(name, code, kind, rest)
+    return name, code, kind, (), (rest,) if rest else ()
+
+
+def told(data: bytes) -> bytes:
+    """What an answer holds behind its head."""
+    return data[data[0] + _ANSWERED :] if data else b""
+
+
+def error(data: bytes) -> str:
+    """The processor's no in the data of an answer, or empty: chapter 8."""
+    at = data[0] + 1 if data else 0
+    status = data[at] if 0 < at < len(data) else 0
+    if not status:
+        return ""
+    if status == _EXTENDED_STATUS and len(data) > at + 3:
+        return f"PCCC status 0x{status:02x}, extended 0x{data[at + 3]:02x}"
+    return f"PCCC status 0x{status:02x}: {STATUS.get(status & 0xF0, 'of the link')}"
+
+
+def _by_levels(name: str, code: str, kind: Kind, function: int, rest: bytes) -> Decoded:
+    found = plc5.place(function, rest)
+    if found is None:
+        return name, code, Kind.UNKNOWN, (), (rest,) if rest else ()
+    values: tuple[Value, ...] = (found.rest,) if found.rest else ()
+    if found.system:
+        name, kind = _SYSTEM[plc5.FUNCTIONS[function]]
+    return name, code, kind, (found.target,), values
+
+
+def _masked(name: str, code: str, kind: Kind, rest: bytes) -> Decoded:
+    found = plc5.places(rest)
+    if found is None:
+        return name, code, Kind.UNKNOWN, (), (rest,) if rest else ()
+    if any(each.system for each in found):
+        name, kind = _SYSTEM[True]
+    return name, code, kind, tuple(each.target for each in found), (rest,)
 
 
 def _logical(name: str, code: str, kind: Kind, function: int, rest: bytes) -> Decoded:
@@ -129,16 +212,28 @@ def _logical(name: str, code: str, kind: Kind, function: int, rest: bytes) -> De
             fields.append(rest[at])
             at += 1
     if len(fields) != _LOGICAL[function] + 1 or at > len(rest):
-        return name, code, Kind.UNKNOWN, (), ()
+        return name, code, Kind.UNKNOWN, (), (rest,) if rest else ()
     number, file_type, element, *sub = fields
     letter, form = FILE_TYPES.get(file_type, (f"0x{file_type:02x}/", ""))
     place = f"{letter}{number}:{element}" + (f".{sub[0]}" if sub and sub[0] else "")
     width = struct.calcsize(f"<{form}") if form else 1
-    target = Target("data file", name=place, count=max(1, rest[0] // width))
+    system = file_type not in FILE_TYPES
+    target = Target("system file" if system else "data file", name=place, count=max(1, rest[0] // width))
     written = rest[at:]
-    values: tuple[Value, ...] = (written,) if written else ()
-    if function in _WRITES and form and len(written) == rest[0] and len(written) % width == 0:
-        values = struct.unpack(f"<{len(written) // width}{form}", written)
-    if function not in _WRITES and function != 0xAB and written:
+    if system:
+        name, kind = _SYSTEM[function in _WRITING]
+    elif file_type in _FORCES and function in _WRITING:
+        name, kind = FORCES, Kind.CONTROL
+    if function not in _WRITING and written:
         kind = Kind.UNKNOWN  # a read says nothing after its address
-    return name, code, kind, (target,), values
+    return name, code, kind, (target,), _written(function, written, rest[0], form)
+
+
+def _written(function: int, data: bytes, size: int, form: str) -> tuple[Value, ...]:
+    """As values of the file's type, where they are whole. A mask that leaves no bit as it was is no mask."""
+    every = function == _MASKED and data[:2] == _EVERY_BIT
+    values = data[2:] if every else data
+    width = struct.calcsize(f"<{form}")
+    if form and (every or function in _WRITES) and len(values) == size and size % width == 0:
+        return struct.unpack(f"<{size // width}{form}", values)
+    return (data,) if data else ()

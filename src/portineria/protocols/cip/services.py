@@ -11,6 +11,7 @@ from portineria.protocols.operation import Kind
 
 IDENTITY, MESSAGE_ROUTER, CONNECTION_MANAGER, FILE = 0x01, 0x02, 0x06, 0x37  # V1, 5-1, 5A
 TIME_SYNC = 0x43  # V1, 5A-47
+PASSWORDS = 0x61  # Volume 8: the authenticator that compares a name and a password
 PCCC, PROGRAM, SYMBOL, TEMPLATE, WALL_CLOCK = 0x67, 0x68, 0x6B, 0x6C, 0x8B  # 1756-PM020; wall clock: 1756-RM003
 TAG: Final = -1  # not a class: a path that begins with a symbol
 
@@ -52,18 +53,45 @@ CLASSES: Final = {
     FILE: "file",
     0x39: "safety supervisor",
     0x3A: "safety validator",
+    0x41: "event log",
+    0x42: "motion device axis",
     TIME_SYNC: "time sync",
     0x44: "modbus",
+    0x45: "originator connection list",
+    0x46: "modbus serial link",
     0x47: "device level ring",
     0x48: "qos",
-    PCCC: "pccc",
-    PROGRAM: "program",
-    SYMBOL: "symbol",
-    TEMPLATE: "template",
-    WALL_CLOCK: "wall clock",
+    0x4D: "target connection list",
+    0x52: "snmp",
+    0x5D: "cip security",  # Volume 8, as the next five
+    0x5E: "ethernet/ip security",
+    0x5F: "certificate management",
+    0x60: "authority",
+    PASSWORDS: "password authenticator",
+    0x62: "certificate authenticator",
+    0xF0: "controlnet",
+    0xF1: "controlnet keeper",
+    0xF2: "controlnet scheduling",
+    0xF3: "connection configuration",
     0xF4: "port",
     0xF5: "tcp/ip interface",
     0xF6: "ethernet link",
+}
+# Makers' own: Volume 1, 4-7, table 4-7.1. Those of Rockwell Automation that its publications, or clients that cite
+# them, name; what services of their own do is known of those in SPECIFIC alone.
+VENDORS: Final = (range(0x64, 0xC8), range(0x0300, 0x0500))
+OF_ROCKWELL: Final = {
+    0x64: ("program name", "pycomm3, object_library.py, by technote 23341"),
+    PCCC: ("pccc", "1756-PM020, PCCC commands"),
+    PROGRAM: ("program", "1756-PM020, symbol object"),
+    0x69: ("map", "1756-PM020, symbol object: names that the system keeps, as the next ones"),
+    SYMBOL: ("symbol", "1756-PM020, symbol object"),
+    TEMPLATE: ("template", "1756-PM020, template object"),
+    0x6D: ("routine", "1756-PM020, symbol object"),
+    0x70: ("task", "1756-PM020, symbol object"),
+    0x7E: ("module connection", "1756-PM020, symbol object"),
+    WALL_CLOCK: ("wall clock", "1756-RM003, GSV and SSV"),
+    0xAC: ("program changes", "1756-PM020, detecting changes of tags"),
 }
 
 # Classes of the process: writing there sets values. Writing anywhere else (communication, safety, program, whatever
@@ -153,7 +181,13 @@ def meaning(class_: int, service: int) -> tuple[str, Kind]:
     return f"service-{service:02x}", Kind.UNKNOWN
 
 
+def is_of_a_maker(class_: int) -> bool:
+    return any(class_ in each for each in VENDORS)
+
+
 def _writing(class_: int) -> Kind:
+    if class_ == PASSWORDS:
+        return Kind.MODE
     if class_ in CLOCKS:
         return Kind.TIME
     if class_ == FILE:
@@ -162,4 +196,6 @@ def _writing(class_: int) -> Kind:
 
 
 def class_name(class_: int) -> str:
+    if found := OF_ROCKWELL.get(class_):
+        return found[0]
     return CLASSES.get(class_) or f"class 0x{class_:02x}"

@@ -143,7 +143,7 @@ class CipInspection(Inspection):
         # Not explicit: in a form that only the object at the other end knows.
         found = operations(call) if call else (unknown("connected-data", "0x0070", route),)
         head = each.command, each.session, each.context
-        left_out = withheld.asked(found, each.whole)
+        left_out = withheld.asked(call, each.whole) if call else ()
         return CipRequest(found, each.whole, True, left_out, *head, call, inner, to_client)
 
     def _leads(self, inner: Carried) -> tuple[tuple[str, ...], bool, int | None]:
@@ -173,7 +173,8 @@ class CipInspection(Inspection):
         error, values = understood(request.call, inner.message)
         self._learn(request.call, inner.message)
         left_out = withheld.told(request.operations, values, each.whole)
-        return Answer(each.whole, request, error, values, withheld=left_out)
+        shown = withheld.shown(request.operations, values)
+        return Answer(each.whole, request, error, shown, withheld=left_out)
 
     def _own_answer(self, each: Frame) -> Answer:
         request = self._waiting.answered((each.command, each.context), None)

@@ -10,6 +10,7 @@ refusal looks, and what is counted on: decision 0040.
 from portineria.protocols.dnp3.functions import listed
 from portineria.protocols.dnp3.link import mend, recognise
 from portineria.protocols.dnp3.session import Dnp3Inspection
+from portineria.protocols.dnp3.transfer import step
 from portineria.protocols.inspection import ProtocolInfo
 
 INFO = ProtocolInfo(
@@ -22,4 +23,5 @@ INFO = ProtocolInfo(
     own=(("outstation self",),),  # 9.2.4.1.5: whoever hears it
     withholds=True,
     mend=mend,
+    step=step,
 )

@@ -27,12 +27,13 @@ Route = tuple[str, ...]
 
 
 class Asked(NamedTuple):
-    """``headers``: of the objects; None where they could not all be read."""
+    """``headers``: of the objects; None where they could not all be read, then ``unread`` says how far they could."""
 
     control: int
     code: int
     headers: list[Header] | None
     body: bytes
+    unread: headers.Unknown | None = None
 
 
 def asked(fragment: bytes) -> Asked:
@@ -50,8 +51,8 @@ def asked(fragment: bytes) -> Asked:
         return Asked(control, code, None, body)
     try:
         found = headers.walk(body, lambda group, _: known.holds(code, group))
-    except headers.Unknown:
-        return Asked(control, code, None, body)
+    except headers.Unknown as end:
+        return Asked(control, code, None, body, end)
     if sum(len(each.indexes or ()) or (each.number if each.values else 0) for each in found) > MAX_VALUES:
         raise BadDnp3(f"a request for more than {MAX_VALUES} points one by one")
     return Asked(control, code, found, body)
@@ -61,7 +62,8 @@ def requested(request: Asked, route: Route) -> tuple[Operation, ...]:
     """One operation for each thing that is done, in the order in which they stand."""
     if request.headers is None:
         what = known.UNKNOWN_OBJECT if _is_known(request.code) else known.UNKNOWN
-        return (_operation(request.code, what, route, (), (request.body,)),)
+        typed = request.unread is not None and headers.of_terminal(request.unread, request.body)
+        return (_operation(request.code, what, route, (), (len(request.body) if typed else request.body,)),)
     found: dict[Function, tuple[list[Target], list[Value]]] = {}
     for each in request.headers:
         targets, values = found.setdefault(_function(request.code, each), ([], []))
@@ -130,6 +132,8 @@ class Told(NamedTuple):
     code: int
     indications: bytes
     headers: list[Header]
+    body: bytes = b""
+    unread: headers.Unknown | None = None
 
 
 def told(fragment: bytes) -> Told:
@@ -139,11 +143,11 @@ def told(fragment: bytes) -> Told:
     control, code = fragment[0], fragment[1]
     if bool(control & UNSOLICITED) is not (code == known.UNSOLICITED):
         raise BadDnp3(f"application control {control:#04x} of function {code} (4.2.2.4)")
+    body = fragment[RESPONSE_HEADER:]
     try:
-        found = headers.walk(fragment[RESPONSE_HEADER:], lambda *_: True)
+        return Told(control, code, fragment[2:4], headers.walk(body, lambda *_: True), body)
     except headers.Unknown as end:
-        found = [*end.before]
-    return Told(control, code, fragment[2:4], found)
+        return Told(control, code, fragment[2:4], [*end.before], body, end)
 
 
 def reported(answer: Told, route: Route) -> Operation:

@@ -23,6 +23,8 @@ STATUSES = {  # A.27.4 and 6
     19: "fatal",
     20: "out of sequence",
 }
+LAST = "last"  # of a block, behind which the file has none: A.27.5
+_LAST_BIT = 0x80000000
 _NAMED = (COMMAND, DESCRIPTOR)  # begin with offset and size of the name
 _STATUS_AT = {STATUS: 12, TRANSPORT_STATUS: 8}
 
@@ -47,7 +49,11 @@ def _name(variation: int, blob: bytes) -> str:
 
 
 def values(header: Header) -> list[Value]:
-    """How a file is opened; what is written or read: number of the block, its octets. Other objects as they are."""
+    """How a file is opened; what is written or read: number of the block, its octets, whether it is the last one.
+    Other objects as they are.
+    """
+    if header.group in objects.TERMINALS:
+        return [len(blob) for blob in header.blobs]
     if header.group != objects.FILE:
         return [] if header.group == objects.AUTHENTICATION else list(header.blobs)
     found: list[Value] = []
@@ -56,8 +62,17 @@ def values(header: Header) -> list[Value]:
             mode = int.from_bytes(blob[20:22], "little")
             found.append(MODES[mode] if mode < len(MODES) else mode)
         elif header.variation == TRANSPORT and len(blob) > 8:
-            found += [int.from_bytes(blob[4:8], "little") & 0x7FFFFFFF, blob[8:]]
+            number = int.from_bytes(blob[4:8], "little")
+            found += [number & ~_LAST_BIT, blob[8:], *([LAST] if number & _LAST_BIT else [])]
     return found
+
+
+def opened(header: Header) -> tuple[Value, ...]:
+    """Handle and size of a file that an outstation opened: A.27.4."""
+    blob = header.blobs[0] if len(header.blobs) == 1 else b""
+    if (header.group, header.variation) != (objects.FILE, STATUS) or len(blob) < 8:
+        return ()
+    return int.from_bytes(blob[:4], "little"), int.from_bytes(blob[4:8], "little")
 
 
 def error(header: Header) -> str:

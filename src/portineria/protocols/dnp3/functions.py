@@ -67,6 +67,7 @@ WRITES = {
     objects.INDICATION: Function("write-indication", Kind.MODE, "4.4.3"),
     85: Function("define-data-set", Kind.PROGRAM_WRITE, "4.4.3"),
     86: Function("define-data-set", Kind.PROGRAM_WRITE, "4.4.3"),
+    objects.TERMINAL: Function("write-terminal", Kind.UNKNOWN, "A.43"),  # what the words do, only that terminal knows
 }
 WRITES_POINTS = Function("write", Kind.WRITE, "4.4.3")
 _WRITABLE = frozenset({10, 40, 87, 101, 102, 110})

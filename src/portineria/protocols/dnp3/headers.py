@@ -27,11 +27,14 @@ SIZES = {4: 1, 5: 2, 6: 4}  # or of the size of each object
 
 
 class Unknown(Exception):
-    """No way to tell where the object ends, so that nothing after it can be read. ``before``: what could be."""
+    """No way to tell where the object ends, so that nothing after it can be read. ``before``: what could be.
 
-    def __init__(self, before: "tuple[Header, ...]" = ()) -> None:
+    ``at``: where its header begins, from the beginning of all headers.
+    """
+
+    def __init__(self, before: "tuple[Header, ...]" = (), at: int = 0) -> None:
         super().__init__()
-        self.before = before
+        self.before, self.at = before, at
 
 
 class Header(NamedTuple):
@@ -52,6 +55,11 @@ class Header(NamedTuple):
     data: tuple[int, int] = (0, 0)  # where the objects are, from the beginning of all headers
 
 
+def of_terminal(end: Unknown, body: bytes) -> bool:
+    """Whether something of ``body``, which could be read up to ``end``, is of a terminal."""
+    return any(each.group in objects.TERMINALS for each in end.before) or body[end.at] in objects.TERMINALS
+
+
 def walk(body: bytes, holds: Callable[[int, int], bool]) -> list[Header]:
     """All of ``body``. ``holds``: whether objects follow a header. Raise Unknown, or BadDnp3 where it cannot end."""
     found: list[Header] = []
@@ -62,7 +70,7 @@ def walk(body: bytes, holds: Callable[[int, int], bool]) -> list[Header]:
         try:
             header, at = _header(body, at, holds)
         except Unknown:
-            raise Unknown(tuple(found)) from None
+            raise Unknown(tuple(found), at) from None
         found.append(header)
     return found
 

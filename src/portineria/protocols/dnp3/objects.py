@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from portineria.protocols.operation import Value
 
 CONTROL_BLOCK, PATTERN_BLOCK, PATTERN_MASK = (12, 1), (12, 2), (12, 3)
-ATTRIBUTE, CLASS, FILE, INDICATION, AUTHENTICATION = 0, 60, 70, 80, 120
+ATTRIBUTE, CLASS, FILE, INDICATION, TERMINAL, AUTHENTICATION = 0, 60, 70, 80, 112, 120
 TIME_GROUP, DEADBAND, SETPOINT = 50, 34, 41
 OPERATIONS = ("nul", "pulse-on", "pulse-off", "latch-on", "latch-off")  # A.8.1: what a control does
 TRIPS = ("", "close", "trip", "trip-close")
@@ -85,6 +85,7 @@ AREAS = {
 }
 EVENTS = frozenset({2, 4, 11, 13, 22, 23, 32, 33, 42, 43, 88, 111, 113, 122})
 STRINGS = frozenset({110, 111, 112, 113})  # the variation is the number of octets: A.41 to A.44
+TERMINALS = frozenset({112, 113})  # A.43 and A.44: what a virtual terminal is told, and tells
 
 
 class Form(NamedTuple):
@@ -183,5 +184,5 @@ FORMS: dict[tuple[int, int], Form] = {
 
 def form(group: int, variation: int) -> Form | None:
     if group in STRINGS and variation:
-        return _form(f"{variation}s")
+        return _form(f"{variation}s", len if group in TERMINALS else _plain)  # what is typed may be a password
     return FORMS.get((group, variation))

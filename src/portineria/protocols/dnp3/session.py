@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One connection between masters and outstations: frames both ways, what they ask, and what answers what."""
 
-from portineria.protocols.dnp3 import application, link, withheld
+from portineria.protocols.dnp3 import application, files, link, withheld
 from portineria.protocols.dnp3 import functions as known
 from portineria.protocols.dnp3.association import Association, Awaited, Place
 from portineria.protocols.dnp3.link import BadDnp3, Frame, Splitter
@@ -145,6 +145,9 @@ class Dnp3Inspection(Inspection):
         data = association.answered(fragment, told, to)
         asked = to.request.operations
         error, left_out = application.error(told, fragment.data), withheld.told(told, fragment.frames)
+        if len(asked) == 1 and asked[0].function == "open-file" and len(told.headers) == 1:
+            opened = files.opened(told.headers[0])
+            return Answer(data, to.request, error, (opened,) if opened else (), withheld=left_out)
         if len(asked) == 1 and said.targets == asked[0].targets and said.values and not asked[0].values:
             return Answer(data, to.request, error, (said.values,), withheld=left_out)
         echoed = any(operation.values for operation in asked)

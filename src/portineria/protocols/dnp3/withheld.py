@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of a fragment is a secret or part of a file (A.27), and where in its frames that stands: between checks."""
+"""What of a fragment is a secret, part of a file (A.27) or typed at a terminal (A.43, A.44), and where in its frames
+that stands: between checks.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -7,14 +9,15 @@ from typing import NamedTuple
 from portineria.protocols.dnp3 import files, objects
 from portineria.protocols.dnp3.application import REQUEST_HEADER, RESPONSE_HEADER, Asked, Told
 from portineria.protocols.dnp3.functions import AUTHENTICATE_FILE
-from portineria.protocols.dnp3.headers import Header
+from portineria.protocols.dnp3.headers import Header, Unknown
 from portineria.protocols.dnp3.link import BLOCK, HEADER, Frame
 from portineria.protocols.inspection import Withheld
 
-PASSWORD, KEY, CONTENT = "dnp3.password", "dnp3.file-key", "dnp3.file"
+PASSWORD, KEY, CONTENT, TERMINAL = "dnp3.password", "dnp3.file-key", "dnp3.file", "dnp3.terminal"
 # A.27.2: offset and size of the name, of the password, then the key that opens files, then both texts.
 _NAME_AT, _PASSWORD_AT, _KEY_AT, _TEXTS_AT = 0, 4, 8, 12
 _KEY_OF_COMMAND_AT = 12  # A.27.3: behind offset and size of the name, time and permissions
+_OBJECT_HEADER = 3  # group, variation, qualifier: 4.2.2.7.1
 _CONTENT_AT = 8  # A.27.5: behind handle and number of the block
 
 
@@ -29,19 +32,34 @@ class _Place(NamedTuple):
 def asked(request: Asked, frames: Sequence[Frame]) -> tuple[Withheld, ...]:
     if request.headers is None and request.code == AUTHENTICATE_FILE:
         return _in_frames([_Place(PASSWORD, REQUEST_HEADER, REQUEST_HEADER + len(request.body))], frames)
-    return _in_frames(_places(request.headers or (), REQUEST_HEADER), frames)
+    if request.headers is not None:
+        return _in_frames(_places(request.headers, REQUEST_HEADER), frames)
+    return _in_frames(_read_so_far(request.unread, request.body, REQUEST_HEADER), frames)
 
 
 def told(answer: Told, frames: Sequence[Frame]) -> tuple[Withheld, ...]:
-    return _in_frames(_places(answer.headers, RESPONSE_HEADER), frames)
+    if answer.unread is None:
+        return _in_frames(_places(answer.headers, RESPONSE_HEADER), frames)
+    return _in_frames(_read_so_far(answer.unread, answer.body, RESPONSE_HEADER), frames)
+
+
+def _read_so_far(end: Unknown | None, body: bytes, before: int) -> Iterator[_Place]:
+    """Where a terminal's object cannot be read, all that follows its header is taken for what was typed."""
+    if end is None:
+        return
+    yield from _places(end.before, before)
+    if body[end.at] in objects.TERMINALS and end.at + _OBJECT_HEADER < len(body):
+        yield _Place(TERMINAL, before + end.at + _OBJECT_HEADER, before + len(body))
 
 
 def _places(headers: Iterable[Header], before: int) -> Iterator[_Place]:
     """``before``: octets of the fragment in front of its object headers."""
     for header in headers:
+        at, end = header.data
+        if header.group in objects.TERMINALS and at < end:
+            yield _Place(TERMINAL, before + at, before + end)
         if header.group != objects.FILE or not header.blobs:
             continue
-        at, end = header.data
         prefix = (end - at - sum(map(len, header.blobs))) // len(header.blobs)
         for blob in header.blobs:
             at += prefix

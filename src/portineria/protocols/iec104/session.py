@@ -95,7 +95,8 @@ class Iec104Inspection(Inspection):
         command = asdu.parse(frame, HEADER)
         acknowledged = self._numbers.client_acknowledges(received)
         told = asdu.requested(command, frame, HEADER)
-        request = Request((told,), frame, withheld=asdu.withheld(command, frame))
+        # Of a file the station answers in types of its own, if it answers (101, 7.4.11).
+        request = Request((told,), frame, told.kind is not Kind.FILE, asdu.withheld(command, frame))
         self._places[request] = self._numbers.client_sends(sent, acknowledged)
         return request
 

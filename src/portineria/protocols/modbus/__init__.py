@@ -8,6 +8,7 @@ Implementation Guide V1.0b (2006). UMAS has no public specification; its sub-fun
 from portineria.protocols.inspection import ProtocolInfo
 from portineria.protocols.modbus.function import listed
 from portineria.protocols.modbus.inspection import ModbusInspection, recognise
+from portineria.protocols.modbus.transfer import step
 
 INFO = ProtocolInfo(
     name="modbus",
@@ -18,4 +19,5 @@ INFO = ProtocolInfo(
     functions=listed(),
     own=(("unit 0",), ("unit 255",)),  # MG 4.4.2.3; any other may be a device behind it
     withholds=True,
+    step=step,
 )

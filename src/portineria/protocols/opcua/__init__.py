@@ -8,6 +8,7 @@ Bad_SecurityPolicyRejected, a service with a ServiceFault Bad_UserAccessDenied.
 from portineria.protocols.inspection import ProtocolInfo
 from portineria.protocols.opcua.services import listed
 from portineria.protocols.opcua.session import OpcUaInspection, recognise
+from portineria.protocols.opcua.transfer import step
 
 INFO = ProtocolInfo(
     name="opcua",
@@ -18,4 +19,5 @@ INFO = ProtocolInfo(
     functions=listed(),
     patience_s=4.0,
     withholds=True,
+    step=step,
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from portineria.protocols.inspection import FunctionInfo
 from portineria.protocols.opcua.binary import BadOpcUa, Reader
+from portineria.protocols.opcua.file_methods import FILE_METHODS
 from portineria.protocols.operation import Kind, Operation, Target, Value
 
 NAME = "opcua"
@@ -40,10 +41,7 @@ SERVICES = {
 }  # fmt: skip
 METHODS = {  # well known ones, of the types and of the server itself
     "i=11492": ("get-monitored-items", Kind.READ, "Part 5 9.1"),
-    "i=11580": ("file-open", Kind.FILE, "Part 5 annex C.2.2"),
-    "i=11583": ("file-close", Kind.FILE, "Part 5 annex C.2.3"),
-    "i=11585": ("file-read", Kind.FILE, "Part 5 annex C.2.4"),
-    "i=11588": ("file-write", Kind.FILE, "Part 5 annex C.2.5"),
+    **FILE_METHODS,
     **dict.fromkeys(("i=24269", "i=24304"), ("add-user", Kind.MODE, "Part 18 5.2.5")),
     **dict.fromkeys(("i=24271", "i=24306"), ("modify-user", Kind.MODE, "Part 18 5.2.6")),
     **dict.fromkeys(("i=24273", "i=24308"), ("remove-user", Kind.MODE, "Part 18 5.2.7")),
@@ -181,6 +179,10 @@ def listed() -> tuple[FunctionInfo, ...]:
     found = [FunctionInfo(name, code, kind, clause) for name, code, kind, clause in CHUNKS]
     found += [FunctionInfo(name, str(code), kind, clause) for code, (name, kind, clause) in SERVICES.items()]
     found.append(FunctionInfo("write-attribute", str(WRITE), Kind.PROGRAM_WRITE, "Part 4 5.10.4"))
-    found += [FunctionInfo(name, f"{CALL} {node}", kind, clause) for node, (name, kind, clause) in METHODS.items()]
+    for node, (name, kind, clause) in METHODS.items():
+        if node not in FILE_METHODS:
+            found.append(FunctionInfo(name, f"{CALL} {node}", kind, clause))
+        elif all(each.name != name for each in found):
+            found.append(FunctionInfo(name, f"{CALL} {node} …", kind, clause))  # and those of the standard's own files
     found.append(FunctionInfo("unknown", "any other", Kind.UNKNOWN, "Part 6 annex A"))
     return tuple(found)

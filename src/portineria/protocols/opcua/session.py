@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from portineria.protocols.inspection import Answer, Inspection, Refusal, Request
 from portineria.protocols.opcua import identity, method_calls, own_read
+from portineria.protocols.opcua.answer import result_of, told
 from portineria.protocols.opcua.binary import BadOpcUa, Reader
 from portineria.protocols.opcua.placing import Place, placed
 from portineria.protocols.opcua.services import (
@@ -15,14 +16,11 @@ from portineria.protocols.opcua.services import (
     PUBLISH,
     READ,
     SERVICE_FAULT,
-    SERVICES,
-    WRITE,
     Header,
     read_request,
-    service_of,
     undated,
 )
-from portineria.protocols.operation import MAX_VALUES, Kind, Operation, Value
+from portineria.protocols.operation import Kind, Operation
 
 LONGEST_CHUNK, LONGEST_MESSAGE, MOST_CHUNKS = 1 << 20, 4 << 20, 1024
 SHORTEST_LIMIT = 8192  # Part 6 7.1.2.3 and 7.1.2.4: what a buffer holds at least
@@ -287,7 +285,7 @@ class OpcUaInspection(Inspection):
         if kind == b"MSGA":
             return Answer(data, found[0], "aborted")
         reader, header = Reader(b"".join(each[24:] for each in whole)), found[1].header
-        error, values, shares = _told(reader, found[1])
+        error, values, shares = told(reader, header.service if header else 0)
         called = header is not None and header.service == CALL
         left_out = placed(method_calls.told(reader) if called else (), whole)
         return Answer(data, found[0], error, values, shares=shares, withheld=left_out)
@@ -309,7 +307,7 @@ class OpcUaInspection(Inspection):
         found = self._taken(reader.number("I"))
         if found[1].header is None or found[1].header.service != OPEN_REQUEST:
             raise BadOpcUa("a channel opened that nobody asked for")
-        service, result = _result(reader)
+        service, result = result_of(reader)
         if service == OPEN_RESPONSE:
             reader.take(4)
             channel, token = reader.number("I"), reader.number("I")
@@ -354,39 +352,6 @@ def _not_kept(service: int, body: bytes) -> list[Place]:
     if service == CALL:
         return method_calls.asked(body)
     return identity.secret(body) if service == identity.ACTIVATE else []
-
-
-def _result(reader: Reader) -> tuple[int, str]:
-    """Service and bad result of an answer: Part 4 7.29."""
-    service = service_of(reader)
-    reader.take(12)  # time stamp, handle
-    result = reader.number("I")
-    reader.diagnostic()
-    for _ in range(reader.count()):
-        reader.text()
-    reader.extension()
-    return service, f"{result:#010x}" if result >> 31 else ""
-
-
-def _told(reader: Reader, asked: Asked) -> tuple[str, tuple[tuple[Value, ...], ...], tuple[int, ...]]:
-    """Error, values, and how many of these are of each node."""
-    service, error = _result(reader)
-    wanted = asked.header.service if asked.header else 0
-    if service != SERVICE_FAULT and wanted in SERVICES and service != wanted + 3:
-        raise BadOpcUa(f"service {wanted} answered by {service}")
-    if service == WRITE + 3 and not error:
-        results = [reader.number("I") for _ in range(reader.few())]
-        error = next((f"{result:#010x}" for result in results if result >> 31), "")
-    if service != READ + 3:
-        return error, (), ()
-    values, shares = list[Value](), list[int]()
-    for _ in range(reader.few()):
-        found = reader.data_value()
-        values += found
-        shares.append(len(found))
-    if len(values) > MAX_VALUES:
-        return error, ((f"{len(values)} values",),), ()
-    return error, (tuple(values),), tuple(shares)
 
 
 def recognise(beginning: bytes) -> bool:

@@ -8,6 +8,7 @@ since libnodave and from Wireshark's dissector. What leads behind a station, and
 from portineria.protocols.inspection import ProtocolInfo
 from portineria.protocols.s7comm.functions import listed
 from portineria.protocols.s7comm.session import S7Inspection
+from portineria.protocols.s7comm.transfer import step
 from portineria.protocols.s7comm.transport import begins_as_s7
 
 INFO = ProtocolInfo(
@@ -18,4 +19,5 @@ INFO = ProtocolInfo(
     recognise=begins_as_s7,
     functions=listed(),
     withholds=True,
+    step=step,
 )

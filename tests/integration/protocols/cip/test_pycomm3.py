@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from pycomm3 import CIPDriver, LogixDriver, ResponseError, Services
+from pycomm3 import CIPDriver, LogixDriver, ResponseError, Services, SLCDriver
 
 from portineria.protocols.inspection import Request
 from portineria.protocols.operation import Kind
@@ -18,6 +18,7 @@ READS = {Kind.IDENTIFY, Kind.READ, Kind.SESSION}
 PRIVILEGE = "Permission denied"  # its words for general status 0x0F
 OPERATIONS = 10_000
 SECONDS = 30  # 1.3 on a quiet machine
+MODE = bytes.fromhex("074d0012345678 0f000100 80 01")  # program mode
 
 
 def only_reads(request: Request) -> bool:
@@ -127,3 +128,35 @@ def test_ten_thousand_operations_after_a_refusal_need_no_new_connection(watched:
     assert len(watched.refused) == OPERATIONS // 100
     assert watched.device.done == []
     assert watched.connections == 1
+
+
+def test_a_client_of_a_slc_reads_and_its_writes_program_and_mode_are_refused(watched: Gate) -> None:
+    """By what PCCC does inside one service: profiles admit its reads, and neither its writes nor its system files."""
+    with connect(watched, SLCDriver) as plc:
+        assert isinstance(plc, SLCDriver)
+        assert plc.get_processor_type() == "1747-L551"
+        assert (plc.read("N7:3").value, plc.read("F8:1").value) == (0, 0.0)
+        assert [plc.write(("N7:3", 5)).error, plc.write(("F8:1", 1.5)).error] != [None, None]
+        assert plc.read("N7:3{2}").value == [0, 0]
+        with pytest.raises(ResponseError):
+            plc.get_file_directory()
+        mode = plc.generic_message(service=b"\x4b", class_code=0x67, instance=1, request_data=MODE)
+        assert PRIVILEGE in (mode.error or "")
+        assert plc.read("N7:3").error is None
+    told = [operation.function for each in watched.refused for operation in each.operations]
+    assert told == ["pccc-typed-logical-masked-write"] * 2 + ["pccc-system-file-read", "pccc-change-mode"]
+    assert (watched.device.done, watched.device.processor.mode, watched.connections) == ([], 6, 1)
+
+
+def test_a_client_of_a_slc_that_may_do_everything_notices_nothing() -> None:
+    with gate(Device(), everything) as found, connect(found, SLCDriver) as plc:
+        assert isinstance(plc, SLCDriver)
+        assert plc.write(("N7:3", 5)).error is None
+        assert plc.read("N7:3").value == 5
+        assert plc.read("N9:0").error is not None  # there is no such file
+    assert found.device.done == ["89/7:3 = 0500"]
+    [write] = [each for request in found.requests for each in request.operations if each.kind is Kind.WRITE]
+    assert (str(write.targets[0]), write.values) == ("data file N7:3", (5,))
+    assert [each.error for each in found.answers if each.error] == [
+        "PCCC status 0x50: addressing problem, or memory is protected"
+    ]

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from portineria.dataplane.gateway.journal import Journal
 from portineria.dataplane.gateway.last_read import MOST_TOLD, MOST_VALUES, LastRead
-from portineria.dataplane.gateway.transfers import OPEN_AT_ONCE, Transfers
-from portineria.dataplane.gateway.work import MOST_BLOCKS, MOST_CHANGES, MOST_FUNCTIONS, UNANSWERED, StreamWork, Work
+from portineria.dataplane.gateway.work import MOST_CHANGES, MOST_FUNCTIONS, UNANSWERED, StreamWork, Work
 from portineria.protocols.inspection import Answer, Request
 from portineria.protocols.operation import Kind, Operation, Target, Value
 from tests.unit.protocols.modbus import conversation as modbus
@@ -230,20 +229,6 @@ def test_a_program_of_a_modicon_is_told_whole_however_it_was_cut(work: Work, str
         "program", "program-read", 11, True,
     )  # fmt: skip
     assert block["content_sha256"] == hashlib.sha256(b"firstsecond").hexdigest()
-
-
-def test_a_transfer_that_was_cut_off_is_told_as_that(work: Work) -> None:
-    transfers = Transfers()
-    blocks = []
-    for number in range(OPEN_AT_ONCE + 50):
-        target = Target("block", name=f"db {number}")
-        begin = Operation("s7comm", "start-upload", "0x1d", Kind.PROGRAM_READ, (target,))
-        blocks += transfers.step(begin, ())
-    assert len(blocks) == 50
-    blocks += transfers.close()
-    assert {block.whole for block in blocks} == {False}
-    work.transferred("svc_1", blocks)
-    assert (len(work.blocks), work.beyond) == (MOST_BLOCKS, len(blocks) - MOST_BLOCKS)
 
 
 def test_the_line_of_a_write_in_a_recording_says_what_was_there(stream: StreamWork) -> None:

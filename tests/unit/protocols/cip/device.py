@@ -11,6 +11,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
+from tests.unit.protocols.cip.pccc_device import Processor
+
 SIZES = {0xC1: 1, 0xC2: 1, 0xC3: 2, 0xC4: 4, 0xCA: 4}
 DINT, REAL = 0xC4, 0xCA
 IDENTITY = struct.pack("<HHHBBHIB", 1, 14, 54, 20, 11, 0x3160, 0x00C0FFEE, 9) + b"Testplc/1"
@@ -32,6 +34,7 @@ class Device:
     done: list[str] = field(default_factory=list)
     connections: dict[int, int] = field(default_factory=dict)  # O->T to T->O
     asked: int = 0
+    processor: Processor = field(default_factory=Processor)
 
     def __post_init__(self) -> None:
         for number, (name, kind) in enumerate((("Speed", DINT), ("Temperature", REAL), ("Parts", DINT)), start=1):
@@ -95,6 +98,8 @@ class Device:
             return self._bundle(data)
         if class_ == 6:
             return self._connect(service, data)
+        if class_ == 0x67 and service == 0x4B:
+            return 0, self.processor.execute(data, self.done)
         if class_ in (1, 0x64) and service == 1:
             return 0, IDENTITY if class_ == 1 else b"\x04\x00Main"
         if class_ == 4 and service in (0x0E, 0x10) and instance in self.assembly:

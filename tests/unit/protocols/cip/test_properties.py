@@ -54,6 +54,7 @@ MESSAGES = (
 )
 
 
+PCCC, HEAD = "2067 2401", "07 4d00 12345678 0f00 0100 "
 WRITE, MASKS = "c400 0100 78000000", "0400 ffffffff ffffffff"
 ACTS = [  # each of them changes the device, if it gets there
     request(0x4D, symbol("Speed"), WRITE),
@@ -66,6 +67,8 @@ ACTS = [  # each of them changes the device, if it gets there
     request(0x4E, "2006 2401 206b 2403", MASKS),  # a Forward Close, a symbol: who knows what a device takes
     request(0x4D, "2001 2401 206b 2401", WRITE),
     request(0x4E, "206c 2401 206b 2403", MASKS),
+    *(request(0x4B, PCCC, HEAD + each) for each in ("aa 02 07 89 03 00 0100", "a9 02 07 89 03 0100", "80 01")),
+    *(request(0x4B, PCCC, HEAD + each) for each in ("aa 02 00 01 23 00 3132", "ab 02 07 89 03 00 ffff 0100")),
 ]
 LOOKS = [
     request(0x4C, symbol("Speed"), "0100"),
@@ -74,6 +77,11 @@ LOOKS = [
     request(0x0E, "2004 2464 3003"),
     request(0x03, "2001 2401", "0100 0100"),
     forward_close(),
+    *(
+        request(0x4B, PCCC, HEAD + each)
+        for each in ("a2 02 07 89 03 00", "a1 02 07 89 03", "68 0000 0100 06 07 1e 0100")
+    ),
+    request(0x4B, PCCC, "07 4d00 12345678 0600 0100 03"),
 ]
 ACTING = st.recursive(st.sampled_from(ACTS) | st.sampled_from(LOOKS), requests, max_leaves=5)
 TELLING = ACTING.map(unconnected) | ACTING.map(lambda each: connected(0x1000, 1, each))

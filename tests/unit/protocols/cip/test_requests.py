@@ -5,8 +5,10 @@ import struct
 
 import pytest
 
+from portineria.policy.function_profile import Meter, Profile, judge
+from portineria.policy.profile_text import parse_clause
 from portineria.protocols import catalogue
-from portineria.protocols.cip import INFO, recognise
+from portineria.protocols.cip import INFO, recognise, services
 from portineria.protocols.inspection import Undecodable
 from portineria.protocols.operation import Kind, Target
 from tests.unit.protocols.cip.conversation import (
@@ -209,10 +211,73 @@ PCCC = "07 0100 78563412"  # size of the requester's id, vendor, serial number
         ("0600 0100 03", "pccc-diagnostic-status", Kind.IDENTIFY, "", ()),
         ("0800 0100 0000 01", "pccc-unprotected-write", Kind.WRITE, "", (b"\0\0\1",)),
         ("0f00 0100 ee", "pccc-0f-ee", Kind.UNKNOWN, "", ()),
-        ("0f00 0100 a2 02 07 89", "pccc-typed-logical-read", Kind.UNKNOWN, "", ()),
-        ("0f00 0100 a2 02 07 89 00 00 01", "pccc-typed-logical-read", Kind.UNKNOWN, "data file N7:0", (b"\1",)),
-        ("4f00 0100 a2 02 07", "pccc-4f-00", Kind.UNKNOWN, "", (b"\xa2\2\7",)),
-        ("0f", "pccc-unknown", Kind.UNKNOWN, "", ()),
+        ("0f00 0100 a2 02 07 89", "pccc-typed-logical-read", Kind.UNKNOWN, "", (3,)),
+        ("0f00 0100 a2 02 07 89 00 00 01", "pccc-typed-logical-read", Kind.UNKNOWN, "data file N7:0", (1,)),
+        ("4f00 0100 a2 02 07", "pccc-4f-00", Kind.UNKNOWN, "", (3,)),
+        ("0f", "pccc-unknown", Kind.UNKNOWN, "", (8,)),
+        ("0f00 0100 ee 31323334", "pccc-0f-ee", Kind.UNKNOWN, "", (4,)),
+        ("0f00 0100 88 0102", "pccc-execute-multiple", Kind.UNKNOWN, "", (2,)),
+        ("0f00 0100 a1 08 00 03 2b", "pccc-system-file-read", Kind.PROGRAM_READ, "system file 0x03/0:43", ()),
+        ("0f00 0100 a2 0a 00 22 00 00", "pccc-system-file-read", Kind.PROGRAM_READ, "system file 0x22/0:0", ()),
+        (
+            "0f00 0100 aa 02 00 03 07 00 3132",
+            "pccc-system-file-write",
+            Kind.PROGRAM_WRITE,
+            "system file 0x03/0:7",
+            (2,),
+        ),
+        (
+            "0f00 0100 ab 02 00 03 07 00 ffff 0100",
+            "pccc-system-file-write",
+            Kind.PROGRAM_WRITE,
+            "system file 0x03/0:7",
+            (4,),
+        ),
+        ("0f00 0100 aa 02 00 a1 00 00 0100", "pccc-force-write", Kind.CONTROL, "data file force O0:0", (1,)),
+        ("0f00 0100 a2 02 00 a2 00 00", "pccc-typed-logical-read", Kind.READ, "data file force I0:0", ()),
+        ("0f00 0100 01 0000 0500 06 07 1e 0a", "pccc-word-range-read", Kind.READ, "data file 7:30", ()),
+        ("0f00 0100 01 0000 0500 07 00 07 1e 0a", "pccc-word-range-read", Kind.READ, "data file 7:30", ()),
+        ("0f00 0100 68 0000 0100 0e 04 02 02 0100", "pccc-typed-read", Kind.READ, "data file 4:2.2", ()),
+        (
+            "0f00 0100 00 0000 0100 06 03 ff2c01 0100",
+            "pccc-word-range-write",
+            Kind.WRITE,
+            "data file 3:300",
+            (b"\1\0",),
+        ),
+        (
+            "0f00 0100 67 0000 0100 0024 4e373a30 00 42 0100",
+            "pccc-typed-write",
+            Kind.WRITE,
+            "data file N7:0",
+            (b"\x42\1\0",),
+        ),
+        (
+            "0f00 0100 00 0000 0100 07 01 03 00 0100",
+            "pccc-system-file-write",
+            Kind.PROGRAM_WRITE,
+            "system file 1/3:0",
+            (2,),
+        ),
+        ("0f00 0100 68 0000 0100 05 03 01 0100", "pccc-system-file-read", Kind.PROGRAM_READ, "system file 3/0:1", ()),
+        ("0f00 0100 00 0000 0100 16 03", "pccc-word-range-write", Kind.UNKNOWN, "", (6,)),
+        ("0f00 0100 01 0000 0100 06 07 1e", "pccc-word-range-read", Kind.UNKNOWN, "", (7,)),
+        (
+            "0f00 0100 26 06 07 1e ffff 0100 06 07 1f ffff 0200",
+            "pccc-read-modify-write",
+            Kind.WRITE,
+            "data file 7:30data file 7:31",
+            (bytes.fromhex("06071effff010006071fffff0200"),),
+        ),
+        (
+            "0f00 0100 26 06 07 1e ffff 0100 07 02 07 1f ffff 0200",
+            "pccc-system-file-write",
+            Kind.PROGRAM_WRITE,
+            "data file 7:30system file 2/7:31",
+            (15,),
+        ),
+        ("0f00 0100 26 06 07 1e ffff 01", "pccc-read-modify-write", Kind.UNKNOWN, "", (6,)),
+        ("0f00 0100 08 0000", "pccc-plc-3-physical-write", Kind.PROGRAM_WRITE, "", (b"\0\0",)),
     ],
 )
 def test_pccc_has_functions_of_its_own(
@@ -325,3 +390,42 @@ def test_it_is_in_the_catalogue_with_each_function_once() -> None:
     assert INFO in catalogue.ALL
     names = [each.name for each in INFO.functions]
     assert len(names) == len(set(names)) > 100
+
+
+@pytest.mark.parametrize("class_", [*range(0x64, 0xC8), 0x0300, 0x04FF])
+def test_what_only_a_maker_knows_is_an_unknown_function(class_: int) -> None:
+    """With its number and class in the words of a refusal; what all objects understand stays what it is."""
+    assert services.is_of_a_maker(class_)
+    where = f"20{class_:02x} 2401" if class_ < 256 else f"2100 {class_.to_bytes(2, 'little').hex()} 2401"
+    for service in range(services.LAST_COMMON + 1, 0x64):
+        if (class_, service) in services.SPECIFIC or (class_, service) == (services.PCCC, services.EXECUTE_PCCC):
+            continue
+        found = operation(request(service, where, "01"))
+        assert (found.kind, found.function) == (Kind.UNKNOWN, f"service-{service:02x}")
+    read, write = (operation(request(service, where + " 3001", "01")).kind for service in (0x0E, 0x10))
+    assert (read, write) == (Kind.READ, Kind.TIME if class_ == services.WALL_CLOCK else Kind.PROGRAM_WRITE)
+
+
+def test_an_object_of_a_maker_has_its_public_name_or_its_number() -> None:
+    named = {class_: str(operation(request(0x4C, f"20{class_:02x} 2401")).targets[0]) for class_ in (0x70, 0x72, 0xAC)}
+    assert named == {0x70: "task instance 1", 0x72: "class 0x72 instance 1", 0xAC: "program changes instance 1"}
+    assert all(source for _, source in services.OF_ROCKWELL.values())
+
+
+def test_only_a_clause_that_says_unknown_admits_what_only_a_maker_knows() -> None:
+    asked = (operation(request(0x4C, "2072 2405", "01")),)
+    for clause, passes in (
+        ('unknown of cip on "class 0x72"', True),
+        ('unknown of cip on "class 0x73"', False),
+        ("function service-4c", False),
+        ("read, write, control, program-read, program-write, mode, firmware, file", False),
+    ):
+        profile = Profile("service", (parse_clause(clause),))
+        assert bool(judge(profile, asked, Meter(profile), 0.0).denials) is not passes, clause
+
+
+def test_what_the_keeper_of_passwords_is_told_is_the_length_of_something() -> None:
+    found = operation(request(0x10, "2061 2401 3005", "0400 70617373"))
+    assert (found.kind, found.values, str(found.targets[0])) == (
+        Kind.MODE, (6,), "password authenticator instance 1 attribute 5",
+    )  # fmt: skip

@@ -48,7 +48,7 @@ ASKED: list[tuple[str, list[tuple[str, Kind, list[str], tuple[object, ...]]]]] =
     ("c0 02 0a0100 0003 05", [("write", Kind.WRITE, ["binary-output 0-3"], (True, False, True, False))]),
     ("c0 02 220117 01 04 1400", [("set-deadband", Kind.PROGRAM_WRITE, ["deadband 4"], (20,))]),
     ("c0 02 6e0300 0202 616263", [("write", Kind.WRITE, ["string 2"], (b"abc",))]),
-    ("c0 02 700300 0202 616263", [("unknown-object", Kind.UNKNOWN, ["terminal 2"], (b"abc",))]),
+    ("c0 02 700300 0202 616263", [("write-terminal", Kind.UNKNOWN, ["terminal 2"], (3,))]),
     (f"c0 03 {CROB}", [("binary-select", Kind.CONTROL, ["binary-output 3"], ("latch-on",))]),
     (f"c1 04 {CROB}", [("binary-operate", Kind.CONTROL, ["binary-output 3"], ("latch-on",))]),
     (f"c0 05 {CROB}", [("binary-direct-operate", Kind.CONTROL, ["binary-output 3"], ("latch-on",))]),
@@ -108,7 +108,7 @@ ASKED: list[tuple[str, list[tuple[str, Kind, list[str], tuple[object, ...]]]]] =
     ("c0 1d 46025b 01 0400 70617373", [("authenticate-file", Kind.FILE, ["file"], ())]),
     (
         "c0 02 46055b 01 0a00 07000000 02000080 6869",
-        [("write-file", Kind.FILE, ["file-handle 7"], (2, b"hi"))],
+        [("write-file", Kind.FILE, ["file-handle 7"], (2, b"hi", "last"))],
     ),
     ("c0 1f 6e085b 01 0200 6162", [("activate-configuration", Kind.PROGRAM_WRITE, ["string"], (b"ab",))]),
     ("c0 20 780407 01 0100", [("authenticate", Kind.SESSION, ["authentication"], (1,))]),

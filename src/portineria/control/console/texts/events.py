@@ -251,7 +251,7 @@ EVENTS: dict[str, str | Promise] = {
     "operation.would-refuse": _("Operation passed on trial: its profile would have refused it"),
     "work.done": _("Done on a device: how often"),
     "work.changed": _("Changed on a device"),
-    "work.transferred": _("Program block transferred"),
+    "work.transferred": _("Program block or file transferred"),
     "session.worked": _("Gateway's summary of what was done"),
     "operation.held": _("Operation held: somebody is asked"),
     "operation.hold-refused": _("Held operation refused"),

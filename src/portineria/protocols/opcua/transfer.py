@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files (Part 5 annex C): opened, then read or written by a handle, and closed.
+
+Each file may have node ids of its own for these methods (Part 4 5.11.2), so that no list names all of them. Of a method
+without a name it is taken from what it is handed and gives back, on the same object and with the same handle.
+"""
+
+from portineria.protocols.opcua.services import CALL
+from portineria.protocols.operation import Kind, Operation, Target, Value
+from portineria.protocols.transfer import Phase, Step
+
+_CODE = str(CALL)
+_MOST_MODE = 0x0F  # read, write, erase, append: Part 5 annex C.2.2
+_UNNAMED = "call"
+_KINDS = (Kind.FILE, Kind.CONTROL, Kind.PROGRAM_WRITE)
+
+
+def step(operation: Operation, read: tuple[Value, ...], _told: bool) -> Step | None:
+    if operation.code != _CODE or operation.kind not in _KINDS or len(operation.targets) != 2:
+        return None
+    function, given, node = operation.function, operation.values, operation.targets[0].name
+    if not given or type(given[0]) is not int:
+        return None
+    if function == "file-apply":
+        return Step(Phase.ENDS, f"{node} {given[0]}")
+    if not all(type(each) in (int, bytes) for each in (*given, *read)):
+        return None
+    if len(given) == len(read) == 1 and type(read[0]) is int:
+        opens = function == "file-open" or (function == _UNNAMED and 0 < given[0] <= _MOST_MODE)
+        return Step(Phase.BEGINS, f"{node} {read[0]}", target=Target("file", name=node)) if opens else None
+    return _with_handle(function, given, read, f"{node} {given[0]}", Target("file", name=node))
+
+
+def _with_handle(
+    function: str, given: tuple[Value, ...], read: tuple[Value, ...], of: str, target: Target
+) -> Step | None:
+    if len(given) == 1 and not read and _is(function, "file-close"):
+        return Step(Phase.ENDS, of)
+    if len(given) != 2:
+        return None
+    second = given[1]
+    if isinstance(second, bytes):
+        writes = not read and _is(function, "file-write")
+        return Step(Phase.GOES_ON, of, True, target, content=second) if writes else None
+    if len(read) == 1 and isinstance(read[0], bytes) and isinstance(second, int) and _is(function, "file-read"):
+        # As many bytes as were asked for: there may be more.
+        return Step(Phase.GOES_ON, of, False, target, content=read[0], more=len(read[0]) >= second > 0)
+    moves = not read and isinstance(second, int) and _is(function, "file-set-position")
+    return Step(Phase.MOVES, of, size=second) if moves and isinstance(second, int) else None
+
+
+def _is(function: str, name: str) -> bool:
+    return function in (name, _UNNAMED)
