@@ -122,6 +122,13 @@ PAGES = {
 }
 NARROW = {"width": 360, "height": 640}  # the narrowest telephone that is still sold
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+HIDDEN = "of => [...document.querySelectorAll(of)].map(one => one.scrollWidth - one.clientWidth)"
+ROOM = """of => [...document.querySelectorAll(of)].map(one => {  // beside what is chosen
+  const style = getComputedStyle(one), drawn = document.createElement("canvas").getContext("2d");
+  drawn.font = style.font;
+  const inside = one.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  return inside - drawn.measureText(one.selectedOptions[0].text).width;
+})"""
 UNTRANSLATED = (
     """() => [...document.querySelectorAll("h1, h2, th, dt, label, main button")].map(e => e.innerText.trim())"""
 )
@@ -203,6 +210,17 @@ def test_another_language_says_something_else_everywhere(server: Server, open_as
     names = {"", "gateway-north", "gateway-east", "gateway-new", "gateway-wrong", "Robot cell", "Hardening oven"}
     names |= {"Press 3", "Press 4", "Press 5", "Plant North › Line 1", "Plant East › Line 1", "Technician"}
     assert words["en"] & words["ja"] <= names
+
+
+def test_no_column_of_the_events_and_no_choice_of_an_approver_is_cut_on_a_small_desk(
+    server: Server, open_as: Open
+) -> None:
+    for language in ("en", "it"):
+        page = open_as(f"owner-{language}", None, locale=LOCALES[language], viewport={"width": 1200, "height": 800})
+        page.goto("/events/")
+        assert page.evaluate(HIDDEN, "#events .table-scroll") == [0]
+        page.goto(address("/requests/{waiting}/", server, language))
+        assert all(room >= 0 for room in page.evaluate(ROOM, "#request select"))
 
 
 def test_the_appearance_that_somebody_chose_stays(open_as: Open) -> None:

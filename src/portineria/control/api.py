@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.request import RawPostDataException
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -93,6 +94,11 @@ def _garbled(request: HttpRequest, error: HttpError) -> HttpResponse:
     return refused(request, Unreadable(str(error)))
 
 
+def _a_form(request: HttpRequest, error: RawPostDataException) -> HttpResponse:
+    """What looked for the token against forgery has read it as one."""
+    return refused(request, Unreadable("a form, and no JSON"))
+
+
 def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     return refused(request, BadToken("no token"))
 
@@ -103,6 +109,7 @@ def handle_errors(of: NinjaAPI) -> None:
     of.exception_handler(Http404)(_absent)
     of.exception_handler(ValidationError)(_unreadable)
     of.exception_handler(HttpError)(_garbled)
+    of.exception_handler(RawPostDataException)(_a_form)
     of.exception_handler(AuthenticationError)(_unknown)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of this version: looked at before anything else, brought up to date without holding anybody up."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pkgutil import iter_modules
@@ -19,6 +20,7 @@ from portineria.core.errors import Unavailable
 log = structlog.get_logger()
 # Behind a migration that waits for its lock everybody else waits too: rather fail, and be tried again.
 LOCK_S = 4
+_MAKING = "which may be `portineria setup`, `upgrade` or `serve` that is making the tables this moment"
 _ONE_AT_A_TIME = 0x706F7274_6E657269  # "portneri": which advisory lock of this database is ours
 
 
@@ -39,11 +41,16 @@ class MigrationWaited(Unavailable):
 
 
 def check_tables() -> None:
-    """Raise DatabaseAway when nobody answers, DatabaseNewer when a later version has been here."""
+    """Raise DatabaseAway when nobody answers or somebody else writes, DatabaseNewer when a later version was here."""
     try:
         _reach()
         applied = MigrationRecorder(connection).applied_migrations()
     except DatabaseError as error:
+        if _locked(error):
+            raise DatabaseAway(
+                f"somebody else is writing to the database just now ({_line(error)}): {_MAKING}; nothing was started "
+                "and nothing changed. Start again when that is over"
+            ) from error
         raise DatabaseAway(
             f"the database cannot be reached ({_line(error)}); nothing was started and nothing changed. See that "
             "it runs, and that database in portineria.toml names it, its user and the way to the password"
@@ -91,8 +98,9 @@ def bring_up_to_date() -> None:
                 call_command("migrate", verbosity=0, interactive=False)
     except OperationalError as error:
         raise MigrationWaited(
-            f"the tables could not be brought up to date within {LOCK_S} s ({_line(error)}); each step is whole or not "
-            "done, and nothing was lost. Stop what else uses this database and start again"
+            f"the tables could not be brought up to date within {LOCK_S} s ({_line(error)}): something else uses them, "
+            f"{_MAKING}; each step is whole or not done, and nothing was lost. Start again when that is over, or stop "
+            "what else uses this database first"
         ) from error
 
 
@@ -131,6 +139,11 @@ def _one_at_a_time() -> Iterator[None]:
     finally:
         connection.close()
         cast(Any, connection).close_pool()  # ends the connection itself, and with it the lock and the short patience
+
+
+def _locked(error: DatabaseError) -> bool:
+    """SQLite: another process has the whole file, as whoever makes it has it for a moment."""
+    return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _line(error: Exception) -> str:

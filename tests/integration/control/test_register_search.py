@@ -49,7 +49,7 @@ def reasoned(world: World) -> World:
 
 
 def codes(page: str) -> list[str]:
-    return re.findall(r'fw-normal mono">([^<]+)<', page)
+    return re.findall(r'fw-normal mono">([^<]+)<', page.replace("<wbr>", ""))
 
 
 def found(reader: Person, /, **asked: str) -> list[str]:

@@ -196,3 +196,12 @@ def test_whatever_is_refused_is_a_problem(world: World) -> None:
     assert last.status_code == 429
     assert int(last.headers["Retry-After"]) >= 1
     assert Browser(world.owner).get("/me").status_code == 200
+
+
+def test_a_form_of_a_page_is_no_body_and_no_fault_of_ours(world: World) -> None:
+    """A signed-in browser that sends one: the token against forgery is looked for in it first."""
+    owner = Browser(world.owner)
+    for key in ("", "form-of-a-page"):
+        headers = {"X-CSRFToken": owner.forgery} | ({"Idempotency-Key": key} if key else {})
+        answer = owner.client.post(f"{BASE}/suppliers", {"name": "x"}, headers=headers)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")

@@ -51,7 +51,8 @@ def refused_while_in_use(old: Place) -> None:
         assert time.monotonic() - began < LOCK_S + BEARABLE_S
     assert refused.returncode == 3, refused.stderr
     assert f"could not be brought up to date within {LOCK_S} s" in refused.stderr
-    assert "start again" in refused.stderr
+    assert "`portineria setup`, `upgrade` or `serve`" in refused.stderr
+    assert "Start again when that is over" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
@@ -144,3 +145,20 @@ def test_the_password_comes_from_a_file_or_from_libpqs_own_means(state: Path, mo
 def _reaching(state: Path, url: str, more: str = "") -> Place:
     (state / "portineria.toml").write_text(f'database = "{url}"\n{more}')
     return Place(state)
+
+
+@pytest.mark.sqlite
+def test_who_starts_while_the_first_tables_are_made_is_told_that_and_nothing_else(tmp_path: Path) -> None:
+    """Whoever makes the file has it alone for a moment; another start comes into the middle of it."""
+    place = Place(tmp_path)
+    making = sqlite3.connect(place.state / "portineria.sqlite3", isolation_level=None)
+    making.execute("BEGIN IMMEDIATE")
+    making.execute("CREATE TABLE first (id INTEGER)")
+    refused = place.portineria("serve")
+    assert refused.returncode == 3, refused.stderr
+    assert "somebody else is writing to the database just now (database is locked)" in refused.stderr
+    assert "`portineria setup`, `upgrade` or `serve`" in refused.stderr
+    assert "portineria.toml" not in refused.stderr  # nothing is wrong with that
+    making.execute("ROLLBACK")
+    making.close()
+    assert place.portineria("setup", "--bare").returncode == 0

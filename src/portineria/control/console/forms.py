@@ -102,7 +102,7 @@ class ApprovalForm(DecisionForm):
         super().__init__(*args, **kwargs)
         narrower = self.fields["narrower"]
         assert isinstance(narrower, forms.ChoiceField)  # noqa: S101  # as declared above
-        narrower.choices = [("", _("nothing less than was asked for")), *((name, name) for name in profiles)]
+        narrower.choices = [("", _("no: as was asked for")), *((name, name) for name in profiles)]
         field = self.fields["minutes"]
         assert isinstance(field, forms.TypedChoiceField)  # noqa: S101  # as declared above
         field.choices = sorted(length_choices(asked), reverse=True)

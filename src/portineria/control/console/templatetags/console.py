@@ -14,7 +14,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
@@ -151,6 +151,12 @@ def day_unit() -> str:
 def decimal(value: float) -> str:
     """One place, with the sign that the reader's language puts before it."""
     return number_format(f"{value:.1f}", decimal_pos=1)
+
+
+@register.filter
+def breakable(code: str) -> SafeString:
+    """A code may go on in the next line after each of its dots, and is copied as it was."""
+    return format_html_join(SafeString(".<wbr>"), "{}", ((part,) for part in code.split(".")))
 
 
 @register.filter

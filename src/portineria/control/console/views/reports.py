@@ -10,7 +10,7 @@ from portineria.control.console.evidence_api import answered
 from portineria.control.console.forms import RemarksForm, SignForm
 from portineria.control.console.page import attempt, page
 from portineria.control.console.report_sections import sections
-from portineria.control.console.work_report import report_of
+from portineria.control.console.work_report import WorkReport, report_of
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import service_report
 from portineria.core.errors import NotFound
@@ -25,7 +25,8 @@ def report(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
         form, lambda: service_report.remark(actor=actor, session=public_id, **form.cleaned_data)
     ):  # fmt: skip
         return redirect("console:report", public_id)
-    return _shown(request, actor, public_id, form)
+    # After what was refused it is read anew: that may be because it says something else by now.
+    return _shown(request, actor, form, found if request.method == "GET" else report_of(actor, public_id))
 
 
 @require_POST
@@ -36,11 +37,10 @@ def sign(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
         form, lambda: service_report.sign(actor=actor, session=public_id, **form.cleaned_data)
     ):
         return redirect("console:report", public_id)
-    return _shown(request, actor, public_id, form)
+    return _shown(request, actor, form, report_of(actor, public_id))
 
 
-def _shown(request: HttpRequest, actor: Person, public_id: str, form: RemarksForm | SignForm) -> HttpResponse:
-    found = report_of(actor, public_id)
+def _shown(request: HttpRequest, actor: Person, form: RemarksForm | SignForm, found: WorkReport) -> HttpResponse:
     seen = {"remarks": found.state.own_remarks, "text_sha256": found.state.sha256}
     context = {
         "report": found, "seen": found.seen, "state": found.state, "sections": sections(found, actor),
