@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files (Part 5 annex C): opened, then read or written by a handle, and closed.
 
+Closed is finished: a client that knows its size asks for no more than that, so that no short answer has to be the last.
+
 Each file may have node ids of its own for these methods (Part 4 5.11.2), so that no list names all of them. Of a method
 without a name it is taken from what it is handed and gives back, on the same object and with the same handle.
 """
@@ -43,8 +45,7 @@ def _with_handle(
         writes = not read and _is(function, "file-write")
         return Step(Phase.GOES_ON, of, True, target, content=second) if writes else None
     if len(read) == 1 and isinstance(read[0], bytes) and isinstance(second, int) and _is(function, "file-read"):
-        # As many bytes as were asked for: there may be more.
-        return Step(Phase.GOES_ON, of, False, target, content=read[0], more=len(read[0]) >= second > 0)
+        return Step(Phase.GOES_ON, of, False, target, content=read[0])
     moves = not read and isinstance(second, int) and _is(function, "file-set-position")
     return Step(Phase.MOVES, of, size=second) if moves and isinstance(second, int) else None
 
