@@ -12,7 +12,7 @@ from portineria.protocols.operation import Kind, Operation, Target, Value
 from portineria.protocols.transfer import Phase, Step
 
 _CODE = str(CALL)
-_MOST_MODE = 0x0F  # read, write, erase, append: Part 5 annex C.2.2
+_WRITES, _ERASES, _MOST_MODE = 0x02, 0x04, 0x0F  # of read, write, erase, append: Part 5 annex C.2.2
 _UNNAMED = "call"
 _KINDS = (Kind.FILE, Kind.CONTROL, Kind.PROGRAM_WRITE)
 
@@ -27,10 +27,19 @@ def step(operation: Operation, read: tuple[Value, ...], _told: bool) -> Step | N
         return Step(Phase.ENDS, f"{node} {given[0]}")
     if not all(type(each) in (int, bytes) for each in (*given, *read)):
         return None
+    if function == "file-get-position":
+        return Step(Phase.BESIDE, node)
     if len(given) == len(read) == 1 and type(read[0]) is int:
-        opens = function == "file-open" or (function == _UNNAMED and 0 < given[0] <= _MOST_MODE)
-        return Step(Phase.BEGINS, f"{node} {read[0]}", target=Target("file", name=node)) if opens else None
+        return _opening(function, given[0], f"{node} {read[0]}", Target("file", name=node))
     return _with_handle(function, given, read, f"{node} {given[0]}", Target("file", name=node))
+
+
+def _opening(function: str, mode: int, of: str, target: Target) -> Step | None:
+    """Opened to be written it may be empty from then on, whatever comes: that much is told of it in any case."""
+    if function == "file-open":
+        return Step(Phase.BEGINS, of, True if mode & (_WRITES | _ERASES) else None, target)
+    opens = function == "file-open-with-masks" or (function == _UNNAMED and 0 < mode <= _MOST_MODE)
+    return Step(Phase.BEGINS, of, target=target) if opens else None
 
 
 def _with_handle(
