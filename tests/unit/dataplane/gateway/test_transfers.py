@@ -150,11 +150,8 @@ class Opened(Talk):
 
     def call(self, method: bytes, *given: bytes, back: tuple[bytes, ...] = (), on: bytes = NODE, bad: int = 0) -> None:
         self._number += 1
-        handed = on + method + struct.pack("<i", len(given)) + b"".join(given)
-        self.asks(opcua.message(self._number, opcua.service(712, opcua.HEADER + struct.pack("<i", 1) + handed)))
-        result = struct.pack("<Iiii", bad, -1, -1, len(back)) + b"".join(back)
-        told = opcua.service(715, opcua.RESULT + struct.pack("<i", 1) + result + struct.pack("<i", -1))
-        self.tells(opcua.message(self._number, told))
+        self.asks(opcua.message(self._number, opcua.calling(on, method, *given)))
+        self.tells(opcua.message(self._number, opcua.called(*back, result=bad)))
 
 
 @pytest.mark.parametrize("of_its_own", [False, True])
