@@ -8,7 +8,8 @@ The rules are those that the gateway relies on, and they are checked without kno
 - however the same bytes are split, the same operations come out, and the same bytes go on;
 - each request is the bytes that came, in their order;
 - a second decoder in front of the device reads in what goes on exactly the operations that were allowed, none more;
-- a third one beside the client can read what the client is told, refusals included.
+- a third one beside the client can read what the client is told, refusals included;
+- whatever was asked, it can be said what it is to a file or program that is carried, and nothing is raised.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from portineria.protocols.inspection import Answer, Inspection, ProtocolInfo, Request, Undecodable
-from portineria.protocols.operation import MAX_TEXT, MAX_VALUES, Kind
+from portineria.protocols.operation import MAX_TEXT, MAX_VALUES, Kind, Operation, Value
+from portineria.protocols.transfer import StepOf
 from tests.fuzz.framing import Framing
 
 DEVICE, REFUSED, FRAMED = 0x80, 0x40, 0x20  # of a step's first octet; the lowest four bits begin its length
@@ -84,6 +86,7 @@ class Played:
     to_client: list[list[Step]] = field(default_factory=list)
     ended: bool = False
     session_refused: bool = False
+    step_of: StepOf | None = None
 
     def play(self, conversation: Iterable[Step], size: int = 0) -> None:
         """``size``: of the pieces in which it comes; 0: each step at once."""
@@ -103,6 +106,8 @@ class Played:
         self._give(False, self.inspection.owed(), ours=True)
         for request in requests:
             _bounded(request)
+            for operation in request.operations:
+                self._carried(operation, (), told=False)
             self.came.append(request.data)
             if not step.ours:
                 self.asked.append(repr((request.operations, request.expects_answer)))
@@ -119,7 +124,16 @@ class Played:
     def _tell(self, step: Step) -> None:
         for answer in self.inspection.from_device(step.data):
             _bounded(answer)
+            for operation in answer.operations:
+                self._carried(operation, (), told=True)
+            for operation, read in zip(answer.to.operations if answer.to else (), answer.values, strict=False):
+                self._carried(operation, read, told=False)
             self._give(False, answer.data)
+
+    def _carried(self, operation: Operation, read: tuple[Value, ...], *, told: bool) -> None:
+        found = self.step_of(operation, read, told) if self.step_of else None
+        if found and (len(found.of) > 16 * MAX_TEXT or (found.size or 0) < 0 or (found.number or 0) < 0):
+            raise Broken(f"no step of anything: {found.phase}")
 
     def _give(self, to_device: bool, data: bytes, *, ours: bool = False) -> None:
         if data:
@@ -146,7 +160,7 @@ def check(info: ProtocolInfo, octets: bytes) -> None:
     """Raise Broken, or whatever the decoder raises that it must not."""
     conversation = steps(info.name, octets)
     info.recognise(b"".join(step.data for step in conversation if step.from_client)[:64])
-    whole = Played(info.begin())
+    whole = Played(info.begin(), step_of=info.step)
     whole.play(conversation)
     in_pieces = Played(info.begin())
     in_pieces.play(conversation, 1 + (octets[0] >> 1) % 7 if octets else 1)

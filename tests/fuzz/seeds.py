@@ -45,13 +45,19 @@ def examples(protocol: str) -> list[tuple[bool, bytes]]:
         return _in_turn([each[7:] for each in hostile.REQUESTS], [each[7:] for each in hostile.ANSWERS])
     if protocol == "cip":
         properties = importlib.import_module(f"{place}.test_properties")
-        return [(True, head + each) for each in (*properties.ACTS, *properties.LOOKS) for head in (b"\0", b"\x81")]
+        return [
+            (True, head + each)
+            for each in (*properties.ACTS, *properties.LOOKS, *properties.FILES)
+            for head in (b"\0", b"\x81")
+        ]
     talk = importlib.import_module(f"{place}.conversation")
     node = b"\1\2\x07\0"
     bodies = [talk.reading(node, node), talk.writing(node, b"\x07\1\0\0\0")]
     services = importlib.import_module("portineria.protocols.opcua.services").SERVICES
     bodies += [talk.service(number, talk.HEADER) for number in services]
-    return [*((True, b"\0" + each) for each in bodies), (False, b"\0" + talk.told(b"\x07\1\0\0\0"))]
+    bodies += [talk.calling(node, method, *given) for method, *given in talk.FILE_CALLS]
+    told = [talk.told(b"\x07\1\0\0\0"), talk.called(), talk.called(talk.HANDLE), talk.called(talk.OCTETS)]
+    return _in_turn([b"\0" + each for each in bodies], [b"\0" + each for each in told])
 
 
 def _in_turn(asked: list[bytes], told: list[bytes]) -> list[tuple[bool, bytes]]:

@@ -15,6 +15,7 @@ class Phase(Enum):
     MOVES = auto()  # what follows is of another place
     ENDS = auto()  # with what it carries; both ends said so
     BREAKS_OFF = auto()
+    BESIDE = auto()  # is about it, and neither carries nor changes anything
 
 
 @dataclass(frozen=True, slots=True)

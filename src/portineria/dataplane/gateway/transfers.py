@@ -89,6 +89,8 @@ class Transfers:
     def step(self, operation: Operation, step: Step, parts: Sequence[bytes]) -> list[Block]:
         """``parts``: content of the messages that did it. Return what it ends."""
         key = operation.route, step.of
+        if step.phase is Phase.BESIDE:
+            return []
         if step.phase is Phase.BEGINS:
             ended = self._make_room(key)
             self._begin(key, operation, step)

@@ -16,8 +16,10 @@ def step(operation: Operation, read: tuple[Value, ...], _told: bool) -> Step | N
         mode = operation.values[0] if operation.values else ""
         opens = read and (mode == "read" or mode in _WRITTEN)
         return Step(Phase.BEGINS, f"file-handle {read[0]!r}", mode in _WRITTEN, target) if opens else None
-    if operation.function == "close-file":  # whose last block did not come
+    if operation.function in ("close-file", "abort-file"):  # whose last block did not come
         return Step(Phase.BREAKS_OFF, str(target))
+    if operation.function in ("file-information", "authenticate-file"):
+        return Step(Phase.BESIDE, str(target))
     if operation.function not in ("read-file", "write-file"):
         return None
     into = operation.function == "write-file"

@@ -10,7 +10,7 @@ from portineria.protocols.operation import Kind, Operation, Target, Value
 from portineria.protocols.transfer import Phase, Step
 
 _NEGATIVE: Final = 0x80  # of FRQ and SRQ: 101, 7.2.6.28 and 29
-_DEACTIVATED: Final = 3  # of SCQ: 101, 7.2.6.30
+_DEACTIVATED, _DELETED = 3, 4  # of SCQ: 101, 7.2.6.30
 _WHOLE, _BROKEN_OFF = 1, 2  # of LSQ: the file without and with deactivation; sections 3 and 4: 101, 7.2.6.31
 _TAKEN, _NOT_TAKEN = 1, 2  # of AFQ: the file; sections 3 and 4: 101, 7.2.6.32
 _OF_RECEIVER: Final = frozenset({"call-file", "acknowledge-file"})
@@ -44,4 +44,6 @@ def _ending(function: str, qualifier: int, of: str, into: bool) -> Step | None:
     if function == "acknowledge-file" and what == _TAKEN:
         return Step(Phase.ENDS, of, into)
     broken = {"last-segment": _BROKEN_OFF, "acknowledge-file": _NOT_TAKEN, "call-file": _DEACTIVATED}
-    return Step(Phase.BREAKS_OFF, of, into) if broken.get(function) == what else None
+    if broken.get(function) == what:
+        return Step(Phase.BREAKS_OFF, of, into)
+    return None if function == "call-file" and what == _DELETED else Step(Phase.BESIDE, of)

@@ -273,7 +273,7 @@ class OpcUaInspection(Inspection):
             self._client.limit(receives, message, chunks)
             self._device.limit(sends)
             return Answer(chunk)
-        if self._opaque:
+        if self._opaque and not self._ended:  # else the server never heard of a secured channel
             return Answer(chunk)
         if kind == b"OPNF":
             return self._opened(chunk)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from portineria.dataplane.gateway.journal import Journal
 from portineria.dataplane.gateway.left_out import MOST, LeftOut
-from portineria.protocols.inspection import Request, Withheld
+from portineria.protocols.inspection import Answer, Request, Withheld
 from portineria.protocols.operation import Kind, Operation
 from portineria.recording.kept import Cut
 
@@ -35,3 +35,19 @@ def test_an_operation_says_that_it_carried_a_secret_and_not_which() -> None:
     journal.asked(Request((login,), b"head hunter2!", withheld=(Withheld("s7comm.password", 5, 8),)), refused=False,
                   noted=False)  # fmt: skip
     assert [line["values"] for line in lines] == [["cut out: password, 8 bytes, rule s7comm.password"]]
+
+
+def test_so_does_an_answer_that_told_one() -> None:
+    lines = list[Mapping[str, object]]()
+
+    def write(fields: Mapping[str, object], passes: bool) -> int:
+        lines.append(fields)
+        return len(lines)
+
+    journal = Journal()
+    journal.write_to(write)
+    asked = Request((Operation("cip", "pccc-system-file-read", "0x4b/0x67", Kind.PROGRAM_READ),), b"")
+    journal.asked(asked, refused=False, noted=False)
+    told = Answer(b"head 4711", asked, values=((4,),), withheld=(Withheld("cip.system", 5, 4),))
+    journal.answered(told)
+    assert lines[-1]["values"] == [["cut out: system data of a processor, 4 bytes, rule cip.system"]]

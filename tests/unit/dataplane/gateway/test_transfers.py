@@ -150,24 +150,21 @@ class Opened(Talk):
 
     def call(self, method: bytes, *given: bytes, back: tuple[bytes, ...] = (), on: bytes = NODE, bad: int = 0) -> None:
         self._number += 1
-        handed = on + method + struct.pack("<i", len(given)) + b"".join(given)
-        self.asks(opcua.message(self._number, opcua.service(712, opcua.HEADER + struct.pack("<i", 1) + handed)))
-        result = struct.pack("<Iiii", bad, -1, -1, len(back)) + b"".join(back)
-        told = opcua.service(715, opcua.RESULT + struct.pack("<i", 1) + result + struct.pack("<i", -1))
-        self.tells(opcua.message(self._number, told))
+        self.asks(opcua.message(self._number, opcua.calling(on, method, *given)))
+        self.tells(opcua.message(self._number, opcua.called(*back, result=bad)))
 
 
 @pytest.mark.parametrize("of_its_own", [False, True])
 @pytest.mark.parametrize(
     ("asked", "pieces", "closes", "whole"),
     [
-        (len(FIRST), (FIRST, SECOND), True, True),  # the last one was shorter than what was asked for
-        (len(FIRST), (FIRST,), True, False),
+        (len(FIRST), (FIRST, SECOND), True, True),
+        (len(FIRST), (FIRST,), True, True),  # as much as was asked for, which is all that a client knows of
         (len(FIRST), (FIRST, SECOND), False, False),
         (len(FIRST), (FIRST, b""), True, True),
     ],
 )
-def test_a_file_of_an_opc_ua_server_is_whole_when_its_end_was_read_and_it_was_closed(
+def test_a_file_of_an_opc_ua_server_is_whole_when_it_was_closed(
     of_its_own: bool, asked: int, pieces: tuple[bytes, ...], closes: bool, whole: bool
 ) -> None:
     talk = Opened()
@@ -192,6 +189,15 @@ def test_what_is_written_into_a_file_of_an_opc_ua_server_is_told_and_a_control_s
     talk.call(method(11583, of_its_own=False), HANDLE)
     assert talk.told() == [line("file ns=2;i=9", BOTH, into=True)]
     assert talk.changed == ["node ns=2;i=10, method ns=3;i=77"]
+
+
+def test_a_file_that_was_only_emptied_is_told() -> None:
+    talk = Opened()
+    talk.call(method(11580, of_its_own=False), b"\x03\x06", back=(HANDLE,))
+    talk.call(method(11590, of_its_own=False), HANDLE, back=(b"\x09" + bytes(8),))
+    talk.call(method(11583, of_its_own=False), HANDLE)
+    assert talk.told() == [line("file ns=2;i=9", b"", into=True)]
+    assert talk.changed == []
 
 
 def test_a_file_of_which_only_a_place_was_read_is_not_whole() -> None:
@@ -246,6 +252,13 @@ def test_a_file_of_a_station_is_told_by_whoever_announced_it(into: bool) -> None
     assert talk.told() == [line("file 5 at 16", BOTH, into=into)]
     counts = {fields["function"]: fields["unconfirmed"] for code, fields in talk.work.lines() if code == "work.done"}
     assert set(counts.values()) == {0}
+    assert talk.changed == []
+
+
+def test_to_delete_a_file_of_a_station_is_a_change() -> None:
+    talk = Station()
+    talk.asdu(122, b"\5\0\0\4", told=False)
+    assert (talk.told(), talk.changed) == ([], ["ca 1 16"])
 
 
 @pytest.mark.parametrize(
@@ -320,6 +333,17 @@ def test_a_file_of_an_outstation_is_told_by_its_name() -> None:
     talk.write(1, SECOND, last=True)
     talk.close()
     assert talk.told() == [line("file logs/a.b", BOTH, into=False), line("file logs/a.b", BOTH, into=True)]
+    assert talk.changed == []
+
+
+def test_what_is_asked_about_a_file_of_an_outstation_is_no_change() -> None:
+    talk = Outstation()
+    named = struct.pack("<HHIQIHH", 20, len(NAME), 0, 0, 0, 0, 1)[:20] + NAME
+    talk.exchange(28, sized(7, named), sized(7, named))
+    talk.open(2, len(BOTH))
+    talk.write(0, FIRST)
+    talk.exchange(30, sized(4, struct.pack("<IIHHB", 7, 0, 0, 1, 0)), sized(4, struct.pack("<IIHHB", 7, 0, 0, 1, 0)))
+    assert talk.told() == [line("file logs/a.b", FIRST, into=True, whole=False)]
     assert talk.changed == []
 
 

@@ -83,6 +83,14 @@ LOOKS = [
     ),
     request(0x4B, PCCC, "07 4d00 12345678 0600 0100 03"),
 ]
+FILES = [  # begun, carried and ended, either way: packets of a file, and programs of a PLC-5
+    *(
+        request(service, "2037 24c8", data)
+        for service, data in ((0x4B, "ff"), (0x4F, "00"), (0x4C, "05000000 0100 0101"))
+    ),
+    *(request(0x50, "2037 24c8", data) for data in ("00 00 6162", "01 02 63 1234", "00 04 6162 1234", "01 03")),
+    *(request(0x4B, PCCC, HEAD + each) for each in ("50", "18 00000000 6162", "52", "53", "17 00000000 02", "55")),
+]
 ACTING = st.recursive(st.sampled_from(ACTS) | st.sampled_from(LOOKS), requests, max_leaves=5)
 TELLING = ACTING.map(unconnected) | ACTING.map(lambda each: connected(0x1000, 1, each))
 

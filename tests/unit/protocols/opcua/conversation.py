@@ -73,3 +73,24 @@ def writing(node: bytes, value: bytes, attribute: int = 13) -> bytes:
 def sequence_at(data: bytes) -> int:
     """Where in a chunk the sequence number stands, before the request id."""
     return 24 + struct.unpack_from("<i", data, 12)[0] if data[:3] == b"OPN" else 16
+
+
+# Of a file: opened to be read and written, both, closed. As variants: a mode, a handle, how much, what.
+HANDLE, OCTETS = b"\x07\x07\0\0\0", b"\x0f\x02\0\0\0ab"
+FILE_CALLS = [
+    (b"\1\0" + struct.pack("<H", 11580), b"\x03\x07"),
+    (b"\1\0" + struct.pack("<H", 11585), HANDLE, b"\x06\x02\0\0\0"),
+    (b"\1\0" + struct.pack("<H", 11588), HANDLE, OCTETS),
+    (b"\1\0" + struct.pack("<H", 11583), HANDLE),
+]
+
+
+def calling(node: bytes, method: bytes, *given: bytes) -> bytes:
+    """One method; ``given``: variants."""
+    return service(712, HEADER + struct.pack("<i", 1) + node + method + struct.pack("<i", len(given)) + b"".join(given))
+
+
+def called(*back: bytes, result: int = 0) -> bytes:
+    """The answer to that."""
+    told = struct.pack("<Iiii", result, -1, -1, len(back)) + b"".join(back)
+    return service(715, RESULT + struct.pack("<i", 1) + told + struct.pack("<i", -1))

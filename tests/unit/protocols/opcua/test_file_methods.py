@@ -9,7 +9,7 @@ from portineria.protocols.opcua.file_methods import FILE_METHODS
 
 NAMED = {
     "Open": "file-open",
-    "OpenWithMasks": "file-open",
+    "OpenWithMasks": "file-open-with-masks",
     "Close": "file-close",
     "Read": "file-read",
     "Write": "file-write",

@@ -97,6 +97,18 @@ def test_what_is_secured_is_encrypted_to_us_and_unknown() -> None:
         inspection.from_client(opening())
 
 
+def test_behind_a_refused_secured_channel_nothing_of_the_server_passes_unread() -> None:
+    """It has not heard of that channel: whatever it says there is no answer of it."""
+    inspection = INFO.begin()
+    inspection.forward(inspection.from_client(hello())[0])
+    policy = b"http://opcfoundation.org/UA/SecurityPolicy#Basic256Sha256"
+    [request] = inspection.from_client(chunk(b"OPNF", struct.pack("<Ii", 0, len(policy)) + policy + bytes(40)))
+    assert inspection.refuse(request).to_client[:4] == b"ERRF"
+    assert [answer.data for answer in inspection.from_device(acknowledge())] == [acknowledge()]
+    with pytest.raises(Undecodable):
+        inspection.from_device(message(2, b"anything"))
+
+
 def test_an_open_channel_never_becomes_secured() -> None:
     with pytest.raises(Undecodable, match="with security after"):
         opened().from_client(SECURED)
