@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ import structlog
 from django.core.management import get_commands
 from hypothesis import HealthCheck, settings
 
+# Tests make objects faster than they drop them; what goes in circles may wait.
+gc.set_threshold(50_000)
 IN_CI = os.environ.get("CI", "").lower() == "true"
 # No deadline per example and no bound on making one: on a shared machine they would measure the neighbours.
 _UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}

@@ -20,8 +20,9 @@ def run_pytest(folder: Path, ci: str, *arguments: str) -> subprocess.CompletedPr
     shutil.copy(CONFTEST, folder)
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "test_passes.py").write_text("def test_b():\n    assert True\n")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {"CI": ci}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:django", *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment |= {"CI": ci, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # a dozen of them, of which xdist is meant
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "xdist", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

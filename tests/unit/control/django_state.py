@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.conf import settings as django_settings
 from django.db import connections
+from django.test.client import ClientHandler
 
 from portineria.control.settings import start as settings_start
 from portineria.control.settings.database import database as database_of
@@ -46,7 +47,18 @@ def start() -> Path:
         database["OPTIONS"]["init_command"] = command.replace("synchronous=FULL", "synchronous=OFF")
     django_settings.STATIC_ROOT = static_root(folder)
     publish_static_files()
+    _share_middleware()
     return folder
+
+
+def _share_middleware() -> None:
+    """All clients send through one chain, as everybody does to a server: each of thousands would make its own, with a
+    look at every static file.
+    """
+    made = ClientHandler()
+    made.load_middleware()
+    for name, value in vars(made).items():
+        setattr(ClientHandler, name, staticmethod(value) if callable(value) else value)
 
 
 def _use_database_of(folder: Path) -> None:

@@ -48,7 +48,15 @@ _SCHEMES = {
 
 
 class RestApi(NinjaAPI):
+    _described: Any = None
+
     def get_openapi_schema(self, **more: Any) -> Any:
+        """Made once: it stays the same, anybody may ask for it, and to make it takes a second."""
+        if self._described is None:
+            self._described = self._describe(**more)
+        return self._described
+
+    def _describe(self, **more: Any) -> Any:
         """Refusals are problems (RFC 9457), and say so."""
         schema = super().get_openapi_schema(**more)
         schema["components"]["securitySchemes"] = _SCHEMES
