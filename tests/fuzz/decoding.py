@@ -85,6 +85,7 @@ class Played:
     to_device: list[list[Step]] = field(default_factory=list)
     to_client: list[list[Step]] = field(default_factory=list)
     ended: bool = False
+    refused_last: bool = False
     session_refused: bool = False
     step_of: StepOf | None = None
 
@@ -103,6 +104,7 @@ class Played:
 
     def _ask(self, step: Step) -> None:
         requests = self.inspection.from_client(step.data)
+        self.refused_last = self.refused_last and not requests
         self._give(False, self.inspection.owed(), ours=True)
         for request in requests:
             _bounded(request)
@@ -118,6 +120,7 @@ class Played:
             else:
                 self.session_refused |= request.operations[0].kind == Kind.SESSION
                 refusal = self.inspection.refuse(request)
+                self.refused_last = bool(refusal.to_client)
                 self._give(False, refusal.to_client, ours=True)
                 self._give(True, refusal.to_device, ours=True)
 
@@ -173,8 +176,12 @@ def check(info: ProtocolInfo, octets: bytes) -> None:
 
 
 def _same(info: ProtocolInfo, whole: Played, split: Played) -> None:
-    """Of a piece that cannot be read to its end nothing passes; split, what came before the bad bytes does."""
-    if whole.ended != split.ended:
+    """Of a piece that cannot be read to its end nothing passes; split, what came before the bad bytes does. Behind a
+    refusal that ends the connection nothing is read any more, except what came together with what was refused.
+    """
+    if split.ended and split.refused_last and not whole.ended:
+        whole, split = split, whole
+    elif whole.ended != split.ended:
         raise Broken("split, it ends otherwise")
     if (split.asked[: len(whole.asked)] if whole.ended else split.asked) != whole.asked:
         raise Broken("split, other operations are read")

@@ -91,3 +91,16 @@ def test_a_decoder_that_breaks_a_rule_is_found(decoder: type[ModbusInspection], 
 def test_so_is_one_that_raises_something_else() -> None:
     with pytest.raises(KeyError):
         check(replace(INFO, begin=Stumbler), BOTH)
+
+
+def test_behind_a_refusal_that_ends_a_connection_nothing_has_to_be_read() -> None:
+    """OPC UA, where there is no channel for a fault: what comes with it was read before, what comes later is not."""
+    opcua = next(info for info in ALL if info.name == "opcua")
+    hello = b"HELF" + (32).to_bytes(4, "little") + bytes(4) + (65535).to_bytes(4, "little") * 2 + bytes(12)
+    policy = b"http://opcfoundation.org/UA/SecurityPolicy#Basic"
+    opens = b"OPNF" + (132).to_bytes(4, "little") + bytes(4) + len(policy).to_bytes(4, "little") + policy
+    opens = opens.ljust(132, b"\0")
+    for together in (opens + opens, opens + b"MSGF"):
+        refused = bytes([0x40 | len(together) >> 8, len(together) & 0xFF]) + together
+        for pieces in range(7):
+            check(opcua, bytes([pieces << 1]) + script([(True, hello, False)])[1:] + refused)
