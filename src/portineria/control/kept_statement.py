@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
 
-_MOST = 64  # keys of a kind: a list that is longer is rare, and its text is made anew
+MOST_KEYS = 64  # keys of a kind: a list that is longer is rare, and its text is made anew
 _MARK = -(10**15)  # no key is below zero: by these the places of keys are found in what the text was made with
 _TIME = datetime(1901, 1, 1, tzinfo=UTC)  # likewise of the time
 
@@ -44,14 +44,13 @@ class KeptStatement:
         self._kept: dict[tuple[str, tuple[int, ...]], _Kept] = {}
 
     def rows(self, *keys: Collection[int], at: datetime = _TIME) -> Sequence[tuple[Any, ...]]:
-        if not all(keys) or any(len(some) > _MOST for some in keys):
+        if not all(keys) or any(len(some) > MOST_KEYS for some in keys):
             return list(self._build(*keys, *([at] if self._timed else [])))
-        # As many as a power of two, the last one said again: a text for each number of keys would be many.
-        filled = [_filled(list(some)) for some in keys]
+        lists = [filled(list(some)) for some in keys]
         connection = connections[DEFAULT_DB_ALIAS]
         times = [connection.ops.adapt_datetimefield_value(at)]
-        kept = self._text(tuple(len(some) for some in filled))
-        by_kind: list[list[Any]] = [*filled, times]  # the time is kind -1
+        kept = self._text(tuple(len(some) for some in lists))
+        by_kind: list[list[Any]] = [*lists, times]  # the time is kind -1
         given = [by_kind[one.kind][one.at] if isinstance(one, _Place) else one for one in kept.given]
         with connection.cursor() as cursor:
             cursor.execute(kept.sql, given)
@@ -63,7 +62,7 @@ class KeptStatement:
         kept = self._kept.get((connection.vendor, numbers))
         if kept is not None:
             return kept
-        lists = [[_MARK - kind * _MOST - at for at in range(number)] for kind, number in enumerate(numbers)]
+        lists = [[_MARK - kind * MOST_KEYS - at for at in range(number)] for kind, number in enumerate(numbers)]
         marks: dict[Any, _Place] = {
             mark: _Place(kind, at) for kind, some in enumerate(lists) for at, mark in enumerate(some)
         }
@@ -104,6 +103,7 @@ def converted(rows: Iterable[Sequence[Any]], converters: Converters) -> list[lis
     return found
 
 
-def _filled(keys: list[int]) -> list[int]:
+def filled(keys: Sequence[int]) -> list[int]:
+    """As many as a power of two, the last one said again: a text for each number of keys would be many."""
     wanted = 1 << (len(keys) - 1).bit_length()
-    return keys + keys[-1:] * (wanted - len(keys))
+    return [*keys, *([keys[-1]] * (wanted - len(keys)) if keys else [])]

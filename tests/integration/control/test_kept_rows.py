@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -76,6 +77,25 @@ def test_a_row_can_be_found_by_a_number_that_is_no_key() -> None:
     assert kept.all("org_kept", 7) == [head]
     assert kept.all("org_kept", 8) == []
     assert kept.all("org_kept", 1 << 64) == []
+
+
+@pytest.mark.django_db
+def test_lists_of_any_length_are_asked_for() -> None:
+    owners = [Organisation.objects.create(name=f"Owner {number}") for number in range(70)]
+    keys = [row.pk for row in owners]
+
+    def named_or_known(some: Any, others: Any, name: str) -> QuerySet[Organisation]:
+        return Organisation.objects.filter(Q(pk__in=some) | Q(name=name), pk__in=others).order_by("pk")
+
+    kept = KeptRows(named_or_known)
+    for some, others in itertools.product((0, 1, 2, 3, 5, 64, 65, 70), (0, 1, 3, 70)):
+        for _ in range(2):
+            found = kept.all(keys[:some], keys[:others], "Owner 2")
+            assert found == list(named_or_known(keys[:some], keys[:others], "Owner 2"))
+    assert kept.all(keys[:2], keys[1:3], "Nobody") == [owners[1]]
+    with CaptureQueriesContext(connection) as asked:
+        assert kept.all([], [], "Owner 2") == []
+    assert not asked.captured_queries  # as Django: no row has none of no keys
 
 
 def test_a_value_that_the_query_leaves_out_is_refused_when_its_text_is_made() -> None:

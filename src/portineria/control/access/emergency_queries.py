@@ -6,15 +6,16 @@ from django.utils import timezone
 
 from portineria.control.access.models import EmergencyReview, Grant, Rule, RuleQuerySet
 from portineria.control.access.reviews import ReviewQuerySet
+from portineria.control.access.seer import Seer
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Membership, Person, Role
 from portineria.core.errors import NotFound
 
 
-def roles_of(actor: Person) -> RuleQuerySet:
+def roles_of(actor: Person | Seer) -> RuleQuerySet:
     """The actor's own emergency roles that count: one that was not meant for a supplier's person gives them nothing."""
-    own = Membership.objects.filter(person=actor, supplier__isnull=True).values("organisation")
-    held = Rule.objects.emergency().holding().filter(person=actor, organisation__in=actor.member_of)
+    own = Membership.objects.filter(person=actor.pk, supplier__isnull=True).values("organisation")
+    held = Rule.objects.emergency().holding().filter(person=actor.pk, organisation__in=actor.member_of)
     return held.filter(Q(emergency_guest=True) | Q(organisation__in=own))
 
 

@@ -19,6 +19,7 @@ from portineria.control.access.maintenance import MaintenanceQuerySet as Mainten
 from portineria.control.access.place import RulePlace as RulePlace
 from portineria.control.access.reason import REASON_TEXT
 from portineria.control.access.reviews import EmergencyReview as EmergencyReview
+from portineria.control.access.seer import Seer
 from portineria.control.access.signal import Signal as Signal
 from portineria.control.access.signal import SignalQuerySet as SignalQuerySet
 from portineria.control.access.signal import SignalState as SignalState
@@ -97,12 +98,12 @@ class RuleQuerySet(models.QuerySet["Rule"]):
     def holding(self) -> "RuleQuerySet":
         return self.filter(ended_at__isnull=True)
 
-    def admitting(self, person: Person) -> "RuleQuerySet":
+    def admitting(self, person: Person | Seer) -> "RuleQuerySet":
         """Rules that name this person, the supplier they come from or a group that they are in, in an organisation they
         still belong to.
         """
-        groups = GroupMember.objects.filter(membership__person=person).values("group")
-        named = Q(person=person) | Q(supplier__in=person.supplier_ids) | Q(group__in=groups)
+        groups = GroupMember.objects.filter(membership__person=person.pk).values("group")
+        named = Q(person=person.pk) | Q(supplier__in=person.supplier_ids) | Q(group__in=groups)
         return self.ordinary().holding().filter(named, organisation__in=person.member_of)
 
 

@@ -6,7 +6,7 @@ keeps a list of them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet, Value
@@ -52,56 +52,62 @@ def naming(machine: Machine) -> Q:
     return Q(pk__in=one_by_one) | Q(pk__in=_places_of(machine).values("rule"))
 
 
+Standing = dict[tuple[str, int], list[int]]
+"""Kind and key of everything that some machines stand at → their keys."""
+PARTS = ("machine", "plant", "line", "zone")
+_NOTHING = Value(None, output_field=BigIntegerField())
+
+
 def rules_by_machine(machines: Iterable[Machine], rules: "QuerySet[Rule]") -> dict[int, list[Rule]]:
     """Key of a machine → those of the rules that name it, each once. Machines come with their lines.
 
     One query however many machines and rules there are: every page asks.
     """
-    rows = list(machines)
-    there = _standing(rows)
+    there = standing(machines)
+    return by_machine(naming_any(rules, *keys_of(there)), there)
+
+
+def standing(machines: Iterable[Machine]) -> Standing:
+    there: Standing = defaultdict(list)
+    for machine in machines:
+        zone = machine.line.zone_id if machine.line is not None else None
+        parts = (machine.pk, machine.plant_id, machine.line_id, zone)
+        for part, key in zip(PARTS, parts, strict=True):
+            if key is not None:
+                there[part, key].append(machine.pk)
+    return there
+
+
+def keys_of(there: Standing) -> list[list[int]]:
+    """Of each kind, in their order."""
+    return [[key for part, key in there if part == kind] for kind in PARTS]
+
+
+def naming_any(
+    rules: "QuerySet[Rule]", machines: Sequence[int], plants: Sequence[int], lines: Sequence[int], zones: Sequence[int]
+) -> "QuerySet[Rule]":
+    """A row for each way in which one of the rules names one of these."""
+    one_by_one = rules.filter(machines__in=machines).order_by().annotate(**_by(machine="machines"))
+    at = Q(places__plant__in=plants) | Q(places__line__in=lines) | Q(places__zone__in=zones)
+    where = _by(plant="places__plant", line="places__line", zone="places__zone")
+    labelled = rules.filter(places__label__machines__in=machines).order_by()
+    carried = labelled.annotate(**_by(machine="places__label__machines"))
+    return one_by_one.union(rules.filter(at).order_by().annotate(**where), carried, all=True)
+
+
+def by_machine(rules: "Iterable[Rule]", there: Standing) -> dict[int, list[Rule]]:
+    """``rules``: as ``naming_any`` found them."""
     found: dict[int, dict[int, Rule]] = defaultdict(dict)
-    for rule in _one_by_one(rules, rows).union(_at_places(rules, there), _labelled(rules, rows), all=True):
-        for part in _PARTS:
+    for rule in rules:
+        for part in PARTS:
             for machine in there.get((part, rule.__dict__[f"by_{part}"]), ()):
                 found[machine][rule.pk] = rule
     return {machine: [named[key] for key in sorted(named)] for machine, named in found.items()}
 
 
-_PARTS = ("machine", "plant", "line", "zone")
-_NOTHING = Value(None, output_field=BigIntegerField())
-
-
 def _by(**known: str) -> dict[str, Combinable]:
     """Columns of one kind of rows, of which the others have none."""
-    return {f"by_{part}": F(known[part]) if part in known else _NOTHING for part in _PARTS}
-
-
-def _one_by_one(rules: "QuerySet[Rule]", machines: Sequence[Machine]) -> "QuerySet[Rule]":
-    return rules.filter(machines__in=machines).order_by().annotate(**_by(machine="machines"))
-
-
-def _labelled(rules: "QuerySet[Rule]", machines: Sequence[Machine]) -> "QuerySet[Rule]":
-    carried = rules.filter(places__label__machines__in=machines)
-    return carried.order_by().annotate(**_by(machine="places__label__machines"))
-
-
-def _at_places(rules: "QuerySet[Rule]", there: Mapping[tuple[str, int | None], object]) -> "QuerySet[Rule]":
-    keys = {kind: [key for part, key in there if part == kind and key is not None] for kind in _PARTS}
-    at = Q(places__plant__in=keys["plant"]) | Q(places__line__in=keys["line"]) | Q(places__zone__in=keys["zone"])
-    return rules.filter(at).order_by().annotate(**_by(plant="places__plant", line="places__line", zone="places__zone"))
-
-
-def _standing(machines: Sequence[Machine]) -> dict[tuple[str, int | None], list[int]]:
-    """Kind and key of everything that some of them stand at → their keys."""
-    there: dict[tuple[str, int | None], list[int]] = defaultdict(list)
-    for machine in machines:
-        there["machine", machine.pk].append(machine.pk)
-        there["plant", machine.plant_id].append(machine.pk)
-        if machine.line is not None:
-            there["line", machine.line_id].append(machine.pk)
-        if machine.line is not None and machine.line.zone_id is not None:
-            there["zone", machine.line.zone_id].append(machine.pk)
-    return there
+    return {f"by_{part}": F(known[part]) if part in known else _NOTHING for part in PARTS}
 
 
 def _places_of(machine: Machine) -> "QuerySet[RulePlace]":

@@ -13,6 +13,7 @@ from portineria.control.estate.models import Machine, Service
 from portineria.control.identity.authority import administers, organisation_of, require
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.services import BadField, NameTaken, clean_name
+from portineria.control.kept_rows import KeptRows
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.function_profile import BUILT_IN, Clause, Profile, encode_profile
 from portineria.policy.proof_level import ProofLevel, decoder_of, proof_level
@@ -165,5 +166,10 @@ def services_under(grant: Grant, services: Iterable[Service]) -> list[Service]:
 
 def opened_services(grant: str | None, services: Iterable[Service]) -> list[Service]:
     """Of a machine that somebody may reach now, by this grant: what they may see of it is what it opens."""
-    row = Grant.objects.filter(public_id=grant).select_related("rule__profile", "profile", "narrower").first()
+    row = _GRANT.first(grant) if grant is not None else None
     return services_under(row, services) if row is not None else []
+
+
+_GRANT = KeptRows(
+    lambda grant: Grant.objects.filter(public_id=grant).select_related("rule__profile", "profile", "narrower")
+)

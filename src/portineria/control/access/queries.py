@@ -9,9 +9,9 @@ from typing import Any
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from portineria.control.access.emergency_queries import roles_of
 from portineria.control.access.facts import LOOKING, Beginning, decisions, opened
 from portineria.control.access.firm import firm_by_rule
+from portineria.control.access.in_sight import admitting_by_machine, by_role, called_so, in_sight, marked
 from portineria.control.access.models import (
     LOCKABLE,
     AccessRequest,
@@ -27,10 +27,11 @@ from portineria.control.access.models import (
     RuleQuerySet,
     RuleVersion,
 )
-from portineria.control.access.naming import machines_named, naming, rules_by_machine
+from portineria.control.access.naming import naming
 from portineria.control.access.only_services import words_of
 from portineria.control.access.places import PLACES, called
 from portineria.control.access.preference import preference
+from portineria.control.access.seer import Seer
 from portineria.control.access.substitution import Substitution
 from portineria.control.access.training import Training
 from portineria.control.access.training_queries import missing
@@ -101,34 +102,6 @@ class MachineSight:
 _BY_PLACE = ("plant__name", BY_LINE, "name", "pk")
 
 
-def _in_sight(actor: Person) -> MachineQuerySet:
-    """Machines that are not absent for this person: by role, or by a rule. A grant shows nothing beyond that: it is
-    worth something only while its rule still names the machine and the person (policy.decision).
-    """
-    owned = Q(plant__organisation__in=actor.sees(Power.ESTATE))
-    # A rule names machines of its own organisation: to its staff it shows nothing more.
-    by_role = Machine.objects.filter(
-        plant__in=roles_of(actor).filter(organisation__in=actor.guest_of).values("emergency_plant")
-    )
-    by_rule = machines_named(Rule.objects.admitting(actor).filter(organisation__in=actor.guest_of), by_role)
-    seen = owned if not actor.guest_of else owned | by_rule if actor.staff_of else by_rule
-    found = Machine.objects.filter(seen).select_related(
-        "plant__organisation", "line__zone", "gateway", "answering", "deputy"
-    )
-    return _marked(actor, found)
-
-
-def _marked(actor: Person, machines: MachineQuerySet) -> MachineQuerySet:
-    """With whether an emergency role of the actor's opens them: asked with the rows, as pages count their queries."""
-    if not actor.guest_of:  # staff see them by role anyway
-        return machines
-    return machines.annotate(by_role=Exists(roles_of(actor).filter(emergency_plant=OuterRef("plant"))))
-
-
-def _by_role(machine: Machine) -> bool:
-    return bool(getattr(machine, "by_role", False))
-
-
 def sights(
     actor: Person, machines: list[Machine], at: datetime | None = None, begins: Beginning = LOOKING,
     rules: Mapping[int, list[Rule]] | None = None, judged: Mapping[tuple[int, int], Decision] | None = None,
@@ -137,7 +110,7 @@ def sights(
     actor ask, and ``judged``: what is decided, where the caller knows.
     """
     at = at or timezone.now()
-    rules = rules_by_machine(machines, Rule.objects.admitting(actor)) if rules is None else rules
+    rules = admitting_by_machine(Seer.of(actor), machines) if rules is None else rules
     standing_of = own_standings(actor, (machine.plant.organisation_id for machine in machines))
     if judged is None:
         judged = decisions([(actor.pk, machine) for machine in machines], at, standing_of, begins)
@@ -147,7 +120,7 @@ def sights(
     for machine in machines:
         admitting, decision = rules.get(machine.pk, []), judged[actor.pk, machine.pk]
         standing = standing_of[actor.pk, machine.plant.organisation_id]
-        named = bool(admitting) or machine.plant.organisation_id in owned or _by_role(machine)
+        named = bool(admitting) or machine.plant.organisation_id in owned or by_role(machine)
         sight = sight_of(standing=standing, admitted_by_rule=named, decision=decision)
         best = max(admitting, key=preference(standing.firm, at), default=None)
         found.append(
@@ -175,7 +148,7 @@ def machines_in_sight(actor: Person, search: str = "") -> MachineQuerySet:
     """Everything this person sees, ordered by plant, line and name. Every word of a search has to be somewhere in what
     they are told: of a machine that may only be asked for that is its name and its owner. (SQLite folds ASCII only.)
     """
-    found = _in_sight(actor).order_by(*_BY_PLACE)
+    found = in_sight(Seer.of(actor)).order_by(*_BY_PLACE)
     if not search:
         return found
     told = Q(plant__organisation__in=actor.sees(Power.ESTATE))
@@ -199,7 +172,7 @@ def sights_and_reachable(actor: Person, machines: Iterable[int]) -> tuple[dict[i
     """
     at, asked = timezone.now(), set(machines)
     given = Grant.objects.filter(person=actor).live(at).values("machine")
-    rows = _in_sight(actor).filter(Q(pk__in=asked) | Q(pk__in=given)).order_by(*_BY_PLACE)
+    rows = in_sight(Seer.of(actor)).filter(Q(pk__in=asked) | Q(pk__in=given)).order_by(*_BY_PLACE)
     seen = sights(actor, list(rows), at)
     named = {one.machine.pk: one.sight for one in seen if one.machine.pk in asked}
     return named, [one for one in seen if one.sight is Sight.REACHABLE]
@@ -209,8 +182,7 @@ def visible_machine(
     actor: Person, name_or_id: str, at: datetime | None = None, begins: Beginning = LOOKING
 ) -> MachineSight:
     """By id or exact name; raise NotFound, or Ambiguous when two plants have one of that name."""
-    machines = _in_sight(actor).filter(Q(public_id=name_or_id) | Q(name=name_or_id))
-    return the_one(sights(actor, list(machines), at, begins), name_or_id)
+    return the_one(sights(actor, called_so(Seer.of(actor), name_or_id), at, begins), name_or_id)
 
 
 def the_one(found: list[MachineSight], name_or_id: str) -> MachineSight:
@@ -224,7 +196,9 @@ def the_one(found: list[MachineSight], name_or_id: str) -> MachineSight:
 
 def sight_by_machine(actor: Person, machines: Iterable[int], at: datetime | None = None) -> dict[int, Sight]:
     """Key → sight, for what may be named in this person's records; what is absent for them is left out."""
-    rows = _marked(actor, Machine.objects.filter(pk__in=set(machines)).select_related("plant", "line", "gateway"))
+    rows = marked(
+        Seer.of(actor), Machine.objects.filter(pk__in=set(machines)).select_related("plant", "line", "gateway")
+    )
     return {seen.machine.pk: seen.sight for seen in sights(actor, list(rows), at)}
 
 

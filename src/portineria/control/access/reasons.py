@@ -13,6 +13,7 @@ from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.authority import administers, organisation_of, require
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.services import BadField
+from portineria.control.kept_rows import KeptRows
 from portineria.core.errors import Conflict, NotFound
 
 
@@ -24,12 +25,17 @@ class ReasonsAsked(Conflict):
 
 def reasons_at(machine: Machine) -> list[str]:
     """Those of its plant; those of the organisation where the plant has none. It comes with its plant."""
-    there = Q(plant=machine.plant_id) | Q(plant__isnull=True)
-    rows = ListedReason.objects.filter(there, organisation=machine.plant.organisation_id).order_by("position", "pk")
     by_plant: dict[int | None, list[str]] = {}
-    for plant, text in rows.values_list("plant", "text"):
-        by_plant.setdefault(plant, []).append(text)
+    for row in _THERE.all(machine.plant_id, machine.plant.organisation_id):
+        by_plant.setdefault(row.plant_id, []).append(row.text)
     return by_plant.get(machine.plant_id) or by_plant.get(None) or []
+
+
+_THERE = KeptRows(
+    lambda plant, organisation: ListedReason.objects.filter(
+        Q(plant=plant) | Q(plant__isnull=True), organisation=organisation
+    ).order_by("position", "pk")
+)
 
 
 def owners(actor: Person) -> "QuerySet[Organisation]":

@@ -22,6 +22,7 @@ from portineria.control.estate.models import (
     Zone,
 )
 from portineria.control.identity.models import Person
+from portineria.control.kept_rows import KeptRows
 from portineria.core.errors import NotFound
 
 
@@ -103,8 +104,14 @@ def called(machines: MachineQuerySet, text: str) -> MachineQuerySet:
 
 def services_of(machine: Machine) -> list[Service]:
     """In a fixed order; the caller has established that the machine is visible."""
-    found = Service.objects.filter(device__machine=machine).select_related("device")
-    return list(found.order_by("device__name", "port"))
+    return _SERVICES.all(machine.pk)
+
+
+_SERVICES = KeptRows(
+    lambda machine: (
+        Service.objects.filter(device__machine=machine).select_related("device").order_by("device__name", "port")
+    )
+)
 
 
 def machines_without_services(actor: Person) -> MachineQuerySet:

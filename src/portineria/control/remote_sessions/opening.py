@@ -12,6 +12,7 @@ from portineria.control.access.models import Grant
 from portineria.control.access.queries import visible_machine
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Person
+from portineria.control.kept_rows import KeptRows
 from portineria.control.remote_sessions.refusals import refusal
 from portineria.control.remote_sessions.standing_by import watched_grants
 from portineria.policy.decision import Decision
@@ -57,7 +58,13 @@ def _device(actor: Person, machine: str, now: datetime, shown: Shown, key: bytes
 
 
 def _locked_grant(public_id: str) -> Grant | None:
-    rows = Grant.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "rule__profile", "profile", "narrower"
+    return _LOCKED.first(public_id)
+
+
+_LOCKED = KeptRows(
+    lambda grant: (
+        Grant.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("rule__profile", "profile", "narrower")
+        .filter(public_id=grant)
     )
-    return rows.filter(public_id=public_id).first()
+)

@@ -11,6 +11,7 @@ from portineria.control.audit import queries as audit
 from portineria.control.audit.models import EventQuerySet
 from portineria.control.estate.models import Gateway, Link
 from portineria.control.identity.models import Person, Supplier
+from portineria.control.kept_rows import KeptRows
 from portineria.control.remote_sessions.models import (
     HeldOperation,
     HeldQuerySet,
@@ -143,7 +144,12 @@ def supplier_of(session: Session) -> Supplier:
 
 def links_of(gateway: Gateway) -> list[Link]:
     """Relays where the gateway is now, in the order of the settings."""
-    return list(Link.objects.filter(gateway=gateway).select_related("relay").order_by("relay__position"))
+    return _LINKS.all(gateway.pk)
+
+
+_LINKS = KeptRows(
+    lambda gateway: Link.objects.filter(gateway=gateway).select_related("relay").order_by("relay__position")
+)
 
 
 @dataclass(frozen=True, slots=True)

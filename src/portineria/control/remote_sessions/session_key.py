@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Person
 from portineria.control.identity.services import BadField
+from portineria.control.kept_rows import KeptRows
 from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.core.errors import Conflict
 from portineria.wire.certificate import BadCertificate, load_spki, spki_sha256
@@ -26,10 +27,14 @@ def key_sha256(key: bytes) -> bytes:
     return spki_sha256(loaded)
 
 
+_BEGUN = KeptRows(
+    lambda key_sha256: Session.objects.select_related("machine", "gateway", "person").filter(key_sha256=key_sha256)
+)
+
+
 def begun_with(key_sha256: bytes, actor: Person, machine: Machine) -> Session | None:
     """The session that has this key; raise KeyUsed when it is another's, another machine's, or no longer to be used."""
-    rows = Session.objects.select_related("machine", "gateway", "person")
-    session = rows.filter(key_sha256=key_sha256).first()
+    session = _BEGUN.first(key_sha256)
     if session is None:
         return None
     same = session.person_id == actor.pk and session.machine_id == machine.pk and session.gateway == machine.gateway

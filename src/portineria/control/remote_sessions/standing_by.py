@@ -13,6 +13,7 @@ from portineria.control.access.models import AccessRequest, Grant
 from portineria.control.access.watchers import counting, watches
 from portineria.control.audit import news
 from portineria.control.identity.models import Person
+from portineria.control.kept_rows import KeptRows
 from portineria.control.remote_sessions.models import StandingBy
 from portineria.core.errors import NotFound
 
@@ -23,11 +24,15 @@ _CHANGED = "remote_sessions.watching"  # for open pages: somebody came, or went
 
 def watched_grants(person: Person, at: datetime) -> frozenset[int]:
     """Keys of this person's grants for which somebody whose looking on counts stands by."""
-    rows = StandingBy.objects.filter(
-        counting(at), grant__person=person, grant__ends_at__gt=at, seen_at__gte=at - THERE,
+    return frozenset(row.grant_id for row in _WATCHED.all(person.pk, at, at - THERE))
+
+
+_WATCHED = KeptRows(
+    lambda person, at, since: StandingBy.objects.filter(
+        counting(at), grant__person=person, grant__ends_at__gt=at, seen_at__gte=since,
         person__disabled_at__isnull=True,
-    )  # fmt: skip
-    return frozenset(rows.values_list("grant", flat=True))
+    )
+)  # fmt: skip
 
 
 def stands_by(grant: Grant, at: datetime) -> bool:
