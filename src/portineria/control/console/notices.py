@@ -10,10 +10,11 @@ from typing import Any
 from django.core.paginator import Page
 from django.urls import reverse
 
+from portineria.control.access import emergency_queries
 from portineria.control.access import queries as access
 from portineria.control.access.extending import extensions
 from portineria.control.access.extension import Extension
-from portineria.control.access.models import AccessRequest
+from portineria.control.access.models import AccessRequest, EmergencyReview
 from portineria.control.console import texts, whereabouts
 from portineria.control.console.texts.notices import SENTENCES, SHOWN
 from portineria.control.console.whereabouts import Place
@@ -69,6 +70,9 @@ def notices(actor: Person, rows: Iterable[Notification]) -> list[Notice]:
     if of[Kind.SUPPLIER]:
         suppliers = identity.own_suppliers(actor).filter(public_id__in=of[Kind.SUPPLIER])
         things |= {row.public_id: row for row in suppliers}
+    if of[Kind.REVIEW]:
+        reviews = emergency_queries.reviews(actor).filter(public_id__in=of[Kind.REVIEW])
+        things |= {row.public_id: row for row in reviews}
     if of[Kind.LOCK]:
         things |= {row.public_id: row for row in access.locks(actor).filter(public_id__in=of[Kind.LOCK])}
     machines = [machine for thing in things.values() if (machine := _machine(thing)) is not None]
@@ -98,6 +102,8 @@ def _notice(row: Notification, thing: Any, places: dict[int, Place]) -> Notice:
         return Notice(row, path_of(row), place, thing.made_by.name if thing.made_by else "", thing.reason)
     if isinstance(thing, Supplier):
         return Notice(row, path_of(row), who=thing.name, until=thing.standing_until)
+    if isinstance(thing, EmergencyReview):
+        return Notice(row, path_of(row), place, _opened_by(thing), thing.reason)
     if isinstance(thing, Extension):
         return Notice(row, path_of(row), place, thing.person.name, thing.reason)
     who = thing.person.name if row.kind == "held" else ""
@@ -114,10 +120,18 @@ def _said(row: Notification, asked: AccessRequest) -> tuple[str, str]:
     return "", ""
 
 
+def _opened_by(review: EmergencyReview) -> str:
+    """As far as they are known here; of a supplier's person with the supplier. Its readers are staff."""
+    names = ", ".join(person.name for person in (review.person, review.second) if person is not None)
+    return f"{names} ({review.supplier.name})" if review.supplier is not None else names
+
+
 def path_of(row: Notification) -> str:
     kind = row.thing.partition("_")[0]
     if kind == Kind.LOCK:
         return reverse("console:locks")
+    if kind == Kind.REVIEW:
+        return reverse("console:emergencies")
     if kind == Kind.EXTENSION:
         return reverse("console:approvals")
     if kind == Kind.DELEGATION:

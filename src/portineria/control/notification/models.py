@@ -26,6 +26,7 @@ class Kind(models.TextChoices):
     DECIDED = "decided"  # what became of their own request or grant
     ENDS = "ends"  # their session: soon, or by somebody else
     HELD = "held"  # a request that a gateway holds until somebody answers
+    OPENED = "opened"  # in an emergency, without anybody's yes
     LOCKED = "locked"
     JOB = "job"  # what was written about work that they take part in
     STANDING = "standing"  # a supplier of theirs, whose assessment is over soon
@@ -44,6 +45,7 @@ USUAL: dict[str, tuple[Channel, ...]] = {
     Kind.DECIDED: (Channel.CONSOLE, Channel.MAIL, Channel.WEBHOOK),
     Kind.ENDS: (Channel.CONSOLE, Channel.WEBHOOK),
     Kind.HELD: (Channel.CONSOLE, Channel.MAIL, Channel.WEBHOOK),
+    Kind.OPENED: (Channel.CONSOLE, Channel.MAIL, Channel.WEBHOOK),
     Kind.LOCKED: (Channel.CONSOLE, Channel.WEBHOOK),
     Kind.JOB: (Channel.CONSOLE, Channel.WEBHOOK),
     Kind.STANDING: (Channel.CONSOLE, Channel.MAIL, Channel.WEBHOOK),
@@ -60,7 +62,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
 class Notification(models.Model):
     """``key``: the event that it tells of, so that a second reading makes no second row. ``code``: that event's,
     ``session.ends-soon`` or ``supplier.standing-ends-soon``. ``thing``: the id of the request, session, lock, machine,
-    supplier or organisation that it is about.
+    emergency review, supplier or organisation that it is about.
     """
 
     public_id: "models.CharField[str, str]" = models.CharField(

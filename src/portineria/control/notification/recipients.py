@@ -12,10 +12,10 @@ from portineria.control.access.deciding import approving, deciders
 from portineria.control.access.extension import Extension
 from portineria.control.access.firm import works_for
 from portineria.control.access.job import JobEntry
-from portineria.control.access.models import AccessRequest, Grant, Lock, RequestState
+from portineria.control.access.models import AccessRequest, EmergencyReview, Grant, Lock, RequestState
 from portineria.control.access.substitution import Substitution
 from portineria.control.audit.models import Event
-from portineria.control.identity.models import Membership, Organisation, Person, Role
+from portineria.control.identity.models import STAFF_PEOPLE, Membership, Organisation, Person, Role
 from portineria.control.notification.models import Kind
 from portineria.control.remote_sessions.models import DirectoryEnd, Session
 from portineria.ledger import leaf as leaves
@@ -86,6 +86,33 @@ def _held(event: Event, fields: Fields) -> Iterator[Meant]:
     yield from (Meant(person, Kind.HELD, row.public_id) for person in people if person != row.person_id)
 
 
+def _opened(event: Event, fields: Fields) -> Iterator[Meant]:
+    """Whoever answers for the machine, and those who approve there. Not whoever opened: nobody else knows it yet."""
+    row = _review(event, fields)
+    if row is None:
+        return
+    staff = set(in_roles(row.organisation_id, STAFF_PEOPLE))  # whoever answers may have gone meanwhile
+    lent = Substitution.objects.holding(event.at).filter(organisation=row.organisation_id).order_by("pk")
+    people = [
+        *(staff & {row.machine.answering_id, row.machine.deputy_id} if row.machine else ()),
+        *in_roles(row.organisation_id, [role for role in Role if role.approves]),
+        *lent.values_list("substitute", flat=True),
+    ]
+    own = (row.person_id, row.second_id)
+    yield from (Meant(person, Kind.OPENED, row.public_id) for person in people if person not in own)
+
+
+def _review(event: Event, fields: Fields) -> EmergencyReview | None:
+    """None for what a gateway says once more under another number: it is known."""
+    rows = EmergencyReview.objects.filter(organisation__public_id=event.organisation).select_related("machine")
+    if event.code == "access.emergency.opened":
+        return rows.filter(public_id=fields["review"]).first()
+    said = Event.objects.filter(session=event.session, code=event.code, actor=event.actor, seq__lt=event.seq)
+    if not event.session or said.exists():
+        return None
+    return rows.filter(gateway__public_id=event.actor, opening=event.session).first()
+
+
 def _locked(event: Event, fields: Fields) -> Iterator[Meant]:
     """Who works there; and whoever has a permission there that it meets, who is told of the machine only."""
     row = Lock.objects.filter(public_id=fields["lock"]).first()
@@ -144,7 +171,7 @@ def _directory_end(event: Event, fields: Fields) -> Iterator[Meant]:
     yield from (Meant(person, Kind.HELD, fields["directory_end"]) for person in people)
 
 
-def in_roles(organisation: int, roles: Iterable[Role]) -> list[int]:
+def in_roles(organisation: int, roles: Iterable[str]) -> list[int]:
     rows = Membership.objects.filter(organisation=organisation, role__in=list(roles), person__disabled_at__isnull=True)
     return list(rows.order_by("pk").values_list("person", flat=True))
 
@@ -166,6 +193,8 @@ _BY_CODE: Mapping[str, _Rule] = {
     "remote_sessions.session.draining": _ends,
     "remote_sessions.session.cutting": _ends,
     "operation.held": _held,
+    "access.emergency.opened": _opened,
+    "emergency.opened": _opened,
     "access.job.written": _job,
     "access.lock.set": _locked,
     "access.lock.lifted": _locked,

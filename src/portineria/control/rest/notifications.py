@@ -89,7 +89,7 @@ def notification_choices(request: HttpRequest) -> Ways:
     return _ways(person_of(request))
 
 
-KindWord = Literal["waits", "decided", "ends", "held", "locked", "job", "standing", "role"]
+KindWord = Literal["waits", "decided", "ends", "held", "opened", "locked", "job", "standing", "role"]
 WayWord = Literal["console", "mail", "webhook"]
 
 
