@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from portineria.control.settings import host_name
 from portineria.control.settings.server import ServerSettings, is_loopback, load, split_address
 from portineria.core.errors import PortineriaError
 from portineria.doctor import machine, path
@@ -28,6 +29,8 @@ def examine(state: Path, surroundings: Mapping[str, str]) -> Iterator[Finding]:
         yield fault("settings", str(error), "The server does not start with this.", "Correct what is named.")
         return
     yield ok("settings", f"{settings.public_url}, {len(settings.places())} relays")
+    if number := host_name.numbered(settings):
+        yield warning("host-name", number, host_name.MEANS, host_name.REMEDY)
     if not state.is_dir():
         yield fault(
             "state", f"{state} does not exist", "No server was set up here, or its folder is another one.",

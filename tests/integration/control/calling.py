@@ -22,12 +22,19 @@ EVERYTHING = service_accounts.Powers(asks=True, operates=True)
 
 
 class Program:
-    """Of a service account. With ``bound`` its token is worth nothing without its key."""
+    """Of a service account. With ``bound`` its token is worth nothing without its key; with ``answered_by``
+    it is an AI agent.
+    """
 
-    def __init__(self, world: World, powers: service_accounts.Powers = EVERYTHING, *, bound: bool = False) -> None:
+    def __init__(
+        self, world: World, powers: service_accounts.Powers = EVERYTHING, *, bound: bool = False, answered_by: str = ""
+    ) -> None:
         self.key = Ed25519PrivateKey.generate() if bound else None
         self.account = service_accounts.create_service_account(
-            actor=world.owner, organisation=world.organisation, name="Maintenance planner"
+            actor=world.owner,
+            organisation=world.organisation,
+            name="Maintenance planner",
+            answered_by=answered_by,
         )
         self.token, self.row = service_accounts.issue_token(
             actor=world.owner, account=self.account.public_id, name="server 1", days=30, powers=powers,

@@ -44,6 +44,7 @@ from portineria.policy.ending import Locked
 from tests.integration.control.calling import Program
 from tests.integration.control.delegated import Provider, provider
 from tests.integration.control.looking import may_look
+from tests.integration.control.test_agents import AgentEnd
 from tests.integration.control.test_held import held_in
 from tests.integration.control.test_recordings import brought, recorded
 from tests.integration.control.test_sight import session_key
@@ -367,11 +368,11 @@ def test_pages_of_others_are_answered_like_those_that_do_not_exist(world: World,
 
 
 @pytest.mark.sqlite
-@pytest.mark.parametrize("who", ["stranger", "rival"])
+@pytest.mark.parametrize("who", ["stranger", "rival", "agent"])
 def test_operations_on_what_others_have_are_answered_like_those_on_nothing(
     world: World, things: Things, who: str
 ) -> None:
-    end = ConnectorEnd(getattr(world, who))
+    end = AgentEnd(world) if who == "agent" else ConnectorEnd(getattr(world, who))
     body = {"reason": "x", "machine": "x", "minutes": 5, "number": 1, "language": "en"}
     end.call("GET", "/me")
     for method, path in OPERATIONS:
@@ -382,7 +383,9 @@ def test_operations_on_what_others_have_are_answered_like_those_on_nothing(
                 answer = end.call(method.upper(), filled(route, ids), body if method != "get" else None)
             answers.append((*told(answer, ids), len(queries)))
         assert answers[0] == answers[1], (method, path)
-        assert answers[0][0] == 404, (method, path)
+        # What no program does at all is refused before anything is looked for.
+        expected = 403 if who == "agent" and path.endswith("/trainings/{training}/confirm") else 404
+        assert answers[0][0] == expected, (method, path)
 
 
 def test_no_operation_answers_anybody_without_a_token(world: World, things: Things) -> None:

@@ -49,6 +49,7 @@ OF_THE_TECHNICIAN = {
     "/program-contents/{supplier}", "/extensions/{extension}", "/grants/{grant}/extensions",
     "/extensions/{extension}/withdraw",
 }  # fmt: skip
+OF_AN_AGENT = {"read", "ask"}
 NOT_OF_TOKENS = {"administer", "approve", "personal"}
 
 
@@ -141,14 +142,29 @@ def finds_nothing(end: Browser, things: Things) -> None:
         assert there[0] == 404, (method, path, there)
 
 
+def test_an_agent_finds_nothing_that_no_rule_of_its_own_opens(world: World, things: Things) -> None:
+    """Though whoever answers for it belongs to the organisation, and so does the agent."""
+    end = Program(world, bound=True, answered_by=world.operator.public_id)
+    for method, path in OF_THINGS:
+        scope = DESCRIBED["paths"][path][method]["x-scope"]
+        if scope in OF_AN_AGENT:
+            there, nowhere = (told(called(end, method, path, ids), ids) for ids in (things, NOWHERE))
+            assert there == nowhere, (method, path)
+            assert there[0] == 404, (method, path, there)
+        elif scope not in NOT_OF_TOKENS:  # an agent's token has it not, whatever was asked for
+            refused = called(end, method, path, things)
+            assert (refused.status_code, refused.json()["code"]) == (403, "api.scope"), (method, path)
+    holds_nothing_of_others(world, things, "agent", end)
+
+
 def test_lists_hold_nothing_of_others(world: World, things: Things) -> None:
     for who in ("stranger", "rival", "technician"):
         holds_nothing_of_others(world, things, who)
 
 
-def holds_nothing_of_others(world: World, things: Things, who: str) -> None:
-    person = getattr(world, who)
-    end = Browser(person)
+def holds_nothing_of_others(world: World, things: Things, who: str, program: Program | None = None) -> None:
+    person = program.account if program else getattr(world, who)
+    end = program or Browser(person)
     theirs = (
         {things.machine, things.request, things.grant, things.session, things.supplier, things.held, things.extension}
         if who == "technician"

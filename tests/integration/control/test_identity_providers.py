@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,6 +23,7 @@ from portineria.control.audit.queries import events, views
 from portineria.control.identity import first_run, offers, providers
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
+from portineria.control.identity.first_run import set_password
 from portineria.control.identity.models import ConnectorToken, Membership, Person, ProvidedFactor, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.providers import DomainTaken, OpenIdSettings, add_openid
@@ -44,7 +46,8 @@ from tests.integration.control.outside import (
 )
 from tests.integration.control.sessions import accepted, again, started
 from tests.integration.control.test_connector_sign_in import asked
-from tests.integration.control.world import TOTP_SECRET, ConnectorEnd, World, fresh
+from tests.integration.control.test_own_account import code_now
+from tests.integration.control.world import PASSWORD, TOTP_SECRET, ConnectorEnd, World, fresh
 from tests.unit.control import documented_claims as documented
 
 TINA = "tina@plant.example"
@@ -153,6 +156,23 @@ def test_disabling_ends_what_rests_on_a_provider_and_a_local_account_still_works
     assert [IdentityProvider.objects.count(), SocialAccount.objects.count(), fresh(anna).member_of] == [0, 0, []]
     codes = Event.objects.filter(organisation=w.organisation, code__startswith="identity.provider.").order_by("seq")
     assert [one.code.rpartition(".")[2] for one in codes] == ["added", "disabled", "enabled", "withdrawn"]
+
+
+@pytest.mark.sqlite
+def test_while_a_provider_is_down_a_local_account_still_comes_in(world: World) -> None:
+    w = world
+    with honest_provider() as issuer:
+        added(w, issuer)
+    client = browser()
+    page = client.post("/accounts/company/", {"login": TINA})
+    assert page.status_code == 503
+    for words in ("sign-in does not answer at the moment", "Try again later. An account of this server still works."):
+        assert words in unescape(page.content.decode())
+    assert [one["why"] for one in told(w, "identity.sign-in.refused")] == ["unreachable"]
+    set_password(actor=Operator(), person=w.technician.public_id, password=PASSWORD)
+    client.post("/accounts/login/", {"login": w.technician.email, "password": PASSWORD})
+    client.post("/accounts/2fa/authenticate/", {"code": code_now()})
+    assert client.get("/account/").status_code == 200
 
 
 def proven_in(client: Any, w: World) -> datetime | None:

@@ -279,6 +279,10 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" if address is None else address.is_loopback
 
 
+def is_number(host: str) -> bool:
+    return _address(host) is not None
+
+
 def _address(host: str) -> "ipaddress.IPv4Address | ipaddress.IPv6Address | None":
     """None for a name. What arrives at an IPv6 listener from IPv4 counts as IPv4."""
     try:
@@ -293,11 +297,12 @@ def load(state: Path) -> ServerSettings:
     file = state / FILE
     settings = read_settings(ServerSettings, file if file.exists() else None, prefix=PREFIX)
     settings = msgspec.structs.replace(settings, state=state.absolute())
-    _check(settings)
+    check(settings)
     return settings
 
 
-def _check(settings: ServerSettings) -> None:
+def check(settings: ServerSettings) -> None:
+    """Raise BadSettings."""
     parts = urlsplit(settings.public_url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
         raise BadSettings(f"public_url {settings.public_url!r} is not like https://host:port")

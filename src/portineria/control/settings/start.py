@@ -5,7 +5,7 @@ import gc
 import os
 from pathlib import Path
 
-from portineria.control.settings.server import DEFAULT_STATE, ServerSettings, load
+from portineria.control.settings.server import DEFAULT_STATE, PREFIX, ServerSettings, load
 
 _MODULE = "portineria.control.settings.base"
 _used: list[ServerSettings] = []
@@ -30,6 +30,11 @@ def current() -> ServerSettings:
     if not _used:
         _used.append(load(Path(os.environ.get("PORTINERIA_STATE") or DEFAULT_STATE)))
     return _used[0]
+
+
+def in_the_environment(setting: str) -> bool:
+    """What stands there wins over the file."""
+    return PREFIX + setting in os.environ
 
 
 def master_key_from_environment() -> str | None:
