@@ -150,23 +150,39 @@ def test_one_that_met_an_error_is_closed(house: House) -> None:
         house.in_thread(failing).execute("SELECT 1")
 
 
-@pytest.mark.usefixtures("going")
-def test_another_database_in_its_place_is_opened_anew(house: House, tmp_path: Path) -> None:
-    house.ask("INSERT INTO noted VALUES ('old')")
-    other = House(tmp_path / "other")
+def put_another_in_its_place(house: House, folder: Path) -> None:
+    other = House(folder / "other")
     other.ask("INSERT INTO noted VALUES ('new')")
     with sqlite3.connect(other.path) as whole:
         whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    shutil.copy(other.path, tmp_path / "copy")
-    (tmp_path / "copy").rename(house.path)
+    shutil.copy(other.path, folder / "copy")
+    (folder / "copy").rename(house.path)
     for suffix in ("-wal", "-shm"):
         house.path.with_name(f"{house.path.name}{suffix}").unlink()
 
-    def words(wrapper: DatabaseWrapper) -> list[tuple[str]]:
-        with wrapper.cursor() as cursor:
-            cursor.execute("SELECT word FROM noted")
-            return list(cursor.fetchall())
 
+def words(wrapper: DatabaseWrapper) -> list[tuple[str]]:
+    with wrapper.cursor() as cursor:
+        cursor.execute("SELECT word FROM noted")
+        return list(cursor.fetchall())
+
+
+@pytest.mark.usefixtures("going")
+def test_another_database_in_its_place_is_opened_anew(house: House, tmp_path: Path) -> None:
+    house.ask("INSERT INTO noted VALUES ('old')")
+    put_another_in_its_place(house, tmp_path)
+    assert house.in_thread(words) == [("new",)]
+
+
+@pytest.mark.usefixtures("going")
+def test_so_is_one_that_came_while_the_old_one_was_asked(house: House, tmp_path: Path) -> None:
+    def asked(wrapper: DatabaseWrapper) -> list[tuple[str]]:
+        found = words(wrapper)
+        put_another_in_its_place(house, tmp_path)
+        return found
+
+    house.ask("INSERT INTO noted VALUES ('old')")
+    assert house.in_thread(asked) == [("old",)]
     assert house.in_thread(words) == [("new",)]
 
 

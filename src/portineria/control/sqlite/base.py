@@ -7,16 +7,18 @@ from weakref import WeakSet
 
 from django.db.backends.sqlite3 import base
 
-from portineria.control.sqlite.round import ROUND
+from portineria.control.sqlite.round import ROUND, File, file_at
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+        self._opened: File | None = None
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
-        taken = ROUND.take(str(conn_params["database"]))
+        self._opened = file_at(self._path())  # before it is opened: of another one in between nothing is kept
+        taken = ROUND.take(self._path())
         return super().get_new_connection(conn_params) if taken is None else taken
 
     def create_cursor(self, name: str | None = None) -> sqlite3.Cursor:
@@ -30,8 +32,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             cursor.close()
         self._cursors.clear()
         # After an error (a full disk, a damaged page) a new connection looks at the file anew.
-        if self.connection is None or self.errors_occurred or not ROUND.give(self.connection, self._path()):
+        if self.connection is None or self.errors_occurred or not self._given():
             super()._close()  # type: ignore[misc]  # of Django, whose types leave it out
+
+    def _given(self) -> bool:
+        return ROUND.give(self.connection, self._path(), self._opened)
 
     def _path(self) -> str:
         return str(self.settings_dict["NAME"])

@@ -15,10 +15,13 @@ from typing import NamedTuple
 _MOST = 8  # that wait: more requests at a time are rare, and each connection keeps up to 2 MB of pages
 
 
+File = tuple[int, int]  # device and inode
+
+
 class _Waiting(NamedTuple):
     connection: sqlite3.Connection
     path: str
-    file: tuple[int, int] | None  # device and inode
+    file: File
 
 
 class Round:
@@ -47,22 +50,21 @@ class Round:
             if one is None:
                 return None
             self._waiting.remove(one)
-        if one.file != _file(path):  # somebody put another database in its place
+        if one.file != file_at(path):  # somebody put another database in its place
             one.connection.close()
             return self.take(path)
         return one.connection
 
-    def give(self, connection: sqlite3.Connection, path: str) -> bool:
-        """Whether it waits from now on; it must be closed otherwise."""
-        file = _file(path)
+    def give(self, connection: sqlite3.Connection, path: str, opened: File | None) -> bool:
+        """Whether it waits from now on; it must be closed otherwise. ``opened``: what was there when it was opened."""
         with self._lock:
-            if not self._going or file is None or connection.in_transaction or len(self._waiting) >= _MOST:
+            if not self._going or opened is None or connection.in_transaction or len(self._waiting) >= _MOST:
                 return False
-            self._waiting.append(_Waiting(connection, path, file))
+            self._waiting.append(_Waiting(connection, path, opened))
             return True
 
 
-def _file(path: str) -> tuple[int, int] | None:
+def file_at(path: str) -> File | None:
     try:
         found = Path(path).stat()
     except OSError:
