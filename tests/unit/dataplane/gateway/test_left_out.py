@@ -22,7 +22,7 @@ def test_it_is_counted_by_service_and_rule_in_few_lines_whatever_comes() -> None
     assert (len(lines), sum(line["bytes"] for line in lines)) == (MOST + 1, 12 * (MOST + 8))
 
 
-def test_an_operation_says_that_it_carried_a_secret_and_not_which() -> None:
+def written() -> tuple[Journal, list[Mapping[str, object]]]:
     lines = list[Mapping[str, object]]()
 
     def write(fields: Mapping[str, object], passes: bool) -> int:
@@ -31,6 +31,11 @@ def test_an_operation_says_that_it_carried_a_secret_and_not_which() -> None:
 
     journal = Journal()
     journal.write_to(write)
+    return journal, lines
+
+
+def test_an_operation_says_that_it_carried_a_secret_and_not_which() -> None:
+    journal, lines = written()
     login = Operation("s7comm", "set-password", "7", Kind.MODE, values=("hunter2!",))
     journal.asked(Request((login,), b"head hunter2!", withheld=(Withheld("s7comm.password", 5, 8),)), refused=False,
                   noted=False)  # fmt: skip
@@ -38,14 +43,7 @@ def test_an_operation_says_that_it_carried_a_secret_and_not_which() -> None:
 
 
 def test_so_does_an_answer_that_told_one() -> None:
-    lines = list[Mapping[str, object]]()
-
-    def write(fields: Mapping[str, object], passes: bool) -> int:
-        lines.append(fields)
-        return len(lines)
-
-    journal = Journal()
-    journal.write_to(write)
+    journal, lines = written()
     asked = Request((Operation("cip", "pccc-system-file-read", "0x4b/0x67", Kind.PROGRAM_READ),), b"")
     journal.asked(asked, refused=False, noted=False)
     told = Answer(b"head 4711", asked, values=((4,),), withheld=(Withheld("cip.system", 5, 4),))
