@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows by a kept text are those of the query that it was made of, with what it joined and counted."""
+"""What a kept text finds is what the query finds that it was made of, whatever it is asked with."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.core.exceptions import EmptyResultSet
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from portineria.control.access.models import Rule
 from portineria.control.audit.models import Head
 from portineria.control.identity.models import Key, Membership, Organisation, Person, Role
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows, KeptValues
 
 
 def memberships(name: str, role: str, since: datetime) -> QuerySet[Membership]:
@@ -68,6 +70,7 @@ def test_a_row_can_be_found_by_bytes_and_written_back() -> None:
     assert (mine.role, bytes(mine.wrapped)) == ("changed", b"\x00\xff")
     # As the query: no row has a number that no column holds.
     assert kept.all(b"\x00\xff", 1 << 64) == []
+    assert kept.all(b"\x00\xff", -(1 << 64)) == []
 
 
 @pytest.mark.django_db
@@ -96,6 +99,61 @@ def test_lists_of_any_length_are_asked_for() -> None:
     with CaptureQueriesContext(connection) as asked:
         assert kept.all([], [], "Owner 2") == []
     assert not asked.captured_queries  # as Django: no row has none of no keys
+
+
+def people(keys: Any, owners: Any, since: Any) -> QuerySet[Person, tuple[Any, ...]]:
+    member = Membership.objects.filter(person=OuterRef("pk"), organisation__in=owners, role=Role.OPERATOR)
+    rows = Person.objects.get_queryset().filter(pk__in=keys, created_at__gt=since)
+    return rows.values_list("pk", "name", "created_at", "is_service", Exists(member))
+
+
+@pytest.mark.django_db
+def test_values_are_those_of_the_query_for_any_number_of_keys() -> None:
+    made_at = timezone.now()
+    owner = Organisation.objects.create(name="Owner")
+    rows = [
+        Person.objects.create(name=f"P {number}", email=f"p{number}@x.example", created_at=made_at)
+        for number in range(70)
+    ]
+    for row in rows[::2]:
+        Membership.objects.create(person=row, organisation=owner, role=Role.OPERATOR)
+    kept, before = KeptValues(people), made_at - timedelta(seconds=1)
+    keys = [row.pk for row in rows]
+    for number in (0, 1, 2, 3, 5, 64, 65, 70):
+        wanted = sorted(people(keys[:number], [owner.pk], before))
+        assert len(wanted) == number
+        for _ in range(2):
+            assert sorted(kept.all(keys[:number], [owner.pk], before)) == wanted
+    # Other keys and another time under the same text, and no answer twice for the key that fills it up.
+    assert [row[1] for row in kept.all(keys[67:70], [owner.pk], before)] == ["P 67", "P 68", "P 69"]
+    assert {row[4] for row in kept.all(keys[:3], [owner.pk + 1], before)} == {False}
+    assert list(kept.all(keys[:3], [owner.pk], made_at)) == []
+    with CaptureQueriesContext(connection) as asked:
+        kept.all([keys[0]], [owner.pk], before)
+    assert len(asked) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_outside_a_transaction_is_refused_also_by_a_text_that_is_kept() -> None:
+    kept = KeptRows(lambda pk: Organisation.objects.select_for_update(no_key=True).filter(pk=pk))
+    owner = Organisation.objects.create(name="Owner")
+    with transaction.atomic():
+        assert kept.first(owner.pk) == owner
+    if connection.features.has_select_for_update:
+        with pytest.raises(transaction.TransactionManagementError):
+            kept.first(owner.pk)
+    else:  # SQLite locks with BEGIN
+        assert kept.first(owner.pk) == owner
+
+
+@pytest.mark.django_db
+def test_a_column_too_small_for_any_mark_is_refused_and_not_empty_for_ever() -> None:
+    kept = KeptRows(lambda count: Rule.objects.filter(approvals=count))
+    if connection.vendor == "postgresql":
+        with pytest.raises(EmptyResultSet):
+            kept.all(1)
+    else:  # where every column holds 64 bits
+        assert kept.all(1) == []
 
 
 def test_a_value_that_the_query_leaves_out_is_refused_when_its_text_is_made() -> None:

@@ -18,7 +18,7 @@ from portineria.control.access.models import LOCKABLE, Lock
 from portineria.control.estate.models import Line, Machine, Service
 from portineria.control.identity.models import Membership
 from portineria.control.identity.queries import answering_for
-from portineria.control.kept_statement import KeptStatement
+from portineria.control.kept_query import KeptValues
 from portineria.control.privacy.models import Notice
 from portineria.control.privacy.queries import untold
 from portineria.policy.ending import Locked
@@ -77,7 +77,7 @@ def _rows(machines: Iterable[int], owners: Iterable[int]) -> QuerySet[Service, t
     )
 
 
-_statement = KeptStatement(_rows)
+_statement = KeptValues(_rows)
 
 
 def around(people_and_machines: Iterable[tuple[int, Machine]]) -> Around:
@@ -87,7 +87,7 @@ def around(people_and_machines: Iterable[tuple[int, Machine]]) -> Around:
     serving: set[int] = set()
     published: set[int] = set()
     found: dict[str, set[tuple[int, int | None]]] = defaultdict(set)
-    for kind, owner, key in _statement.rows({machine.pk for _, machine in wanted}, owners):
+    for kind, owner, key in _statement.all({machine.pk for _, machine in wanted}, owners):
         if kind == _SERVES:
             serving.add(key)
         elif kind == _NOTICE:

@@ -23,7 +23,7 @@ from portineria.control.access.training_queries import untrained
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
 from portineria.control.identity.models import GroupMember, Membership, Person
 from portineria.control.identity.queries import own_standings, standings
-from portineria.control.kept_statement import KeptStatement
+from portineria.control.kept_query import KeptValues
 from portineria.control.settings.start import current
 from portineria.policy.decision import Attempt, Decision, GrantFacts, decide
 from portineria.policy.decision import Standing as PersonStanding
@@ -123,7 +123,7 @@ def decisions(
     """
     wanted = {(person, machine.pk): machine for person, machine in people_and_machines}
     # Of what ended long ago nobody needs to hear the reasons.
-    rows = _grant_statement.rows({person for person, _ in wanted}, {pk for _, pk in wanted}, at=at - _RECENT)
+    rows = _grant_statement.all({person for person, _ in wanted}, {pk for _, pk in wanted}, at - _RECENT)
     given = [
         (row, machine, _Asked(*asked))
         for row, asked in map(grant_of, rows)
@@ -346,7 +346,7 @@ _ASKED = {"holds": _asked(_HOLDS), "stands": _asked(_APPROVED), "ticket": _asked
 
 
 _NOTHING = _Asked(holds=False, approved=False, ticket=False, grouped=False)
-_asked_statement = KeptStatement(
+_asked_statement = KeptValues(
     lambda grants: Grant.objects.filter(pk__in=grants).annotate(**_ASKED).values_list("pk", *_ASKED).order_by()
 )
 _grant_statement = grant_statement(_ASKED)
@@ -354,7 +354,7 @@ _grant_statement = grant_statement(_ASKED)
 
 def _asked_of(grants: Sequence[int]) -> dict[int, _Asked]:
     """By key; of a grant that is gone, nothing."""
-    rows = _asked_statement.rows(grants) if grants else ()
+    rows = _asked_statement.all(grants) if grants else ()
     return {pk: _Asked(*(bool(one) for one in asked)) for pk, *asked in rows}
 
 

@@ -8,22 +8,21 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Case
 
 from portineria.control.access.models import Grant, Rule
-from portineria.control.kept_statement import KeptStatement
+from portineria.control.kept_query import KeptValues
 
 _GRANT = [field.attname for field in Grant._meta.concrete_fields]
 _RULE = [field.attname for field in Rule._meta.concrete_fields]
 _BOTH = len(_GRANT) + len(_RULE)
 
 
-def grant_statement(asked: Mapping[str, Case]) -> KeptStatement:
+def grant_statement(asked: Mapping[str, Case]) -> KeptValues:
     """Of some people to some machines, of those that ended after a time."""
-    return KeptStatement(
+    return KeptValues(
         lambda people, machines, since: (
             Grant.objects.filter(person__in=people, machine__in=machines, ends_at__gt=since)
             .annotate(**asked)
             .values_list(*_GRANT, *(f"rule__{name}" for name in _RULE), *asked)
-        ),
-        timed=True,
+        )
     )
 
 

@@ -10,7 +10,7 @@ from portineria.control.access.models import Rule
 from portineria.control.access.naming import by_machine, keys_of, machines_named, naming_any, standing
 from portineria.control.access.seer import Seer
 from portineria.control.estate.models import Machine, MachineQuerySet
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 
 
 def in_sight(seer: Seer) -> MachineQuerySet:

@@ -17,7 +17,7 @@ from portineria.control.access.models import FunctionProfile, Grant, Rule, Signa
 from portineria.control.access.naming import rules_by_machine
 from portineria.control.access.only_services import named, named_by_both
 from portineria.control.estate.models import Machine, Service
-from portineria.control.kept_statement import KeptStatement
+from portineria.control.kept_query import KeptValues
 from portineria.policy.consent import Opened, Reading, set_by
 from portineria.policy.proof_level import decoder_of
 
@@ -40,7 +40,7 @@ def _held_rows(people: Collection[int], since: datetime) -> "QuerySet[Grant, tup
     return live.values_list("pk", "starts_at", "machine__devices__address").order_by()
 
 
-_held_statement = KeptStatement(_held_rows, timed=True)
+_held_statement = KeptValues(_held_rows)
 
 
 def ways_of(people: Collection[int], signals: Iterable[Signal], at: datetime) -> Mapping[int, list[Way]]:
@@ -50,7 +50,7 @@ def ways_of(people: Collection[int], signals: Iterable[Signal], at: datetime) ->
     addresses = {signal.address for signal in signals if signal.reading.protocol}
     if not people or not addresses:
         return {}
-    rows = _held_statement.rows(people, at=at)
+    rows = _held_statement.all(people, at)
     near = {pk for pk, starts, address in rows if address in addresses and starts <= at}
     if not near:
         return {}

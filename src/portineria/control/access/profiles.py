@@ -13,7 +13,7 @@ from portineria.control.estate.models import Machine, Service
 from portineria.control.identity.authority import administers, organisation_of, require
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.services import BadField, NameTaken, clean_name
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.function_profile import BUILT_IN, Clause, Profile, encode_profile
 from portineria.policy.proof_level import ProofLevel, decoder_of, proof_level

@@ -13,7 +13,7 @@ from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.authority import administers, organisation_of, require
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.services import BadField
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 from portineria.core.errors import Conflict, NotFound
 
 

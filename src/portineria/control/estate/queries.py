@@ -22,7 +22,7 @@ from portineria.control.estate.models import (
     Zone,
 )
 from portineria.control.identity.models import Person
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 from portineria.core.errors import NotFound
 
 

@@ -19,7 +19,7 @@ from portineria.control.identity.models import ApiToken, AuthorisationCode, Conn
 from portineria.control.identity.one_use import first_use
 from portineria.control.identity.queries import has_second_factor, organisations_of_person
 from portineria.control.identity.services import BadField, clean_name, record_for_person
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 from portineria.core.errors import Denied, NotFound
 
 CODE_LIFE = timedelta(seconds=60)

@@ -25,7 +25,7 @@ from django.db.models import Q, Subquery
 from portineria.control.audit.services import record
 from portineria.control.identity.models import Installation, Key
 from portineria.control.identity.vault import unwrap, wrap
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 from portineria.core.errors import Unavailable
 from portineria.core.ids import Kind, new_id
 from portineria.wire import certificate as x

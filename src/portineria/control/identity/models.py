@@ -27,7 +27,7 @@ from portineria.control.identity.token_models import AuthorisationCode as Author
 from portineria.control.identity.token_models import ConnectorToken as ConnectorToken
 from portineria.control.identity.token_models import UsedApiProof as UsedApiProof
 from portineria.control.identity.token_models import UsedProof as UsedProof
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 from portineria.core.ids import Kind, new_id
 from portineria.policy.supplier_standing import Firm
 

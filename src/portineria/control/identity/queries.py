@@ -25,7 +25,7 @@ from portineria.control.identity.models import (
     SupplierQuerySet,
 )
 from portineria.control.identity.standing_models import firm_of
-from portineria.control.kept_statement import KeptStatement
+from portineria.control.kept_query import KeptValues
 from portineria.core.errors import NotFound
 from portineria.policy.decision import Standing
 from portineria.policy.supplier_standing import Firm
@@ -156,13 +156,13 @@ def answering_for(people: Iterable[int]) -> dict[int, int]:
     return {agent: person for agent, person in agents.values_list("pk", "answered_by") if person is not None}
 
 
-_standing_statement = KeptStatement(_standing_rows)
+_standing_statement = KeptValues(_standing_rows)
 
 
 def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standing]:
     """(person, organisation) → what policy has to know. One query however many there are, besides ``_firms``."""
     wanted = set(pairs)
-    rows = _standing_statement.rows({person for person, _ in wanted})
+    rows = _standing_statement.all({person for person, _ in wanted})
     # An agent has no second factor: its only way in is a token that is worth nothing without its key.
     known = {pk: (off is None, factor or by is not None) for pk, off, factor, by, *_ in rows}
     members = {(pk, where): locked_at is None for pk, _, _, _, where, locked_at, *_ in rows}

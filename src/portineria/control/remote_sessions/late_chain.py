@@ -7,7 +7,7 @@ tells them apart is signed: the gateway's own trusted time in its events.
 
 from portineria.control.audit.queries import views
 from portineria.control.estate.models import Gateway
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 from portineria.control.remote_sessions.models import GatewayReport
 
 # A gateway believes a signed time that was up to 30 s on its way (its setting answer_s), and is fast by so much.

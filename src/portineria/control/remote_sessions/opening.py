@@ -12,7 +12,7 @@ from portineria.control.access.models import Grant
 from portineria.control.access.queries import visible_machine
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Person
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 from portineria.control.remote_sessions.refusals import refusal
 from portineria.control.remote_sessions.standing_by import watched_grants
 from portineria.policy.decision import Decision

@@ -11,7 +11,7 @@ from portineria.control.audit import queries as audit
 from portineria.control.audit.models import EventQuerySet
 from portineria.control.estate.models import Gateway, Link
 from portineria.control.identity.models import Person, Supplier
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 from portineria.control.remote_sessions.models import (
     HeldOperation,
     HeldQuerySet,

@@ -8,7 +8,7 @@ import structlog
 
 from portineria.control.audit.models import Event as LedgerEvent
 from portineria.control.estate.models import Gateway, Service
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 from portineria.control.remote_sessions.emergency_reports import note_opened
 from portineria.control.remote_sessions.first_work import note_first_work
 from portineria.control.remote_sessions.held_reports import OUTCOMES, note_held, note_outcome

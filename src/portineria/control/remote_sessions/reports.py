@@ -21,7 +21,7 @@ from portineria.control.estate.models import Boot, Gateway
 from portineria.control.estate.trust import additions_for
 from portineria.control.identity import keys
 from portineria.control.identity.authority import SYSTEM
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 from portineria.control.remote_sessions import restored
 from portineria.control.remote_sessions.checkpoints import checkpoints_for
 from portineria.control.remote_sessions.emergency_terms import answer_terms

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Person
 from portineria.control.identity.services import BadField
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 from portineria.control.remote_sessions.models import Session, SessionState
 from portineria.core.errors import Conflict
 from portineria.wire.certificate import BadCertificate, load_spki, spki_sha256

@@ -13,7 +13,7 @@ from portineria.control.access.models import AccessRequest, Grant
 from portineria.control.access.watchers import counting, watches
 from portineria.control.audit import news
 from portineria.control.identity.models import Person
-from portineria.control.kept_rows import KeptRows
+from portineria.control.kept_query import KeptRows
 from portineria.control.remote_sessions.models import StandingBy
 from portineria.core.errors import NotFound
 
