@@ -44,7 +44,7 @@ from portineria.policy.ending import BY_LOCK, Ending, Locked, Reason
 from portineria.wire.statement import Order, Withdrawal
 from tests.integration.control.sessions import accepted, again, said_to, session_key, started
 from tests.integration.control.world import World, admitted_gateway
-from tests.integration.control.world_again import Kept, keep
+from tests.integration.control.world_again import Kept, keep_more
 
 CUT, DRAIN = ("cutting", "security"), ("draining", "administrative")
 Act = Callable[[World, str], object]  # the world, and the grant's id
@@ -370,7 +370,7 @@ def standing(w: World) -> World:
 def kept_standing(kept: Kept, django_db_blocker: DjangoDbBlocker) -> Kept:
     """Once a process: to build it takes longer than what the rows do with it."""
     with django_db_blocker.unblock():
-        return keep(lambda: standing(kept.put_back()), "standing")
+        return keep_more(kept, standing, "standing")
 
 
 @pytest.fixture
