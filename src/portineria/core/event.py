@@ -43,7 +43,7 @@ _DONE = "service protocol function operation"
 _RULE = (
     "minutes needs_approval machines places only_services profile only_decoded windows approvals needs_reference "
     "needs_recording watcher needs_maintenance signals trainings factor_minutes needs_listed_reason needs_device "
-    "least_standing watchers"
+    "least_standing watchers approval_levels"
 )
 _SESSION = "session machine gateway person grant answered_by"
 _EXTENSION = "extension grant request machine person"
@@ -194,7 +194,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.request.made": _fields(
         "request machine person starts_at minutes rule reference bundle answered_by listed_reason", "reason"
     ),
-    "access.request.agreed": _fields("request machine person missing substitution", "reason"),
+    "access.request.agreed": _fields("request machine person missing substitution level_asked", "reason"),
     "access.request.approved": _fields("request machine person substitution", "reason"),
     "access.request.refused": _fields("request machine person substitution", "reason"),
     "access.request.reminded": _fields("request machine person ends_at"),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,10 +19,11 @@ from portineria.control.access import services as access
 from portineria.control.access.closing import LockedNow
 from portineria.control.access.company_device import CompanyDevice
 from portineria.control.access.company_devices import add_company_device, revoke_company_device
+from portineria.control.access.levels import LevelTerms
 from portineria.control.access.locks import LiftedAlready, LockedAlready, lift, lock
 from portineria.control.access.maintaining import begin_maintenance, end_maintenance
 from portineria.control.access.models import AccessRequest, Grant, Lock, Maintenance, Rule, Signal
-from portineria.control.access.rules import Conditions
+from portineria.control.access.rules import Conditions, conditions_of
 from portineria.control.access.signals import Where, add_signal
 from portineria.control.access.training import Training, TrainingDone
 from portineria.control.access.trainings import confirm_training, publish_training
@@ -103,6 +105,31 @@ def locked(kind: Locked) -> Act:
 
 def approver_lowered(w: World, grant: str) -> None:
     Membership.objects.filter(person=w.approver).update(role=Role.OPERATOR)
+
+
+def levelled(**whom: object) -> Act:
+    """The approver's yes is that of a group, or of somebody whom the rule names; then it is not any more."""
+
+    def act(w: World, grant: str) -> None:
+        rule = Rule.objects.get(public_id=w.rule)
+        group = groups.create_group(actor=w.owner, organisation=w.organisation, name="Maintenance").public_id
+        groups.put_in(actor=w.owner, group=group, person=w.approver.public_id)
+        named = LevelTerms(people=(w.approver.public_id,)) if "named" in whom else LevelTerms(group=group)
+        asked = replace(conditions_of(rule), levels=(named,))
+        access.change_rule(actor=w.owner, rule=w.rule, conditions=asked)
+        assert services.enforce(timezone.now()) == 0
+        if "closed" in whom:
+            groups.close_group(actor=w.owner, group=group, reason="x")
+        elif "named" in whom:
+            others = replace(asked, levels=(LevelTerms(people=(w.owner.public_id,)),))
+            access.change_rule(actor=w.owner, rule=w.rule, conditions=others)
+        elif "more" in whom:
+            more = replace(asked, levels=(named, LevelTerms(people=(w.owner.public_id,))))
+            access.change_rule(actor=w.owner, rule=w.rule, conditions=more)
+        else:
+            groups.take_out(actor=w.owner, group=group, person=w.approver.public_id)
+
+    return act
 
 
 def approver_disabled(w: World, grant: str) -> None:
@@ -302,6 +329,10 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "ticket no longer covers it": (ticket_closed, DRAIN, "ticket"),
     "approver has a lesser role": (approver_lowered, DRAIN, "no-approval"),
     "approver disabled": (approver_disabled, DRAIN, "no-approval"),
+    "approver leaves the group that a level asks": (levelled(), DRAIN, "no-approval"),
+    "group that a level asks is closed": (levelled(closed=True), DRAIN, "no-approval"),
+    "approver is not among whom a level names": (levelled(named=True), DRAIN, "no-approval"),
+    "rule has a level besides": (levelled(more=True), DRAIN, "no-approval"),
     "whoever has to watch went away": (unwatched, DRAIN, "not-watched"),
     "training has another version": (
         lambda w, _: training(w, training=Training.objects.get().public_id), DRAIN, "training"

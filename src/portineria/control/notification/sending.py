@@ -55,7 +55,8 @@ def moot(row: Delivery, at: datetime) -> bool:
         more = Extension.objects.waiting().filter(public_id=notification.thing).select_related("person").first()
         return more is None or person.pk not in approving(more.organisation_id, more.person, at)
     if notification.kind == Kind.WAITS:
-        request = AccessRequest.objects.filter(public_id=notification.thing, state=RequestState.PENDING).first()
+        waiting_ones = AccessRequest.objects.filter(public_id=notification.thing, state=RequestState.PENDING)
+        request = waiting_ones.select_related("rule__profile", "person").first()
         return request is None or person.pk not in deciders(request, at)
     if notification.kind == Kind.HELD:
         return not HeldOperation.objects.waiting(at).filter(session__public_id=notification.thing).exists()

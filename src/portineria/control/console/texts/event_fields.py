@@ -18,6 +18,8 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "linked": _("a line led to the server"),
     "approvals": _("approvals"),
     "missing": _("approvals missing"),
+    "approval_levels": _("approval levels"),
+    "level_asked": _("approval level asked now"),
     "needs_recording": _("recording required"),
     "trainings": _("trainings required"),
     "needs_device": _("company device required"),

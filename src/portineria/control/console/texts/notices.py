@@ -35,6 +35,7 @@ WEBHOOKS: Words = {
 SENTENCES: Words = {
     "access.request.made": _("A request waits for your decision"),
     "access.request.reminded": _("A request still waits and will expire"),
+    "access.request.agreed": _("The approvals before yours are there: a request waits for your decision"),
     "access.request.approved": _("Your request was approved"),
     "access.request.refused": _("Your request was refused"),
     "access.request.expired": _("Nobody decided your request in time"),
