@@ -35,6 +35,7 @@ CONSOLE_ONLY = {
 
 # Name of an address → the operation that does the same; of several, the one that does the most.
 BY_API = {
+    "plants": "GET /plants", "plant": "GET /plants/{plant}",
     "machines": "GET /machines", "plant-add": "POST /plants", "gateways-waiting": "GET /gateways",
     "machine-add": "POST /machines", "machine-answering": "POST /machines/{machine}/answering",
     "service-add": "POST /machines/{machine}/services", "service-remove": "POST /services/{service}/remove",

@@ -324,7 +324,7 @@ def test_a_provider_from_outside_or_inside_another_customer_learns_of_nothing(
 TO_SEE_PLACES = {
     "events/<str:organisation>/<int:seq>/", "gateways/<str:public_id>/", "gateways/<str:public_id>/lock/",
     "locks/<str:lock>/lift/", "machines/<str:machine>/", "machines/<str:machine>/ask/",
-    "machines/<str:machine>/emergency/", "machines/<str:machine>/lock/",
+    "machines/<str:machine>/emergency/", "machines/<str:machine>/lock/", "plants/<str:plant>/",
 }  # fmt: skip
 TO_SEE_WORK = {
     "extensions/<str:extension>/refuse/",
