@@ -102,6 +102,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.membership.offered": _fields("person role supplier"),
     "identity.membership.declined": _fields("person role supplier"),
     "identity.membership.removed": _fields("person role supplier", "reason"),
+    "identity.membership.closed": _fields("person role supplier why used_at"),
+    "identity.organisation.unused-limited": _fields("supplied own programs"),
     "identity.membership.vouched": _fields("person role supplier provider group"),
     "identity.membership.lapsed": _fields("person role provider why"),
     "identity.account.connected": _fields("person provider"),

@@ -32,9 +32,10 @@ from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
 from portineria.control.estate.labels import set_labels
 from portineria.control.estate.models import Gateway, Plant
-from portineria.control.identity import groups, providers, way_back
+from portineria.control.identity import groups, providers, unused, way_back
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
+from portineria.control.identity.closing_models import ClosedWhy
 from portineria.control.identity.models import Group, Membership, Person, Role, Supplier
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.services import BadField
@@ -58,6 +59,10 @@ def disable(w: World, grant: str) -> None:
 
 def end_membership(w: World, grant: str) -> None:
     identity.end_membership(actor=w.owner, person=w.technician.public_id, organisation=w.organisation, reason="x")
+
+
+def closed_unused(w: World, grant: str) -> None:
+    unused.close(Membership.objects.get(person=w.technician), ClosedWhy.UNUSED, timezone.now())
 
 
 def disable_supplier(w: World, grant: str) -> None:
@@ -278,6 +283,7 @@ LONG_AGO = f"{timezone.now() - timedelta(days=3):%Y-%m-%d} 08:00-09:00"
 MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "person disabled": (disable, CUT, "person-disabled"),
     "membership ended": (end_membership, CUT, "no-membership no-rule"),
+    "membership closed by itself": (closed_unused, CUT, "no-membership no-rule"),
     "identity provider disabled": (provider_disabled, CUT, "no-membership no-rule"),
     "supplier disabled": (disable_supplier, CUT, "supplier-disabled"),
     "group left": (leave_group, CUT, "no-group"),

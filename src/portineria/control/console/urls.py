@@ -43,6 +43,7 @@ from portineria.control.console.views import (
     suppliers,
     templates,
     trainings,
+    unused,
 )
 
 app_name = "console"
@@ -132,6 +133,9 @@ urlpatterns = [
     path("gateways/<str:public_id>/refuse/", gateways.refuse, name="gateway-refuse"),
     path("gateways/<str:public_id>/revoke/", gateways.revoke, name="gateway-revoke"),
     path("people/", people.people, name="people"),
+    path("people/unused/", unused.unused, name="unused"),
+    path("people/unused/<str:organisation>/", unused.days, name="unused-days"),
+    path("people/<str:organisation>/<str:closed>/reopen/", unused.reopen, name="person-reopen"),
     path("people/add/", entering.person, name="person-add"),
     path("people/<str:organisation>/<str:person>/lock/", people.lock, name="person-lock"),
     path("people/<str:organisation>/<str:person>/unlock/", people.unlock, name="person-unlock"),

@@ -8,6 +8,10 @@ from django.utils.translation import pgettext_lazy
 FIELD_NAMES: dict[str, str | Promise] = {
     "bound": _("bound to a key"),
     "scopes": _("may"),
+    "used_at": _("last used"),
+    "supplied": _("days for suppliers' people"),
+    "own": _("days for one's own people"),
+    "programs": _("days for programs"),
     "lock": pgettext_lazy("event field", "lock"),
     "review": _("review of the emergency"),
     "guest": _("to a supplier's person"),
