@@ -10,6 +10,11 @@ TOPIC_TEXTS: dict[str, str | Promise] = {
     **FIELD_TEXTS,
     # More time for work that runs.
     "access.extension.none": _("You wait for no more time at this machine: nothing was withdrawn."),
+    # When work begins.
+    "access.grant.not-begun": _(
+        "Nothing was changed: no session was opened yet, and the time counts from the first one. Who needs more "
+        "from the beginning asks anew."
+    ),
     # The standing of suppliers.
     "access.supplier-standing": _(
         "The rule asks how well the owner assessed your company, and that is not enough, or over. Only the owner can "
