@@ -25,9 +25,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _until(machine: Machine) -> str:
+    if machine.begin_by:
+        return f"{machine.lasts_minutes} min from the first session, by {when(machine.begin_by)}"
+    return when(machine.ends_at)
+
+
 def _row(machine: Machine) -> tuple[str, ...]:
     services = " ".join(service.name for service in machine.services or ())
     may = {"reachable": "connect", "askable": "ask"}.get(machine.sight, machine.sight)
     return (
-        machine.name, machine.plant or "", machine.line or "", may, when(machine.ends_at), services, machine.machine,
+        machine.name, machine.plant or "", machine.line or "", may, _until(machine), services, machine.machine,
     )  # fmt: skip

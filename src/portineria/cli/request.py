@@ -34,6 +34,7 @@ class Request(msgspec.Struct):
     minutes: int | None = None
     grant: str | None = None
     ends_at: str | None = None
+    begin_by: str | None = None
     decision_reason: str | None = None
 
 
@@ -155,6 +156,9 @@ def said(made: Request, machine: Machine) -> str:
         return f"{made.request} waits for {who} to decide, also when this command is over. Once approved: {connect}"
     if made.state == "approved":
         until = f" until {when(made.ends_at)}" if made.ends_at else ""
+        if made.begin_by:
+            return (f"{made.request} is approved. Its time counts from the first session, which has to begin by "
+                    f"{when(made.begin_by)}. Now: {connect}")  # fmt: skip
         if made.starts_at:
             return f"{made.request} is approved from {when(made.starts_at)}{until}. Then: {connect}"
         return f"{made.request} is approved{until}. Now: {connect}"

@@ -23,6 +23,11 @@ TOPIC_TEXTS: dict[str, str | Promise] = {
         "At most %(most)s levels, each of 1 to 5 approvals of a group, of up to 10 people or of whoever approves; no "
         "two of the same people; and none where nobody has to approve."
     ),
+    # When work begins.
+    "access.grant.not-begun": _(
+        "Nothing was changed: no session was opened yet, and the time counts from the first one. Who needs more "
+        "from the beginning asks anew."
+    ),
     # The standing of suppliers.
     "access.supplier-standing": _(
         "The rule asks how well the owner assessed your company, and that is not enough, or over. Only the owner can "

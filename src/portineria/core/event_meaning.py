@@ -165,6 +165,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "access.signal.added access.signal.removed"),
         *_all(_I, _DONE, "access.signal.changed"),
         *_all(_N, _DONE, "access.request.approved access.request.agreed access.grant.given access.grant.extended"),
+        *_all(_N, _DONE, "access.grant.begun"),
         *_all(_N, _FAILED, "access.request.refused"),
         *_all(_N, _DONE, "access.extension.approved"),
         *_all(_N, _FAILED, "access.extension.refused"),

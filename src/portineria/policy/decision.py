@@ -57,7 +57,8 @@ class GrantFacts:
     owner knows. ``watched``: whoever the rule names to watch looks on, or did a moment ago; it names nobody; or
     somebody only looks at what they could begin. ``least_standing``: that the person's supplier has to have, if they
     are of one. ``levels``: of whom the rule wants a yes, where it says so; ``said``: whose it has, and who may still
-    give it.
+    give it. ``lasts``: of work that was not begun: how long it goes on from now, when it begins now; ``ends`` is by
+    when it may. ``closes``: when the maintenance that it asks for is over.
     """
 
     id: str
@@ -83,18 +84,23 @@ class GrantFacts:
     least_standing: Level | None = None
     levels: tuple[ApprovalLevel, ...] = ()
     said: frozenset[int] = frozenset()
+    lasts: timedelta | None = None
+    closes: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """``ends``: of the grant; of what is permitted, when the rule's window closes or the supplier's standing is over
-    before that. ``emergency``: on the strength of an emergency role alone.
+    before that. ``emergency``: on the strength of an emergency role alone. ``begin_by``: where ``ends`` counts from
+    now because nothing has begun: by when it may, and ``lasts``: how long, at most.
     """
 
     denials: tuple[Reason, ...]
     grant: str | None = None
     ends: datetime | None = None
     emergency: bool = False
+    begin_by: datetime | None = None
+    lasts: timedelta | None = None
 
     @property
     def permitted(self) -> bool:
@@ -126,12 +132,23 @@ _Rank = tuple[int, bool, float, str]
 def _judged(attempt: Attempt, outside: tuple[Reason, ...], grant: GrantFacts) -> tuple[_Rank, Decision]:
     """The smallest rank comes first."""
     denials = outside + _grant_denials(attempt, grant)
-    ends = grant.ends
+    ends, begin_by = grant.ends, None
     if not denials:
-        stands = stands_until(grant.least_standing, attempt.standing.firm, grant.ends)
-        ends = grant.schedule.open_until(attempt.at, stands) or stands
-    decision = Decision(denials, grant=grant.id, ends=ends, emergency=grant.emergency)
+        if grant.lasts is not None:
+            begin_by = _holds_until(attempt, grant, grant.ends)
+        ends = _holds_until(attempt, grant, grant.ends if grant.lasts is None else attempt.at + grant.lasts)
+    decision = Decision(
+        denials, grant=grant.id, ends=ends, emergency=grant.emergency, begin_by=begin_by,
+        lasts=grant.lasts if begin_by else None,
+    )  # fmt: skip
     return (len(denials), not grant.emergency, -ends.timestamp(), grant.id), decision
+
+
+def _holds_until(attempt: Attempt, grant: GrantFacts, longest: datetime) -> datetime:
+    """What is permitted now is so no longer than all that the rule asks for."""
+    longest = min(longest, grant.closes or longest)
+    stands = stands_until(grant.least_standing, attempt.standing.firm, longest)
+    return grant.schedule.open_until(attempt.at, stands) or stands
 
 
 def _standing_denials(standing: Standing) -> tuple[Reason, ...]:

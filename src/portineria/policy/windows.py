@@ -107,6 +107,13 @@ class Schedule:
         found = [span for window in self.windows for span in self._occurrences(window, begins, ends)]
         return min((max(start, begins) for start, end in found if max(start, begins) < min(end, ends)), default=None)
 
+    def closes_within(self, begins: datetime, ends: datetime) -> datetime | None:
+        """When it closes for the last time from ``begins`` on, at most ``ends``; None where it does not open."""
+        if not self.windows:
+            return ends if begins < ends else None
+        found = [span for window in self.windows for span in self._occurrences(window, begins, ends)]
+        return max((min(end, ends) for start, end in found if max(start, begins) < min(end, ends)), default=None)
+
     def _around(self, at: datetime) -> Iterable[tuple[datetime, datetime]]:
         for window in self.windows:
             yield from self._occurrences(window, at, at)

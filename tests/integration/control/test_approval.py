@@ -165,7 +165,7 @@ def test_undecided_requests_expire(world: World) -> None:
 
 
 def test_the_owner_extends_and_whoever_works_does_not(world: World) -> None:
-    grant = world.grant()
+    grant = world.begun()
     before = Grant.objects.get().ends_at
     with pytest.raises(Denied):
         access.extend(actor=world.technician, grant=grant, minutes=30)

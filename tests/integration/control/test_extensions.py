@@ -30,7 +30,7 @@ from tests.integration.control.sessions import accepted, again, ended_grant, sai
 from tests.integration.control.test_approval import outcomes
 from tests.integration.control.test_substitutes import stand_in
 from tests.integration.control.test_windows import now, once, under
-from tests.integration.control.world import ConnectorEnd, World, fresh
+from tests.integration.control.world import ConnectorEnd, World, begin, fresh
 
 WHY = "the belt is off, the motor is not back on"
 
@@ -70,7 +70,7 @@ def test_one_yes_prolongs_what_runs_and_the_connection_stays(linked: World) -> N
 
 
 def test_nobody_asks_for_another_and_nobody_decides_their_own(world: World) -> None:
-    grant = world.grant()
+    grant = world.begun()
     for who in (world.stranger, world.rival, world.owner):
         with pytest.raises(NotFound):
             extending.ask_for_more(actor=who, grant=grant, minutes=30, reason=WHY)
@@ -95,7 +95,7 @@ def test_nobody_asks_for_another_and_nobody_decides_their_own(world: World) -> N
         person=world.approver.public_id,
     )  # fmt: skip
     own = access.make_request(actor=world.approver, machine="Press 3", reason="look", minutes=10)
-    mine = access.approve(actor=world.owner, request=own.public_id).public_id
+    mine = begin(access.approve(actor=world.owner, request=own.public_id).public_id)
     of_mine = extending.ask_for_more(actor=fresh(world.approver), grant=mine, minutes=10, reason=WHY).public_id
     with pytest.raises(access.OwnRequest):
         extending.agree_to_more(actor=fresh(world.approver), extension=of_mine)
@@ -103,7 +103,7 @@ def test_nobody_asks_for_another_and_nobody_decides_their_own(world: World) -> N
 
 
 def test_nothing_is_asked_that_a_yes_could_not_give(linked: World) -> None:
-    grant = linked.grant()
+    grant = linked.begun()
     for minutes, error in ((0, BadField), (-5, BadField), (481, BadField), (480, NoLonger)):
         with pytest.raises(error):
             asked(linked, grant, minutes)
@@ -159,7 +159,7 @@ def test_it_is_over_with_the_grant_and_can_be_asked_while_what_runs_finishes(lin
 
 def test_of_two_approvers_at_once_one_prolongs_it(committed_world: World) -> None:
     world = committed_world
-    grant = world.grant()
+    grant = world.begun()
     before, extension = Grant.objects.get().ends_at, asked(world, grant)
     results = outcomes(
         lambda: extending.agree_to_more(actor=fresh(world.owner), extension=extension),
@@ -171,7 +171,7 @@ def test_of_two_approvers_at_once_one_prolongs_it(committed_world: World) -> Non
 
 
 def test_a_rule_without_approval_prolongs_at_once_and_a_shorter_extension_answers_it_too(world: World) -> None:
-    grant = world.grant()
+    grant = world.begun()
     before = Grant.objects.get().ends_at
     extension = asked(world, grant)
     access.extend(actor=world.owner, grant=grant, minutes=10)
@@ -184,7 +184,7 @@ def test_a_rule_without_approval_prolongs_at_once_and_a_shorter_extension_answer
 
 
 def test_whoever_approves_is_told_and_whoever_works_hears_the_answer(world: World) -> None:
-    extension = asked(world, world.grant())
+    extension = asked(world, world.begun())
 
     def told(person: Person, kind: Kind) -> list[Notification]:
         collect(world.organisation, timezone.now(), mail=True)

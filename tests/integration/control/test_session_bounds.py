@@ -86,7 +86,7 @@ def test_a_technician_has_a_limited_number_of_requests_waiting_and_learns_what_t
 
 
 def test_all_extensions_together_are_no_longer_than_the_rules_longest_permission(linked: World) -> None:
-    grant = linked.grant(60)
+    grant = linked.begun(60)
     for minutes in (240, 180):
         access.extend(actor=linked.owner, grant=grant, minutes=minutes)
     with pytest.raises(NoLonger) as caught:

@@ -20,7 +20,7 @@ from portineria.policy.sight import Sight
 from portineria.wire.statement import Order
 from tests.integration.control.declared import applied, faults, proposal
 from tests.integration.control.sessions import accepted, again, said_to, started
-from tests.integration.control.world import World, fresh
+from tests.integration.control.world import World, begin, fresh
 
 ROME = ZoneInfo("Europe/Rome")
 RULE = '[[rule]]\nsupplier = "Presses & Co"\nmachines = ["Press 3"]\n'
@@ -91,6 +91,7 @@ def test_what_a_window_would_never_open_is_not_asked_approved_or_extended(linked
     assert services.approve(actor=linked.owner, request=asked.public_id).starts_at == tomorrow
     under(linked, once(now() - timedelta(hours=1), now() + timedelta(minutes=90)))
     given = services.approve(actor=linked.owner, request=request)
+    begin(given.public_id)
     services.extend(actor=linked.owner, grant=given.public_id, minutes=60)
     with pytest.raises(OutsideWindows):
         services.extend(actor=linked.owner, grant=given.public_id, minutes=60)

@@ -23,6 +23,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portineria.control.access import services as access
+from portineria.control.access.models import Grant
 from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
 from portineria.control.estate.models import Link, Machine, Relay
@@ -232,6 +233,14 @@ class ConnectorEnd:
         return Client().generic(method, path, data, content_type="application/json", headers=headers)
 
 
+def begin(grant: str) -> str:
+    """As if a session had been opened under it just now."""
+    row = Grant.objects.select_related("rule").get(public_id=grant)
+    if row.begin_work(timezone.now(), row.rule.max_minutes):
+        row.save(update_fields=["opened_at", "ends_at"])
+    return grant
+
+
 @dataclass
 class World:
     organisation: str
@@ -266,6 +275,10 @@ class World:
 
     def grant(self, minutes: int = 60) -> str:
         return access.approve(actor=self.owner, request=self.request(minutes)).public_id
+
+    def begun(self, minutes: int = 60) -> str:
+        """A grant whose time runs."""
+        return begin(self.grant(minutes))
 
 
 def found_installation() -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -286,6 +287,39 @@ def test_no_permission_outlives_its_grant_or_its_rules_window(
         assert decision.ends is not None
         assert moment < decision.ends <= given_.ends
         assert decision.ends == given_.ends or not when.open_at(decision.ends)
+
+
+@given(schedules, moments, st.integers(1, 600), st.integers(1, 48), st.integers(0, 60), st.integers(1, 900) | st.none())
+def test_work_that_counts_from_its_opening_outlives_nothing_either(
+    when: Schedule, starts: datetime, lasts: int, hours: int, later: int, closes: int | None
+) -> None:
+    moment = starts + timedelta(hours=later)
+    limit = moment + timedelta(minutes=closes) if closes else None
+    given_ = replace(grant(starts, when, hours), lasts=timedelta(minutes=lasts), closes=limit)
+    decision = decide(attempt(moment), [given_])
+    assert decision.permitted == (later < hours and when.open_at(moment))
+    if not decision.permitted:
+        assert (decision.begin_by, decision.lasts, decision.ends) == (None, None, given_.ends)
+        return
+    assert decision.ends is not None
+    assert decision.begin_by is not None
+    assert moment < decision.begin_by <= min(given_.ends, limit or given_.ends)
+    longest = min(moment + timedelta(minutes=lasts), limit or datetime.max.replace(tzinfo=UTC))
+    assert moment < decision.ends <= longest
+    assert decision.ends == longest or not when.open_at(decision.ends)
+
+
+@given(schedules, moments, st.integers(1, 20000))
+def test_it_closes_for_the_last_time_where_nothing_opens_after_that(
+    when: Schedule, moment: datetime, minutes: int
+) -> None:
+    longest = moment + timedelta(minutes=minutes)
+    closes = when.closes_within(moment, longest)
+    assert (closes is None) == (when.opens_within(moment, longest) is None)
+    if closes is not None:
+        assert moment < closes <= longest
+        assert when.open_at(closes - timedelta(microseconds=1))
+        assert when.opens_within(closes, longest) is None
 
 
 @given(schedules, weekly | once, moments)

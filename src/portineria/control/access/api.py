@@ -39,6 +39,8 @@ class MachineView(Schema):
     services: list[ServiceView] = Field(default_factory=list)
     grant: str | None = None
     ends_at: datetime | None = None
+    begin_by: datetime | None = None  # where the time counts from the first session and none was: instead of ends_at
+    lasts_minutes: int | None = None
     max_minutes: int | None = None
     notice: str | None = None  # where reading is all that is missing: whose notice has to be acknowledged
     trainings: list[str] = Field(default_factory=list)  # and what has to be confirmed
@@ -72,6 +74,7 @@ def _view(seen: MachineSight) -> MachineView:
         view.line = machine.line.name if machine.line else None
         view.services = [service_view(row) for row in opened_services(seen.grant, services_of(machine))]
         view.grant, view.ends_at = seen.grant, seen.ends_at
+        view.begin_by, view.lasts_minutes = seen.begin_by, seen.lasts_minutes
     return view
 
 
@@ -113,6 +116,7 @@ class RequestView(Schema):
     grant: str | None
     ends_at: datetime | None
     listed_reason: str
+    begin_by: datetime | None  # instead of ends_at
 
 
 def _request_view(row: AccessRequest) -> RequestView:
@@ -132,7 +136,8 @@ def _request_view(row: AccessRequest) -> RequestView:
         decision_reason=approval.reason if approval else None,
         lapsed_why=row.lapsed_why,
         grant=grant.public_id if grant else None,
-        ends_at=grant.ends_at if grant else None,
+        ends_at=grant.ends_at if grant and grant.begun else None,
+        begin_by=grant.ends_at if grant and not grant.begun else None,
         listed_reason=row.listed_reason,
     )
 

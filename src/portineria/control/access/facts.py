@@ -308,8 +308,6 @@ def _asked_of(grants: Sequence[int]) -> dict[int, _Asked]:
 
 
 def _facts_of(grant: Grant, machine: Machine, asked: _Asked, besides: _Besides) -> GrantFacts:
-    """A rule that was shortened shortens what was given under it, and so does the end of what it asks for."""
-    ends = min(grant.ends_at, grant.starts_at + timedelta(minutes=grant.rule.max_minutes))
     maintained = besides.state.maintained_until(grant.rule, machine)
     consent = besides.state.consent(*of_grant(grant, machine))
     said = besides.said.get(grant.request_id, NOTHING_SAID)
@@ -317,7 +315,9 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked, besides: _Besides) 
         id=grant.public_id,
         machine=machine.public_id,
         starts=grant.starts_at,
-        ends=min(ends, maintained or ends),
+        ends=grant.ends_under(grant.rule.max_minutes),
+        lasts=grant.lasts(grant.rule.max_minutes),
+        closes=maintained,
         revoked=grant.revoked,
         rule_holds=asked.holds,
         approved=asked.approved,

@@ -28,7 +28,7 @@ class AsksLevels(models.Model):
 APPROVALS = models.CheckConstraint(
     name="access_rule_approvals", condition=Q(approvals__gte=1, approvals__lte=MOST_LEVELS * MOST_APPROVALS)
 )
-COUNTED = models.CheckConstraint(
+LEVELS_COUNTED = models.CheckConstraint(
     name="access_rule_levels", condition=Q(level_count=0) | Q(level_count__lte=MOST_LEVELS, needs_approval=True)
 )
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from portineria.control.access.company_device import CompanyDevice as CompanyDevice
 from portineria.control.access.extension import Extension as Extension
 from portineria.control.access.job import JobEntry as JobEntry
-from portineria.control.access.level import APPROVALS, COUNTED, AsksLevels
+from portineria.control.access.level import APPROVALS, LEVELS_COUNTED, AsksLevels
 from portineria.control.access.level import MOST_APPROVALS as MOST_APPROVALS
 from portineria.control.access.lock import LOCKABLE as LOCKABLE
 from portineria.control.access.lock import Lock as Lock
@@ -29,6 +29,8 @@ from portineria.control.access.standing_asked import LEAST_STANDING, AsksStandin
 from portineria.control.access.substitution import Substitution
 from portineria.control.access.training import TRAININGS_TEXT
 from portineria.control.access.watcher import RuleWatcher as RuleWatcher
+from portineria.control.access.work_time import ENDS_AFTER_START, MINUTES_COUNTED, NotBegun, WorkTime
+from portineria.control.access.work_time import NoLonger as NoLonger
 from portineria.control.access.yes import MarkedYes
 from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.delegation_models import Power
@@ -55,10 +57,6 @@ MOST_FACTOR_MINUTES = 720  # as long as a connector stays signed in
 
 class AlreadyDecided(Conflict):
     code = "access.request.already-decided"
-
-
-class NoLonger(Conflict):
-    code = "access.grant.longest"
 
 
 class FunctionProfile(models.Model):
@@ -159,7 +157,7 @@ class Rule(AsksStanding, AsksLevels, models.Model):
             # Seven days: longer work is asked for again, and looked at again.
             LEAST_STANDING,
             APPROVALS,
-            COUNTED,
+            LEVELS_COUNTED,
             models.CheckConstraint(name="access_rule_minutes", condition=Q(max_minutes__gte=1, max_minutes__lte=10080)),
             models.CheckConstraint(
                 name="access_rule_factor",
@@ -344,7 +342,7 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         return self.filter(revoked_at__isnull=True, starts_at__lte=at, ends_at__gt=at)
 
 
-class Grant(models.Model):
+class Grant(WorkTime, models.Model):
     """Permission for one person and one machine, with a start and an end."""
 
     public_id = _id_field(Kind.GRANT)
@@ -358,8 +356,6 @@ class Grant(models.Model):
     # What its approval narrowed it to besides; null: to nothing.
     narrower = models.ForeignKey(FunctionProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     only_services = models.CharField(max_length=SERVICES, blank=True, default="")  # of the rule when it was given
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     ended_class = models.CharField(max_length=16, blank=True, choices=[(one.value, one.value) for one in Ending])
 
@@ -367,7 +363,8 @@ class Grant(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="access_grant_ends_after_start", condition=Q(ends_at__gt=F("starts_at"))),
+            ENDS_AFTER_START,
+            MINUTES_COUNTED,
             models.CheckConstraint(
                 name="access_grant_revoked_has_class",
                 condition=Q(revoked_at__isnull=True, ended_class="")
@@ -387,12 +384,12 @@ class Grant(models.Model):
         return Ending(self.ended_class) if self.ended_class else None
 
     def minutes_left(self, at: datetime) -> int:
-        """How many more it may be given, counted from its end or from now: in all as many as its rule allows."""
-        longest = self.starts_at + timedelta(minutes=self.rule.max_minutes)
-        return max(0, int((longest - max(self.ends_at, at)).total_seconds() // 60))
+        return self.time_left(at, self.rule.max_minutes)
 
     def lengthen(self, minutes: int, at: datetime) -> None:
-        """In memory; raise NoLonger beyond what the rule allows."""
+        """In memory; raise NoLonger beyond what the rule allows, NotBegun where nothing runs."""
+        if not self.begun:
+            raise NotBegun(f"nothing was opened under {self.public_id}")
         if minutes > (left := self.minutes_left(at)):
             raise NoLonger(f"grant {self.public_id} may be {left} minutes longer")
         self.ends_at = max(self.ends_at, at) + timedelta(minutes=minutes)

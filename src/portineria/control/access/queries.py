@@ -98,7 +98,17 @@ class MachineSight:
 
     @property
     def ends_at(self) -> datetime | None:
-        return self.decision.ends if self.decision.permitted else None
+        """None also while nothing has begun: then ``begin_by`` and ``lasts`` say all there is to say."""
+        return self.decision.ends if self.decision.permitted and self.begin_by is None else None
+
+    @property
+    def begin_by(self) -> datetime | None:
+        return self.decision.begin_by
+
+    @property
+    def lasts_minutes(self) -> int | None:
+        lasts = self.decision.lasts
+        return int(lasts.total_seconds() // 60) if lasts is not None else None
 
 
 _BY_PLACE = ("plant__name", BY_LINE, "name", "pk")

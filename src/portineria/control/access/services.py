@@ -34,7 +34,8 @@ from portineria.control.access.substitution import Substitution
 from portineria.control.access.tickets import system_of
 from portineria.control.access.waiting import keep_readable
 from portineria.control.access.waiting_extensions import answer_with_yes
-from portineria.control.access.windows import OutsideWindows, require_longer, require_opening
+from portineria.control.access.windows import OutsideWindows, begin_within, require_longer, require_opening
+from portineria.control.access.work_time import BEGIN_WITHIN
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine
 from portineria.control.identity.authority import (
@@ -170,7 +171,7 @@ def _rule_for(actor: Person, machine: Machine, minutes: int, starts_at: datetime
     check_minutes(minutes, max(rule.max_minutes for rule in rules))
     fitting = [rule for rule in rules if rule.max_minutes >= minutes]
     begins = starts_at or now
-    ends = begins + timedelta(minutes=minutes)
+    ends = begins + timedelta(minutes=minutes) if starts_at else begins + BEGIN_WITHIN
     opening = [rule for rule in fitting if rule.schedule_at(machine.plant.time_zone).opens_within(begins, ends)]
     if not opening and starts_at is None:
         opening = [rule for rule in fitting if rule.needs_approval]
@@ -276,13 +277,9 @@ def cancel(*, actor: Person, request: str) -> AccessRequest:
 def _give(request: AccessRequest, actor: str) -> Grant:
     now = timezone.now()
     require_prospect(request, now)
-    starts = max(now, request.starts_at) if request.starts_at else now
-    # A window that began while nobody decided keeps its end: a late yes does not move it.
     shorter = [one.minutes for one in request.approvals.filter(counts=True) if one.minutes is not None]
-    ends = (request.starts_at or now) + timedelta(minutes=min([request.minutes, *shorter]))
-    if ends <= now:
-        raise GrantEnded(f"the window of {request.public_id} is over")
-    require_opening(request.rule, request.machine, starts, ends)
+    minutes = min([request.minutes, *shorter])
+    starts, ends = _times(request, minutes, now)
     narrowed = request.approvals.filter(counts=True).exclude(narrower=None).select_related("narrower").first()
     grant = Grant.objects.create(
         organisation=request.organisation,
@@ -295,6 +292,7 @@ def _give(request: AccessRequest, actor: str) -> Grant:
         only_services=request.rule.only_services,
         starts_at=starts,
         ends_at=ends,
+        minutes=None if request.starts_at else minutes,
     )
     record(
         "access.grant.given",
@@ -305,11 +303,25 @@ def _give(request: AccessRequest, actor: str) -> Grant:
         machine=request.machine.public_id,
         person=request.person.public_id,
         starts_at=starts.isoformat(timespec="seconds"),
-        ends_at=ends.isoformat(timespec="seconds"),
+        **grant.until,
         profile=grant.profile.public_id if grant.profile else "",
         narrower=f"{grant.narrower.name} {grant.narrower.version}" if grant.narrower else "",
     )
     return grant
+
+
+def _times(request: AccessRequest, minutes: int, now: datetime) -> tuple[datetime, datetime]:
+    """From when, and until when; without a stated start by when work may begin, as ``begin_within`` has it.
+
+    A stated window that began while nobody decided keeps its end: a late yes does not move it.
+    """
+    if request.starts_at is None:
+        return now, begin_within(request.rule, request.machine, now)
+    starts, ends = max(now, request.starts_at), request.starts_at + timedelta(minutes=minutes)
+    if ends <= now:
+        raise GrantEnded(f"the window of {request.public_id} is over")
+    require_opening(request.rule, request.machine, starts, ends)
+    return starts, ends
 
 
 # -- grants -----------------------------------------------------------------------------------------------------

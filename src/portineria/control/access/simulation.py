@@ -62,13 +62,14 @@ _MEMBER = ("person", "organisation", "supplier")
 def _as_granted(
     rule: Rule, machine: Machine, person: int, at: datetime, state: PlantState, begins: Beginning, *, trained: bool
 ) -> GrantFacts:
-    ends, maintained = at + timedelta(minutes=rule.max_minutes), state.maintained_until(rule, machine)
+    maintained = state.maintained_until(rule, machine)
     consent = state.consent(*of_rule(rule, machine, person))
     return GrantFacts(
         id=rule.public_id,
         machine=machine.public_id,
         starts=at,
-        ends=min(ends, maintained or ends),
+        ends=at + timedelta(minutes=rule.max_minutes),
+        closes=maintained,
         revoked=None,
         rule_holds=True,
         schedule=rule.schedule_at(machine.plant.time_zone),

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from portineria.control.access.models import Grant, Rule
+from portineria.control.access.work_time import BEGIN_WITHIN
 from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.models import Person
 from portineria.control.identity.services import BadField
@@ -60,6 +61,14 @@ def require_opening(rule: Rule, machine: Machine, begins: datetime, ends: dateti
     """Raise OutsideWindows where a permission for this time would never open anything."""
     if rule.schedule_at(machine.plant.time_zone).opens_within(begins, ends) is None:
         raise OutsideWindows(rule, machine, begins)
+
+
+def begin_within(rule: Rule, machine: Machine, at: datetime) -> datetime:
+    """By when work has to begin that somebody says yes to now. Raise OutsideWindows where it could not."""
+    closes = rule.schedule_at(machine.plant.time_zone).closes_within(at, at + BEGIN_WITHIN)
+    if closes is None:
+        raise OutsideWindows(rule, machine, at)
+    return closes
 
 
 def require_longer(grant: Grant, before: datetime, at: datetime) -> None:

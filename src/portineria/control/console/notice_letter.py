@@ -81,7 +81,7 @@ def facts(notice: Notice) -> list[tuple[str, str]]:
         found.append((_("Counts until"), day(notice.until)))
     if (asked := notice.asked) is not None:
         zone = notice.place.zone if notice.place else ""
-        begins = _moment(asked.starts_at, zone) if asked.starts_at else _("as soon as approved")
+        begins = _moment(asked.starts_at, zone) if asked.starts_at else _("from the first opening after the yes")
         found.append((_("Time window"), f"{begins} · {minutes(asked.minutes)}"))
     return found
 

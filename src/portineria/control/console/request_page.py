@@ -19,6 +19,7 @@ from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import profiles_of
 from portineria.control.access.training import Training
 from portineria.control.access.training_queries import missing
+from portineria.control.access.windows import OutsideWindows, begin_within
 from portineria.control.console import functions, plant_rows, standing_rows, texts, watch_rows, whereabouts
 from portineria.control.console.texts import sinks as sink_texts
 from portineria.control.console.whereabouts import Asked, Place
@@ -63,6 +64,7 @@ class RequestPage:
     gateway_linked: bool
     starts: datetime
     ends: datetime
+    begin_by: datetime | None  # of what counts from the first opening: if somebody said yes now
     approver: bool
     missing: int  # people who have to say yes
     together: list[Asked]  # what was asked for at once with it, itself among them
@@ -181,6 +183,7 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
         gateway_linked=staff and bool(known["linked"]),
         starts=starts,
         ends=(row.starts_at or timezone.now()) + timedelta(minutes=row.minutes),
+        begin_by=_begin_by(row, at) if pending and not row.starts_at else None,
         approver=approver,
         trainings=missing(row.person, [row.rule], at).get(row.rule_id, []),
         together=whereabouts.asked(actor, access.bundled(actor, row)),
@@ -189,6 +192,13 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
         least=standing_rows.of_request(row, standing.firm, at, staff=staff),
         answers=answers,
     )
+
+
+def _begin_by(row: AccessRequest, at: datetime) -> datetime | None:
+    try:
+        return begin_within(row.rule, row.machine, at)
+    except OutsideWindows:
+        return None
 
 
 def _missing(row: AccessRequest, answers: list[Approval]) -> int:

@@ -3,7 +3,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -36,7 +35,7 @@ class Step:
     path: str
     button: "str | Promise"
     icon: str
-    until: datetime | None = None
+    open: MachineSight | None = None
     more: str = ""  # where to ask for more time
 
     @property
@@ -76,11 +75,18 @@ def _step(seen: MachineSight, place: Place, session: Session | None, asked: Acce
         path = reverse("console:session", args=[session.public_id])
         more = reverse("console:extension-ask", args=[session.grant.public_id])
         return Step(
-            place, "reachable", (), path, gettext_lazy("Open the session"), "plug-connected", seen.ends_at, more
+            place,
+            "reachable",
+            (),
+            path,
+            gettext_lazy("Open the session"),
+            "plug-connected",
+            seen if seen.decision.permitted else None,
+            more,
         )
     if seen.decision.permitted:
-        more = reverse("console:extension-ask", args=[seen.grant])
-        return Step(place, "reachable", (), machine, gettext_lazy("How to connect"), "terminal-2", seen.ends_at, more)
+        more = reverse("console:extension-ask", args=[seen.grant]) if seen.ends_at else ""
+        return Step(place, "reachable", (), machine, gettext_lazy("How to connect"), "terminal-2", seen, more)
     if seen.to_confirm and asked is None and seen.notice is None:
         first = seen.to_confirm[0]
         path = f"{reverse('console:training', args=[first.public_id])}?{urlencode({'next': reverse('console:work')})}"

@@ -9,6 +9,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from portineria.control.access.models import Grant
 from portineria.control.access.only_services import named_by_both
 from portineria.control.access.profiles import profiles_of, services_under
 from portineria.control.audit.services import record
@@ -90,10 +91,29 @@ def start_session(*, actor: Person, machine: str, key: bytes, address: str, show
         raise NotPermitted((Reason.NOTHING_TO_REACH,))
     require_inspected(session, services)
     letters.write_order(session, services, starts=now)
+    begins = _begins(locked, now)
     session.save(force_insert=True)
     _record("requested", session, actor.public_id, address=address, **_order_fields(session))
+    if begins:
+        _record_begun(session, actor.public_id)
     outgoing.after_commit(*letters.standing_messages(session))
     return Opened(session, links, letters.tickets(session, links, now), services)
+
+
+def _begins(locked: Grant, now: datetime) -> bool:
+    if not locked.begin_work(now, locked.rule.max_minutes):
+        return False
+    locked.save(update_fields=["opened_at", "ends_at"])
+    return True
+
+
+def _record_begun(session: Session, actor: str) -> None:
+    """It is the first under its grant, whose time runs from now."""
+    record(
+        "access.grant.begun", organisation=session.organisation.public_id, actor=actor, about=actor,
+        grant=session.grant.public_id, machine=session.machine.public_id, person=session.person.public_id,
+        session=session.public_id, ends_at=session.grant.ends_at.isoformat(timespec="seconds"),
+    )  # fmt: skip
 
 
 def _order_fields(session: Session) -> dict[str, str | int]:

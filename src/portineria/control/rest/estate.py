@@ -60,7 +60,9 @@ class ServiceView(Schema):
 
 
 class MachineView(Schema):
-    """Of a machine that may only be asked for: its name and whom to ask, nothing else."""
+    """Of a machine that may only be asked for: its name and whom to ask, nothing else. ``begin_by``: where the time
+    granted, ``lasts_minutes``, counts from the first session and none was opened yet, instead of ``ends_at``.
+    """
 
     machine: str
     name: str
@@ -77,6 +79,8 @@ class MachineView(Schema):
     recording: str | None = None
     grant: str | None = None
     ends_at: datetime | None = None
+    begin_by: datetime | None = None
+    lasts_minutes: int | None = None
 
 
 class MachinePage(MachineView):
@@ -154,6 +158,7 @@ def _machine_view(actor: Person, seen: MachineSight) -> MachineView:
     if _staff(actor, seen) or seen.sight is Sight.REACHABLE:
         view.plant, view.line, view.tag = row.plant.name, row.line.name if row.line else None, row.tag
         view.grant, view.ends_at = seen.grant, seen.ends_at
+        view.begin_by, view.lasts_minutes = seen.begin_by, seen.lasts_minutes
     if _staff(actor, seen):
         view.zone = row.line.zone.name if row.line and row.line.zone else None
         view.gateway, view.criticality, view.recording = row.gateway.public_id, row.criticality, row.recording

@@ -61,16 +61,23 @@ class RequestView(Schema):
 
 
 class GrantView(Schema):
+    """``ends_at``: null while nothing was opened under a grant whose ``minutes`` count from the first opening, which
+    may be until ``begin_by``.
+    """
+
     grant: str
     request: str
     machine: str
     person: str
     rule: str | None
     starts_at: datetime
-    ends_at: datetime
+    ends_at: datetime | None
     revoked_at: datetime | None
     ending: str
     minutes_left: int
+    minutes: int | None
+    opened_at: datetime | None
+    begin_by: datetime | None
 
 
 def _request_view(row: AccessRequest) -> RequestView:
@@ -170,8 +177,9 @@ def _grant_view(row: Grant, actor: Person) -> GrantView:
     return GrantView(
         grant=row.public_id, request=row.request.public_id, machine=row.machine.public_id,
         person=row.person.public_id, rule=row.rule.public_id if row.organisation_id in actor.staff_of else None,
-        starts_at=row.starts_at, ends_at=row.ends_at, revoked_at=row.revoked_at, ending=row.ended_class,
-        minutes_left=row.minutes_left(timezone.now()),
+        starts_at=row.starts_at, ends_at=row.ends_at if row.begun else None, minutes=row.minutes,
+        opened_at=row.opened_at, begin_by=None if row.begun else row.ends_at,
+        revoked_at=row.revoked_at, ending=row.ended_class, minutes_left=row.minutes_left(timezone.now()),
     )  # fmt: skip
 
 

@@ -44,6 +44,8 @@ class Machine(msgspec.Struct):
     owner: str = ""
     services: list[ServiceAnswer] | None = None
     ends_at: str | None = None
+    begin_by: str | None = None  # where the time counts from the first session, and none was
+    lasts_minutes: int | None = None
     notice: str | None = None  # where reading is all that is missing: the organisation whose notice it is
     trainings: list[str] = msgspec.field(default_factory=list)  # and what has to be confirmed
 

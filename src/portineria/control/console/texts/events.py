@@ -165,6 +165,7 @@ EVENTS: dict[str, str | Promise] = {
     "access.request.ticket": _("The ticket system answered about a request"),
     "access.request.lapsed": _("Request without a purpose any more"),
     "access.grant.given": _("Grant given"),
+    "access.grant.begun": _("Work begun: the time granted runs from now"),
     "access.grant.extended": _("Grant extended"),
     "access.grant.revoked": _("Grant revoked"),
     "access.extension.asked": _("More time asked for"),

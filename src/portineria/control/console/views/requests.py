@@ -76,6 +76,8 @@ def approve(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
     if form.is_valid() and attempt(form, lambda: services.agree(actor=actor, request=public_id, **form.cleaned_data)):
         if (decided := request_page(actor, request_row(actor, public_id))).grant is None:
             text = _("Your yes is kept. Others have to give theirs before anything opens.")
+        elif not decided.grant.begun:
+            text = _("Approved. The time runs from the first session; you see here by when it has to begin.")
         elif decided.grant_state == "later":
             text = _("Approved. The technician can start a session from the beginning that you see here.")
         else:

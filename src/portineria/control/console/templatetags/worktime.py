@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From when to when a permission holds; of what nobody has begun, how long it will and by when it may begin."""
+
+from datetime import datetime
+
+from django import template
+from django.template.context import Context
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from portineria.control.access.models import Grant
+from portineria.control.access.queries import MachineSight
+from portineria.control.console.templatetags.console import countdown, minutes, span, when
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def granted(context: Context, grant: Grant, zone: str = "") -> SafeString:
+    if grant.begun:
+        return span(context, grant.starts_at, grant.ends_at, zone)
+    return to_begin(context, grant.minutes, grant.ends_at, zone)
+
+
+@register.simple_tag(takes_context=True)
+def to_begin(context: Context, count: int | None, begin_by: datetime, zone: str = "") -> SafeString:
+    """The moment stands where its language wants it."""
+    said = _("%(length)s from the first opening, to begin by %(moment)s")
+    before, after = (said % {"length": minutes(count), "moment": "\0"}).split("\0")
+    return format_html("{}{}{}", before, when(context, begin_by, zone), after)
+
+
+@register.simple_tag(takes_context=True)
+def open_for(context: Context, sight: MachineSight, zone: str = "") -> SafeString:
+    """How much is left; before anything began, how much it will be."""
+    if sight.begin_by is not None:
+        return to_begin(context, sight.lasts_minutes, sight.begin_by, zone)
+    return format_html('<span class="countdown">{}</span> {}', countdown(sight.ends_at), _("left"))
