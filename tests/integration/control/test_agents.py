@@ -12,8 +12,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portineria.control import administration_accounts
-from portineria.control.access import emergency, locks, queries, trainings
+from portineria.control.access import emergency, locks, trainings
 from portineria.control.access import services as access
+from portineria.control.access.answerable import decidable_requests
 from portineria.control.access.rules import Conditions
 from portineria.control.audit.queries import events, views
 from portineria.control.estate import services as estate
@@ -158,8 +159,8 @@ def test_no_agent_approves_administers_or_is_let_in_by_a_rule_for_others(linked:
             access.approve(actor=fresh(who), request=request)
     # Whoever answers for it is no other person than it, whatever their role.
     Membership.objects.filter(person=w.operator).update(role=Role.APPROVER)
-    assert [row.public_id for row in queries.decidable_requests(fresh(w.approver))] == [request]
-    assert not queries.decidable_requests(fresh(w.operator))
+    assert [row.public_id for row in decidable_requests(fresh(w.approver))] == [request]
+    assert not decidable_requests(fresh(w.operator))
     with pytest.raises(access.OwnRequest):
         access.approve(actor=fresh(w.operator), request=request)
     with pytest.raises(NotFound):

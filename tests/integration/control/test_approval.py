@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from portineria.control.access import closing, queries
 from portineria.control.access import services as access
+from portineria.control.access.answerable import decidable_requests
 from portineria.control.access.models import AccessRequest, Approval, Grant
 from portineria.control.audit.queries import events
 from portineria.control.audit.verification import verify_chain
@@ -110,8 +111,8 @@ def test_strangers_rivals_and_operators_do_not_approve(world: World) -> None:
             access.approve(actor=who, request=request)
     with pytest.raises(Denied):
         access.approve(actor=world.operator, request=request)
-    assert [r.public_id for r in queries.decidable_requests(world.approver)] == [request]
-    assert list(queries.decidable_requests(world.operator)) == []
+    assert [r.public_id for r in decidable_requests(world.approver)] == [request]
+    assert list(decidable_requests(world.operator)) == []
 
 
 def test_a_denied_approval_leaves_nothing_behind(world: World) -> None:

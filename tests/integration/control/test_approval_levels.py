@@ -10,8 +10,9 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from portineria.control.access import closing, queries
+from portineria.control.access import closing
 from portineria.control.access import services as access
+from portineria.control.access.answerable import decidable_requests
 from portineria.control.access.deciding import OtherLevel, deciders
 from portineria.control.access.levels import LevelTerms, TooFewApprovers, levels_text, short
 from portineria.control.access.models import AccessRequest, AlreadyDecided, Approval, Grant, Rule
@@ -296,5 +297,5 @@ def test_who_lost_the_role_fills_no_level(world: World) -> None:
     request = w.request()
     access.agree(actor=w.approver, request=request)
     Membership.objects.filter(person=w.approver).update(role=Role.OPERATOR)
-    assert [row.public_id for row in queries.decidable_requests(fresh(w.owner))] == []
+    assert [row.public_id for row in decidable_requests(fresh(w.owner))] == []
     assert waiting_for(other) == [request]

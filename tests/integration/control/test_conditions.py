@@ -9,7 +9,8 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from portineria.control.access import queries, services
+from portineria.control.access import services
+from portineria.control.access.answerable import decidable_requests
 from portineria.control.access.closing import NotRecorded
 from portineria.control.access.models import AccessRequest, AlreadyDecided, Approval, Grant, Rule
 from portineria.control.access.rules import Conditions
@@ -39,7 +40,7 @@ def test_two_different_people_say_yes_before_anything_opens(linked: World) -> No
     assert row.state == "pending"
     with pytest.raises(AlreadyDecided):
         services.agree(actor=linked.approver, request=request)
-    assert request not in {row.public_id for row in queries.decidable_requests(fresh(linked.approver))}
+    assert request not in {row.public_id for row in decidable_requests(fresh(linked.approver))}
     assert "/approve/" not in shown(page, f"/requests/{request}/")
     with pytest.raises(IntegrityError), transaction.atomic():
         Approval.objects.create(request=row, asked_by=row.person, decided_by=linked.approver, approved=True)
@@ -64,7 +65,7 @@ def test_a_yes_to_less_is_said_again_when_the_rule_opens_more(linked: World) -> 
     assert services.agree(actor=linked.owner, request=request) is None  # the other yes was to one service
     with pytest.raises(AlreadyDecided):
         services.agree(actor=linked.owner, request=request)
-    assert request in {row.public_id for row in queries.decidable_requests(fresh(linked.approver))}
+    assert request in {row.public_id for row in decidable_requests(fresh(linked.approver))}
     page = signed_in(linked.approver)
     assert page.post(f"/requests/{request}/approve/", {"reason": "seen again"}).status_code == 302
     grant = Grant.objects.get()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
@@ -92,6 +93,12 @@ def quarantine(w: World, grant: str) -> None:
 
 def change_rule(**changed: object) -> Act:
     return lambda w, grant: access.change_rule(actor=w.owner, rule=w.rule, **changed)  # type: ignore[arg-type]
+
+
+def shortened(w: World, grant: str) -> None:
+    """To less than the time that work has taken."""
+    Grant.objects.update(opened_at=F("starts_at"))
+    access.change_rule(actor=w.owner, rule=w.rule, max_minutes=1)
 
 
 def locked(kind: Locked) -> Act:
@@ -329,7 +336,7 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "rule names other services than the machine has": (
         by_place("plant North", change_rule(only_services=["ssh"])), DRAIN, "no-service-left",
     ),
-    "rule is shorter": (change_rule(max_minutes=1), DRAIN, "expired"),
+    "rule is shorter": (shortened, DRAIN, "expired"),
     "rule's windows are closed": (change_rule(windows=LONG_AGO), DRAIN, "outside-windows"),
     "plant's time zone vanished": (no_zone, DRAIN, "time-zone-unknown"),
     "ticket no longer covers it": (ticket_closed, DRAIN, "ticket"),

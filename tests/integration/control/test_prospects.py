@@ -10,8 +10,9 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone, translation
 
-from portineria.control.access import closing, queries
+from portineria.control.access import closing
 from portineria.control.access import services as access
+from portineria.control.access.answerable import decidable_requests
 from portineria.control.access.models import AccessRequest, Grant, Rule
 from portineria.control.audit.queries import events, views
 from portineria.control.estate import enrolment as admission
@@ -115,7 +116,7 @@ def test_what_waits_under_a_rule_ends_with_it_at_once_and_says_why(world: World,
     [event] = events(world.owner, code="access.request.lapsed")
     fields = views([event])[0].fields
     assert (fields["request"], fields["why"]) == (request, "no-rule")
-    assert list(queries.decidable_requests(world.owner)) == []
+    assert list(decidable_requests(world.owner)) == []
     page = shown(signed_in(world.owner), f"/requests/{request}/")
     assert "no rule admits this any more" in page
     assert "Approve</button>" not in page

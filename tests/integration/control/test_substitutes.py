@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from portineria.control.access import closing, queries, substituting
 from portineria.control.access import services as access
+from portineria.control.access.answerable import decidable_requests
 from portineria.control.access.models import AccessRequest, AlreadyDecided, Approval, Grant, Rule
 from portineria.control.access.rules import Conditions
 from portineria.control.access.services import OwnRequest
@@ -40,7 +41,7 @@ def stand_in(world: World, by: Person, whom: Person, *, hours: float = 8, begins
 
 
 def waiting_for(who: Person) -> list[str]:
-    return [row.public_id for row in queries.decidable_requests(fresh(who))]
+    return [row.public_id for row in decidable_requests(fresh(who))]
 
 
 def test_a_substitute_decides_while_it_lasts_and_not_before_or_after(world: World) -> None:

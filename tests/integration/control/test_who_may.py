@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from portineria.control.access import queries as access_queries
 from portineria.control.access import services as access
+from portineria.control.access.answerable import decidable_requests
 from portineria.control.access.facts import decisions_by_use
 from portineria.control.access.models import Rule
 from portineria.control.identity import services as identity
@@ -118,9 +119,9 @@ def test_one_s_own_request_is_not_among_those_to_decide(world: World) -> None:
     )  # fmt: skip
     own = access.make_request(actor=world.approver, machine="Press 3", reason="look", minutes=10)
     another = world.request()
-    shown = [row.public_id for row in access_queries.decidable_requests(fresh(world.approver))]
+    shown = [row.public_id for row in decidable_requests(fresh(world.approver))]
     assert shown == [another]
-    assert own.public_id in [row.public_id for row in access_queries.decidable_requests(fresh(world.owner))]
+    assert own.public_id in [row.public_id for row in decidable_requests(fresh(world.owner))]
 
 
 def test_a_drain_gives_no_tickets_to_somebody_who_may_not_stay(linked: World) -> None:

@@ -7,11 +7,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from portineria.control.access.answerable import for_decision_by
 from portineria.control.access.deciding import authority, same_person
 from portineria.control.access.extension import EXTENSION_REASON, Extension, ExtensionQuerySet, ExtensionState
 from portineria.control.access.firm import firm_by_grant
 from portineria.control.access.models import AlreadyDecided, Grant
-from portineria.control.access.queries import for_decision_by, visible_machine
+from portineria.control.access.queries import visible_machine
 from portineria.control.access.services import GrantEnded, OwnRequest, extend, prolong
 from portineria.control.access.waiting_extensions import end_of, record_extension
 from portineria.control.access.windows import require_longer

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from portineria.control.access.deciding import not_asked
 from portineria.control.access.facts import LOOKING, Beginning, decisions, opened
 from portineria.control.access.firm import firm_by_rule
 from portineria.control.access.in_sight import admitting_by_machine, by_role, called_so, in_sight, marked
@@ -33,16 +32,13 @@ from portineria.control.access.only_services import words_of
 from portineria.control.access.places import PLACES, called
 from portineria.control.access.preference import preference
 from portineria.control.access.seer import Seer
-from portineria.control.access.substitution import Substitution
 from portineria.control.access.training import Training
 from portineria.control.access.training_queries import missing
 from portineria.control.estate.models import Machine, MachineQuerySet
 from portineria.control.estate.queries import BY_LINE
-from portineria.control.identity.authority import approves, permitted
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.queries import own_standings
-from portineria.control.kept_query import KeptValues
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.decision import Decision
 from portineria.policy.ending import Reason
@@ -255,39 +251,6 @@ def waiting_request(actor: Person, machine: Machine) -> AccessRequest | None:
     """The actor's own, the one that was made first."""
     rows = AccessRequest.objects.filter(person=actor, machine=machine, state=RequestState.PENDING)
     return rows.order_by("made_at", "pk").first()
-
-
-def decidable_requests(actor: Person) -> RequestQuerySet:
-    """Waiting for this very person: of an organisation where they approve or stand in, where their yes is asked now,
-    and not their own.
-    """
-    found = pending_requests(actor).filter(for_decision_by(actor)).exclude(person=actor)
-    found = found.exclude(person__answered_by=actor)
-    found = found.exclude(pk__in=Approval.objects.filter(decided_by=actor, counts=True).values("request"))
-    keys = _IN_LEVELS.all(actor.member_of)
-    if not keys:
-        return found
-    levelled = AccessRequest.objects.filter(pk__in=[pk for (pk,) in keys]).select_related("rule__profile")
-    return found.exclude(pk__in=not_asked(actor, levelled, timezone.now()))
-
-
-_IN_LEVELS = KeptValues(
-    lambda organisations: AccessRequest.objects.filter(
-        organisation__in=organisations, state=RequestState.PENDING, rule__level_count__gt=0
-    ).values_list("pk")
-)
-
-
-def for_decision_by(actor: Person) -> Q:
-    """Of rows with an ``organisation`` and the ``person`` who asks: those of where the actor approves or stands in."""
-    approving = [pk for pk in actor.member_of if permitted(actor, pk, approves, Power.DECIDE)]
-    lent = Substitution.objects.holding(timezone.now()).filter(
-        substitute=actor, organisation__in=actor.staff_of, organisation=OuterRef("organisation")
-    )
-    may = Q(organisation__in=approving)
-    if set(actor.staff_of) - set(approving):
-        may |= Q(Exists(lent.exclude(approver=OuterRef("person"))))
-    return may
 
 
 def grants(actor: Person) -> GrantQuerySet:

@@ -2,6 +2,7 @@
 """From when and how long a permission holds: by stated times, or counted from the first session opened under it."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
@@ -37,7 +38,7 @@ class WorkTime(models.Model):
         return self.minutes is None or self.opened_at is not None
 
     @property
-    def until(self) -> dict[str, str | int]:
+    def until(self) -> dict[str, Any]:
         """As an event says it."""
         end = self.ends_at.isoformat(timespec="seconds")
         return {"ends_at": end} if self.begun else {"minutes": self.minutes or 0, "begin_by": end}

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from portineria.control.access import emergency_queries
 from portineria.control.access import queries as access
+from portineria.control.access.answerable import decidable_requests
 from portineria.control.access.extending import decidable_extensions
 from portineria.control.access.extension import ExtensionQuerySet
 from portineria.control.access.models import RequestQuerySet
@@ -64,7 +65,7 @@ def now(actor: Person, leaf: Leaf) -> Now:
     admitted = [gateway for gateway in gateways if gateway.state in (GatewayState.ADMITTED, GatewayState.QUARANTINED)]
     away = [gateway for gateway in admitted if queries.shown_gateway_state(gateway) != "connected"]
     inside = leaf(with_stays(remote_sessions.with_firm(remote_sessions.open_sessions(actor))), "inside")
-    waiting = leaf(access.decidable_requests(actor), "waiting")
+    waiting = leaf(decidable_requests(actor), "waiting")
     mine = list(access.pending_requests(actor).filter(person=actor)) if asks else []
     named = [row.machine for rows in (inside, waiting, mine) for row in rows]
     sights, reachable = access.sights_and_reachable(actor, [row.pk for row in named]) if asks else (None, [])

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from portineria.control.access import queries as access
+from portineria.control.access.answerable import how_many_wait
 from portineria.control.access.extending import decidable_extensions
 from portineria.control.identity import queries as identity
 from portineria.control.identity.delegation_models import Power
@@ -164,9 +164,8 @@ def _items(person: Person, section: str, waiting: int | None) -> list[Item]:
     asks = any(role is Role.TECHNICIAN for role in roles)
     works = staff or bool(person.sees(Power.WORK))
     if waiting is None and works:  # requests for access, held ones of sessions that run, and for more time
-        held = remote_sessions.held_for(person, timezone.now()).order_by().values("pk")
-        more = decidable_extensions(person).order_by().values("pk")
-        waiting = access.decidable_requests(person).order_by().values("pk").union(held, more, all=True).count()
+        held, more = remote_sessions.held_for(person, timezone.now()), decidable_extensions(person)
+        waiting = how_many_wait(person, held, more)
     waiting = waiting or 0
     waiting_text = ngettext("%(count)d request waits for you", "%(count)d requests wait for you", waiting)
     rows = [

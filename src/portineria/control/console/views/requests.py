@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 
 from portineria.control.access import bundles, services
 from portineria.control.access import queries as access
+from portineria.control.access.answerable import decidable_requests
 from portineria.control.access.extending import decidable_extensions
 from portineria.control.access.models import AccessRequest
 from portineria.control.console import emergency_rows, extension_rows, held, jobs, whereabouts
@@ -32,7 +33,7 @@ def mine(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
     own = access.requests(actor).filter(organisation__in=actor.sees(Power.WORK))
-    decidable = access.decidable_requests(actor)
+    decidable = decidable_requests(actor)
     others = own.filter(state="pending").exclude(pk__in=decidable.values("pk"))
     context: dict[str, Any] = {
         "held": held.waiting_for(actor, timezone.now()),
