@@ -195,9 +195,9 @@ def test_a_yes_for_later_does_not_say_that_it_begins_now(world: World) -> None:
     client = signed_in(world.owner)
     now, later = world.request(), world.request(in_days=2)
     said = client.post(f"/requests/{now}/approve/", {"reason": ""}, follow=True).content.decode()
-    assert "can start a session now" in said
+    assert "The time runs from the first session" in said
     said = client.post(f"/requests/{later}/approve/", {"reason": ""}, follow=True).content.decode()
-    assert "can start a session now" not in said
+    assert "The time runs from the first session" not in said
     assert "from the beginning that you see here" in said
     assert "not begun" in said
 
