@@ -10,6 +10,13 @@ TOPIC_TEXTS: dict[str, str | Promise] = {
     **FIELD_TEXTS,
     # More time for work that runs.
     "access.extension.none": _("You wait for no more time at this machine: nothing was withdrawn."),
+    # How long suppliers' people stay.
+    "access.membership-over": _(
+        "The time that was agreed for you is over. Whoever answers for you at the plant may prolong it."
+    ),
+    "field.until": _("A day from today on, at most %(most)s days away."),
+    "field.sponsor": _("Somebody of the organisation's own people answers for a supplier's person."),
+    "field.stay": _("From 1 to %(most)s days."),
     # The standing of suppliers.
     "access.supplier-standing": _(
         "The rule asks how well the owner assessed your company, and that is not enough, or over. Only the owner can "

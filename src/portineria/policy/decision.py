@@ -15,6 +15,7 @@ from portineria.policy.windows import ALWAYS, Schedule
 class Standing:
     """What is true of the person, whatever they ask for. ``supplier_enabled`` is true for somebody without one.
     ``firm``: their supplier as it was assessed, of an AI agent that of whoever answers for it; None: they have none.
+    ``member_until``: the end of their membership that was agreed; None: there is none.
     """
 
     person_enabled: bool
@@ -23,6 +24,11 @@ class Standing:
     second_factor: bool
     answered: bool = True  # of an AI agent: whoever answers for it is in good standing there
     firm: Firm | None = UNASSESSED
+    member_until: datetime | None = None
+
+    def longest(self, ends: datetime) -> datetime:
+        """Of what ends then, how long this person has it."""
+        return ends if self.member_until is None else min(ends, self.member_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +88,8 @@ class GrantFacts:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``ends``: of the grant; of what is permitted, when the rule's window closes or the supplier's standing is over
-    before that. ``emergency``: on the strength of an emergency role alone.
+    """``ends``: of the grant; of what is permitted, when the rule's window closes, the supplier's standing is over or
+    the membership ends before that. ``emergency``: on the strength of an emergency role alone.
     """
 
     denials: tuple[Reason, ...]
@@ -106,7 +112,7 @@ def decide(attempt: Attempt, grants: Sequence[GrantFacts]) -> Decision:
 
     What was opened in an emergency comes before what somebody approved: it was opened because that did not do.
     """
-    about_the_person = _standing_denials(attempt.standing)
+    about_the_person = _standing_denials(attempt.standing, attempt.at)
     about_the_machine = _machine_denials(attempt)
     outside = about_the_person + about_the_machine
     if not grants:
@@ -123,16 +129,18 @@ def _judged(attempt: Attempt, outside: tuple[Reason, ...], grant: GrantFacts) ->
     denials = outside + _grant_denials(attempt, grant)
     ends = grant.ends
     if not denials:
-        stands = stands_until(grant.least_standing, attempt.standing.firm, grant.ends)
+        stands = stands_until(grant.least_standing, attempt.standing.firm, attempt.standing.longest(grant.ends))
         ends = grant.schedule.open_until(attempt.at, stands) or stands
     decision = Decision(denials, grant=grant.id, ends=ends, emergency=grant.emergency)
     return (len(denials), not grant.emergency, -ends.timestamp(), grant.id), decision
 
 
-def _standing_denials(standing: Standing) -> tuple[Reason, ...]:
+def _standing_denials(standing: Standing, at: datetime) -> tuple[Reason, ...]:
+    over = standing.member_until is not None and at >= standing.member_until
     checks = {
         Reason.PERSON_DISABLED: not standing.person_enabled,
         Reason.NO_MEMBERSHIP: not standing.member,
+        Reason.MEMBERSHIP_OVER: over,
         Reason.SUPPLIER_DISABLED: not standing.supplier_enabled,
         Reason.SECOND_FACTOR: not standing.second_factor,
         Reason.NOBODY_ANSWERS: not standing.answered,
