@@ -2,6 +2,7 @@
 """By hand: plants, machines, services, people. What is many is declared in a file instead (``portineria apply``)."""
 
 from datetime import date
+from functools import partial
 from typing import Any
 
 from allauth.account.decorators import reauthentication_required
@@ -16,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from portineria.control.access import rules
 from portineria.control.access import services as access
 from portineria.control.console import queries
+from portineria.control.console.asking_twice import asking_twice, once_seen
 from portineria.control.console.entering_forms import (
     AnsweringForm,
     MachineAddForm,
@@ -125,6 +127,7 @@ def service(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
 
 
 @page
+@asking_twice
 def remove_service(request: HttpRequest, actor: Person, service: str) -> HttpResponse:
     rows = estate.services(actor).select_related("device__machine__plant")
     row = rows.filter(public_id=service).first()
@@ -133,7 +136,8 @@ def remove_service(request: HttpRequest, actor: Person, service: str) -> HttpRes
     machine = row.device.machine
     require(actor, machine.plant.organisation_id, administers)
     if request.method == "POST":
-        estate_services.remove_service(actor=actor, service=service)
+        removed = partial(estate_services.remove_service, actor=actor, service=service)
+        once_seen(request, removed, actor=actor, organisation=machine.plant.organisation_id)()
         messages.success(request, _("Removed. Sessions that reach it are ending."))
         return redirect("console:machine", machine.public_id)
     return render(request, "console/service_remove.html", {"service": row, "machine": machine})
