@@ -71,6 +71,7 @@ BY_API = {
     "gateway-lock": "POST /locks", "gateway-emergency": "POST /gateways/{gateway}/emergency",
     "gateway-refuse": "POST /gateways/{gateway}/refuse", "gateway-revoke": "POST /gateways/{gateway}/revoke",
     "people": "GET /people", "unused": "GET /unused-memberships", "unused-days": "POST /unused-days",
+    "person-stay": "POST /people/{organisation}/{person}/prolong",
     "person-reopen": "POST /people/{organisation}/{closed}/reopen", "person-add": "POST /people",
     "person-lock": "POST /people/{organisation}/{person}/lock",
     "person-unlock": "POST /people/{organisation}/{person}/unlock",

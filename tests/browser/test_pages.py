@@ -75,6 +75,8 @@ PAGES = {
         "/people/unused/",
         "/people/unused/{organisation}/",
         "/people/{organisation}/{closed}/reopen/",
+        "/people/{organisation}/{technician}/stay/",
+        "/people/add/",
         "/people/{organisation}/{technician}/lock/",
         "/people/{organisation}/{technician}/unlock/",
         "/people/{organisation}/{technician}/invite/",

@@ -180,7 +180,8 @@ class Maker:
         retired, rival = self.person("retired", Role.TECHNICIAN, supplier), self.world.ids["rival"]
         unused.close(retired.memberships.get(), ClosedWhy.UNUSED, timezone.now())
         self.world.ids["closed"] = retired.public_id
-        Membership.objects.filter(person__public_id=rival).update(since=timezone.now() - timedelta(days=60))
+        rows = Membership.objects.filter(person__public_id=rival)
+        rows.update(since=timezone.now() - timedelta(days=60), ends_at=timezone.now() + timedelta(days=9))
 
     def provider(self, supplier: str) -> None:
         made = IdentityProvider.objects.create(

@@ -22,6 +22,7 @@ from portineria.control.console import notice_chat, notice_letter
 from portineria.control.identity.lead import Lead, LeadLost
 from portineria.control.notification import collecting, sending, services
 from portineria.control.notification.models import Channel, Delivery, DeliveryState
+from portineria.control.notification.sponsors import collect_stays
 from portineria.control.notification.standings import collect_standings
 from portineria.control.notification.unused import collect_unused
 from portineria.control.own_connection import given_back
@@ -86,7 +87,7 @@ class Notifying:
             await self._led(partial(collecting.collect_ends, timezone.now(), mail=self._sender.mails))
             await self._led(partial(collecting.forget, timezone.now()))
             if time.monotonic() - self._looked_days_s > DAYS_S:
-                for look in (collect_standings, collect_unused):
+                for look in (collect_standings, collect_unused, collect_stays):
                     await self._led(partial(look, timezone.now(), mail=self._sender.mails))
                 self._looked_days_s = time.monotonic()
         if behind or clock:  # those that came of it

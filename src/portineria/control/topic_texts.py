@@ -28,6 +28,13 @@ TOPIC_TEXTS: dict[str, str | Promise] = {
         "Nothing was changed: no session was opened yet, and the time counts from the first one. Who needs more "
         "from the beginning asks anew."
     ),
+    # How long suppliers' people stay.
+    "access.membership-over": _(
+        "The time that was agreed for you is over. Whoever answers for you at the plant may prolong it."
+    ),
+    "field.until": _("A day from today on, at most %(most)s days away."),
+    "field.sponsor": _("Somebody of the organisation's own people answers for a supplier's person."),
+    "field.stay": _("From 1 to %(most)s days."),
     # The standing of suppliers.
     "access.supplier-standing": _(
         "The rule asks how well the owner assessed your company, and that is not enough, or over. Only the owner can "

@@ -17,6 +17,7 @@ from portineria.policy.windows import ALWAYS, Schedule
 class Standing:
     """What is true of the person, whatever they ask for. ``supplier_enabled`` is true for somebody without one.
     ``firm``: their supplier as it was assessed, of an AI agent that of whoever answers for it; None: they have none.
+    ``member_until``: the end of their membership that was agreed; None: there is none.
     """
 
     person_enabled: bool
@@ -25,6 +26,11 @@ class Standing:
     second_factor: bool
     answered: bool = True  # of an AI agent: whoever answers for it is in good standing there
     firm: Firm | None = UNASSESSED
+    member_until: datetime | None = None
+
+    def longest(self, ends: datetime) -> datetime:
+        """Of what ends then, how long this person has it."""
+        return ends if self.member_until is None else min(ends, self.member_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +96,8 @@ class GrantFacts:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``ends``: of the grant; of what is permitted, when the rule's window closes or the supplier's standing is over
-    before that. ``emergency``: on the strength of an emergency role alone. ``begin_by``: where ``ends`` counts from
+    """``ends``: of the grant; of what is permitted, when the rule's window closes, the supplier's standing is over or
+    the membership ends before that. ``emergency``: on the strength of an emergency role alone. ``begin_by``: where ``ends`` counts from
     now because nothing has begun: by when it may, and ``lasts``: how long, at most.
     """
 
@@ -117,7 +123,7 @@ def decide(attempt: Attempt, grants: Sequence[GrantFacts]) -> Decision:
 
     What was opened in an emergency comes before what somebody approved: it was opened because that did not do.
     """
-    about_the_person = _standing_denials(attempt.standing)
+    about_the_person = _standing_denials(attempt.standing, attempt.at)
     about_the_machine = _machine_denials(attempt)
     outside = about_the_person + about_the_machine
     if not grants:
@@ -146,15 +152,17 @@ def _judged(attempt: Attempt, outside: tuple[Reason, ...], grant: GrantFacts) ->
 
 def _holds_until(attempt: Attempt, grant: GrantFacts, longest: datetime) -> datetime:
     """What is permitted now is so no longer than all that the rule asks for."""
-    longest = min(longest, grant.closes or longest)
+    longest = attempt.standing.longest(min(longest, grant.closes or longest))
     stands = stands_until(grant.least_standing, attempt.standing.firm, longest)
     return grant.schedule.open_until(attempt.at, stands) or stands
 
 
-def _standing_denials(standing: Standing) -> tuple[Reason, ...]:
+def _standing_denials(standing: Standing, at: datetime) -> tuple[Reason, ...]:
+    over = standing.member_until is not None and at >= standing.member_until
     checks = {
         Reason.PERSON_DISABLED: not standing.person_enabled,
         Reason.NO_MEMBERSHIP: not standing.member,
+        Reason.MEMBERSHIP_OVER: over,
         Reason.SUPPLIER_DISABLED: not standing.supplier_enabled,
         Reason.SECOND_FACTOR: not standing.second_factor,
         Reason.NOBODY_ANSWERS: not standing.answered,

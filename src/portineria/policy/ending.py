@@ -36,6 +36,7 @@ class Reason(StrEnum):
 
     PERSON_DISABLED = "person-disabled"
     NO_MEMBERSHIP = "no-membership"
+    MEMBERSHIP_OVER = "membership-over"
     SUPPLIER_DISABLED = "supplier-disabled"
     SECOND_FACTOR = "second-factor"
     GATEWAY_NOT_ADMITTED = "gateway-not-admitted"

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from portineria.control.audit.models import Event
 from portineria.control.declaration.document import parse_declaration
@@ -13,7 +16,7 @@ from portineria.control.identity import first_run, offers
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
 from portineria.control.identity.first_run import HasPassword, NobodyThere
-from portineria.control.identity.models import Organisation, Person, Role
+from portineria.control.identity.models import Membership, Organisation, Person, Role
 from tests.integration.control.declared import ADDED, HEAD, PERSON, applied, faults, proposal
 from tests.integration.control.world import World, fresh
 
@@ -47,6 +50,33 @@ def test_a_changed_role_ends_one_membership_and_begins_another(world: World) -> 
     assert fresh(world.operator).role_in(Organisation.objects.get(public_id=world.organisation).pk) is Role.APPROVER
     codes = list(Event.objects.order_by("-pk").values_list("code", flat=True)[:2])
     assert codes == ["identity.membership.added", "identity.membership.removed"]
+
+
+@pytest.mark.sqlite
+def test_a_suppliers_person_stays_until_a_day_and_somebody_answers_for_them(world: World) -> None:
+    firm = '[[supplier]]\nname = "Presses & Co"\n'
+    declared = PERSON.format("technician", "technician") + 'supplier = "Presses & Co"\n'
+    until = timezone.now().date() + timedelta(days=50)
+    agreed = f'until = {until}\nsponsor = "operator@example.com"\n'
+    seen = proposal(firm + declared + agreed)
+    assert seen.changed == (
+        f"person technician@example.com: until {timezone.now().date() + timedelta(days=365)} → {until}",
+        "person technician@example.com: nobody → operator@example.com answers for them",
+    )
+    carry_out(seen)
+    row = Membership.objects.get(person=world.technician)
+    assert (row.last_day, row.sponsor) == (until, world.operator)
+    assert proposal(firm + declared + agreed).changed == ()
+    assert proposal(firm + declared).changed == ()  # what is left out stays as it is
+    new = PERSON.format("newcomer", "technician") + 'supplier = "Presses & Co"\nsponsor = "boss@example.com"\n'
+    applied(firm + new + PERSON.format("boss", "operator"))
+    assert Membership.objects.get(person__email="newcomer@example.com").sponsor == Person.objects.get(name="boss")
+    other = declared.replace("Presses & Co", "Rival presses")
+    applied('[[supplier]]\nname = "Rival presses"\n' + other)
+    assert Membership.objects.get(person=world.technician).sponsor == world.operator  # goes on
+    nobody = declared + 'sponsor = "rival@example.com"\n'
+    assert faults(firm + nobody) == ["person[0].sponsor: rival@example.com is not one of the organisation's own people"]
+    assert faults(PERSON.format("operator", "operator") + agreed) == ["person[0].sponsor: of people of a supplier only"]
 
 
 def test_an_administrator_hands_over_but_never_changes_their_own_role(world: World) -> None:

@@ -62,6 +62,10 @@ def end_membership(w: World, grant: str) -> None:
     identity.end_membership(actor=w.owner, person=w.technician.public_id, organisation=w.organisation, reason="x")
 
 
+def membership_over(w: World, grant: str) -> None:
+    Membership.objects.filter(person=w.technician).update(ends_at=timezone.now() - timedelta(seconds=1))
+
+
 def closed_unused(w: World, grant: str) -> None:
     unused.close(Membership.objects.get(person=w.technician), ClosedWhy.UNUSED, timezone.now())
 
@@ -290,6 +294,7 @@ LONG_AGO = f"{timezone.now() - timedelta(days=3):%Y-%m-%d} 08:00-09:00"
 MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "person disabled": (disable, CUT, "person-disabled"),
     "membership ended": (end_membership, CUT, "no-membership no-rule"),
+    "membership's end has come": (membership_over, DRAIN, "membership-over"),
     "membership closed by itself": (closed_unused, CUT, "no-membership no-rule"),
     "identity provider disabled": (provider_disabled, CUT, "no-membership no-rule"),
     "supplier disabled": (disable_supplier, CUT, "supplier-disabled"),

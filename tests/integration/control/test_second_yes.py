@@ -11,10 +11,14 @@ import pytest
 from django.utils import timezone
 
 from portineria.control.access.models import Grant, Rule
+from portineria.control.access.rules import Conditions
 from portineria.control.access.services import change_rule
+from portineria.control.access.training import TrainingVersion
+from portineria.control.access.trainings import confirm_training, publish_training
 from portineria.control.audit.models import Event
 from portineria.control.declaration.operation import ChangedMeanwhile, carry_out, hold
 from portineria.control.estate.labels import set_labels
+from portineria.control.estate.services import add_service
 from portineria.control.identity import services as identity
 from portineria.control.identity.models import Group, Membership, Supplier
 from portineria.control.identity.provider_models import GroupRole, IdentityProvider
@@ -152,6 +156,36 @@ def test_labels_and_providers_that_many_sessions_rest_on_are_asked_about(linked:
     # What drains already is not asked about again.
     assert enforce(timezone.now()) == 6
     assert {again(row).end_why for row in sessions} == {"no-rule"}
+
+
+@pytest.mark.sqlite
+def test_a_training_s_next_version_and_a_service_that_many_use_are_asked_about(linked: World) -> None:
+    w, console, browser = linked, signed_in(linked.owner), Browser(linked.owner)
+    words = {"en": ("Wear a helmet.", "")}
+    version = publish_training(actor=w.owner, organisation=w.organisation, name="Safety", words=words)
+    asked = version.training.public_id
+    change_rule(actor=w.owner, rule=w.rule, conditions=Conditions(trainings=(asked,)))
+    confirm_training(actor=w.technician, training=asked, number=1, language="en")
+    device = w.machine.devices.get()
+    other = add_service(actor=w.owner, device=device.public_id, name="panel", protocol="http", port=80)
+    sessions = busy(w, 6)
+    ids = [row.public_id for row in sessions]
+    texts = {"en_text": "Wear it.", "days": ""}
+    for address, form in ((f"/trainings/{asked}/edit/", texts), (f"/services/{other.public_id}/remove/", {})):
+        page = console.post(address, form)
+        assert (page.status_code, "This ends 6 open sessions" in page.content.decode()) == (200, True), address
+    of_training = {"words": [{"language": "en", "text": "Wear it."}]}
+    for path, given in ((f"/trainings/{asked}/versions", of_training), (f"/services/{other.public_id}/remove", {})):
+        answer = browser.post(path, given)
+        assert (answer.status_code, answer.json().get("sessions")) == (409, ids), path
+    assert (enforce(timezone.now()), TrainingVersion.objects.count(), device.services.count()) == (0, 1, 2)
+    with pytest.raises(refusals.NotPermitted):
+        started(w)  # new work waits
+    assert browser.post(f"/services/{other.public_id}/remove", {"confirm": ids}).status_code == 200
+    assert enforce(timezone.now()) == 6
+    assert {again(row).end_why for row in sessions} == {"machine-changed"}
+    # What drains is not asked about.
+    assert browser.post(f"/trainings/{asked}/versions", of_training).status_code == 200
 
 
 @pytest.mark.sqlite

@@ -148,7 +148,7 @@ def test_a_clock_that_was_ahead_closes_nobody(world: World) -> None:
 @pytest.mark.sqlite
 def test_the_last_administrator_whoever_is_inside_and_emergency_roles_stay(linked: World) -> None:
     w, at = linked, timezone.now()
-    unused.set_unused_days(actor=w.owner, organisation=w.organisation, days=UnusedDays(30, 30, 30))
+    unused.set_unused_days(actor=w.owner, organisation=w.organisation, days=UnusedDays(30, 30, 30, 365))
     emergency.give_role(actor=w.owner, organisation=w.organisation, person=w.operator.public_id, plant=w.plant)
     w.grant(480)
     accepted(w, started(w))
@@ -198,11 +198,11 @@ def test_whoever_works_for_others_too_loses_only_what_closed(world: World) -> No
 
 
 def test_who_may_set_the_days_and_open_again(world: World) -> None:
-    days = UnusedDays(60, 0, 0)
+    days = UnusedDays(60, 0, 0, 365)
     for who, refused in ((world.operator, Denied), (world.technician, NotFound), (world.stranger, NotFound)):
         with pytest.raises(refused):
             unused.set_unused_days(actor=who, organisation=world.organisation, days=days)
-    for wrong in (UnusedDays(29, 0, 0), UnusedDays(0, 3651, 0), UnusedDays(0, 0, -1)):
+    for wrong in (UnusedDays(29, 0, 0, 9), UnusedDays(0, 3651, 0, 9), UnusedDays(0, 0, -1, 9), UnusedDays(0, 0, 0, 0)):
         with pytest.raises(Invalid):
             unused.set_unused_days(actor=world.owner, organisation=world.organisation, days=wrong)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -220,14 +220,16 @@ def test_who_may_set_the_days_and_open_again(world: World) -> None:
     assert "Opened again" in owner.post(path, follow=True).content.decode()
     assert owner.get(path).status_code == 404
     assert set(fresh(world.technician).roles) == {world.organisation}
-    answer = owner.post(f"/people/unused/{world.organisation}/", {"supplied": 60, "own": 0, "programs": 0}, follow=True)
+    answer = owner.post(
+        f"/people/unused/{world.organisation}/", {"supplied": 60, "own": 0, "programs": 0, "stay": 180}, follow=True
+    )
     assert "60 days" in answer.content.decode()
 
 
 def test_the_api_lists_sets_and_opens_again(world: World) -> None:
     owner = Browser(world.owner)
     own = {"organisation": world.organisation}
-    given = {**own, "supplied": 45, "own": 0, "programs": 0}
+    given = {**own, "supplied": 45, "own": 0, "programs": 0, "stay": 200}
     assert ok(owner.post("/unused-days", given)) == given
     assert ok(owner.get("/unused-days"))["items"] == [given]
     Membership.objects.update(since=timezone.now() - 40 * DAY)

@@ -48,6 +48,19 @@ def test_whoever_does_not_stand_is_refused_and_their_session_is_cut(standing: St
     assert decision.ending is Ending.SECURITY
 
 
+def test_what_was_agreed_ends_on_its_day_and_what_runs_drains() -> None:
+    soon = NINE + timedelta(minutes=40)
+    until = replace(GOOD, member_until=soon)
+    assert decide(attempt(39, standing=until), [GRANT]).ends == soon
+    assert decide(attempt(39, standing=replace(GOOD, member_until=GRANT.ends + timedelta(days=1))), [GRANT]).ends == (
+        GRANT.ends
+    )
+    over = decide(attempt(40, standing=until), [GRANT])
+    assert (over.denials, over.ending) == ((Reason.MEMBERSHIP_OVER,), Ending.ADMINISTRATIVE)
+    shut = Schedule(parse_windows("Mon-Sun 08:00-18:00"), UTC)
+    assert decide(attempt(39, standing=until), [replace(GRANT, schedule=shut)]).ends == soon
+
+
 def test_an_emergency_role_is_lost_for_security_a_rule_for_administration() -> None:
     emergency = replace(GRANT, id="grt_e", rule_holds=False, emergency=True)
     lost = decide(attempt(), [emergency])

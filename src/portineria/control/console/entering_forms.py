@@ -110,9 +110,12 @@ class PersonAddForm(_OfOrganisation):
     )
     supplier = forms.ChoiceField(required=False)
     new_supplier = forms.CharField(required=False, max_length=120)
+    until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    sponsor = forms.ChoiceField(required=False)
 
-    def __init__(self, *args: Any, suppliers: Iterable[Supplier], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, suppliers: Iterable[Supplier], staff: Iterable[Person], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        _choose(self, "sponsor", [("", "—"), *((row.public_id, row.name) for row in staff)])
         _choose(self, "supplier", [("", "—"), *((row.public_id, row.name) for row in suppliers)])
 
     def clean(self) -> dict[str, Any]:

@@ -116,7 +116,7 @@ _NOT_SHOWN_OF = {("gateway.trust.changed", "what"), *((f"identity.key.{act}", "r
 _REASONS = {"why", "reasons", "on_silence"}
 _BYTES = {"to_device", "from_device", "limit_bytes", "lost", "bytes"}
 _IDS = {"machines", "device", "service", "supplier", "plant", "organisation", "relay", "provider"}
-_IDS |= {"approver", "to", "of_person", "of_machine", "of_supplier", "of_gateway", "of_session"}
+_IDS |= {"approver", "sponsor", "to", "of_person", "of_machine", "of_supplier", "of_gateway", "of_session"}
 
 
 def details(view: EventView, names: Names) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from portineria.control.estate.models import Machine
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person, Supplier
 from portineria.control.notification.models import Notification
+from portineria.control.notification.sponsors import ENDS_SOON
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.core.ids import Kind
 
@@ -134,6 +135,8 @@ def path_of(row: Notification) -> str:
     kind = row.thing.partition("_")[0]
     if kind == Kind.LOCK:
         return reverse("console:locks")
+    if kind == Kind.PERSON and row.code == ENDS_SOON:
+        return reverse("console:person-stay", args=[row.organisation.public_id, row.thing])
     if kind == Kind.PERSON:
         return reverse("console:unused")
     if kind == Kind.REVIEW:

@@ -25,12 +25,14 @@ from portineria.control.console.queries import Seen
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState
-from portineria.control.identity.models import Person
+from portineria.control.identity import sponsoring
+from portineria.control.identity.models import Membership, Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.directory_end_queries import directory_ends_for, with_stays
 from portineria.control.remote_sessions.models import DirectoryEnd, SessionQuerySet
 
 _AWAY = 20  # when a plant loses its line all its gateways are: the list of gateways has the others
+_SPONSORED = 20  # the page of people has the others
 _SEVERAL = 3  # machines: whoever has so many knows the way
 Leaf = Callable[[SessionQuerySet | RequestQuerySet | ExtensionQuerySet, str], Page[Any]]
 
@@ -54,6 +56,7 @@ class Now:
     gateways: int
     machines: int
     directory_ends: list[DirectoryEnd]  # that wait for this person's answer
+    sponsored: list[Membership]  # suppliers' people of whom this person has to say whether they stay
     more: Page[ExtensionRow] | None  # time that somebody at work waits for
     missing: str  # what somebody who administers enters next: "plant", "gateway", "machine", "rule", or nothing
 
@@ -91,6 +94,7 @@ def now(actor: Person, leaf: Leaf) -> Now:
         gateways=len(admitted),
         machines=machines,
         directory_ends=list(directory_ends_for(actor, at)) if administers and "directory_ends" in waits else [],
+        sponsored=list(sponsoring.waiting(actor, at)[:_SPONSORED]) if "sponsored" in waits else [],
         more=extension_rows.waiting_leaf(actor, leaf(decidable_extensions(actor), "more")) if "more" in waits else None,
         missing=_missing(actor, gateways, machines) if administers else "",
     )
@@ -103,6 +107,7 @@ def _kinds(actor: Person, at: datetime) -> frozenset[str]:
         "emergencies": emergency_queries.reviews(actor).unsigned(),
         "directory_ends": directory_ends_for(actor, at),
         "more": decidable_extensions(actor),
+        "sponsored": sponsoring.waiting(actor, at),
     }
     kinds = [
         rows.order_by().annotate(what=Value(name, output_field=CharField())).values_list("what", flat=True)

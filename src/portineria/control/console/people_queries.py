@@ -27,6 +27,8 @@ class MemberRow:
         if supplier is not None and not supplier.enabled:
             return "supplier-locked"
         by_provider = self.membership.given_by_id is not None
+        if self.membership.over:
+            return "over"
         comes = by_provider or self.person.is_service or self.person.has_usable_password()
         return "active" if comes else "invited"
 
@@ -44,6 +46,12 @@ class MemberRow:
     def may_change(self) -> bool:
         """Nobody locks or invites themselves."""
         return not self.mine and administers(self.actor, self.membership.organisation_id)
+
+    @property
+    def may_prolong(self) -> bool:
+        """Whoever answers for somebody does; nobody of a supplier is staff, so nobody does for themselves."""
+        theirs = self.membership.sponsor_id == self.actor.pk
+        return theirs or administers(self.actor, self.membership.organisation_id)
 
 
 @dataclass(frozen=True, slots=True)

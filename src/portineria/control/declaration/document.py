@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import date
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -158,7 +159,10 @@ class DeclaredPerson(Entry, frozen=True):
     supplier: str | None = None
     language: str | None = None  # as their browser asks, until they choose
     time_zone: str = "UTC"
+    sponsor: str | None = None  # e-mail address of who answers for them; of suppliers' people, as ``until``
+    until: date | None = None  # the last day, of UTC
     CLEANED: ClassVar = {
+        "sponsor": clean_fields.email("sponsor"),
         "name": clean_fields.named("name"),
         "email": clean_fields.email("email"),
         "role": clean_fields.one_of("role", [role for role in Role.values if role not in (Role.SERVICE, Role.ANALYST)]),
@@ -330,6 +334,8 @@ def _contradictions(declaration: Declaration) -> list[str]:
     for i, person in enumerate(declaration.person):
         if person.supplier is not None and person.role != Role.TECHNICIAN:
             faults.append(f"person[{i}].role: people of a supplier are technicians")
+        if person.supplier is None and (person.sponsor or person.until):
+            faults.append(f"person[{i}].{'sponsor' if person.sponsor else 'until'}: of people of a supplier only")
     faults += _twice("sink", [sink.name for sink in declaration.sink])
     faults += _twice("delegation", [one.provider for one in declaration.delegation], ".provider")
     faults += _twice("profile", [profile.name for profile in declaration.profile])

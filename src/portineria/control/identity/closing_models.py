@@ -52,6 +52,7 @@ class Idle(models.Model):
 
 class ClosedWhy(models.TextChoices):
     UNUSED = "unused"
+    OVER = "over"  # the end that was agreed
 
 
 class ClosedMembership(models.Model):

@@ -147,13 +147,14 @@ class ByDelegation(models.Model):
     delegation = models.ForeignKey(Delegation, models.PROTECT, null=True, blank=True, related_name="memberships")
     approves_there = models.BooleanField(default=True)  # of an analyst: who is behind them, at the provider (``gone``)
     supplier: "models.ForeignKey[Supplier | None, Supplier | None]"
+    over: bool
 
     class Meta:
         abstract = True
 
     @property
     def holds(self) -> bool:
-        if self.supplier is not None and not self.supplier.enabled:
+        if self.over or (self.supplier is not None and not self.supplier.enabled):
             return False
         return self.delegation is None or self.delegation.holds(timezone.now())
 

@@ -24,6 +24,7 @@ from portineria.control.identity.services import (
     keep_an_administrator,
     new_person,
 )
+from portineria.control.identity.standing_models import over_at
 from portineria.core.errors import NotFound
 
 WHY = "closed by the directory"  # kept with events where somebody else's reason would stand
@@ -168,8 +169,10 @@ def _open_again(actor: Person, entry: DirectoryEntry) -> None:
 
 
 def _let_in(actor: Person, entry: DirectoryEntry) -> None:
+    owner = entry.organisation
+    ends_at = over_at(owner.usual_end(timezone.now())) if entry.supplier else None
     Membership.objects.create(
-        person=entry.person, organisation=entry.organisation, role=entry.role, supplier=entry.supplier
+        person=entry.person, organisation=owner, role=entry.role, supplier=entry.supplier, ends_at=ends_at
     )
     _record("identity.membership.added", actor, entry, role=entry.role, supplier=_firm(entry))
 

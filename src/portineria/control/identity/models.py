@@ -21,6 +21,7 @@ from portineria.control.identity.group_models import Group as Group
 from portineria.control.identity.group_models import GroupMember as GroupMember
 from portineria.control.identity.provider_models import GroupRole
 from portineria.control.identity.saved_models import SavedSearch as SavedSearch
+from portineria.control.identity.sponsor_models import OF_SUPPLIERS, STAY_DAYS, BoundsStays, Sponsored
 from portineria.control.identity.standing_models import ASSESSED, Assessed
 from portineria.control.identity.standing_models import SupplierStanding as SupplierStanding
 from portineria.control.identity.template_models import Template as Template  # one of the app's tables
@@ -40,7 +41,7 @@ def _id_field(kind: Kind) -> "models.CharField[str, str]":
     return models.CharField(max_length=ID, unique=True, editable=False, default=partial(new_id, kind))
 
 
-class Organisation(ClosesUnused, models.Model):
+class Organisation(ClosesUnused, BoundsStays, models.Model):
     public_id = _id_field(Kind.ORGANISATION)
     name = models.CharField(max_length=120, unique=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -52,6 +53,7 @@ class Organisation(ClosesUnused, models.Model):
                 name="identity_emergency_minutes", condition=Q(emergency_minutes__gte=5, emergency_minutes__lte=240)
             ),
             UNUSED_DAYS,
+            STAY_DAYS,
         ]
 
     def __str__(self) -> str:
@@ -236,6 +238,9 @@ class Person(ActsThere, Used, AbstractBaseUser):
     def supplier_ids(self) -> list[int]:
         return [membership.supplier_id for membership in self._memberships if membership.supplier_id is not None]
 
+    def member_until(self, organisation_id: int) -> datetime | None:
+        return next((m.ends_at for m in self._memberships if m.organisation_id == organisation_id), None)
+
     def firm_in(self, organisation_id: int) -> Firm | None:
         """The supplier that this person is of there, as it was assessed; None: of none, or no member."""
         theirs = (m.supplier for m in self._memberships if m.organisation_id == organisation_id)
@@ -268,7 +273,7 @@ class Role(models.TextChoices):
 STAFF_PEOPLE = [role.value for role in Role if role.staff and role is not Role.SERVICE]  # no programs
 
 
-class Membership(ByDelegation, Idle, models.Model):
+class Membership(ByDelegation, Idle, Sponsored, models.Model):
     """What one person is in one organisation: its own staff, its own technician, or a supplier's."""
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="memberships")
@@ -286,6 +291,7 @@ class Membership(ByDelegation, Idle, models.Model):
                 name="identity_supplier_is_technician",
                 condition=Q(supplier__isnull=True) | Q(role="technician"),
             ),
+            models.CheckConstraint(name="identity_stay_of_supplier", condition=OF_SUPPLIERS),
             models.CheckConstraint(
                 name="identity_membership_role", condition=Q(role__in=[role.value for role in Role])
             ),
@@ -313,7 +319,7 @@ def _entered(person: int, at: datetime) -> "models.QuerySet[Membership]":
 _ENTERED = KeptRows(_entered)
 
 
-class MembershipOffer(models.Model):
+class MembershipOffer(Sponsored, models.Model):
     """What somebody known here already has been asked to become in one more organisation. The answer is theirs."""
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="membership_offers")

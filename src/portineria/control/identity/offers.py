@@ -9,6 +9,7 @@ from django.db import transaction
 
 from portineria.control.audit import services as audit
 from portineria.control.identity.models import Membership, MembershipOffer, Organisation, Person, Role, Supplier
+from portineria.control.identity.sponsorship import NONE, Sponsorship
 from portineria.core.errors import Conflict, NotFound
 
 
@@ -18,12 +19,15 @@ class VouchedElsewhere(Conflict):
     code = "identity.offer.vouched"
 
 
-def offer(*, actor: str, person: Person, owner: Organisation, role: Role, supplier: Supplier | None) -> None:
+def offer(
+    *, actor: str, person: Person, owner: Organisation, role: Role, supplier: Supplier | None, terms: Sponsorship
+) -> None:
     """Inside the transaction of whoever decided it. A second offer replaces the first."""
     MembershipOffer.objects.update_or_create(
-        person=person, organisation=owner, defaults={"role": role, "supplier": supplier}
-    )
-    _record("offered", actor, person, owner, role, supplier)
+        person=person, organisation=owner,
+        defaults={"role": role, "supplier": supplier, "ends_at": terms.ends_at, "sponsor": terms.sponsor},
+    )  # fmt: skip
+    _record("offered", actor, person, owner, role, supplier, terms)
 
 
 def offers(actor: Person) -> list[MembershipOffer]:
@@ -44,8 +48,12 @@ def accept(*, actor: Person, organisation: str) -> Membership:
     if SocialAccount.objects.filter(user=actor).exists():
         raise VouchedElsewhere(f"{actor.public_id} comes by a provider of another organisation")
     row = _taken(actor, organisation)
-    made = Membership.objects.create(person=actor, organisation=row.organisation, role=row.role, supplier=row.supplier)
-    _record("added", actor.public_id, actor, row.organisation, Role(row.role), row.supplier)
+    made = Membership.objects.create(
+        person=actor, organisation=row.organisation, role=row.role, supplier=row.supplier, ends_at=row.ends_at,
+        sponsor=row.sponsor,
+    )  # fmt: skip
+    terms = Sponsorship(row.ends_at, row.sponsor)
+    _record("added", actor.public_id, actor, row.organisation, Role(row.role), row.supplier, terms)
     return made
 
 
@@ -57,7 +65,7 @@ def decline(*, actor: Person, organisation: str) -> None:
 
 def _taken(actor: Person, organisation: str) -> MembershipOffer:
     rows = MembershipOffer.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "organisation", "supplier"
+        "organisation", "supplier", "sponsor"
     )
     row = rows.filter(person=actor, organisation__public_id=organisation).first()
     if row is None:
@@ -66,7 +74,10 @@ def _taken(actor: Person, organisation: str) -> MembershipOffer:
     return row
 
 
-def _record(what: str, actor: str, person: Person, owner: Organisation, role: Role, supplier: Supplier | None) -> None:
+def _record(
+    what: str, actor: str, person: Person, owner: Organisation, role: Role, supplier: Supplier | None,
+    terms: Sponsorship = NONE,
+) -> None:  # fmt: skip
     audit.record(
         f"identity.membership.{what}",
         organisation=owner.public_id,
@@ -74,4 +85,5 @@ def _record(what: str, actor: str, person: Person, owner: Organisation, role: Ro
         person=person.public_id,
         role=role.value,
         supplier=supplier.public_id if supplier else "",
+        **terms.fields,
     )

@@ -14,6 +14,7 @@ from portineria.control.identity.factor_models import provided
 from portineria.control.identity.inside import INSIDE, acting
 from portineria.control.identity.models import (
     SECOND_FACTORS,
+    STAFF_PEOPLE,
     ApiToken,
     ConnectorToken,
     Membership,
@@ -24,6 +25,7 @@ from portineria.control.identity.models import (
     Supplier,
     SupplierQuerySet,
 )
+from portineria.control.identity.sponsorship import unanswered
 from portineria.control.identity.standing_models import firm_of
 from portineria.control.kept_query import KeptValues
 from portineria.core.errors import NotFound
@@ -53,7 +55,7 @@ def suppliers(actor: Person) -> SupplierQuerySet:
 def memberships(actor: Person) -> "list[Membership]":
     """Of everybody in the organisations whose staff the actor is."""
     found = Membership.objects.filter(organisation__in=actor.staff_of)
-    return list(found.select_related("person", "organisation", "supplier").order_by("person__name"))
+    return list(found.select_related("person", "organisation", "supplier", "sponsor").order_by("person__name"))
 
 
 def members(actor: Person, search: str = "") -> QuerySet[Membership]:
@@ -63,7 +65,14 @@ def members(actor: Person, search: str = "") -> QuerySet[Membership]:
         found = found.filter(
             Q(person__name__icontains=word) | Q(person__email__icontains=word) | Q(supplier__name__icontains=word)
         )
-    return found.select_related("person", "organisation", "supplier").order_by("person__name", "pk")
+    shown = found.select_related("person", "organisation", "supplier", "sponsor")
+    return shown.annotate(unanswered=unanswered()).order_by("person__name", "pk")
+
+
+def staff_people(actor: Person, organisation_id: int) -> list[Person]:
+    """Of an organisation, those who are there, by name; no programs."""
+    rows = members(actor).filter(organisation=organisation_id, role__in=STAFF_PEOPLE, person__disabled_at__isnull=True)
+    return [row.person for row in rows]
 
 
 def member(actor: Person, organisation: str, person: str) -> Membership:
@@ -123,16 +132,19 @@ def has_second_factor(person: Person, before: datetime | None = None) -> bool:
     return bool((found if before is None else found.filter(created_at__lt=before)).exists())
 
 
-def _standing_rows(people: Iterable[int]) -> "QuerySet[Person, tuple[Any, ...]]":
+def _standing_rows(people: Iterable[int], at: datetime) -> "QuerySet[Person, tuple[Any, ...]]":
     factors = Authenticator.objects.filter(user=OuterRef("pk"), type__in=SECOND_FACTORS)
     theirs = Membership.objects.filter(
         person=OuterRef("answered_by"), organisation=OuterRef("memberships__organisation")
     )
-    answering = theirs.filter(person__disabled_at__isnull=True, supplier__disabled_at__isnull=True)
+    answering = theirs.filter(
+        Q(ends_at__isnull=True) | Q(ends_at__gt=at), person__disabled_at__isnull=True,
+        supplier__disabled_at__isnull=True,
+    )  # fmt: skip
     return Person.objects.filter(pk__in=people).values_list(
         "pk", "disabled_at", Exists(factors), "answered_by", "memberships__organisation",
         "memberships__supplier__disabled_at", Exists(answering), provided("pk", "memberships__organisation"),
-        "memberships__supplier",
+        "memberships__ends_at", "memberships__supplier",
         "memberships__supplier__standing", "memberships__supplier__standing_until",
         Subquery(theirs.order_by().values("supplier")[:1]),
     )  # fmt: skip
@@ -142,7 +154,9 @@ def _firms(rows: Sequence[Sequence[Any]]) -> dict[tuple[int, int], Firm | None]:
     """(person, organisation) → the supplier that they are of there; of an agent, which is of none, that of whoever
     answers for it: asked for in a query more, where there is such a one.
     """
-    found = {(pk, where): firm_of(level, until) if of else None for pk, *_, where, _, _, _, of, level, until, _ in rows}
+    found = {
+        (pk, where): firm_of(level, until) if of else None for pk, *_, where, _, _, _, _, of, level, until, _ in rows
+    }
     agents = {(row[0], row[4]): row[-1] for row in rows if row[-1] is not None}
     if agents:
         suppliers = {row.pk: row.firm for row in Supplier.objects.filter(pk__in=set(agents.values()))}
@@ -162,13 +176,14 @@ _standing_statement = KeptValues(_standing_rows)
 def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standing]:
     """(person, organisation) → what policy has to know. One query however many there are, besides ``_firms``."""
     wanted = set(pairs)
-    rows = _standing_statement.all({person for person, _ in wanted})
+    rows = _standing_statement.all({person for person, _ in wanted}, timezone.now())
     # An agent has no second factor: its only way in is a token that is worth nothing without its key.
     known = {pk: (off is None, factor or by is not None) for pk, off, factor, by, *_ in rows}
     members = {(pk, where): locked_at is None for pk, _, _, _, where, locked_at, *_ in rows}
     unanswered = {(pk, where) for pk, _, _, by, where, _, answers, *_ in rows if by is not None and not answers}
     firms = _firms(rows)
     shown = {(row[0], row[4]) for row in rows if row[7]}
+    ends = {(row[0], row[4]): row[8] for row in rows}
     return {
         pair: Standing(
             person_enabled=known.get(pair[0], (False, False))[0],
@@ -177,6 +192,7 @@ def standings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standin
             second_factor=known.get(pair[0], (False, False))[1] or pair in shown,
             answered=pair not in unanswered,
             firm=firms.get(pair),
+            member_until=ends.get(pair),
         )
         for pair in wanted
     }
@@ -194,6 +210,7 @@ def own_standings(actor: Person, organisations: Iterable[int]) -> dict[tuple[int
             supplier_enabled=organisation in members,
             second_factor=actor.has_second_factor or actor.has_provided_factor,
             firm=actor.firm_in(organisation),
+            member_until=actor.member_until(organisation),
         )
         for organisation in set(organisations)
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """People, suppliers and what they are to an organisation."""
 
+from datetime import date
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -29,6 +30,7 @@ from portineria.control.identity.models import (
 from portineria.control.identity.offers import offer
 from portineria.control.identity.queries import organisations_of_person
 from portineria.control.identity.saved_models import SavedSearch
+from portineria.control.identity.sponsorship import Sponsorship, agreed
 from portineria.core.errors import Conflict, Invalid, NotFound
 from portineria.core.time_zones import time_zones
 
@@ -121,35 +123,31 @@ def set_supplier_enabled(*, actor: Actor, supplier: str, enabled: bool, reason: 
 @transaction.atomic
 def create_person(
     *, actor: Actor, organisation: str, name: str, email: str, role: Role, supplier: str = "",
-    language: str = "", time_zone: str = "UTC", consented: bool = False,
+    language: str = "", time_zone: str = "UTC", consented: bool = False, sponsor: str = "", until: date | None = None,
 ) -> Person:  # fmt: skip
-    """Somebody known here already is asked first (``offers``), and keeps their own name; ``consented``: was asked."""
+    """Somebody known here already is asked first (``offers``), and keeps their own name; ``consented``: was asked.
+    ``sponsor``, ``until``: of a supplier's person, as ``sponsorship.agreed`` takes them.
+    """
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, administers)
     firm = _supplier(owner, supplier)
     if (firm is not None and role is not Role.TECHNICIAN) or role in (Role.SERVICE, Role.ANALYST):
         raise BadField("role", "people of a supplier are technicians; nobody is made a service account")
+    terms = agreed(actor=actor, owner=owner, supplier=firm, sponsor=sponsor, until=until)
     email = clean_email(email)
     person = Person.objects.filter(email=email).first()
     if person is None:
         person = new_person(clean_name(name), email, language, time_zone)
         audit.record(
-            "identity.person.created",
-            organisation=owner.public_id,
-            actor=actor.public_id,
-            about=person.public_id,
-            person=person.public_id,
-            role=role.value,
-            supplier=supplier,
-            name=person.name,
-            email=email,
-        )
+            "identity.person.created", organisation=owner.public_id, actor=actor.public_id, about=person.public_id,
+            person=person.public_id, role=role.value, supplier=supplier, name=person.name, email=email,
+        )  # fmt: skip
     elif person.memberships.filter(organisation=owner).exists():
         raise NameTaken("this person is a member already")
     elif not consented:
-        offer(actor=actor.public_id, person=person, owner=owner, role=role, supplier=firm)
+        offer(actor=actor.public_id, person=person, owner=owner, role=role, supplier=firm, terms=terms)
         return person
-    _join(person, owner, role, firm)
+    _join(person, owner, role, firm, terms)
     audit.record(
         "identity.membership.added",
         organisation=owner.public_id,
@@ -157,15 +155,18 @@ def create_person(
         person=person.public_id,
         role=role.value,
         supplier=supplier,
+        **terms.fields,
     )
     return person
 
 
-def _join(person: Person, owner: Organisation, role: Role, supplier: Supplier | None) -> None:
+def _join(person: Person, owner: Organisation, role: Role, supplier: Supplier | None, terms: Sponsorship) -> None:
     """Who comes by a provider begins anew: it speaks for its own organisation only."""
     if SocialAccount.objects.filter(user=person).exists():
         end_sign_ins(person)
-    Membership.objects.create(person=person, organisation=owner, role=role, supplier=supplier)
+    Membership.objects.create(
+        person=person, organisation=owner, role=role, supplier=supplier, ends_at=terms.ends_at, sponsor=terms.sponsor
+    )
 
 
 def _supplier(owner: Organisation, supplier: str) -> Supplier | None:

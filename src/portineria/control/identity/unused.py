@@ -31,6 +31,7 @@ from portineria.control.identity.services import (
     keep_an_administrator,
     revoke_tokens,
 )
+from portineria.control.identity.sponsor_models import LONGEST_STAY
 from portineria.core.errors import NotFound
 
 AHEAD = timedelta(days=14)  # between the warning and the end
@@ -121,18 +122,22 @@ def close_unused(membership: int, at: datetime) -> bool:
     if row is None or over is None or over > at:
         return False
     keep_an_administrator(row.person, row.organisation_id)
+    record_closed(row, ClosedWhy.UNUSED)
     if is_program(row):
         row.person.disabled_at = at
         row.person.save(update_fields=["disabled_at"])
         revoke_tokens(row.person)
     else:
         close(row, ClosedWhy.UNUSED, at)
+    return True
+
+
+def record_closed(row: Membership, why: ClosedWhy) -> None:
     record(
         "identity.membership.closed", organisation=row.organisation.public_id, actor=SYSTEM,
         person=row.person.public_id, role=row.role, supplier=row.supplier.public_id if row.supplier else "",
-        why=ClosedWhy.UNUSED.value, used_at=last_use(row).isoformat(timespec="seconds"),
+        why=why.value, used_at=last_use(row).isoformat(timespec="seconds"),
     )  # fmt: skip
-    return True
 
 
 def close(row: Membership, why: ClosedWhy, at: datetime) -> None:
@@ -154,6 +159,7 @@ class UnusedDays:
     supplied: int
     own: int
     programs: int
+    stay: int  # of a supplier's person: the end lies so far away at most
 
 
 @transaction.atomic
@@ -164,13 +170,16 @@ def set_unused_days(*, actor: Actor, organisation: str, days: UnusedDays) -> Non
         if value and not SHORTEST_UNUSED <= value <= LONGEST_UNUSED:
             why = f"0, or {SHORTEST_UNUSED} to {LONGEST_UNUSED}"
             raise BadField("unused_days", why, least=SHORTEST_UNUSED, most=LONGEST_UNUSED)
+    if not 1 <= days.stay <= LONGEST_STAY:
+        raise BadField("stay", f"1 to {LONGEST_STAY}", most=LONGEST_STAY)
     owner = Organisation.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    owner.stay_days = days.stay
     owner.unused_days_supplied, owner.unused_days_own = days.supplied, days.own
     owner.unused_days_programs = days.programs
-    owner.save(update_fields=["unused_days_supplied", "unused_days_own", "unused_days_programs"])
+    owner.save(update_fields=["unused_days_supplied", "unused_days_own", "unused_days_programs", "stay_days"])
     record(
         "identity.organisation.unused-limited", organisation=owner.public_id, actor=actor.public_id,
-        supplied=days.supplied, own=days.own, programs=days.programs,
+        supplied=days.supplied, own=days.own, programs=days.programs, stay=days.stay,
     )  # fmt: skip
 
 

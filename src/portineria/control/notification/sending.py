@@ -17,6 +17,7 @@ from portineria.control.access.models import AccessRequest, RequestState
 from portineria.control.audit import services as audit
 from portineria.control.identity.authority import SYSTEM
 from portineria.control.notification.models import WHY, Channel, Delivery, DeliveryState, Kind, Notification
+from portineria.control.notification.sponsors import ENDS_SOON, OWN_ENDS_SOON, answered
 from portineria.control.notification.standings import heeded
 from portineria.control.notification.unused import CLOSES_SOON, came_back
 from portineria.control.remote_sessions.models import HeldOperation, Session
@@ -63,6 +64,9 @@ def moot(row: Delivery, at: datetime) -> bool:
         return not HeldOperation.objects.waiting(at).filter(session__public_id=notification.thing).exists()
     if notification.kind == Kind.STANDING:
         return heeded(notification.thing, person, at)
+    if notification.code in (ENDS_SOON, OWN_ENDS_SOON):
+        about = person.public_id if notification.code == OWN_ENDS_SOON else notification.thing
+        return answered(notification.organisation_id, about, at)
     if notification.code == CLOSES_SOON:
         return came_back(person, notification.at)
     if notification.code == "session.ends-soon":

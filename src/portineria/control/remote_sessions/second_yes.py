@@ -16,6 +16,7 @@ from portineria.control.access.pausing import pause_rules, resume_rules
 from portineria.control.identity.authority import Actor
 from portineria.control.remote_sessions.models import Session
 from portineria.control.remote_sessions.models.session import SessionState
+from portineria.control.remote_sessions.scope import altered
 from portineria.control.remote_sessions.stays import judged_now
 from portineria.core.errors import Conflict
 
@@ -49,13 +50,15 @@ class SecondYes(Conflict):
 
 
 def ending(organisation: int, at: datetime) -> list[Session]:
-    """Of this organisation, what runs and is not permitted as things stand in this transaction. Oldest first."""
+    """Of this organisation, what runs and is not permitted as things stand in this transaction, or whose order
+    names what is gone or elsewhere. Oldest first.
+    """
     runs = (SessionState.OPENING, SessionState.LIVE)
     rows = list(Session.objects.filter(organisation=organisation, state__in=runs).select_related(*WITH).order_by("pk"))
     if len(rows) <= MOST:
         return []
-    judged = judged_now(rows, at)
-    return [row for row in rows if not judged[row.pk].permitted]
+    judged, moved = judged_now(rows, at), altered(rows)
+    return [row for row in rows if row.pk in moved or not judged[row.pk].permitted]
 
 
 def foreseen(act: Callable[[], T], *, actor: Actor, organisation: int, confirmed: Iterable[str] = ()) -> T:

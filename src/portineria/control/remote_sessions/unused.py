@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which unused memberships are closed now. Whoever is inside is using theirs, and whoever has an emergency role keeps
-it for the day on which nobody can ask: that they do not come is shown, and ends nothing.
+"""Which memberships are closed now, because nobody uses them or because their end has come. Whoever is inside is using
+theirs, and whoever has an emergency role keeps it for the day on which nobody can ask: that they do not come is shown,
+and ends nothing.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from portineria.control.access.models import Rule
-from portineria.control.identity import unused
+from portineria.control.identity import sponsoring, unused
 from portineria.control.identity.models import Membership
 from portineria.control.identity.services import LastAdministrator
 from portineria.control.remote_sessions.models import Session
@@ -23,14 +24,28 @@ def spared(rows: Iterable[Membership]) -> frozenset[int]:
     return frozenset(row.pk for row in found if (row.person_id, row.organisation_id) in holders)
 
 
+def close_memberships_over(at: datetime) -> int:
+    """Those whose agreed end has come. They let nobody begin from that moment on; what runs finishes first, for a row
+    that is gone cuts.
+    """
+    closed = 0
+    for row in sponsoring.over(at):
+        if not _inside(row):
+            closed += sponsoring.close_over(row.pk, at)
+    return closed
+
+
+def _inside(row: Membership) -> bool:
+    theirs = Q(person=row.person_id) | Q(person__answered_by=row.person_id)
+    return Session.objects.open().filter(theirs, organisation=row.organisation_id).exists()
+
+
 def close_unused_memberships(at: datetime) -> int:
     """Return how many. Two at once close nobody twice."""
     closed, rows = 0, unused.idle(at)
     kept = spared(rows)
     for row in rows:
-        theirs = Q(person=row.person_id) | Q(person__answered_by=row.person_id)
-        inside = Session.objects.open().filter(theirs, organisation=row.organisation_id)
-        if row.pk in kept or inside.exists():
+        if row.pk in kept or _inside(row):
             continue
         try:
             closed += unused.close_unused(row.pk, at)

@@ -31,6 +31,7 @@ from portineria.control.rest.service_accounts import router as service_accounts
 from portineria.control.rest.sessions import router as sessions
 from portineria.control.rest.sinks import router as sinks
 from portineria.control.rest.standings import router as standings
+from portineria.control.rest.staying import router as staying
 from portineria.control.rest.substitutions import router as substitutions
 from portineria.control.rest.templates import router as templates
 from portineria.control.rest.trainings import router as trainings
@@ -79,5 +80,6 @@ for router in (
     account, estate, people, groups, rules, requests, sessions, locks, register, sinks, delegations, plant,
     trainings, reasons, company_devices, directory_ends, service_accounts, emergency, substitutions, jobs,
     privacy, identity_providers, saved_searches, notifications, templates, reports, extensions, standings, unused,
+    staying,
 ):  # fmt: skip
     api.add_router("", router)

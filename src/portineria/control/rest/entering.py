@@ -10,14 +10,16 @@ from django.http import HttpRequest
 from ninja import Schema
 from pydantic import Field
 
-from portineria.control.estate import enrolment, entering, services
+from portineria.control.estate import enrolment, entering, queries, services
 from portineria.control.estate.answering import set_answering
 from portineria.control.estate.entering import Spoken
+from portineria.control.remote_sessions.second_yes import foreseen
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.estate import MachinePage, PlantView, machine_page, plant_views
 from portineria.control.rest.estate import router as estate
-from portineria.control.rest.operation import Given, Id, acts, tries
+from portineria.control.rest.operation import Confirmed, Given, Id, acts, tries
 from portineria.control.settings.start import current
+from portineria.core.errors import NotFound
 
 __all__ = ["estate"]
 
@@ -113,7 +115,14 @@ class ServiceRemoved(Schema):
 
 
 @acts(estate, "/services/{service}/remove", ServiceRemoved, Scope.ADMINISTER)
-def service_remove(request: HttpRequest, service: Id) -> ServiceRemoved:
-    """Sessions that reach it may finish within the machine's time."""
-    services.remove_service(actor=person_of(request), service=service)
+def service_remove(request: HttpRequest, service: Id, given: Confirmed) -> ServiceRemoved:
+    """Sessions that reach it may finish within the machine's time; more than five end only with a second yes."""
+    actor = person_of(request)
+    row = queries.services(actor).select_related("device__machine__plant").filter(public_id=service).first()
+    if row is None:
+        raise NotFound(f"service {service}")
+    foreseen(
+        lambda: services.remove_service(actor=actor, service=service), actor=actor,
+        organisation=row.device.machine.plant.organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
     return ServiceRemoved(service=service)

@@ -27,6 +27,10 @@ router = Router(tags=["people"])
 
 
 class PersonView(Schema):
+    """``until``: the last day, of UTC, of a supplier's person; null: no end. ``sponsor``: who answers for them;
+    ``answered_for``: false where that one has left, or nobody was named.
+    """
+
     person: str
     organisation: str
     name: str
@@ -34,6 +38,9 @@ class PersonView(Schema):
     role: str
     supplier: str | None
     state: str
+    until: date | None
+    sponsor: str | None
+    answered_for: bool
 
 
 class SupplierView(Schema):
@@ -53,6 +60,9 @@ def _person_view(row: Membership, actor: Person) -> PersonView:
         person=row.person.public_id, organisation=row.organisation.public_id, name=row.person.name,
         email=None if row.person.is_service else row.person.email, role=row.role,
         supplier=row.supplier.public_id if row.supplier else None, state=MemberRow(row, actor).shown_state,
+        until=row.last_day,
+        sponsor=row.sponsor.public_id if row.sponsor else None,
+        answered_for=not row.__dict__["unanswered"],  # by ``queries.members``
     )  # fmt: skip
 
 
@@ -83,6 +93,8 @@ def reach(request: HttpRequest, organisation: Id, person: Id, place: Where) -> L
 
 
 class NewPerson(Given):
+    """``sponsor`` and ``until``, the last day, of UTC: of a supplier's person; left out: whoever asks, and a year."""
+
     organisation: str = Field(max_length=24)
     name: str = Field(max_length=200)
     email: str = Field(max_length=254)
@@ -90,6 +102,8 @@ class NewPerson(Given):
     supplier: str = Field(default="", max_length=24)
     language: Literal["", "en", "it", "ja"] = ""
     time_zone: str = Field(default="UTC", max_length=64)
+    sponsor: str = Field(default="", max_length=24)
+    until: date | None = None
 
 
 class Entered(Schema):

@@ -11,9 +11,10 @@ from pydantic import Field
 from portineria.control.access import training_queries as queries
 from portineria.control.access import trainings as services
 from portineria.control.access.training import MOST_DAYS, TRAINING_LINK, TRAINING_TEXT, TrainingVersion
+from portineria.control.remote_sessions.second_yes import foreseen
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.leaves import Leaf, Where, leaf
-from portineria.control.rest.operation import Given, Id, Reason, acts, reads
+from portineria.control.rest.operation import Confirmed, Given, Id, Reason, acts, reads
 
 router = Router(tags=["trainings"])
 
@@ -82,11 +83,20 @@ def training_add(request: HttpRequest, given: NewTraining) -> TrainingView:
     return _view(queries.one_offered(actor, made.training.public_id))
 
 
+class NextVersion(Version, Confirmed):
+    """Of a training that is there already."""
+
+
 @acts(router, "/trainings/{training}/versions", TrainingView, Scope.ADMINISTER)
-def training_version(request: HttpRequest, training: Id, given: Version) -> TrainingView:
-    """Everybody has to confirm it anew; what runs under a rule that asks for it drains."""
+def training_version(request: HttpRequest, training: Id, given: NextVersion) -> TrainingView:
+    """Everybody has to confirm it anew; what runs under a rule that asks for it drains, more than five sessions only
+    with a second yes.
+    """
     actor = person_of(request)
-    services.publish_training(actor=actor, training=training, **given.taken())
+    foreseen(
+        lambda: services.publish_training(actor=actor, training=training, **given.taken()), actor=actor,
+        organisation=queries.one_offered(actor, training).training.organisation_id, confirmed=given.confirm,
+    )  # fmt: skip
     return _view(queries.one_offered(actor, training))
 
 

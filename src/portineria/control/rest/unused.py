@@ -12,6 +12,7 @@ from portineria.control.console.people_queries import UnusedRow
 from portineria.control.identity import unused as services
 from portineria.control.identity.closing_models import LONGEST_UNUSED, ClosedMembership
 from portineria.control.identity.models import Membership, Organisation
+from portineria.control.identity.sponsor_models import LONGEST_STAY
 from portineria.control.remote_sessions.unused import spared
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.leaves import Leaf, Where, leaf
@@ -96,12 +97,14 @@ _DAYS = Field(ge=0, le=LONGEST_UNUSED)
 class UnusedDaysGiven(Given):
     """Days without use after which a membership closes; 0: never, else at least 30. ``supplied``: of a supplier's
     person, ``own``: of the organisation's, ``programs``: of a service account or AI agent.
+    ``stay``: how many days away the end of a supplier's person lies at most.
     """
 
     organisation: str = Field(max_length=24)
     supplied: int = _DAYS
     own: int = _DAYS
     programs: int = _DAYS
+    stay: int = Field(ge=1, le=LONGEST_STAY)
 
 
 class UnusedDaysView(Schema):
@@ -109,12 +112,13 @@ class UnusedDaysView(Schema):
     supplied: int
     own: int
     programs: int
+    stay: int
 
 
 def _days_view(row: Organisation) -> UnusedDaysView:
     return UnusedDaysView(
         organisation=row.public_id, supplied=row.unused_days_supplied, own=row.unused_days_own,
-        programs=row.unused_days_programs,
+        programs=row.unused_days_programs, stay=row.stay_days,
     )  # fmt: skip
 
 
@@ -130,6 +134,6 @@ def unused_days(request: HttpRequest, place: Where) -> Leaf[UnusedDaysView]:
 def unused_days_set(request: HttpRequest, given: UnusedDaysGiven) -> UnusedDaysView:
     """Nobody's closes before they were told, two weeks ahead."""
     actor = person_of(request)
-    days = services.UnusedDays(given.supplied, given.own, given.programs)
+    days = services.UnusedDays(given.supplied, given.own, given.programs, given.stay)
     services.set_unused_days(actor=actor, organisation=given.organisation, days=days)
     return _days_view(services.closing(actor).get(public_id=given.organisation))

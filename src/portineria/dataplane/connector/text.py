@@ -156,6 +156,7 @@ WHYS = {
     # policy.ending.Reason
     "person-disabled": "your account was locked",
     "no-membership": "you no longer belong to the organisation",
+    "membership-over": "the time that was agreed for you is over: ask whoever answers for you at the plant",
     "supplier-disabled": "your company was locked at this plant",
     "second-factor": "no second factor is set up",
     "nobody-answers": "whoever answers for this agent is locked or has left",

@@ -9,6 +9,8 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "bound": _("bound to a key"),
     "scopes": _("may"),
     "used_at": _("last used"),
+    "sponsor": _("who answers for them"),
+    "stay": _("days that a supplier's person stays at most"),
     "supplied": _("days for suppliers' people"),
     "own": _("days for one's own people"),
     "programs": _("days for programs"),

@@ -50,6 +50,8 @@ SENTENCES: Words = {
     "session.ends-soon": _("Your session ends soon"),
     "supplier.standing-ends-soon": _("The standing of a supplier is over soon: assess it anew"),
     "membership.closes-soon": _("You have not been here for long: your access closes in two weeks unless you come"),
+    "membership.ends-soon": _("The time of a supplier's person ends soon: prolong it, if they go on working here"),
+    "membership.own-ends-soon": _("Your time here ends within a week: ask whoever answers for you to prolong it"),
     "program.closes-soon": _("A program has not been used for long: its account closes in two weeks"),
     "operation.held": _("A gateway holds an operation: answer yes or no"),
     "remote_sessions.directory-end.asked": _("A directory took out many people who are inside: end their sessions?"),

@@ -9,6 +9,7 @@ REASONS: dict[str, str | Promise] = {
     # policy.ending.Reason
     "person-disabled": _("the person is locked"),
     "no-membership": _("the person no longer belongs to the organisation"),
+    "membership-over": _("the time that was agreed for the person is over"),
     "supplier-disabled": _("the supplier is locked"),
     "second-factor": _("no second factor is set up"),
     "not-watched": _("whoever has to watch does not look on"),
@@ -145,6 +146,7 @@ REASONS: dict[str, str | Promise] = {
     "no-factor": _("the identity provider showed no second factor that counts"),
     "not-anew": _("the identity provider did not ask anew, or did not say when"),
     "unused": _("nobody used it"),
+    "over": _("the end that was agreed had come"),
     "provider-disabled": _("the identity provider was disabled"),
     "provider-withdrawn": _("the identity provider was withdrawn"),
     "group-unmapped": _("the group no longer gives a role"),

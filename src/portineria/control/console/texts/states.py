@@ -97,6 +97,7 @@ _STATES: dict[str, dict[str, Shown]] = {
         "active": Shown(pgettext_lazy("person", "active"), "rest", "circle-check"),
         "invited": Shown(pgettext_lazy("person", "invited, no password yet"), "wait", "mail"),
         "locked": Shown(pgettext_lazy("person", "locked"), "stop", "lock"),
+        "over": Shown(pgettext_lazy("person", "time over"), "rest", "clock"),
         "supplier-locked": Shown(pgettext_lazy("person", "supplier locked"), "stop", "ban"),
     },
     "provider": {

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """By hand: plants, machines, services, people. What is many is declared in a file instead (``portineria apply``)."""
 
+from datetime import date
+from functools import partial
+from typing import Any
+
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from portineria.control.access import rules
 from portineria.control.access import services as access
 from portineria.control.console import queries
+from portineria.control.console.asking_twice import asking_twice, once_seen
 from portineria.control.console.entering_forms import (
     AnsweringForm,
     MachineAddForm,
@@ -30,7 +36,7 @@ from portineria.control.identity import queries as identity
 from portineria.control.identity import services as identity_services
 from portineria.control.identity.authority import administers, require
 from portineria.control.identity.first_run import invite
-from portineria.control.identity.models import STAFF_PEOPLE, Organisation, Person, Role
+from portineria.control.identity.models import Organisation, Person, Role
 from portineria.control.settings.start import current
 from portineria.core.errors import Denied, NotFound
 
@@ -93,8 +99,7 @@ def _enter_machine(actor: Person, form: MachineAddForm) -> Machine:
 def answering(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     row = estate.machine(actor, machine)
     require(actor, row.plant.organisation_id, administers)
-    members = identity.members(actor).filter(organisation=row.plant.organisation_id, role__in=STAFF_PEOPLE)
-    staff = [member.person for member in members.filter(person__disabled_at__isnull=True)]
+    staff = identity.staff_people(actor, row.plant.organisation_id)
     initial = {
         "answering": row.answering.public_id if row.answering else "",
         "deputy": row.deputy.public_id if row.deputy else "",
@@ -122,6 +127,7 @@ def service(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
 
 
 @page
+@asking_twice
 def remove_service(request: HttpRequest, actor: Person, service: str) -> HttpResponse:
     rows = estate.services(actor).select_related("device__machine__plant")
     row = rows.filter(public_id=service).first()
@@ -130,7 +136,8 @@ def remove_service(request: HttpRequest, actor: Person, service: str) -> HttpRes
     machine = row.device.machine
     require(actor, machine.plant.organisation_id, administers)
     if request.method == "POST":
-        estate_services.remove_service(actor=actor, service=service)
+        removed = partial(estate_services.remove_service, actor=actor, service=service)
+        once_seen(request, removed, actor=actor, organisation=machine.plant.organisation_id)()
         messages.success(request, _("Removed. Sessions that reach it are ending."))
         return redirect("console:machine", machine.public_id)
     return render(request, "console/service_remove.html", {"service": row, "machine": machine})
@@ -150,8 +157,13 @@ def _person(request: HttpRequest, actor: Person) -> HttpResponse:
     """The link is in this one answer and nowhere else: it is not kept in clear, not even in the session."""
     owners, made = queries.administered(actor), list[tuple[Person, str]]()
     firms = identity.own_suppliers(actor).filter(organisation__in=owners).order_by("name", "pk")
+    initial = {
+        "supplier": request.GET.get("supplier"), "until": owners[0].usual_end(timezone.now()),
+        "sponsor": actor.public_id,
+    }  # fmt: skip
+    staff = {row.public_id: row for owner in owners for row in identity.staff_people(actor, owner.pk)}
     form = PersonAddForm(
-        request.POST or None, organisations=owners, suppliers=firms, initial={"supplier": request.GET.get("supplier")}
+        request.POST or None, organisations=owners, suppliers=firms, staff=staff.values(), initial=initial
     )
     if form.is_valid() and attempt(form, lambda: made.append(_enter(actor, **form.cleaned_data))):
         row, path = made[0]
@@ -162,15 +174,17 @@ def _person(request: HttpRequest, actor: Person) -> HttpResponse:
 
 @transaction.atomic
 def _enter(
-    actor: Person, *, organisation: str, name: str, email: str, role: str, supplier: str, new_supplier: str
-) -> tuple[Person, str]:
+    actor: Person, *, organisation: str, name: str, email: str, role: str, supplier: str, new_supplier: str,
+    sponsor: str, until: date | None,
+) -> tuple[Person, str]:  # fmt: skip
     """The person, and the path of their invitation: empty for somebody known here, who is asked first."""
     if new_supplier:
         made = identity_services.create_supplier(actor=actor, organisation=organisation, name=new_supplier)
         supplier = made.public_id
+    terms: dict[str, Any] = {"sponsor": sponsor, "until": until} if supplier else {}
     row = identity_services.create_person(
         actor=actor, organisation=organisation, name=name, email=email, role=Role(role), supplier=supplier,
-        time_zone=actor.time_zone,
+        time_zone=actor.time_zone, **terms,
     )  # fmt: skip
     joined = row.memberships.filter(organisation__public_id=organisation).exists()
     return row, invite(actor=actor, person=row.public_id) if joined else ""

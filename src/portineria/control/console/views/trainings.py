@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from portineria.control.access import training_queries
 from portineria.control.access import trainings as services
 from portineria.control.console import queries
+from portineria.control.console.asking_twice import asking_twice, once_seen
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.privacy_forms import AcknowledgeForm
@@ -50,6 +51,7 @@ def add(request: HttpRequest, actor: Person) -> HttpResponse:
 
 
 @page
+@asking_twice
 def edit(request: HttpRequest, actor: Person, training: str) -> HttpResponse:
     now = training_queries.one_offered(actor, training)
     require(actor, now.training.organisation_id, administers)
@@ -59,7 +61,8 @@ def edit(request: HttpRequest, actor: Person, training: str) -> HttpResponse:
         days = form.cleaned_data["days"]
         return services.publish_training(actor=actor, training=training, words=form.words(), days=days)
 
-    if form.is_valid() and attempt(form, act):
+    published = once_seen(request, act, actor=actor, organisation=now.training.organisation_id)
+    if form.is_valid() and attempt(form, published):
         messages.success(request, _("Published. Whoever works under a rule that asks for it confirms it anew."))
         return redirect("console:trainings")
     context = {"form": form, "owner": now.training.organisation, "training": now.training}
