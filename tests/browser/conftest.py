@@ -21,6 +21,7 @@ CHROMIUM = "/usr/bin/chromium"
 START_S = 60  # the world is made by ordinary services: some hundred transactions, each synced to disk
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+LOCALES = {"en": "en-GB", "it": "it-IT", "ja": "ja-JP"}
 
 
 @dataclass

@@ -59,6 +59,7 @@ from portineria.recording.upload import Upload
 from portineria.wire import enrolment as wire
 from portineria.wire.report import GLANCE_SEQ, Context, Glance, Seen, StreamTraffic, write_report
 from portineria.wire.statement import sha256
+from tests.browser.world_rest import rest
 from tests.unit.recording.recorded import FIRST, OWNER, Recording
 
 PASSWORD = "correct horse battery staple"
@@ -511,4 +512,5 @@ def make() -> World:
     maker.program()
     maker.watched_by_a_provider()
     maker.told()
+    rest(maker)
     return maker.world

@@ -97,8 +97,8 @@ class GrantFacts:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """``ends``: of the grant; of what is permitted, when the rule's window closes, the supplier's standing is over or
-    the membership ends before that. ``emergency``: on the strength of an emergency role alone. ``begin_by``: where ``ends`` counts from
-    now because nothing has begun: by when it may, and ``lasts``: how long, at most.
+    the membership ends before that. ``emergency``: on the strength of an emergency role alone. ``begin_by``: where
+    ``ends`` counts from now because nothing has begun: by when it may, and ``lasts``: how long, at most.
     """
 
     denials: tuple[Reason, ...]

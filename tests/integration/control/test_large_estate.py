@@ -37,12 +37,13 @@ MOST_QUERIES = 12  # TARGETS, console.pages
 LISTS = {
     "owner": ["/", "/machines/", "/machines/?q=mill", "/machines/?sort=-tag", "/approvals/", "/sessions/", "/gateways/",
               "/gateways/{gateway}/", "/people/", "/people/?q=person", "/sessions/{session}/", "/machines/{machine}/",
+              "/sessions/{session}/report/",
               "/requests/{given}/", "/requests/{waiting}/", "/lists/reachable/", "/rules/", "/rules/add/",
               "/rules/{rule}/", "/rules/{rule}/change/", "/machines/{machine}/who/", "/people/{owner}/{person}/reach/",
               "/plants/", "/plants/{plant}/", "/events/", "/events/{owner}/{sealed}/"],
     "technician": ["/", "/work/", "/machines/", "/machines/?q=mill", "/requests/", "/sessions/",
-                   "/sessions/{session}/", "/machines/{machine}/", "/machines/{machine}/ask/", "/requests/{given}/",
-                   "/requests/{waiting}/"],
+                   "/sessions/{session}/", "/sessions/{session}/report/", "/machines/{machine}/",
+                   "/machines/{machine}/ask/", "/requests/{given}/", "/requests/{waiting}/"],
 }  # fmt: skip
 
 

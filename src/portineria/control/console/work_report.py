@@ -4,7 +4,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from portineria.control.access import queries as access
 from portineria.control.access.models import AccessRequest
 from portineria.control.console import functions, texts
 from portineria.control.console.queries import Seen
@@ -13,8 +12,8 @@ from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.models import Recording, Session
 from portineria.control.remote_sessions.scope import proof_levels
-from portineria.control.remote_sessions.service_report import State, state_of
-from portineria.control.remote_sessions.work import Work, work_of
+from portineria.control.remote_sessions.service_report import State, state_in, told_of
+from portineria.control.remote_sessions.work import Work
 from portineria.policy.proof_level import ProofLevel
 
 
@@ -57,19 +56,17 @@ class WorkReport:
 
 def report_of(actor: Person, public_id: str) -> WorkReport:
     """Raise NotFound."""
-    session = remote_sessions.session(actor, public_id)
-    request = access.request(actor, session.grant.request.public_id)
+    session = remote_sessions.reported(actor, public_id)
+    told = told_of(actor, session)
     return WorkReport(
         seen=Seen(session, actor),
-        request=request,
-        decisions=[
-            Decision(row.decided_by.name, row.decided_at, row.approved, row.reason) for row in request.approvals.all()
-        ],
+        request=session.grant.request,
+        decisions=[Decision(row.decided_by.name, row.decided_at, row.approved, row.reason) for row in told.approvals],
         profiles=functions.held_in(session),
-        work=work_of(actor, public_id),
+        work=told.work,
         services={service.public_id: service.name for service in estate.services_of(session.machine)},
-        recordings=list(remote_sessions.recordings(actor, public_id)),
-        state=state_of(actor, public_id),
-        first=remote_sessions.first_work(actor, public_id),
+        recordings=list(remote_sessions.recordings(actor, public_id)) if told.recordings else [],
+        state=state_in(actor, session, told),
+        first=told.first,
         proof_levels=proof_levels(session),
     )

@@ -47,7 +47,16 @@ def open_sessions(actor: Person) -> SessionQuerySet:
 
 
 def session(actor: Person, public_id: str) -> Session:
-    found = sessions(actor).select_related("receipt", "grant__request").filter(public_id=public_id).first()
+    return _called(sessions(actor), public_id)
+
+
+def reported(actor: Person, public_id: str) -> Session:
+    """With its service report, where it has one. Raise NotFound."""
+    return _called(sessions(actor).select_related("service_report"), public_id)
+
+
+def _called(rows: SessionQuerySet, public_id: str) -> Session:
+    found = rows.select_related("receipt", "grant__request").filter(public_id=public_id).first()
     if found is None:
         raise NotFound(f"session {public_id}")
     return found

@@ -10,11 +10,12 @@ import msgspec
 from django.db import transaction
 from django.utils import timezone
 
+from portineria.control.access.models import Approval
 from portineria.control.audit.services import record
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries
-from portineria.control.remote_sessions.models import ReportSide, ReportSignature, ServiceReport, Session
-from portineria.control.remote_sessions.work import work_of
+from portineria.control.remote_sessions.models import Recording, ReportSide, ReportSignature, ServiceReport, Session
+from portineria.control.remote_sessions.work import Work, work_in
 from portineria.core.errors import Conflict, Denied
 
 REMARKS_CHARACTERS = 4000
@@ -73,15 +74,37 @@ class State:
         return self.technician_remarks if self.side == ReportSide.TECHNICIAN else self.owner_remarks
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the register and the permission say of one session: asked once for its text and its page."""
+
+    work: Work
+    first: list[tuple[str, str]]
+    approvals: list[Approval]  # with ``decided_by``
+    recordings: list[Recording]
+
+
+def told_of(actor: Person, row: Session) -> Told:
+    """``row`` comes from ``queries``."""
+    work, approvals = work_in(row), row.grant.request.approvals.order_by("pk").select_related("decided_by")
+    # What was new is told with the work: where nothing was, there is nothing to ask.
+    first = queries.first_work(actor, row.public_id) if work != Work() else []
+    return Told(work, first, list(approvals), list(row.recordings.order_by("pk")))
+
+
 def state_of(actor: Person, session: str) -> State:
     """Raise NotFound."""
-    row = queries.session(actor, session)
-    report = ServiceReport.objects.visible_to(actor).filter(session=row).first() or ServiceReport(session=row)
-    return _state(actor, row, report)
+    row = queries.reported(actor, session)
+    return state_in(actor, row, told_of(actor, row))
 
 
-def _state(actor: Person, row: Session, report: ServiceReport) -> State:
-    text = _text(actor, row, report)
+def state_in(actor: Person, row: Session, told: Told) -> State:
+    """``row`` comes from ``queries.reported``."""
+    return _state(actor, row, getattr(row, "service_report", None) or ServiceReport(session=row), told)
+
+
+def _state(actor: Person, row: Session, report: ServiceReport, told: Told) -> State:
+    text = _text(row, report, told)
     digest = hashlib.sha256(text).digest()
     found = report.signatures.filter(withdrawn_at=None).select_related("person").order_by("pk") if report.pk else ()
     signatures = [
@@ -97,18 +120,17 @@ def side_of(actor: Person, row: Session) -> str:
     return ReportSide.OWNER if role is not None and role.approves else ""
 
 
-def _text(actor: Person, row: Session, report: ServiceReport) -> bytes:
+def _text(row: Session, report: ServiceReport, told: Told) -> bytes:
     """The same bytes for every reader: no names of places, no language."""
-    work = asdict(work_of(actor, row.public_id))
+    work = asdict(told.work)
     if not work["left_out"]:  # so that texts that were signed before it was told stay as they were
         del work["left_out"]
-    approvals = row.grant.request.approvals.order_by("pk").select_related("decided_by")
     content: dict[str, Any] = {
         "session": row.public_id, "person": row.person.public_id, "machine": row.machine.public_id,
         "reason": row.grant.request.reason, "live_at": row.live_at, "ended_at": row.ended_at, "ending": row.ending,
-        "approvals": [[one.decided_by.public_id, one.approved, one.decided_at, one.reason] for one in approvals],
-        "work": work, "new": queries.first_work(actor, row.public_id),
-        "recordings": [[one.public_id, one.chunks, bytes(one.head)] for one in row.recordings.order_by("pk")],
+        "approvals": [[one.decided_by.public_id, one.approved, one.decided_at, one.reason] for one in told.approvals],
+        "work": work, "new": told.first,
+        "recordings": [[one.public_id, one.chunks, bytes(one.head)] for one in told.recordings],
         "technician_remarks": report.technician_remarks, "owner_remarks": report.owner_remarks,
     }  # fmt: skip
     return msgspec.json.encode(content, order="sorted")
@@ -157,7 +179,7 @@ def _locked(actor: Person, session: str, text_sha256: str) -> tuple[Session, Ser
         raise ReportTooEarly(f"session {session} has not ended")
     ServiceReport.objects.get_or_create(session=row)
     report = ServiceReport.objects.select_for_update(no_key=True).get(session=row)
-    state = _state(actor, row, report)
+    state = _state(actor, row, report, told_of(actor, row))
     if state.sha256 != text_sha256:
         raise ReportChanged(f"the report of {session} was changed meanwhile")
     return row, report, state

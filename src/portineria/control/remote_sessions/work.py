@@ -7,8 +7,7 @@ from typing import Any
 
 from portineria.control.audit import queries as audit
 from portineria.control.audit.queries import EventView
-from portineria.control.identity.models import Person
-from portineria.control.remote_sessions import queries
+from portineria.control.remote_sessions.models import Session
 
 DONE, CHANGED, TRANSFERRED, WORKED, REFUSED, WITHHELD = (
     "work.done", "work.changed", "work.transferred", "session.worked", "operation.refused", "recording.withheld",
@@ -99,9 +98,9 @@ class Work:
         return sorted(((kind, count) for kind, count in counts.items() if count), key=lambda pair: -pair[1])
 
 
-def work_of(actor: Person, session: str) -> Work:
-    """Raise NotFound."""
-    found = queries.session_events(actor, session).filter(code__in=_TOLD)
+def work_in(session: Session) -> Work:
+    """Of one that the caller has established as visible."""
+    found = audit.of_session(session.organisation.public_id, session.public_id).filter(code__in=_TOLD)
     return read(reversed(audit.views(found[:_MOST])))
 
 
