@@ -6,8 +6,11 @@ from datetime import datetime
 
 from django.apps import apps
 from django.db import DatabaseError, connection, connections
+from django.db.models import Q
 
 from portineria.control import tables
+from portineria.control.access.levels import short
+from portineria.control.access.models import Rule
 from portineria.control.audit.models import Event
 from portineria.control.identity import keys
 from portineria.control.recording_store import NoChunk, store
@@ -15,6 +18,8 @@ from portineria.control.sinks.models import Sink
 from portineria.core.errors import PortineriaError
 from portineria.doctor.finding import Finding, fault, ok, warning
 from portineria.doctor.path import Way, apart, tcp
+
+_NAMED = 5  # rules in a finding
 
 
 def examine(now: datetime) -> Iterator[Finding]:
@@ -64,6 +69,7 @@ def _rows(now: datetime) -> Iterator[Finding]:
         )  # fmt: skip
     yield from _clock(now)
     yield from _sinks()
+    yield from _rules()
 
 
 def _clock(now: datetime) -> Iterator[Finding]:
@@ -86,6 +92,19 @@ def _sinks() -> Iterator[Finding]:
             "sink", f"{sink.name} ({sink.kind}): {sink.failures} failures in a row",
             "Events wait for this receiver (mail server, SIEM); none is lost.",
             "See its page in the console: it says what the receiver answered.", sink.failures,
+        )  # fmt: skip
+
+
+def _rules() -> Iterator[Finding]:
+    """Those that ask for more yeses than there are people who may give them."""
+    several = Rule.objects.ordinary().holding().filter(Q(approvals__gt=1) | Q(level_count__gt=0), needs_approval=True)
+    in_vain = [rule.public_id for rule in several.order_by("pk") if short(rule) is not None]
+    if in_vain:
+        yield warning(
+            "rules.approvers", f"nobody can complete what {len(in_vain)} rules ask for: {', '.join(in_vain[:_NAMED])}",
+            "Requests under them wait until they expire: people left, or their role or group is another by now.",
+            "See the page of each rule in the console: change whom it asks, or put people into its group.",
+            len(in_vain),
         )  # fmt: skip
 
 

@@ -25,6 +25,8 @@ from portineria.control.identity.services import BadField
 from portineria.control.remote_sessions import services
 from portineria.core.errors import Denied, NotFound
 from portineria.ledger import leaf
+from tests.integration.control.calling import Browser, items
+from tests.integration.control.declared import applied, faults, proposal
 from tests.integration.control.sessions import accepted, again, started
 from tests.integration.control.test_notifications import collected, nothing_new, told
 from tests.integration.control.test_substitutes import stand_in, waiting_for
@@ -110,9 +112,11 @@ def test_nobody_is_counted_in_two_levels_and_nobody_decides_their_own(world: Wor
     for who in (w.approver, second):
         with pytest.raises(OwnRequest):
             access.agree(actor=fresh(who), request=own.public_id)
-    stand_in(w, w.approver, w.operator)  # whoever stands in for the one who asks does not decide it either
-    with pytest.raises((OwnRequest, Denied)):
-        access.agree(actor=fresh(w.operator), request=own.public_id)
+    other = person("other", w.organisation, Role.APPROVER)
+    for substitute in (w.operator, other):  # of whoever asks, who does not decide it either
+        stand_in(w, w.approver, substitute)
+        with pytest.raises(Denied):
+            access.agree(actor=fresh(substitute), request=own.public_id)
     assert access.agree(actor=w.owner, request=own.public_id) is not None
 
 
@@ -269,11 +273,15 @@ def test_two_yeses_of_one_level_tell_the_next_one_once(linked: World) -> None:
     nothing_new(w)
     request = w.request()
     access.agree(actor=w.approver, request=request)
+    third = person("third", w.organisation, Role.APPROVER)
+    stand_in(w, w.approver, third)  # for one whose yes is there already
+    with pytest.raises(OtherLevel):
+        access.agree(actor=third, request=request)
     collected(w)
-    assert told(w.owner) == []
+    assert (told(w.owner), told(other)) == ([], ["access.request.made"])
     access.agree(actor=other, request=request)
     collected(w)
-    assert told(w.owner) == ["access.request.agreed"]
+    assert (told(w.owner), told(other)) == (["access.request.agreed"], ["access.request.made"])
 
 
 def test_a_yes_to_what_the_rule_opened_before_fills_no_level(linked: World) -> None:
@@ -299,3 +307,77 @@ def test_who_lost_the_role_fills_no_level(world: World) -> None:
     Membership.objects.filter(person=w.approver).update(role=Role.OPERATOR)
     assert [row.public_id for row in decidable_requests(fresh(w.owner))] == []
     assert waiting_for(other) == [request]
+
+
+def test_programs_write_levels_read_them_and_see_where_a_request_stands(world: World) -> None:
+    w = world
+    owner, group = Browser(w.owner), grouped(w, "Maintenance", w.approver, w.operator)
+    levels = [{"approvals": 1, "group": group}, {"approvals": 1, "people": [w.owner.public_id]}]
+    terms = {"machines": [w.machine.public_id], "levels": levels}
+    changed = owner.post(f"/rules/{w.rule}/change", terms)
+    assert changed.status_code == 200, changed.content
+    said = [
+        {"approvals": 1, "group": group, "people": []},
+        {"approvals": 1, "group": None, "people": [w.owner.public_id]},
+    ]
+    assert (changed.json()["approvals"], changed.json()["levels"]) == (2, said)
+    assert [one["levels"] for one in items(owner.get("/rules")) if one["rule"] == w.rule] == [said]
+    too_many = owner.post(f"/rules/{w.rule}/change", terms | {"levels": [{"approvals": 2, "group": group}]})
+    assert (too_many.status_code, too_many.json()["code"]) == (422, "access.rule.too-few")
+    assert "level 1 asks for 2" in too_many.json()["detail"]
+    question = f"organisation={w.organisation}&person={w.technician.public_id}&machine={w.machine.public_id}"
+    [verdict] = owner.get(f"/simulation?{question}").json()["rules"]
+    assert [(one["approvals"], one["group"], one["able"]) for one in verdict["approvals"]] == [
+        (1, group, 1),
+        (1, None, 1),
+    ]
+    request = w.request()
+    early = owner.post(f"/requests/{request}/approve", {"profile": ""})
+    assert (early.status_code, early.json()["code"]) == (403, "access.request.other-level")
+    assert Browser(w.approver).post(f"/requests/{request}/approve", {"profile": ""}).json()["grant"] is None
+    stands = owner.get(f"/requests/{request}").json()["levels"]
+    assert [(one["given"], one["asked"]) for one in stands] == [(1, False), (0, True)]
+    assert Browser(w.technician).get(f"/requests/{request}").json()["levels"] == []
+    assert owner.post(f"/requests/{request}/approve", {"profile": ""}).json()["grant"]
+    assert (
+        items(owner.get(f"/rules/{w.rule}/versions"))[0]["terms"]["approval_levels"]
+        == f"1 {group}; 1 {w.owner.public_id}"
+    )
+
+
+RULE = '[[rule]]\nsupplier = "Presses & Co"\nmachines = ["Press 3"]\n'
+LEVELLED = (
+    '[[group]]\nname = "Maintenance"\npeople = ["approver@example.com"]\n'
+    + RULE
+    + 'levels = [{ group = "Maintenance" }, { people = ["owner@example.com", "approver@example.com"] }]\n'
+)
+
+
+def test_a_file_declares_levels_and_says_what_it_would_change(world: World) -> None:
+    w = world
+    shown = proposal(LEVELLED)
+    assert any(
+        "approvals: 1 of group Maintenance, then 1 of approver@example.com, owner@example.com" in line
+        for line in shown.changed
+    )
+    applied(LEVELLED)
+    rule = Rule.objects.get(public_id=w.rule)
+    assert [(row.approvals, str(row.group or "")) for row in rule.levels.order_by("number")] == [
+        (1, "Maintenance"), (1, "")
+    ]  # fmt: skip
+    assert proposal(LEVELLED).empty
+    assert proposal(RULE).empty  # says nothing about it
+    applied(RULE + "approvals = 2\n")
+    assert Rule.objects.get(pk=rule.pk).level_count == 0
+    assert proposal(RULE + "levels = [{ approvals = 2 }]\n").empty  # the same, said otherwise
+    unknown = RULE + 'levels = [{ group = "Nobody" }, { people = ["x@example.com"] }]\n'
+    assert faults(unknown) == [
+        "rule[0].levels[0].group: there is no group Nobody",
+        "rule[0].levels[1].people: there is no person x@example.com",
+    ]
+    for wrong, why in (
+        ('approvals = 1\nlevels = [{ group = "Maintenance" }]\n', "each of the levels says how many"),
+        ('levels = [{ approvals = 2, group = "Maintenance" }]\n', "level 1 needs 2, and 1 could say yes"),
+        ("levels = [{ approvals = 6 }]\n", "<= 5"),
+    ):
+        assert why in faults(RULE + wrong)[0]

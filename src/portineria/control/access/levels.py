@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from portineria.control.access.level import MOST_APPROVALS, MOST_LEVELS, MOST_NAMED, LevelPerson, OfWhom, RuleLevel
@@ -18,6 +18,9 @@ from portineria.control.identity.models import Group, GroupMember, Membership, P
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Invalid, NotFound
 from portineria.policy.approval import Level, filled
+
+WITH_WHOM = RuleLevel.objects.select_related("group").prefetch_related("people__person")
+LEVELS = Prefetch("levels", WITH_WHOM.order_by("number"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,15 @@ class LevelTerms:
     def __str__(self) -> str:
         """As events and versions write it: how many, and ids."""
         return " ".join([str(self.approvals), *([self.group] if self.group else self.people)])
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """``needed`` of a group, or of these people; neither: of whoever approves there."""
+
+    needed: int
+    group: Group | None = None
+    people: tuple[Person, ...] = ()
 
 
 class TooFewApprovers(Invalid):
@@ -78,13 +90,17 @@ def level_rows(rule: Rule) -> list[RuleLevel]:
     """With their groups and people."""
     if not rule.level_count:
         return []
-    rows = rule.levels.select_related("group").prefetch_related("people__person")
-    return list(rows.order_by("number"))
+    return list(WITH_WHOM.filter(rule=rule).order_by("number"))
 
 
 def terms_of(row: RuleLevel) -> LevelTerms:
     people = sorted((one.pk, one.person.public_id) for one in row.people.all())
     return LevelTerms(row.approvals, row.group.public_id if row.group else "", tuple(one for _, one in people))
+
+
+def asked_of(row: RuleLevel) -> Asked:
+    people = sorted((one.person for one in row.people.all()), key=lambda person: (person.name, person.pk))
+    return Asked(row.approvals, row.group, tuple(people))
 
 
 def level_terms(rule: Rule) -> tuple[LevelTerms, ...]:

@@ -20,7 +20,7 @@ from portineria.control.access.profiles import profiles_of
 from portineria.control.access.training import Training
 from portineria.control.access.training_queries import missing
 from portineria.control.access.windows import OutsideWindows, begin_within
-from portineria.control.console import functions, plant_rows, standing_rows, texts, watch_rows, whereabouts
+from portineria.control.console import functions, level_rows, plant_rows, standing_rows, texts, watch_rows, whereabouts
 from portineria.control.console.texts import sinks as sink_texts
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
@@ -73,6 +73,12 @@ class RequestPage:
     watch: watch_rows.RequestWatch | None
     least: standing_rows.RequestStanding | None
     answers: list[Approval]
+    levels: level_rows.RequestLevels | None
+    others_asked: frozenset[int]  # of what was asked for together, by key: the yes of others is asked there
+
+    @property
+    def may_say_yes(self) -> bool:
+        return self.decidable and (self.levels is None or self.levels.mine)
 
     @property
     def last_time(self) -> Session | None:
@@ -93,6 +99,7 @@ class RequestPage:
     @property
     def waiting_together(self) -> list[AccessRequest]:
         rows = [row.request for row in self.together if row.request.state == AccessRequest.State.PENDING]
+        rows = [row for row in rows if row.pk not in self.others_asked]
         return rows if self.decidable and len(rows) > 1 else []
 
     @property
@@ -168,11 +175,13 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
     standing = of_person[actor.pk, row.organisation_id] if of_person else standing_of(row.person, row.organisation_id)
     before = _before(actor, row) if staff else NOBODY
     answers = list(row.approvals.all()) if known["any_answers"] else []
+    decidable = pending and approver and may_answer(actor, row, at, unanswered=not answers)
+    together = whereabouts.asked(actor, access.bundled(actor, row))
     return RequestPage(
         request=row,
         place=whereabouts.place_there(actor, row.machine),
         judged=_judged(row, standing),
-        decidable=pending and approver and may_answer(actor, row, at, unanswered=not answers),
+        decidable=decidable,
         missing=_missing(row, answers) if pending and staff else 0,
         mine=mine,
         staff=staff,
@@ -186,11 +195,13 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
         begin_by=_begin_by(row, at) if pending and not row.starts_at else None,
         approver=approver,
         trainings=missing(row.person, [row.rule], at).get(row.rule_id, []),
-        together=whereabouts.asked(actor, access.bundled(actor, row)),
+        together=together,
         plant=plant_rows.of_request(row),
         watch=watch_rows.of_request(actor, row, at),
         least=standing_rows.of_request(row, standing.firm, at, staff=staff),
         answers=answers,
+        levels=level_rows.of_request(actor, row, at, staff=staff, answers=decidable),
+        others_asked=level_rows.others_asked(actor, together, at) if decidable else frozenset(),
     )
 
 

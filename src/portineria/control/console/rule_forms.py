@@ -10,16 +10,17 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from portineria.control.access import queries as access
 from portineria.control.access import training_queries
-from portineria.control.access.models import MOST_APPROVALS, SERVICES, Rule
+from portineria.control.access.models import SERVICES, Rule
 from portineria.control.access.places import offered
 from portineria.control.access.rules import RULE_MINUTES, Conditions
 from portineria.control.access.watchers import MOST_WATCHERS
 from portineria.control.console.beginning_form import BeginningForm
 from portineria.control.console.forms import length_choices
+from portineria.control.console.level_forms import LevelsForm, level_choices
 from portineria.control.console.plant_forms import KindsField
 from portineria.control.console.rule_words import Terms, everybody_in, place_words, whom
 from portineria.control.console.standing_forms import standing_choices
@@ -38,7 +39,7 @@ _AGES = (5, 15, 30, 60, 240)  # minutes
 _MACHINES = 2000  # lines of a form; more are declared in a file
 
 
-class RuleForm(forms.Form):
+class RuleForm(LevelsForm):
     """Of one organisation, which the actor administers. A rule that exists keeps whom it names."""
 
     supplier = forms.ChoiceField(required=False)
@@ -53,7 +54,6 @@ class RuleForm(forms.Form):
         required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"})
     )
     max_minutes = forms.TypedChoiceField(coerce=int, initial=480)
-    approvals = forms.TypedChoiceField(coerce=int, initial=1)
     needs_reference = forms.BooleanField(required=False)
     needs_recording = forms.BooleanField(required=False)
     watcher = forms.CharField(required=False, max_length=(MOST_WATCHERS + 1) * 256)  # addresses, apart by commas
@@ -121,12 +121,12 @@ class RuleForm(forms.Form):
         return [line.strip() for line in self.cleaned_data["only_services"].splitlines() if line.strip()]
 
     def clean_person(self) -> str:
-        return self._member(self.cleaned_data["person"])
+        return self.member(self.cleaned_data["person"])
 
     def clean_watcher(self) -> list[str]:
-        return [self._member(text) for text in self.cleaned_data["watcher"].replace(",", " ").split()]
+        return [self.member(text) for text in self.cleaned_data["watcher"].replace(",", " ").split()]
 
-    def _member(self, text: str) -> str:
+    def member(self, text: str) -> str:
         """By e-mail address; an AI agent by its name, since it has none."""
         if not (text := text.strip()):
             return ""
@@ -154,6 +154,7 @@ class RuleForm(forms.Form):
         found = {name: data[name] for name in taken + (_WHOM if self.rule is None else [])}
         conditions = Conditions(
             approvals=max(1, data["approvals"]),
+            levels=self.levels,
             needs_reference=data["needs_reference"],
             needs_recording=data["needs_recording"],
             watcher=data["watcher"][0] if data["watcher"] else "",
@@ -208,6 +209,7 @@ class RuleForm(forms.Form):
             needs_listed_reason=data.get("needs_listed_reason", False),
             needs_device=data.get("needs_device", False),
             least_standing=data.get("least_standing", ""),
+            levels=self.level_words(),
         )
 
 
@@ -224,7 +226,7 @@ def _choices(actor: Person, owner: Organisation, rule: Rule | None) -> Choices:
         "trainings": list(training_queries.choices(owner)),
         "factor_minutes": _ages(rule),
         "least_standing": list(standing_choices()),
-        "approvals": [(count, _people(count)) for count in range(MOST_APPROVALS + 1)],
+        **level_choices(actor, owner, rule),
     }
     if rule is None:
         firms = identity.own_suppliers(actor).filter(organisation=owner)
@@ -238,12 +240,6 @@ def _ages(rule: Rule | None) -> list[tuple[Any, str]]:
     """Those that are mostly wanted, and the one that there is."""
     kept = rule.factor_minutes if rule and rule.factor_minutes else _AGES[0]
     return [("", _("that of the sign-in is enough")), *((age, length(age)) for age in sorted({*_AGES, kept}))]
-
-
-def _people(count: int) -> str:
-    if not count:
-        return _("nobody: open as soon as somebody asks")
-    return ngettext("%(count)d person", "%(count)d different people", count) % {"count": count}
 
 
 class SimulationForm(BeginningForm):

@@ -10,14 +10,26 @@ from django.db.models import Q, QuerySet
 from portineria.control.access import queries as access
 from portineria.control.access.around import around
 from portineria.control.access.facts import LOOKING, Beginning, decisions
+from portineria.control.access.level_standing import approvers
+from portineria.control.access.levels import Short, short
 from portineria.control.access.models import Rule, RuleVersion
 from portineria.control.access.naming import machines_named
 from portineria.control.access.simulation import would_open
 from portineria.control.access.training_queries import names
 from portineria.control.console import texts
-from portineria.control.console.rule_words import Change, history, sentences, terms_of
+from portineria.control.console.rule_words import (
+    Change,
+    LevelWords,
+    able_words,
+    history,
+    level_said,
+    sentences,
+    terms_of,
+    whom_asked,
+)
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine, MachineQuerySet
+from portineria.control.identity import group_queries
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import GroupMember, Membership, Person
 from portineria.control.identity.queries import standings
@@ -34,6 +46,7 @@ class Verdict:
     permitted: bool
     until: datetime | None
     why: list[str]
+    needs: list[str]  # whose yes would be asked first, level after level
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +69,23 @@ def reaches(
 ) -> list[Reach]:
     """Of what the actor was established to see; the number of queries does not grow with it."""
     wanted = list(rows)
-    pairs = [(person.pk, machine) for _, person, machine in wanted]
+    pairs = [(person.pk, machine) for _member, person, machine in wanted]
     standing_of = standings((person, machine.plant.organisation_id) for person, machine in pairs)
     there = around(pairs)
     held = decisions(pairs, at, standing_of, begins, there)
     opening = would_open(pairs, at, begins, standing_of, there)
+    asked = approvers(rule for met in opening.values() for rule, _judged in met)
     found = []
     for membership, person, machine in wanted:
         key = (person.pk, machine.pk)
         verdicts = [
-            Verdict(rule, judged.permitted, judged.ends, [texts.reason(reason.value) for reason in judged.denials])
+            Verdict(
+                rule,
+                judged.permitted,
+                judged.ends,
+                [texts.reason(reason.value) for reason in judged.denials],
+                [able_words(one, person.pk) for one in asked.get(rule.pk, ())],
+            )
             for rule, judged in opening[key]
         ]
         found.append(Reach(person, membership, machine, held[key], verdicts))
@@ -101,6 +121,8 @@ class RulePage:
     said: list[str]
     history: list[Change]
     may_change: bool
+    able: list[str]  # whom it asks for a yes, level after level, and how many may say it
+    short: Short | None  # nobody can complete what it asks for
 
 
 def rule_page(actor: Person, public_id: str) -> RulePage:
@@ -110,7 +132,8 @@ def rule_page(actor: Person, public_id: str) -> RulePage:
     role = actor.role_in(row.organisation_id)
     changes = history(versions, _names(actor, row, versions))[:_VERSIONS]
     said = sentences(terms_of(row, machines[:5], len(machines)))
-    return RulePage(row, said, changes, role is not None and role.administers)
+    able = [able_words(one, row.person_id) for one in approvers([row]).get(row.pk, ())]
+    return RulePage(row, said, changes, role is not None and role.administers, able, short(row))
 
 
 def _names(actor: Person, rule: Rule, versions: Sequence[RuleVersion]) -> dict[str, str]:
@@ -123,5 +146,26 @@ def _names(actor: Person, rule: Rule, versions: Sequence[RuleVersion]) -> dict[s
     if watchers := watchers - {""}:
         found |= dict(identity.people(actor).filter(public_id__in=watchers).order_by().values_list("public_id", "name"))
     found |= {ids: ", ".join(found.get(one, one) for one in ids.split()) for ids in besides}
+    found |= _level_names(actor, versions)
     found |= {ids: ", ".join(names(ids)) for ids in {version.terms.get("trainings", "") for version in versions} if ids}
     return found | access.profile_names(actor, rule.organisation)
+
+
+def _level_names(actor: Person, versions: Sequence[RuleVersion]) -> dict[str, str]:
+    """Levels as a version has them → in words."""
+    texts_ = {version.terms.get("approval_levels", "") for version in versions} - {""}
+    ids = {one for text in texts_ for level in text.split("; ") for one in level.split()[1:]}
+    if not texts_:
+        return {}
+    called = dict(group_queries.named_groups(actor).filter(public_id__in=ids).values_list("public_id", "name"))
+    people = dict(identity.people(actor).filter(public_id__in=ids).order_by().values_list("public_id", "name"))
+    found = {}
+    for text in texts_:
+        said = []
+        for level in text.split("; "):
+            count, *asked = level.split()
+            group = called.get(asked[0], "") if len(asked) == 1 else ""
+            whom = whom_asked(group, sorted(people.get(one, one) for one in asked))
+            said.append(level_said(LevelWords(int(count), whom)))
+        found[text] = "; ".join(said)
+    return found

@@ -3,10 +3,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from portineria.control.access.level_standing import LevelAble
+from portineria.control.access.levels import Asked, asked_of, level_rows
 from portineria.control.access.models import Rule, RuleVersion
 from portineria.control.access.only_services import words_of
 from portineria.control.access.training_queries import names
@@ -16,6 +19,11 @@ from portineria.control.console.templatetags.console import minutes
 from portineria.control.console.texts import signals as signal_words
 
 _NAMED = 5  # machines in a sentence
+
+
+class LevelWords(NamedTuple):
+    needed: int
+    whom: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,7 @@ class Terms:
     needs_listed_reason: bool = False
     needs_device: bool = False
     least_standing: str = ""
+    levels: Sequence[LevelWords] = ()  # none: of whoever approves
 
 
 def whom(rule: Rule) -> str:
@@ -89,6 +98,7 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         needs_listed_reason=rule.needs_listed_reason,
         needs_device=rule.needs_device,
         least_standing=rule.least_standing,
+        levels=[level_words(asked_of(row)) for row in level_rows(rule)],
     )
 
 
@@ -103,7 +113,7 @@ def sentences(terms: Terms) -> list[str]:
     said = [
         _("%(who)s may ask for %(what)s, for up to %(length)s.")
         % {"who": who or "…", "what": what, "length": minutes(terms.minutes)},
-        _approval(terms.approvals),
+        _levels(terms.levels) if terms.levels else _approval(terms.approvals),
     ]
     if terms.windows:
         said.append(_("Only %(windows)s, by the clock of the plant.") % {"windows": texts.windows(terms.windows)})
@@ -123,6 +133,39 @@ def _approval(count: int) -> str:
         return _("Nobody has to approve: it is open as soon as somebody asks.")
     said = ngettext("One person has to approve.", "%(count)d different people have to approve.", count)
     return said % {"count": count} if count > 1 else said
+
+
+def whom_asked(group: str, people: Sequence[str]) -> str:
+    """Of a level: by the name of a group, or by people's; of neither, whoever approves."""
+    if group:
+        return _("group %(name)s") % {"name": group}
+    return " / ".join(people) or _("whoever approves")
+
+
+def level_words(asked: Asked) -> LevelWords:
+    group = asked.group.name if asked.group is not None else ""
+    return LevelWords(asked.needed, whom_asked(group, [person.name for person in asked.people]))
+
+
+def level_said(one: LevelWords) -> str:
+    return _("%(count)d of %(whom)s") % {"count": one.needed, "whom": one.whom}
+
+
+def able_words(one: LevelAble, asker: int | None) -> str:
+    """How many of how many: ``1 of 3 from group Maintenance``."""
+    needed, asked = level_words(one.asked)
+    values = {"count": needed, "able": one.able(asker or 0), "whom": asked}
+    return _("%(count)d of %(able)d from %(whom)s") % values
+
+
+def _levels(levels: Sequence[LevelWords]) -> str:
+    first, *others = [level_said(one) for one in levels]
+    if not others:
+        return _("It has to be approved by %(whom)s.") % {"whom": first}
+    said = first
+    for one in others:
+        said = _("%(before)s, then %(after)s") % {"before": said, "after": one}
+    return _("It has to be approved level after level: by %(whom)s.") % {"whom": said}
 
 
 def _besides(terms: Terms) -> list[str]:
@@ -164,6 +207,7 @@ _TERMS = {
     "minutes": gettext_lazy("minutes"),
     "needs_approval": gettext_lazy("approval needed"),
     "approvals": gettext_lazy("approvals"),
+    "approval_levels": gettext_lazy("approval levels"),
     "profile": gettext_lazy("function profile"),
     "only_decoded": gettext_lazy("only what can be decoded"),
     "windows": gettext_lazy("when"),

@@ -15,7 +15,8 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from portineria.control.access.models import MOST_APPROVALS, MOST_FACTOR_MINUTES
+from portineria.control.access.level import MOST_APPROVALS, MOST_LEVELS, MOST_NAMED
+from portineria.control.access.models import MOST_FACTOR_MINUTES
 from portineria.control.access.place import MOST_PLACES
 from portineria.control.declaration import clean_fields, word_lists
 from portineria.control.declaration.asked import DeclaredReasons, DeclaredSignal, DeclaredTraining
@@ -204,6 +205,15 @@ class DeclaredProfile(Entry, frozen=True):
         return Profile(self.name, allowed, self.notes_only, tuple(map(parse_clause, self.hold)))
 
 
+class DeclaredLevel(Entry, frozen=True):
+    """A group, or people, or neither: whoever approves."""
+
+    approvals: Annotated[int, Meta(ge=1, le=MOST_APPROVALS)] = 1
+    group: str | None = None
+    people: Annotated[tuple[str, ...], Meta(max_length=MOST_NAMED)] = ()  # e-mail addresses
+    CLEANED: ClassVar = {"group": clean_fields.named("group"), "people": word_lists.emails("people")}
+
+
 class DeclaredRule(Entry, frozen=True):
     machines: tuple[str, ...] = ()  # name, or plant/name, or id
     supplier: str | None = None
@@ -230,6 +240,7 @@ class DeclaredRule(Entry, frozen=True):
     needs_device: bool | None = None
     least_standing: Literal["", "A", "B", "C", "D"] | None = None  # of a supplier; "" is none
     watchers: tuple[str, ...] | None = None  # e-mail addresses besides ``watcher``; [] is nobody
+    levels: Annotated[tuple[DeclaredLevel, ...], Meta(max_length=MOST_LEVELS)] | None = None  # [] is none
     CLEANED: ClassVar = {
         "supplier": clean_fields.named("supplier"),
         "person": clean_fields.email("person"),
@@ -243,6 +254,11 @@ class DeclaredRule(Entry, frozen=True):
         super().__post_init__()
         if not self.machines and not self.places:
             raise ValueError("machines: names no machine and no place")
+        if self.levels and self.approvals is not None:
+            raise ValueError("approvals: each of the levels says how many")
+        if self.levels is not None and [(one.group, one.people) for one in self.levels] == [(None, ())]:
+            msgspec.structs.force_setattr(self, "approvals", self.levels[0].approvals)  # as it is kept
+            msgspec.structs.force_setattr(self, "levels", ())
         if self.places is not None:
             msgspec.structs.force_setattr(self, "places", tuple(" ".join(place.split()) for place in self.places))
         try:

@@ -15,6 +15,7 @@ from portineria.control.access.training_queries import names
 from portineria.control.access.watchers import named_watchers
 from portineria.control.declaration.document import Declaration, DeclaredRule
 from portineria.control.declaration.labels import declared_places, places_difference, places_of, unknown_places
+from portineria.control.declaration.levels import level_terms_of, levels_difference, unknown_approvers
 from portineria.control.declaration.people import role_after
 from portineria.control.declaration.plan import Plan, Work
 from portineria.control.declaration.present import MachineName, Present
@@ -77,6 +78,7 @@ def _wanted(declaration: Declaration, present: Present, plan: Plan) -> list[Want
             one for one in rule.watchers or () if role_after(declaration, present.members.get(one), one) is None
         ]
         faults += [f"{place}.watchers: there is no person {one}" for one in strangers]
+        faults += unknown_approvers(place, rule, declaration, present)
         offered = {*present.trainings, *(one.name for one in declaration.training)}
         unknown = [name for name in rule.trainings or () if name not in offered]
         faults += [f"{place}.trainings: there is no training {name}" for name in unknown]
@@ -176,6 +178,7 @@ def _asks(rule: Wanted, row: Rule | None) -> list[str]:
     declared, now = rule.declared, conditions_of(row) if row else Conditions()
     watcher = row.watcher.email if row and row.watcher else ""
     parts = []
+    parts += levels_difference(declared, row)
     if declared.approvals not in (None, now.approvals):
         parts.append(f"{declared.approvals} approvals")
     if declared.needs_reference not in (None, now.needs_reference):
@@ -236,6 +239,7 @@ def _conditions(work: Work, rule: Wanted, row: Rule | None) -> Conditions:
         watchers=now.watchers
         if declared.watchers is None
         else tuple(work.ids["person", one] for one in declared.watchers),
+        levels=level_terms_of(work, declared, now.levels),
     )
 
 

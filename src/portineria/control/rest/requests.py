@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asked, decided, permitted: access requests and grants."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -10,11 +11,14 @@ from ninja import Query, Router, Schema
 from pydantic import AwareDatetime, Field
 
 from portineria.control.access import queries, services
+from portineria.control.access.level_standing import LevelStanding, level_standings
 from portineria.control.access.models import AccessRequest, Grant
 from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import MARK_CHARACTERS, mark_of
 from portineria.control.access.rules import RULE_MINUTES
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
+from portineria.control.rest.approval_levels import LevelView, level_fields
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.leaves import Leaf, Where, leaf
 from portineria.control.rest.operation import Given, Id, MaybeReason, Reason, acts, reads
@@ -33,10 +37,17 @@ class DecisionView(Schema):
     at: datetime
 
 
+class LevelStands(LevelView):
+    """``given``: of its ``approvals``; ``asked``: those of its people are asked now, and no others."""
+
+    given: int
+    asked: bool
+
+
 class RequestView(Schema):
     """``profile``: mark of what a yes would be to, which ``approve`` wants back: the id of the function profile, and a
     hash where the rule keeps to single services. ``only_services``: these, by name or protocol; empty for all.
-    ``bundle``: the same for all that were asked for together.
+    ``bundle``: the same for all that were asked for together. ``levels``: of its rule, one after the other; for staff.
     """
 
     request: str
@@ -58,6 +69,7 @@ class RequestView(Schema):
     grant: str | None
     only_services: list[str]
     bundle: str
+    levels: list[LevelStands]
 
 
 class GrantView(Schema):
@@ -80,7 +92,12 @@ class GrantView(Schema):
     begin_by: datetime | None
 
 
-def _request_view(row: AccessRequest) -> RequestView:
+def _request_views(actor: Person, rows: Sequence[AccessRequest]) -> list[RequestView]:
+    standings = level_standings(row for row in rows if row.organisation_id in actor.sees(Power.WORK))
+    return [_request_view(row, standings.get(row.pk, [])) for row in rows]
+
+
+def _request_view(row: AccessRequest, levels: Sequence[LevelStanding]) -> RequestView:
     grant = getattr(row, "grant", None)
     decisions = [
         DecisionView(
@@ -96,6 +113,7 @@ def _request_view(row: AccessRequest) -> RequestView:
         starts_at=row.starts_at, made_at=row.made_at, profile=mark_of(row.rule), decisions=decisions,
         lapsed_why=row.lapsed_why.split(), grant=grant.public_id if grant else None,
         only_services=words_of(row.rule.only_services), bundle=row.bundle,
+        levels=[LevelStands(**level_fields(one.asked), given=one.given, asked=one.now) for one in levels],
     )  # fmt: skip
 
 
@@ -112,12 +130,12 @@ def requests(request: HttpRequest, place: Where, which: Query[WhichRequests]) ->
     found = found.filter(**{name: value for name, value in wanted.items() if value})
     return leaf(
         actor, f"requests {which.state} {which.machine}", found, place,
-        lambda rows: [_request_view(row) for row in rows], newest_first=True,
+        lambda rows: _request_views(actor, rows), newest_first=True,
     )  # fmt: skip
 
 
 def request_shown(actor: Person, request: str) -> RequestView:
-    return _request_view(queries.request(actor, request))
+    return _request_views(actor, [queries.request(actor, request)])[0]
 
 
 @reads(router, "/requests/{request_id}", RequestView)
@@ -151,7 +169,9 @@ class Approval(MaybeReason):
 
 @acts(router, "/requests/{request_id}/approve", RequestView, Scope.APPROVE)
 def request_approve(request: HttpRequest, request_id: Id, given: Approval) -> RequestView:
-    """One yes, also to fewer minutes. ``grant`` is null while others are missing."""
+    """One yes, also to fewer minutes. ``grant`` is null while others are missing. Refused with
+    `access.request.other-level` where the yes of other people is asked now.
+    """
     actor = person_of(request)
     services.agree(actor=actor, request=request_id, **dict(given))
     return request_shown(actor, request_id)

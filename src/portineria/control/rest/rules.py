@@ -11,7 +11,9 @@ from pydantic import AwareDatetime, Field
 
 from portineria.control.access import queries, services
 from portineria.control.access.facts import Beginning
-from portineria.control.access.models import MOST_APPROVALS, MOST_FACTOR_MINUTES, Rule, RuleVersion
+from portineria.control.access.level import MOST_APPROVALS, MOST_LEVELS, MOST_NAMED
+from portineria.control.access.levels import LEVELS, LevelTerms, asked_of
+from portineria.control.access.models import MOST_FACTOR_MINUTES, Rule, RuleQuerySet, RuleVersion
 from portineria.control.access.only_services import MOST_SERVICES, words_of
 from portineria.control.access.place import MOST_PLACES
 from portineria.control.access.rules import RULE_MINUTES, Conditions
@@ -23,6 +25,7 @@ from portineria.control.estate.models import Machine
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions.second_yes import foreseen
+from portineria.control.rest.approval_levels import LevelView, level_fields
 from portineria.control.rest.caller import Scope, person_of
 from portineria.control.rest.estate import Search
 from portineria.control.rest.leaves import Leaf, Where, leaf
@@ -38,6 +41,8 @@ _MACHINES = 2000  # as the console's form; more are declared in a file
 class RuleView(Schema):
     """For all people of a supplier or a group, or for one person. ``windows``: by the clock of each machine's plant.
     ``machines``: how many it names one by one; ``places``: where it names whatever stands there besides.
+    ``approvals``: over all ``levels``, of which the next is asked when the one before is complete; without levels, of
+    whoever approves.
     """
 
     rule: str
@@ -66,6 +71,7 @@ class RuleView(Schema):
     needs_device: bool
     least_standing: str | None
     watchers: list[str]
+    levels: list[LevelView]
 
 
 class NamedMachine(Schema):
@@ -101,6 +107,7 @@ def _rule_view(row: Rule) -> RuleView:
         trainings=row.trainings.split(), factor_minutes=row.factor_minutes,
         needs_listed_reason=row.needs_listed_reason, needs_device=row.needs_device,
         least_standing=row.least_standing or None, watchers=other_watchers(row),
+        levels=[LevelView(**level_fields(asked_of(level))) for level in row.levels.all()],
     )  # fmt: skip
 
 
@@ -108,7 +115,7 @@ def _rule_view(row: Rule) -> RuleView:
 def rules(request: HttpRequest, place: Where, search: Query[Search]) -> Leaf[RuleView]:
     """Those that hold, newest first. For staff."""
     actor = person_of(request)
-    found = queries.rules_listed(actor, search.q).select_related("watcher").prefetch_related("watchers")
+    found = _whole(queries.rules_listed(actor, search.q))
     return leaf(
         actor, f"rules {search.q}", found, place, lambda rows: [_rule_view(row) for row in rows], newest_first=True
     )
@@ -116,7 +123,11 @@ def rules(request: HttpRequest, place: Where, search: Query[Search]) -> Leaf[Rul
 
 def _rule(actor: Person, rule: str) -> RuleView:
     row = queries.rule(actor, rule)
-    return _rule_view(queries.rules_listed(actor).select_related("watcher").prefetch_related("watchers").get(pk=row.pk))
+    return _rule_view(_whole(queries.rules_listed(actor)).get(pk=row.pk))
+
+
+def _whole(rows: RuleQuerySet) -> RuleQuerySet:
+    return rows.select_related("watcher").prefetch_related("watchers", LEVELS)
 
 
 @reads(router, "/rules/{rule}", RuleView)
@@ -156,14 +167,28 @@ def rule_versions(request: HttpRequest, rule: Id, place: Where) -> Leaf[VersionV
     )  # fmt: skip
 
 
+class GivenLevel(Given):
+    """A group, people, or neither: whoever approves. Whom it names has to be allowed to approve by their role too."""
+
+    approvals: int = Field(default=1, ge=1, le=MOST_APPROVALS)
+    group: str = Field(default="", max_length=24)
+    people: list[Annotated[str, Field(max_length=24)]] = Field(
+        default_factory=list, max_length=MOST_NAMED, description="Ids."
+    )
+
+    def taken(self) -> LevelTerms:
+        return LevelTerms(self.approvals, self.group, tuple(self.people))
+
+
 class Terms(Given):
-    """``machines``: ids. ``approvals``: 0 for none. ``profile``: by name, empty for no inspection. ``places``: such as
-    ``plant North``, ``zone North/Press shop``, ``line North/Line 1``, ``label paint``. One machine or place at least.
+    """``machines``: ids. ``approvals``: 0 for none; at most 5, of whoever approves; not looked at beside ``levels``.
+    ``profile``: by name, empty for no inspection. ``places``: such as ``plant North``, ``zone North/Press shop``,
+    ``line North/Line 1``, ``label paint``. One machine or place at least.
     """
 
     machines: list[str] = Field(default_factory=list, max_length=_MACHINES)
     max_minutes: int = Field(default=480, ge=1, le=RULE_MINUTES)
-    approvals: int = Field(default=1, ge=0, le=MOST_APPROVALS)
+    approvals: int = Field(default=1, ge=0, le=MOST_LEVELS * MOST_APPROVALS)
     needs_reference: bool = False
     needs_recording: bool = False
     watcher: str = Field(default="", max_length=24)
@@ -190,6 +215,10 @@ class Terms(Given):
     watchers: list[Annotated[str, Field(max_length=24)]] = Field(
         default_factory=list, max_length=MOST_WATCHERS, description="Besides `watcher`; one of them is enough."
     )
+    levels: list[GivenLevel] = Field(
+        default_factory=list, max_length=MOST_LEVELS,
+        description="Of whom approvals are asked, in this order; none: of whoever approves.",
+    )  # fmt: skip
 
     def taken(self) -> dict[str, Any]:
         """As the services take it."""
@@ -199,6 +228,7 @@ class Terms(Given):
             signals=None if self.signals is None else " ".join(self.signals), trainings=tuple(self.trainings),
             factor_minutes=self.factor_minutes, needs_listed_reason=self.needs_listed_reason,
             needs_device=self.needs_device, least_standing=self.least_standing, watchers=tuple(self.watchers),
+            levels=tuple(level.taken() for level in self.levels),
         )  # fmt: skip
         return {
             "machines": self.machines, "max_minutes": self.max_minutes, "needs_approval": self.approvals > 0,

@@ -52,7 +52,7 @@ def _show(request: HttpRequest, actor: Person, public_id: str, form: DecisionFor
     """As it is now. ``form``: what was said in vain."""
     row = request_row(actor, public_id)
     shown, there = request_page(actor, row), row.__dict__
-    form = form or (_form(request, actor, row) if shown.decidable else DecisionForm())
+    form = form or (_form(request, actor, row) if shown.may_say_yes else DecisionForm())
     section = "approvals" if shown.staff else "requests"
     written = jobs.context(actor, row, unwritten=not there["any_entries"])
     context = {"page": shown, "form": form, "section": section, **written}

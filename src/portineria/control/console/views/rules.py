@@ -17,6 +17,7 @@ from portineria.control.access.watchers import named_watchers
 from portineria.control.console import queries, rule_queries
 from portineria.control.console.asking_twice import asking_twice, once_seen
 from portineria.control.console.forms import ReasonForm
+from portineria.control.console.level_forms import level_initial
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.rule_forms import RuleForm, SimulationForm
 from portineria.control.console.rule_words import sentences
@@ -99,7 +100,7 @@ def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
         "only_decoded": row.only_decoded,
         "windows": row.windows,
         "max_minutes": row.max_minutes,
-        "approvals": row.approvals if row.needs_approval else 0,
+        **level_initial(row),
         "needs_reference": row.needs_reference,
         "needs_recording": row.needs_recording,
         "watcher": ", ".join(person.email for person in named_watchers(row)),

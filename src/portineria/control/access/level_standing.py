@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whom rules ask for their yes, and how far requests are with it: for whoever works there.
+
+The number of queries does not grow with that of rules or requests.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from portineria.control.access.counted import said_so_far
+from portineria.control.access.deciding import deciders
+from portineria.control.access.level import RuleLevel
+from portineria.control.access.levels import WITH_WHOM, Asked, able_in, asked_of, levels_of
+from portineria.control.access.models import AccessRequest, Rule
+from portineria.control.identity.models import Person
+from portineria.policy.approval import filled
+
+
+@dataclass(frozen=True, slots=True)
+class LevelStanding:
+    """``given``: how many yeses it has. ``now``: those of its people are asked now."""
+
+    number: int
+    asked: Asked
+    given: int
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LevelAble:
+    """``people``: of those whom it asks, by key, those who may say yes by their role."""
+
+    asked: Asked
+    people: frozenset[int]
+
+    def able(self, asker: int) -> int:
+        """Nobody says yes to what is their own."""
+        return len(self.people - {asker})
+
+
+def level_standings(requests: Iterable[AccessRequest]) -> dict[int, list[LevelStanding]]:
+    """Request → its levels; of those whose rule has none, nothing. They come with rule and profile."""
+    rows = [row for row in requests if row.rule.level_count]
+    said, levels = said_so_far(rows), _rows({row.rule_id for row in rows})
+    found = {}
+    for row in rows:
+        there, waits = said[row.pk], row.state == AccessRequest.State.PENDING
+        found[row.pk] = [
+            LevelStanding(level.number, asked_of(level), given, waits and level.number == there.number)
+            for level, given in zip(levels[row.rule_id], filled(there.levels, there.by), strict=True)
+        ]
+    return found
+
+
+def approvers(rules: Iterable[Rule]) -> dict[int, list[LevelAble]]:
+    """Rule → whom it asks, level after level; of one without levels whoever approves there; of nobody, nothing."""
+    asking = {rule.pk: rule for rule in rules if rule.needs_approval}
+    levelled = {pk for pk, rule in asking.items() if rule.level_count}
+    of, rows = levels_of(levelled), _rows(levelled)
+    able = {organisation: able_in(organisation) for organisation in {rule.organisation_id for rule in asking.values()}}
+    found: dict[int, list[LevelAble]] = {}
+    for pk, rule in asking.items():
+        there = frozenset(able[rule.organisation_id])
+        pairs = zip(rows[pk], of.get(pk, ()), strict=True)
+        found[pk] = [LevelAble(asked_of(row), there if level.of is None else there & level.of) for row, level in pairs]
+        if pk not in levelled:
+            found[pk] = [LevelAble(Asked(rule.approvals), there)]
+    return found
+
+
+def _rows(rules: set[int]) -> dict[int, list[RuleLevel]]:
+    found: dict[int, list[RuleLevel]] = defaultdict(list)
+    for row in WITH_WHOM.filter(rule__in=rules).order_by("rule", "number") if rules else ():
+        found[row.rule_id].append(row)
+    return found
+
+
+def who_may_say_yes(request: AccessRequest, at: datetime) -> list[Person]:
+    """Of a request that waits: whom one waits for now."""
+    keys = deciders(request, at)
+    people = Person.objects.get_queryset().in_bulk(keys)
+    return [people[pk] for pk in keys]
