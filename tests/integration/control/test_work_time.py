@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from portineria.control.access import extending
 from portineria.control.access import services as access
-from portineria.control.access.models import Grant, NotBegun
-from portineria.control.access.work_time import BEGIN_WITHIN
+from portineria.control.access.models import Grant
+from portineria.control.access.work_time import BEGIN_WITHIN, NotBegun
 from portineria.control.audit.queries import events, views
 from portineria.control.remote_sessions.models import Session
 from portineria.control.remote_sessions.refusals import NotPermitted
