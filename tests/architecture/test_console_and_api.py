@@ -35,6 +35,7 @@ CONSOLE_ONLY = {
 
 # Name of an address → the operation that does the same; of several, the one that does the most.
 BY_API = {
+    "plants": "GET /plants", "plant": "GET /plants/{plant}",
     "machines": "GET /machines", "plant-add": "POST /plants", "gateways-waiting": "GET /gateways",
     "machine-add": "POST /machines", "machine-answering": "POST /machines/{machine}/answering",
     "service-add": "POST /machines/{machine}/services", "service-remove": "POST /services/{service}/remove",
@@ -69,7 +70,9 @@ BY_API = {
     "gateway-add": "POST /plants/{plant}/enrolment-codes", "gateway": "POST /gateways/{gateway}/admit",
     "gateway-lock": "POST /locks", "gateway-emergency": "POST /gateways/{gateway}/emergency",
     "gateway-refuse": "POST /gateways/{gateway}/refuse", "gateway-revoke": "POST /gateways/{gateway}/revoke",
-    "people": "GET /people", "person-add": "POST /people", "person-lock": "POST /people/{organisation}/{person}/lock",
+    "people": "GET /people", "unused": "GET /unused-memberships", "unused-days": "POST /unused-days",
+    "person-reopen": "POST /people/{organisation}/{closed}/reopen", "person-add": "POST /people",
+    "person-lock": "POST /people/{organisation}/{person}/lock",
     "person-unlock": "POST /people/{organisation}/{person}/unlock",
     "person-invite": "POST /people/{organisation}/{person}/invite", "groups": "POST /groups",
     "group": "GET /groups/{group}", "group-close": "POST /groups/{group}/close",

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from allauth.mfa.models import Authenticator
 from django.utils import timezone
 
-from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
+from portineria.control.access.models import AccessRequest, Approval, Grant, Rule, RuleVersion
 from portineria.control.estate.models import Device, Gateway, Line, Link, Machine, Plant, Relay, Service, Zone
 from portineria.control.identity import keys
 from portineria.control.identity.models import Installation, Membership, Organisation, Person, Role, Supplier
@@ -172,6 +172,13 @@ def _rules(made: Estate, size: Size) -> None:
     stored(
         through, [through(rule_id=pk, machine_id=machine.pk) for pk, named in made.named.items() for machine in named]
     )
+    stored(RuleVersion, [_first_version(rule, made.named[rule.pk]) for rule in made.rules])
+
+
+def _first_version(rule: Rule, named: list[Machine]) -> RuleVersion:
+    terms = {"minutes": rule.max_minutes, "needs_approval": rule.needs_approval}
+    added = [machine.public_id for machine in named]
+    return RuleVersion(rule=rule, number=1, at=rule.created_at, terms=terms, added=added)
 
 
 def _requests(made: Estate, size: Size) -> None:

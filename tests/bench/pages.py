@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from portineria.control.access.models import AccessRequest, Grant
+from portineria.control.access.models import AccessRequest, Grant, Rule
 from portineria.control.estate.models import Gateway
 from portineria.control.identity.models import Membership, Person, Role
 from portineria.control.remote_sessions.models import Session
@@ -62,6 +62,7 @@ def _owners(owner: Membership) -> list[str]:
     gateway = Gateway.objects.filter(plant__organisation=owner.organisation, state="admitted")[0].public_id
     member = Membership.objects.filter(**here, supplier__isnull=False).select_related("person", "supplier")[1000]
     assert member.supplier is not None
+    rule = Rule.objects.filter(**here, supplier=member.supplier)[0]
     person = f"/people/{owner.organisation.public_id}/{member.person.public_id}"
     return [
         "/", "/machines/", "/machines/?page=180", "/machines/?q=press", "/machines/?sort=-tag",
@@ -74,7 +75,10 @@ def _owners(owner: Membership) -> list[str]:
         "/gateways/?sort=state", "/gateways/add/", f"/gateways/{gateway}/", f"/gateways/{gateway}/revoke/", "/people/",
         "/people/?page=1900", "/people/?q=049&suppliers=2", f"{person}/lock/",
         f"/suppliers/{member.supplier.public_id}/lock/", "/events/", "/events/?code=access.",
-        f"/events/?about={gateway}", "/account/",
+        f"/events/?about={gateway}", "/account/", "/rules/", f"/rules/{rule.public_id}/",
+        f"/rules/{rule.public_id}/change/", "/rules/add/", f"/machines/{live.machine.public_id}/who/",
+        f"{person}/reach/", "/groups/", "/locks/", "/trainings/", "/lists/", "/lists/reachable/", "/lists/accesses/",
+        "/work/",
     ]  # fmt: skip
 
 
@@ -84,5 +88,5 @@ def _technicians(grant: Grant) -> list[str]:
     machine = grant.machine.public_id
     return [
         "/", "/machines/", "/machines/?q=press", f"/machines/{machine}/", f"/machines/{machine}/ask/", "/requests/",
-        f"/requests/{request}/", "/sessions/", f"/sessions/{session}/", "/account/",
+        f"/requests/{request}/", "/sessions/", f"/sessions/{session}/", "/account/", "/work/",
     ]  # fmt: skip

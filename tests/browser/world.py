@@ -30,14 +30,15 @@ from portineria.control.audit.services import record
 from portineria.control.estate import enrolment
 from portineria.control.estate import services as estate
 from portineria.control.estate.models import Gateway, Link, Relay
-from portineria.control.identity import keys, providers, service_accounts
+from portineria.control.identity import keys, providers, service_accounts, unused
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
+from portineria.control.identity.closing_models import ClosedWhy
 from portineria.control.identity.delegating import delegate
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.entering import enter
 from portineria.control.identity.first_run import create_owner, set_password, set_totp
-from portineria.control.identity.models import Organisation, Person, Role
+from portineria.control.identity.models import Membership, Organisation, Person, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.service_accounts import Powers
 from portineria.control.notification.collecting import collect
@@ -171,7 +172,15 @@ class Maker:
         self.person("passkey", Role.TECHNICIAN, suppliers["presses"])
         self.person("head", Role.ADMINISTRATOR)
         self.person("forgetful", Role.TECHNICIAN, suppliers["drives"])
+        self.who_came_no_more(suppliers["drives"])
         self.provider(suppliers["presses"])
+
+    def who_came_no_more(self, supplier: str) -> None:
+        """Somebody whose access closed by itself, and somebody whose may."""
+        retired, rival = self.person("retired", Role.TECHNICIAN, supplier), self.world.ids["rival"]
+        unused.close(retired.memberships.get(), ClosedWhy.UNUSED, timezone.now())
+        self.world.ids["closed"] = retired.public_id
+        Membership.objects.filter(person__public_id=rival).update(since=timezone.now() - timedelta(days=60))
 
     def provider(self, supplier: str) -> None:
         made = IdentityProvider.objects.create(

@@ -34,6 +34,7 @@ FIELD_TEXTS: dict[str, str | Promise] = {
     "field.sought": _("This search makes no sense. Nothing was looked for; correct it."),
     "field.cursor": _("This cursor belongs to another list. Begin again without one."),
     "field.idempotency_key": _("An idempotency key has 8 to 64 letters, digits or the signs _ . : -"),
+    "field.unused_days": _("0 for never, or from %(least)s to %(most)s days."),
     "field.days": _("From 1 to %(most)s days."),
     "field.public_key": _("This is not the public half of an Ed25519 key: 32 bytes, as base64url."),
     "field.client_id": _("Please give the application (client) id, as the provider shows it."),

@@ -23,6 +23,7 @@ from portineria.control.identity.lead import Lead, LeadLost
 from portineria.control.notification import collecting, sending, services
 from portineria.control.notification.models import Channel, Delivery, DeliveryState
 from portineria.control.notification.standings import collect_standings
+from portineria.control.notification.unused import collect_unused
 from portineria.control.own_connection import given_back
 from portineria.control.settings.mail import mail_server
 from portineria.control.settings.server import ServerSettings
@@ -85,7 +86,8 @@ class Notifying:
             await self._led(partial(collecting.collect_ends, timezone.now(), mail=self._sender.mails))
             await self._led(partial(collecting.forget, timezone.now()))
             if time.monotonic() - self._looked_days_s > DAYS_S:
-                await self._led(partial(collect_standings, timezone.now(), mail=self._sender.mails))
+                for look in (collect_standings, collect_unused):
+                    await self._led(partial(look, timezone.now(), mail=self._sender.mails))
                 self._looked_days_s = time.monotonic()
         if behind or clock:  # those that came of it
             due = await _asked(partial(sending.due, timezone.now(), AT_ONCE))

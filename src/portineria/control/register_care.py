@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes on around registers all the time, in one of several processes: sealing, witnesses, time stamps, sinks,
-tickets, what people are told, and the deletion of recordings whose time is over.
+tickets, what people are told, the deletion of recordings whose time is over, and memberships that nobody uses.
 """
 
 import asyncio
 
 from portineria.control import readiness
+from portineria.control.closing import keep_closing
 from portineria.control.delivering import Delivering
 from portineria.control.expiring import keep_deleting
 from portineria.control.notifying import Notifying
@@ -28,4 +29,5 @@ def care_for_registers(settings: ServerSettings) -> list[asyncio.Task[None]]:
         loop.create_task(Ticketing(settings.public_url).run(), name="tickets"),
         loop.create_task(Notifying(settings).run(), name="notifications"),
         loop.create_task(keep_deleting(), name="retention"),
+        loop.create_task(keep_closing(), name="unused accounts"),
     ]

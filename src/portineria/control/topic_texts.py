@@ -10,6 +10,19 @@ TOPIC_TEXTS: dict[str, str | Promise] = {
     **FIELD_TEXTS,
     # More time for work that runs.
     "access.extension.none": _("You wait for no more time at this machine: nothing was withdrawn."),
+    # Levels of approvals.
+    "access.request.other-level": _(
+        "Nothing was changed: others are asked for their yes now, as the request says; yours is not asked, or not yet. "
+        "You may refuse the request."
+    ),
+    "access.rule.too-few": _(
+        "Nothing was changed: level %(level)s asks for %(needed)s approvals, and only %(able)s could be given there, "
+        "by people whom it asks, who may approve by their role and who are not needed in a level before."
+    ),
+    "field.approval_levels": _(
+        "At most %(most)s levels, each of 1 to 5 approvals of a group, of up to 10 people or of whoever approves; no "
+        "two of the same people; and none where nobody has to approve."
+    ),
     # When work begins.
     "access.grant.not-begun": _(
         "Nothing was changed: no session was opened yet, and the time counts from the first one. Who needs more "

@@ -43,7 +43,7 @@ _DONE = "service protocol function operation"
 _RULE = (
     "minutes needs_approval machines places only_services profile only_decoded windows approvals needs_reference "
     "needs_recording watcher needs_maintenance signals trainings factor_minutes needs_listed_reason needs_device "
-    "least_standing watchers"
+    "least_standing watchers approval_levels"
 )
 _SESSION = "session machine gateway person grant answered_by"
 _EXTENSION = "extension grant request machine person"
@@ -102,6 +102,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "identity.membership.offered": _fields("person role supplier"),
     "identity.membership.declined": _fields("person role supplier"),
     "identity.membership.removed": _fields("person role supplier", "reason"),
+    "identity.membership.closed": _fields("person role supplier why used_at"),
+    "identity.organisation.unused-limited": _fields("supplied own programs"),
     "identity.membership.vouched": _fields("person role supplier provider group"),
     "identity.membership.lapsed": _fields("person role provider why"),
     "identity.account.connected": _fields("person provider"),
@@ -195,7 +197,7 @@ CATALOGUE: Mapping[str, Fields] = {
         "request machine person starts_at minutes rule reference bundle answered_by listed_reason weekly until",
         "reason",
     ),
-    "access.request.agreed": _fields("request machine person missing substitution", "reason"),
+    "access.request.agreed": _fields("request machine person missing substitution level_asked", "reason"),
     "access.request.approved": _fields("request machine person substitution", "reason"),
     "access.request.refused": _fields("request machine person substitution", "reason"),
     "access.request.reminded": _fields("request machine person ends_at"),

@@ -127,6 +127,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_N, _DONE, "identity.person.invited identity.password.changed identity.password.set"),
         *_all(_N, _DONE, "identity.second-factor.added identity.second-factor.removed"),
         *_all(_N, _DONE, "identity.membership.added identity.membership.offered identity.membership.removed"),
+        *_all(_N, _DONE, "identity.membership.closed identity.organisation.unused-limited"),
         *_all(_N, _DONE, "identity.service-account.created identity.api-token.issued identity.api-token.revoked"),
         *_all(_I, _DONE, "identity.api-token.used identity.api-token.acted"),
         *_all(_W, _FAILED, "identity.sign-in.refused"),

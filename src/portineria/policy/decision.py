@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
 
+from portineria.policy.approval import Level as ApprovalLevel
+from portineria.policy.approval import complete
 from portineria.policy.ending import BY_LOCK, Device, Ending, Locked, Reason, ending_of
 from portineria.policy.recurrence import Recurrence
 from portineria.policy.supplier_standing import UNASSESSED, Firm, Level, falls_short, stands_until
@@ -55,9 +57,10 @@ class GrantFacts:
     whoever begins proved a second factor no longer ago; None: whenever. ``needs_device``: from a computer that the
     owner knows. ``watched``: whoever the rule names to watch looks on, or did a moment ago; it names nobody; or
     somebody only looks at what they could begin. ``least_standing``: that the person's supplier has to have, if they
-    are of one. ``lasts``: of work that was not begun: how long it goes on from now, when it begins now; ``ends`` is by
-    when it may. ``closes``: when the maintenance that it asks for is over. ``recurs``: it is for these hours
-    of every week alone.
+    are of one. ``levels``: of whom the rule wants a yes, where it says so; ``said``: whose it has, and who may still
+    give it. ``lasts``: of work that was not begun: how long it goes on from now, when it begins now; ``ends`` is by
+    when it may. ``closes``: when the maintenance that it asks for is over. ``recurs``: it is for these hours of every
+    week alone.
     """
 
     id: str
@@ -81,6 +84,8 @@ class GrantFacts:
     needs_device: bool = False
     watched: bool = True
     least_standing: Level | None = None
+    levels: tuple[ApprovalLevel, ...] = ()
+    said: frozenset[int] = frozenset()
     lasts: timedelta | None = None
     closes: datetime | None = None
     recurs: Recurrence | None = None
@@ -180,7 +185,7 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.NO_RULE: not grant.rule_holds and not grant.emergency,
         Reason.NO_EMERGENCY_ROLE: not grant.rule_holds and grant.emergency,
         Reason.NOT_RECORDED: not grant.recorded,
-        Reason.NO_APPROVAL: not grant.approved,
+        Reason.NO_APPROVAL: not (grant.approved and complete(grant.levels, grant.said)),
         Reason.TICKET: not grant.ticket_holds,
         Reason.NOT_YET: attempt.at < grant.starts,
         Reason.EXPIRED: attempt.at >= grant.ends,

@@ -30,10 +30,11 @@ from portineria.control.access.signals import Where, add_signal
 from portineria.control.access.trainings import publish_training
 from portineria.control.api import api
 from portineria.control.estate.models import Service
-from portineria.control.identity import delegating, groups, resolving
+from portineria.control.identity import delegating, groups, resolving, unused
+from portineria.control.identity.closing_models import ClosedWhy
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.entering import enter
-from portineria.control.identity.models import Organisation, Person
+from portineria.control.identity.models import Organisation, Person, Role
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.saved_searches import save_search
 from portineria.control.notification.collecting import collect
@@ -49,7 +50,7 @@ from tests.integration.control.test_held import held_in
 from tests.integration.control.test_recordings import brought, recorded
 from tests.integration.control.test_sight import session_key
 from tests.integration.control.test_substitutes import stand_in
-from tests.integration.control.world import ConnectorEnd, World
+from tests.integration.control.world import ConnectorEnd, World, person
 from tests.unit.recording.recorded import ABOUT
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -112,6 +113,7 @@ class Things:
     company_device: str = f"cdv_{ABSENT}"
     directory_end: str = f"den_{ABSENT}"
     extension: str = f"ext_{ABSENT}"
+    closed: str = f"per_{ABSENT}"
 
 
 @pytest.fixture
@@ -156,7 +158,7 @@ def things(world: World, watchful: Provider) -> Things:
         ).training.public_id,
         maintenance=in_maintenance(world), signal=signal_of(world), directory_end=taken_out(world),
         extension=ask_for_more(actor=world.technician, grant=grant, minutes=5, reason="x").public_id,
-        **opened_in_an_emergency(world), **delegated_by(world, watchful),
+        closed=closed_by_itself(world), **opened_in_an_emergency(world), **delegated_by(world, watchful),
     )  # fmt: skip
 
 
@@ -212,6 +214,12 @@ def in_maintenance(world: World) -> str:
 def taken_out(world: World) -> str:
     owner = Organisation.objects.get(public_id=world.organisation)
     return DirectoryEnd.objects.create(organisation=owner, ends_at=timezone.now() + timedelta(minutes=5)).public_id
+
+
+def closed_by_itself(world: World) -> str:
+    somebody = person("somebody", world.organisation, Role.OPERATOR)
+    unused.close(somebody.memberships.get(), ClosedWhy.UNUSED, timezone.now())
+    return somebody.public_id
 
 
 def signal_of(world: World) -> str:
@@ -324,7 +332,7 @@ def test_a_provider_from_outside_or_inside_another_customer_learns_of_nothing(
 TO_SEE_PLACES = {
     "events/<str:organisation>/<int:seq>/", "gateways/<str:public_id>/", "gateways/<str:public_id>/lock/",
     "locks/<str:lock>/lift/", "machines/<str:machine>/", "machines/<str:machine>/ask/",
-    "machines/<str:machine>/emergency/", "machines/<str:machine>/lock/",
+    "machines/<str:machine>/emergency/", "machines/<str:machine>/lock/", "plants/<str:plant>/",
 }  # fmt: skip
 TO_SEE_WORK = {
     "extensions/<str:extension>/refuse/",

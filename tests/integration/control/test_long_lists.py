@@ -49,7 +49,7 @@ def names(page: str) -> list[str]:
 
 
 def bands(page: str) -> list[str]:
-    return re.findall(r'<tr class="band"><th[^>]*>([^<]*)<', page)
+    return [re.sub("<[^>]*>", "", band) for band in re.findall(r'<tr class="band"><th[^>]*>(.*?)</th>', page)]
 
 
 def leaves(person: Person, address: str) -> Iterator[list[str]]:

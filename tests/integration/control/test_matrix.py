@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,10 +19,11 @@ from portineria.control.access import services as access
 from portineria.control.access.closing import LockedNow
 from portineria.control.access.company_device import CompanyDevice
 from portineria.control.access.company_devices import add_company_device, revoke_company_device
+from portineria.control.access.levels import LevelTerms
 from portineria.control.access.locks import LiftedAlready, LockedAlready, lift, lock
 from portineria.control.access.maintaining import begin_maintenance, end_maintenance
 from portineria.control.access.models import AccessRequest, Grant, Lock, Maintenance, Rule, Signal
-from portineria.control.access.rules import Conditions
+from portineria.control.access.rules import Conditions, conditions_of
 from portineria.control.access.signals import Where, add_signal
 from portineria.control.access.training import Training, TrainingDone
 from portineria.control.access.trainings import confirm_training, publish_training
@@ -30,9 +32,10 @@ from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
 from portineria.control.estate.labels import set_labels
 from portineria.control.estate.models import Gateway, Plant
-from portineria.control.identity import groups, providers, way_back
+from portineria.control.identity import groups, providers, unused, way_back
 from portineria.control.identity import services as identity
 from portineria.control.identity.authority import Operator
+from portineria.control.identity.closing_models import ClosedWhy
 from portineria.control.identity.models import Group, Membership, Person, Role, Supplier
 from portineria.control.identity.provider_models import IdentityProvider
 from portineria.control.identity.services import BadField
@@ -44,7 +47,7 @@ from portineria.policy.ending import BY_LOCK, Ending, Locked, Reason
 from portineria.wire.statement import Order, Withdrawal
 from tests.integration.control.sessions import accepted, again, said_to, session_key, started
 from tests.integration.control.world import World, admitted_gateway
-from tests.integration.control.world_again import Kept, keep
+from tests.integration.control.world_again import Kept, keep_more
 
 CUT, DRAIN = ("cutting", "security"), ("draining", "administrative")
 Act = Callable[[World, str], object]  # the world, and the grant's id
@@ -56,6 +59,10 @@ def disable(w: World, grant: str) -> None:
 
 def end_membership(w: World, grant: str) -> None:
     identity.end_membership(actor=w.owner, person=w.technician.public_id, organisation=w.organisation, reason="x")
+
+
+def closed_unused(w: World, grant: str) -> None:
+    unused.close(Membership.objects.get(person=w.technician), ClosedWhy.UNUSED, timezone.now())
 
 
 def disable_supplier(w: World, grant: str) -> None:
@@ -103,6 +110,31 @@ def locked(kind: Locked) -> Act:
 
 def approver_lowered(w: World, grant: str) -> None:
     Membership.objects.filter(person=w.approver).update(role=Role.OPERATOR)
+
+
+def levelled(**whom: object) -> Act:
+    """The approver's yes is that of a group, or of somebody whom the rule names; then it is not any more."""
+
+    def act(w: World, grant: str) -> None:
+        rule = Rule.objects.get(public_id=w.rule)
+        group = groups.create_group(actor=w.owner, organisation=w.organisation, name="Maintenance").public_id
+        groups.put_in(actor=w.owner, group=group, person=w.approver.public_id)
+        named = LevelTerms(people=(w.approver.public_id,)) if "named" in whom else LevelTerms(group=group)
+        asked = replace(conditions_of(rule), levels=(named,))
+        access.change_rule(actor=w.owner, rule=w.rule, conditions=asked)
+        assert services.enforce(timezone.now()) == 0
+        if "closed" in whom:
+            groups.close_group(actor=w.owner, group=group, reason="x")
+        elif "named" in whom:
+            others = replace(asked, levels=(LevelTerms(people=(w.owner.public_id,)),))
+            access.change_rule(actor=w.owner, rule=w.rule, conditions=others)
+        elif "more" in whom:
+            more = replace(asked, levels=(named, LevelTerms(people=(w.owner.public_id,))))
+            access.change_rule(actor=w.owner, rule=w.rule, conditions=more)
+        else:
+            groups.take_out(actor=w.owner, group=group, person=w.approver.public_id)
+
+    return act
 
 
 def approver_disabled(w: World, grant: str) -> None:
@@ -259,6 +291,7 @@ LONG_AGO = f"{timezone.now() - timedelta(days=3):%Y-%m-%d} 08:00-09:00"
 MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "person disabled": (disable, CUT, "person-disabled"),
     "membership ended": (end_membership, CUT, "no-membership no-rule"),
+    "membership closed by itself": (closed_unused, CUT, "no-membership no-rule"),
     "identity provider disabled": (provider_disabled, CUT, "no-membership no-rule"),
     "supplier disabled": (disable_supplier, CUT, "supplier-disabled"),
     "group left": (leave_group, CUT, "no-group"),
@@ -311,6 +344,10 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     "ticket no longer covers it": (ticket_closed, DRAIN, "ticket"),
     "approver has a lesser role": (approver_lowered, DRAIN, "no-approval"),
     "approver disabled": (approver_disabled, DRAIN, "no-approval"),
+    "approver leaves the group that a level asks": (levelled(), DRAIN, "no-approval"),
+    "group that a level asks is closed": (levelled(closed=True), DRAIN, "no-approval"),
+    "approver is not among whom a level names": (levelled(named=True), DRAIN, "no-approval"),
+    "rule has a level besides": (levelled(more=True), DRAIN, "no-approval"),
     "whoever has to watch went away": (unwatched, DRAIN, "not-watched"),
     "training has another version": (
         lambda w, _: training(w, training=Training.objects.get().public_id), DRAIN, "training"
@@ -380,7 +417,7 @@ def standing(w: World) -> World:
 def kept_standing(kept: Kept, django_db_blocker: DjangoDbBlocker) -> Kept:
     """Once a process: to build it takes longer than what the rows do with it."""
     with django_db_blocker.unblock():
-        return keep(lambda: standing(kept.put_back()), "standing")
+        return keep_more(kept, standing, "standing")
 
 
 @pytest.fixture

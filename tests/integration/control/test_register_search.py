@@ -13,6 +13,7 @@ import pytest
 from django.apps import apps
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 
 from portineria.control.access import services as access
@@ -26,6 +27,7 @@ from portineria.control.audit.words import of_column
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import Person
 from portineria.control.identity.services import change_self
+from portineria.control.remote_sessions.models import HeldOperation, Recording, ServiceReport, Stream
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.world import World, fresh
 
@@ -343,6 +345,23 @@ def test_the_index_leads_and_no_table_is_read_through(world: World) -> None:
             cursor.execute(f"{explain} {query['sql']}")
             plan = " ".join(str(row[-1]) for row in cursor.fetchall())
         assert re.search(through, plan) is None, plan
+
+
+@pytest.mark.parametrize("about", ["session", "machine", "gateway"])
+def test_what_is_about_one_thing_is_found_by_its_index(world: World, about: str) -> None:
+    """Its index is of rows that have one alone: not used, a page of a session would read the whole register."""
+    found = audit.events(world.owner, **{about: "ses_aaaaaaaaaaaaaaaa"})
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    assert f"audit_event_{about}" in found.explain()
+
+
+@pytest.mark.parametrize("model", [Stream, ServiceReport, Recording, HeldOperation])
+def test_what_belongs_to_sessions_is_seen_without_a_list_of_them(world: World, model: type[Model]) -> None:
+    for actor in (world.owner, world.technician):
+        asked = str(model._default_manager.all().visible_to(actor).query)  # type: ignore[attr-defined]
+        assert 'IN (SELECT U0."id" FROM "remote_sessions_session"' not in asked
 
 
 def test_the_events_of_old_are_found_once_the_migration_has_filled_the_index(reasoned: World) -> None:

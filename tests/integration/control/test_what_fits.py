@@ -245,6 +245,7 @@ LATER = dict.fromkeys(
         "analyst",
         "customer",
         "search",
+        "closed",
     ),
     "x%00",
 )

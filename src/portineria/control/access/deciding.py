@@ -8,12 +8,20 @@ one answer, whoever of the two gives it. What the approver asked for themselves 
 from collections.abc import Iterable
 from datetime import datetime
 
+from portineria.control.access.counted import NOTHING_SAID, Said, said_so_far, said_to_one
 from portineria.control.access.models import AccessRequest, Approval, RequestState
 from portineria.control.access.profiles import mark_of
 from portineria.control.access.substitution import APPROVING, Substitution
-from portineria.control.identity.authority import approves, permitted, require
+from portineria.control.identity.authority import DeniedHere, approves, permitted, require
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Membership, Person
+from portineria.policy.approval import Level
+
+
+class OtherLevel(DeniedHere):
+    """Somebody's yes is asked, and not this person's, or not yet. They may say no all the same."""
+
+    code = "access.request.other-level"
 
 
 def same_person(one: Person, other: Person) -> bool:
@@ -99,19 +107,80 @@ def may_answer(actor: Person, request: AccessRequest, at: datetime, *, unanswere
     return actor.pk in approving(request.organisation_id, request.person, at, used)
 
 
+def yes_authority(actor: Person, request: AccessRequest, at: datetime, used: Iterable[int]) -> Substitution | None:
+    """As ``authority``, to a yes: where the rule has levels, of whoever is asked now, or stands in for one of them.
+
+    Whoever has the role themselves and is not asked may stand in for somebody who is. Raise OtherLevel besides.
+    """
+    by_role = authority(actor, request.organisation_id, at, asked_by=request.person, used=used)
+    level = said_to_one(request).asked
+    if level is None or level.of is None:
+        return by_role
+    taken = set(used)
+    if actor.pk in level.of - taken and permitted(actor, request.organisation_id, approves, Power.DECIDE):
+        return None
+    for row in _lent(actor, at, request.organisation_id):
+        if row.approver_id in level.of - taken and not same_person(row.approver, request.person):
+            return row
+    raise OtherLevel(f"the yes of {actor.public_id} is not asked to {request.public_id}", request.organisation_id)
+
+
+def _lent(actor: Person, at: datetime, organisation: int) -> list[Substitution]:
+    rows = Substitution.objects.holding(at).filter(substitute=actor, organisation=organisation)
+    return list(rows.select_related("approver").order_by("starts_at", "pk"))
+
+
+def asked_to_say_yes(actor: Person, request: AccessRequest, at: datetime, used: Iterable[int] = ()) -> bool:
+    """Of somebody who may answer it: is it their yes that is asked now?"""
+    if not request.rule.level_count:
+        return True
+    try:
+        yes_authority(actor, request, at, used)
+    except OtherLevel:
+        return False
+    return True
+
+
+def not_asked(actor: Person, requests: Iterable[AccessRequest], at: datetime) -> list[int]:
+    """Of requests that wait under rules with levels, all of which the actor may answer: those where others are asked.
+
+    They come with rule and profile. The number of queries does not grow with theirs.
+    """
+    rows = list(requests)
+    said = said_so_far(rows)
+    lent = Substitution.objects.holding(at).filter(substitute=actor) if rows else ()
+    places = {(row.organisation_id, row.approver_id) for row in lent}
+    return [row.pk for row in rows if not _asks(said.get(row.pk, NOTHING_SAID), actor, row.organisation_id, places)]
+
+
+def _asks(said: Said, actor: Person, organisation: int, lent: set[tuple[int, int]]) -> bool:
+    level = said.asked
+    if level is None or level.of is None:
+        return True
+    own = actor.pk in level.of and permitted(actor, organisation, approves, Power.DECIDE)
+    return own or any((organisation, person) in lent for person in level.of)
+
+
 def deciders(request: AccessRequest, at: datetime) -> list[int]:
-    """People who may still answer, each once."""
+    """People who may still answer and whose yes is asked, each once. It comes with its rule."""
     answered = answered_by(request)
-    able = approving(request.organisation_id, request.person, at, answered_for(request))
+    level = said_to_one(request).asked
+    able = approving(request.organisation_id, request.person, at, answered_for(request), level)
     return [person for person in able if person not in answered]
 
 
-def approving(organisation: int, asker: Person, at: datetime, used: Iterable[int] = ()) -> list[int]:
-    """People who may say yes there to what ``asker`` asks, each once. ``used``: approvers whose answer is there."""
-    taken = set(used)
+def approving(
+    organisation: int, asker: Person, at: datetime, used: Iterable[int] = (), level: Level | None = None
+) -> list[int]:
+    """People who may say yes there to what ``asker`` asks, each once. ``used``: approvers whose answer is there.
+    ``level``: whose yes is asked; None: of whoever approves.
+    """
+    taken, of = set(used), level.of if level is not None else None
     own = Membership.objects.filter(organisation=organisation, role__in=APPROVING, person__disabled_at__isnull=True)
-    found = [row.person for row in own.select_related("person").order_by("pk") if row.person_id not in taken]
     lent = Substitution.objects.holding(at).filter(organisation=organisation).exclude(approver__in=taken)
+    if of is not None:
+        own, lent = own.filter(person__in=of), lent.filter(approver__in=of)
+    found = [row.person for row in own.select_related("person").order_by("pk") if row.person_id not in taken]
     standing_in = lent.select_related("approver", "substitute").order_by("pk")
     found += [row.substitute for row in standing_in if not same_person(row.approver, asker)]
     return list(dict.fromkeys(person.pk for person in found if not same_person(person, asker)))

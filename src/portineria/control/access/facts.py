@@ -7,19 +7,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce, Now
-from django.db.models.lookups import GreaterThanOrEqual
 
 from portineria.control.access.around import Around, around
 from portineria.control.access.company_devices import standings as standings_of_devices
+from portineria.control.access.counted import APPROVED, NOTHING_SAID, Said, said_to
 from portineria.control.access.grant_rows import grant_of, grant_statement
-from portineria.control.access.models import AccessRequest, Approval, Grant, Rule
+from portineria.control.access.models import AccessRequest, Grant, Rule
 from portineria.control.access.naming import NAMED
 from portineria.control.access.plant_state import PlantState, of_grant, plant_state
 from portineria.control.access.recurring import times_of
-from portineria.control.access.substitution import APPROVING, STAFF
 from portineria.control.access.training_queries import untrained
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
 from portineria.control.identity.models import GroupMember, Membership, Person
@@ -69,45 +67,6 @@ _IN_GROUP = Q(rule__group__isnull=True) | Q(
 )
 
 
-def _at(person: str, roles: list[str]) -> Exists:
-    there = Membership.objects.filter(
-        person=OuterRef(person), organisation=OuterRef("request__organisation"), role__in=roles
-    )
-    return Exists(there)
-
-
-# Of an analyst: deciding is delegated still, and who is behind them still decides at the provider.
-_DELEGATED = Membership.objects.filter(
-    Q(delegation__ends_at__isnull=True) | Q(delegation__ends_at__gt=Now()),
-    person=OuterRef("decided_by"), organisation=OuterRef("request__organisation"), delegation__decide=True,
-    approves_there=True,
-)  # fmt: skip
-
-# A yes of somebody who may still give it: by their own role, as a provider's analyst, or for an approver who may and
-# whom nobody took it from.
-_YES = Approval.objects.filter(
-    Q(_at("decided_by", APPROVING))
-    | Q(Exists(_DELEGATED))
-    | Q(
-        _at("substitution__approver", APPROVING),
-        _at("decided_by", STAFF),
-        substitution__ended_at__isnull=True,
-        substitution__approver__disabled_at__isnull=True,
-    ),
-    approved=True,
-    counts=True,
-    decided_by__disabled_at__isnull=True,
-)
-
-
-def _counted(request: str) -> Subquery:
-    of_request = _YES.filter(request=OuterRef(request)).order_by()
-    return Subquery(of_request.values("request").annotate(count=Count("decided_by")).values("count"))
-
-
-# Of a grant: its rule asks for nobody's yes, or as many as it asks for gave theirs and may still give it there.
-_APPROVED = Q(rule__needs_approval=False) | GreaterThanOrEqual(Coalesce(_counted("request"), 0), F("rule__approvals"))
-
 # Of a grant: its rule asks for no ticket, or nobody keeps that ticket where we could ask, or it holds.
 _TICKET = Q(rule__needs_reference=False) | Q(request__ticket_standing__in=("", Standing.HOLDS.value))
 
@@ -156,18 +115,6 @@ def opened(person: Person, at: datetime) -> set[int]:
             [_facts_of(grant, grant.machine, asked.get(grant.pk, _NOTHING), besides)],
         ).permitted
     }
-
-
-def approvals_missing(request: AccessRequest) -> int:
-    """How many more people have to say yes; who may not say it any more is not counted."""
-    given = AccessRequest.objects.filter(pk=request.pk).values_list(Coalesce(_counted("pk"), 0), flat=True)
-    return max(0, request.rule.approvals - (given.first() or 0))
-
-
-def approvals_standing(grants: Iterable[int]) -> dict[int, int]:
-    """Grant → how many said yes to it, and still may."""
-    rows = Grant.objects.filter(pk__in=set(grants)).values_list("pk", Coalesce(_counted("request"), 0))
-    return {pk: int(count or 0) for pk, count in rows}
 
 
 def decision(person: Person, machine: Machine, at: datetime, begins: Beginning = LOOKING) -> Decision:
@@ -322,12 +269,14 @@ class _Besides(NamedTuple):
 
     state: PlantState
     lacking: set[tuple[int, int]]  # (rule, person) of those who have a training of the rule's to confirm
+    said: dict[int, Said]  # request → who said yes, where its rule has levels
 
 
 def _besides(given: Sequence[tuple[Grant, Machine]], at: datetime, *, running: bool = False) -> _Besides:
     """Grants come with ``rule`` loaded."""
     state = plant_state((of_grant(grant, machine) for grant, machine in given), at, running=running)
-    return _Besides(state, untrained(((grant.rule, grant.person_id) for grant, _ in given), at))
+    levelled = {grant.request_id: grant.rule_id for grant, _ in given if grant.rule.level_count}
+    return _Besides(state, untrained(((grant.rule, grant.person_id) for grant, _ in given), at), said_to(levelled))
 
 
 def _asked(condition: Q | Combinable) -> Case:
@@ -343,7 +292,7 @@ class _Asked(NamedTuple):
     grouped: bool
 
 
-_ASKED = {"holds": _asked(_HOLDS), "stands": _asked(_APPROVED), "ticket": _asked(_TICKET), "grouped": _asked(_IN_GROUP)}
+_ASKED = {"holds": _asked(_HOLDS), "stands": _asked(APPROVED), "ticket": _asked(_TICKET), "grouped": _asked(_IN_GROUP)}
 
 
 _NOTHING = _Asked(holds=False, approved=False, ticket=False, grouped=False)
@@ -362,6 +311,7 @@ def _asked_of(grants: Sequence[int]) -> dict[int, _Asked]:
 def _facts_of(grant: Grant, machine: Machine, asked: _Asked, besides: _Besides) -> GrantFacts:
     maintained = besides.state.maintained_until(grant.rule, machine)
     consent = besides.state.consent(*of_grant(grant, machine))
+    said = besides.said.get(grant.request_id, NOTHING_SAID)
     return GrantFacts(
         id=grant.public_id,
         machine=machine.public_id,
@@ -370,6 +320,8 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked, besides: _Besides) 
         revoked=grant.revoked,
         rule_holds=asked.holds,
         approved=asked.approved,
+        levels=said.levels,
+        said=said.by,
         ticket_holds=asked.ticket,
         recorded=recorded_there(grant.rule, machine),
         emergency=grant.rule.emergency,

@@ -48,7 +48,7 @@ def give(request: AccessRequest, actor: str) -> Grant:
         machine=request.machine.public_id,
         person=request.person.public_id,
         starts_at=starts.isoformat(timespec="seconds"),
-        **_until(grant),
+        **grant.until,
         profile=grant.profile.public_id if grant.profile else "",
         narrower=f"{grant.narrower.name} {grant.narrower.version}" if grant.narrower else "",
     )
@@ -80,10 +80,3 @@ def _last_end(request: AccessRequest, minutes: int, starts: datetime) -> datetim
     if not opens_in(request.rule, request.machine, [(max(one.begins, starts), one.ends) for one in left]):
         raise OutsideWindows(request.rule, request.machine, left[0].begins)
     return max(one.ends for one in left)
-
-
-def _until(grant: Grant) -> dict[str, str | int]:
-    moment = grant.ends_at.isoformat(timespec="seconds")
-    if grant.weekly:
-        return {"ends_at": moment, "weekly": grant.weekly, "minutes": grant.minutes or 0}
-    return {"ends_at": moment} if grant.begun else {"minutes": grant.minutes or 0, "begin_by": moment}

@@ -11,6 +11,8 @@ from django.utils import timezone
 from portineria.control.access.company_device import CompanyDevice as CompanyDevice
 from portineria.control.access.extension import Extension as Extension
 from portineria.control.access.job import JobEntry as JobEntry
+from portineria.control.access.level import APPROVALS, LEVELS_COUNTED, AsksLevels
+from portineria.control.access.level import MOST_APPROVALS as MOST_APPROVALS
 from portineria.control.access.lock import LOCKABLE as LOCKABLE
 from portineria.control.access.lock import Lock as Lock
 from portineria.control.access.lock import LockQuerySet as LockQuerySet
@@ -28,7 +30,7 @@ from portineria.control.access.substitution import Substitution
 from portineria.control.access.training import TRAININGS_TEXT
 from portineria.control.access.watcher import RuleWatcher as RuleWatcher
 from portineria.control.access.weekly import ASKS_WEEKLY, AsksWeekly
-from portineria.control.access.work_time import COUNTED, ENDS_AFTER_START, NoLonger, WorkTime
+from portineria.control.access.work_time import ENDS_AFTER_START, MINUTES_COUNTED, NoLonger, WorkTime
 from portineria.control.access.yes import MarkedYes
 from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.delegation_models import Power
@@ -51,7 +53,6 @@ TICKET_STATE = 200
 SERVICES = 1219  # characters: 20 names of 60, and what stands between them
 LEAST_FACTOR_MINUTES = 5  # enough to sign in and begin
 MOST_FACTOR_MINUTES = 720  # as long as a connector stays signed in
-MOST_APPROVALS = 5  # people who all have to be found before work begins
 
 
 class AlreadyDecided(Conflict):
@@ -105,7 +106,7 @@ class RuleQuerySet(models.QuerySet["Rule"]):
         return self.ordinary().holding().filter(named, organisation__in=person.member_of)
 
 
-class Rule(AsksStanding, models.Model):
+class Rule(AsksStanding, AsksLevels, models.Model):
     """Lets a supplier's people, a group's, or one person ask for some machines."""
 
     public_id = _id_field(Kind.RULE)
@@ -120,7 +121,6 @@ class Rule(AsksStanding, models.Model):
     only_decoded = models.BooleanField(default=False)  # services of which we see metadata only are left out
     # When it is open, as policy.windows writes it; empty: always. At each machine by the clock of its plant.
     windows = models.CharField(max_length=TEXT, blank=True, default="")
-    approvals = models.PositiveSmallIntegerField(default=1)  # of how many people, where one is needed at all
     needs_reference = models.BooleanField(default=False)  # of a ticket or work permit
     needs_recording = models.BooleanField(default=False)
     watcher = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="watches")
@@ -156,10 +156,9 @@ class Rule(AsksStanding, models.Model):
             ),
             # Seven days: longer work is asked for again, and looked at again.
             LEAST_STANDING,
+            APPROVALS,
+            LEVELS_COUNTED,
             models.CheckConstraint(name="access_rule_minutes", condition=Q(max_minutes__gte=1, max_minutes__lte=10080)),
-            models.CheckConstraint(
-                name="access_rule_approvals", condition=Q(approvals__gte=1, approvals__lte=MOST_APPROVALS)
-            ),
             models.CheckConstraint(
                 name="access_rule_factor",
                 condition=Q(factor_minutes__isnull=True)
@@ -366,7 +365,7 @@ class Grant(WorkTime, models.Model):
     class Meta:
         constraints = [
             ENDS_AFTER_START,
-            COUNTED,
+            MINUTES_COUNTED,
             models.CheckConstraint(
                 name="access_grant_revoked_has_class",
                 condition=Q(revoked_at__isnull=True, ended_class="")

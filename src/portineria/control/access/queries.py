@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from portineria.control.access.deciding import not_asked
 from portineria.control.access.facts import LOOKING, Beginning, decisions, opened
 from portineria.control.access.firm import firm_by_rule
 from portineria.control.access.in_sight import admitting_by_machine, by_role, called_so, in_sight, marked
@@ -41,6 +42,7 @@ from portineria.control.identity.authority import approves, permitted
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.queries import own_standings
+from portineria.control.kept_query import KeptValues
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.decision import Decision
 from portineria.policy.ending import Reason
@@ -256,10 +258,24 @@ def waiting_request(actor: Person, machine: Machine) -> AccessRequest | None:
 
 
 def decidable_requests(actor: Person) -> RequestQuerySet:
-    """Waiting for this very person: of an organisation where they approve or stand in, and not their own."""
+    """Waiting for this very person: of an organisation where they approve or stand in, where their yes is asked now,
+    and not their own.
+    """
     found = pending_requests(actor).filter(for_decision_by(actor)).exclude(person=actor)
     found = found.exclude(person__answered_by=actor)
-    return found.exclude(pk__in=Approval.objects.filter(decided_by=actor, counts=True).values("request"))
+    found = found.exclude(pk__in=Approval.objects.filter(decided_by=actor, counts=True).values("request"))
+    keys = _IN_LEVELS.all(actor.member_of)
+    if not keys:
+        return found
+    levelled = AccessRequest.objects.filter(pk__in=[pk for (pk,) in keys]).select_related("rule__profile")
+    return found.exclude(pk__in=not_asked(actor, levelled, timezone.now()))
+
+
+_IN_LEVELS = KeptValues(
+    lambda organisations: AccessRequest.objects.filter(
+        organisation__in=organisations, state=RequestState.PENDING, rule__level_count__gt=0
+    ).values_list("pk")
+)
 
 
 def for_decision_by(actor: Person) -> Q:

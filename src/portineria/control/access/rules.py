@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from portineria.control.access.closing import hold_waiting, lapse_requests
 from portineria.control.access.consent import settle_signals
+from portineria.control.access.levels import LevelTerms, level_terms, levels_text, require_approval, set_levels
 from portineria.control.access.models import (
     LEAST_FACTOR_MINUTES,
     MOST_APPROVALS,
@@ -55,12 +56,14 @@ class Conditions:
     needs_device: bool = False
     least_standing: str = ""  # A to D; empty: none
     watchers: tuple[str, ...] = ()  # besides ``watcher``; one of them is enough
+    levels: tuple[LevelTerms, ...] = ()  # of whom, in this order; then ``approvals`` is what they sum up to
 
     def set_on(self, rule: Rule) -> None:
-        """In memory, but for whom it names to watch; raise BadField, NotFound."""
-        if not 1 <= self.approvals <= MOST_APPROVALS:
+        """In memory, but for whom it names to watch and to approve; raise BadField, NotFound, TooFewApprovers."""
+        if not self.levels and not 1 <= self.approvals <= MOST_APPROVALS:
             raise BadField("approvals", f"1 to {MOST_APPROVALS}", most=MOST_APPROVALS)
-        rule.approvals, rule.needs_reference = self.approvals, self.needs_reference
+        set_levels(rule, self.levels, self.approvals)
+        rule.needs_reference = self.needs_reference
         rule.needs_recording = self.needs_recording
         name_watchers(rule, (self.watcher, *self.watchers))
         rule.needs_maintenance = self.needs_maintenance
@@ -95,6 +98,7 @@ def conditions_of(rule: Rule) -> Conditions:
         needs_device=rule.needs_device,
         least_standing=rule.least_standing,
         watchers=tuple(other_watchers(rule)),
+        levels=level_terms(rule),
     )
 
 
@@ -175,6 +179,7 @@ def _terms_of(rule: Rule) -> dict[str, Any]:
         "needs_device": rule.needs_device,
         "least_standing": rule.least_standing,
         "watchers": " ".join(other_watchers(rule)),
+        "approval_levels": levels_text(rule),
     }
 
 
@@ -279,12 +284,17 @@ def change_rule(
         row.windows = clean_windows(row.windows if windows is None else windows, row.machines.select_related("plant"))
     if conditions is not None:
         conditions.set_on(row)
-    settle_signals(row, conditions.signals if conditions else None, new=False)
-    row.save()
+    _settle(row, conditions)
     keep_version(row, actor, before, list(row.machines.all()) if machines is not None else [])
     _record("changed", row, actor)
     lapse_requests(timezone.now(), row)
     return row
+
+
+def _settle(row: Rule, conditions: Conditions | None) -> None:
+    require_approval(row)
+    settle_signals(row, conditions.signals if conditions else None, new=False)
+    row.save()
 
 
 @transaction.atomic

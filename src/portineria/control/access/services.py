@@ -7,8 +7,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.access.closing import record_request
-from portineria.control.access.deciding import answered_by, answered_for, authority, same_person, set_aside
-from portineria.control.access.facts import approvals_missing
+from portineria.control.access.counted import approvals_missing, said_to_one
+from portineria.control.access.deciding import (
+    answered_by,
+    answered_for,
+    authority,
+    same_person,
+    set_aside,
+    yes_authority,
+)
 from portineria.control.access.giving import GrantEnded, give
 from portineria.control.access.models import (
     TICKET_UNASKED,
@@ -206,6 +213,9 @@ def _decide(
     standing_in = authority(actor, row.organisation_id, timezone.now(), asked_by=row.person, used=used)
     if row.state != RequestState.PENDING or actor.pk in used or actor.pk in answered_by(row):
         raise AlreadyDecided(f"request {request} is {row.state}")
+    if approved:
+        standing_in = yes_authority(actor, row, timezone.now(), used)
+    before = said_to_one(row).number
     if minutes is not None:
         check_minutes(minutes, row.minutes)
     less = narrower_named(row.machine, narrower)
@@ -219,15 +229,15 @@ def _decide(
             "decided_at": timezone.now(),
         },
     )  # fmt: skip
-    missing = approvals_missing(row) if approved else 0
-    if missing:
-        record_request("agreed", row, actor.public_id, reason=reason[:500], missing=missing,
-                       substitution=standing_in.public_id if standing_in else "")  # fmt: skip
+    said = {"reason": reason[:500], "substitution": standing_in.public_id if standing_in else ""}
+    if approved and (missing := approvals_missing(row)):
+        asked = said_to_one(row).number
+        record_request("agreed", row, actor.public_id, missing=missing,
+                       level_asked=str(asked) if asked != before else "", **said)  # fmt: skip
         return row
     row.close(RequestState.APPROVED if approved else RequestState.REFUSED)
     row.save(update_fields=["state"])
-    record_request("approved" if approved else "refused", row, actor.public_id, reason=reason[:500],
-                   substitution=standing_in.public_id if standing_in else "")  # fmt: skip
+    record_request("approved" if approved else "refused", row, actor.public_id, **said)
     return row
 
 

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from django.db.models import F, Max, Q
 
-from portineria.control.access.facts import Judged, Use, approvals_standing, decisions_by_use
+from portineria.control.access.counted import approvals_standing
+from portineria.control.access.facts import Judged, Use, decisions_by_use
 from portineria.control.access.models import Grant, RuleVersion
 from portineria.control.access.naming import NAMED
 from portineria.control.identity.directory_models import DirectoryEntry
@@ -118,5 +119,6 @@ def _overlooking(reasons: frozenset[Reason], attempt: Attempt, facts: GrantFacts
         rule_holds=facts.rule_holds or bool(_RULE & reasons),
         in_group=facts.in_group or Reason.NO_GROUP in reasons,
         approved=facts.approved or Reason.NO_APPROVAL in reasons,
+        levels=() if Reason.NO_APPROVAL in reasons else facts.levels,
     )
     return replace(attempt, standing=standing), facts

@@ -48,6 +48,14 @@ class WorkTime(models.Model):
         """Whether it has one end, which could be later."""
         return self.begun and not self.weekly
 
+    @property
+    def until(self) -> dict[str, str | int]:
+        """As an event says it."""
+        end = self.ends_at.isoformat(timespec="seconds")
+        if self.weekly:
+            return {"ends_at": end, "weekly": self.weekly, "minutes": self.minutes or 0}
+        return {"ends_at": end} if self.begun else {"minutes": self.minutes or 0, "begin_by": end}
+
     def lasts(self, most_minutes: int) -> timedelta | None:
         """From the first opening, by a rule that allows so many by now; None once that was."""
         return None if self.minutes is None or self.begun else timedelta(minutes=min(self.minutes, most_minutes))
@@ -82,7 +90,7 @@ class WorkTime(models.Model):
 
 
 ENDS_AFTER_START = models.CheckConstraint(name="access_grant_ends_after_start", condition=Q(ends_at__gt=F("starts_at")))
-COUNTED = models.CheckConstraint(
+MINUTES_COUNTED = models.CheckConstraint(
     name="access_grant_counted",
     condition=Q(minutes__isnull=True, opened_at__isnull=True, weekly="")
     | Q(minutes__gte=1, minutes__lte=10080) & (Q(opened_at__isnull=True) | Q(opened_at__gte=F("starts_at"), weekly="")),

@@ -39,8 +39,10 @@ def events(
     found = Event.objects.visible_to(actor).order_by("-pk")
     if person:
         found = found.filter(Q(person=person) | Q(actor=person))
-    wanted = {"machine": machine, "gateway": gateway, "session": session, "code__startswith": code}
-    return found.filter(**{name: value for name, value in wanted.items() if value})
+    for name, value in {"machine": machine, "gateway": gateway, "session": session}.items():
+        if value:
+            found = found.about(**{name: value})
+    return found.filter(code__startswith=code) if code else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ def checkpoint_at(actor: Reader, organisation: str, size: int) -> Checkpoint | N
 
 def of_session(organisation: str, session: str) -> EventQuerySet:
     """Newest first. For whoever was found to see this session, a technician too."""
-    return Event.objects.filter(organisation=organisation, session=session).order_by("-pk")
+    return Event.objects.filter(organisation=organisation).about(session=session).order_by("-pk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ class Permission:
 def of_permission(organisation: str, permission: Permission) -> list[Event]:
     """For whoever was found to see a session under it: how it was asked for and given, by which rule and profile."""
     own = Event.objects.filter(organisation=organisation).prefetch_related("personal_values").order_by("-pk")
-    asked = own.filter(machine=permission.machine, at__gte=permission.since, code__startswith="access.")
+    asked = own.about(machine=permission.machine).filter(at__gte=permission.since, code__startswith="access.")
     found = [
         event
         for event in asked

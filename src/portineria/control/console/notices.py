@@ -75,6 +75,8 @@ def notices(actor: Person, rows: Iterable[Notification]) -> list[Notice]:
         things |= {row.public_id: row for row in reviews}
     if of[Kind.LOCK]:
         things |= {row.public_id: row for row in access.locks(actor).filter(public_id__in=of[Kind.LOCK])}
+    if of[Kind.PERSON]:
+        things |= {row.public_id: row for row in identity.people(actor).filter(public_id__in=of[Kind.PERSON])}
     machines = [machine for thing in things.values() if (machine := _machine(thing)) is not None]
     places = whereabouts.places(actor, machines)
     return [_notice(row, things.get(row.thing), places) for row in found]
@@ -98,6 +100,8 @@ def _notice(row: Notification, thing: Any, places: dict[int, Place]) -> Notice:
     if row.thing.startswith(f"{Kind.REQUEST}_"):
         who, reason = _said(row, thing)
         return Notice(row, path_of(row), place, who, reason, thing)
+    if isinstance(thing, Person):
+        return Notice(row, path_of(row), who=thing.name)
     if row.thing.startswith(f"{Kind.LOCK}_"):
         return Notice(row, path_of(row), place, thing.made_by.name if thing.made_by else "", thing.reason)
     if isinstance(thing, Supplier):
@@ -130,6 +134,8 @@ def path_of(row: Notification) -> str:
     kind = row.thing.partition("_")[0]
     if kind == Kind.LOCK:
         return reverse("console:locks")
+    if kind == Kind.PERSON:
+        return reverse("console:unused")
     if kind == Kind.REVIEW:
         return reverse("console:emergencies")
     if kind == Kind.EXTENSION:

@@ -2,8 +2,12 @@
 """People and suppliers as the page of them shows them."""
 
 from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
 
 from portineria.control.identity.models import Membership, Person, Supplier
+from portineria.control.identity.unused import SHOWN, closes_at, last_use
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,12 @@ class MemberRow:
         return "active" if comes else "invited"
 
     @property
+    def unused_since(self) -> datetime | None:
+        """Whoever comes at least once a month is not counted by the day."""
+        last = last_use(self.membership)
+        return last if self.person.enabled and timezone.now() - last > SHOWN else None
+
+    @property
     def mine(self) -> bool:
         return self.person.pk == self.actor.pk
 
@@ -34,6 +44,22 @@ class MemberRow:
     def may_change(self) -> bool:
         """Nobody locks or invites themselves."""
         return not self.mine and administers(self.actor, self.membership.organisation_id)
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedRow:
+    """``spared``: they have an emergency role, with which nothing closes."""
+
+    membership: Membership
+    spared: bool
+
+    @property
+    def since(self) -> datetime:
+        return last_use(self.membership)
+
+    @property
+    def closes_at(self) -> datetime | None:
+        return None if self.spared else closes_at(self.membership, timezone.now())
 
 
 @dataclass(frozen=True, slots=True)

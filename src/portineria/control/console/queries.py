@@ -220,6 +220,11 @@ class Band:
     line: str
     rows: list[MachineRow]
 
+    @property
+    def plant_id(self) -> str:
+        """Empty where the reader is not told the plant."""
+        return self.rows[0].machine.plant.public_id if self.plant and self.rows and self.rows[0].owned else ""
+
 
 def bands(rows: Iterable[MachineRow]) -> list[Band]:
     found: dict[tuple[str, str], list[MachineRow]] = defaultdict(list)

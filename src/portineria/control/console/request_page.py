@@ -10,9 +10,10 @@ from django.utils import timezone
 from django.utils.functional import Promise
 
 from portineria.control.access import queries as access
+from portineria.control.access.counted import approvals_missing
 from portineria.control.access.deciding import decides_here, may_answer
 from portineria.control.access.emergency_queries import roles_of
-from portineria.control.access.facts import approvals_missing, decisions_by_grant
+from portineria.control.access.facts import decisions_by_grant
 from portineria.control.access.models import AccessRequest, Approval, Extension, Grant, JobEntry
 from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import profiles_of

@@ -25,6 +25,7 @@ from portineria.control.console.views import (
     notifications,
     people,
     plant,
+    plants,
     playback,
     privacy,
     providers,
@@ -42,6 +43,7 @@ from portineria.control.console.views import (
     suppliers,
     templates,
     trainings,
+    unused,
 )
 
 app_name = "console"
@@ -51,7 +53,9 @@ urlpatterns = [
     path("live/", live.live, name="live"),
     path("language/", account.language, name="language"),
     path("machines/", machines.machines, name="machines"),
+    path("plants/", plants.plants, name="plants"),
     path("plants/add/", entering.plant, name="plant-add"),
+    path("plants/<str:plant>/", plants.plant, name="plant"),
     path("plants/<str:plant>/waiting/", gateways.waiting, name="gateways-waiting"),
     path("machines/add/", entering.machine, name="machine-add"),
     path("machines/<str:machine>/answering/", entering.answering, name="machine-answering"),
@@ -129,6 +133,9 @@ urlpatterns = [
     path("gateways/<str:public_id>/refuse/", gateways.refuse, name="gateway-refuse"),
     path("gateways/<str:public_id>/revoke/", gateways.revoke, name="gateway-revoke"),
     path("people/", people.people, name="people"),
+    path("people/unused/", unused.unused, name="unused"),
+    path("people/unused/<str:organisation>/", unused.days, name="unused-days"),
+    path("people/<str:organisation>/<str:closed>/reopen/", unused.reopen, name="person-reopen"),
     path("people/add/", entering.person, name="person-add"),
     path("people/<str:organisation>/<str:person>/lock/", people.lock, name="person-lock"),
     path("people/<str:organisation>/<str:person>/unlock/", people.unlock, name="person-unlock"),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from portineria.control.audit.services import record
+from portineria.control.identity import use
 from portineria.control.identity.connector import BadToken, Proof, check_proof
 from portineria.control.identity.models import ApiToken, Person
 from portineria.control.identity.queries import organisations_of_person
@@ -53,7 +54,8 @@ def _alive(token: str, at: datetime) -> ApiToken:
 
 def note_use(row: ApiToken, address: str, at: datetime) -> None:
     """When and from where it was used last; from another place than before it is an event. At most once a minute."""
-    if row.used_at is not None and at - row.used_at < _NOTED_AGAIN:
+    use.note_use(row.person, at)
+    if row.used_at is not None and timedelta(0) <= at - row.used_at < _NOTED_AGAIN:
         return
     elsewhere = row.used_at is None or row.address != address
     row.used_at, row.address = at, address

@@ -19,6 +19,7 @@ from portineria.control.identity.models import ApiToken, AuthorisationCode, Conn
 from portineria.control.identity.one_use import first_use
 from portineria.control.identity.queries import has_second_factor, organisations_of_person
 from portineria.control.identity.services import BadField, clean_name, record_for_person
+from portineria.control.identity.use import note_use
 from portineria.control.kept_query import KeptRows
 from portineria.core.errors import Denied, NotFound
 
@@ -205,6 +206,7 @@ def authenticate(proof: Proof, *, method: str, path: str, body: bytes, at: datet
     if not secrets.compare_digest(row.password_mark, row.person.get_session_auth_hash()):
         raise BadToken("the password was changed after the token was issued")
     check_proof(row, proof, method=method, path=path, body=body, at=at)
+    note_use(row.person, at)
     return row
 
 

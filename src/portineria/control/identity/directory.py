@@ -161,6 +161,7 @@ def _open_again(actor: Person, entry: DirectoryEntry) -> None:
         if entry.person.disabled_at is not None and entry.person.erased_at is None:
             entry.person.disabled_at = None
             entry.person.save(update_fields=["disabled_at"])
+            entry.person.memberships.update(since=timezone.now(), warned_at=None)  # whoever was locked could not come
             _record("identity.person.enabled", actor, entry, reason="opened by the directory")
     else:
         _let_in(actor, entry)

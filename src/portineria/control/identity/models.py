@@ -11,6 +11,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from portineria.control.identity.closing_models import UNUSED_DAYS, ClosesUnused, Idle, Used
+from portineria.control.identity.closing_models import ClosedMembership as ClosedMembership  # one of the app's tables
 from portineria.control.identity.delegation_models import ActsThere, ByDelegation, Power, provides
 from portineria.control.identity.directory_models import DirectoryEntry as DirectoryEntry
 from portineria.control.identity.factor_models import ProvidedFactor as ProvidedFactor  # one of the app's tables
@@ -38,7 +40,7 @@ def _id_field(kind: Kind) -> "models.CharField[str, str]":
     return models.CharField(max_length=ID, unique=True, editable=False, default=partial(new_id, kind))
 
 
-class Organisation(models.Model):
+class Organisation(ClosesUnused, models.Model):
     public_id = _id_field(Kind.ORGANISATION)
     name = models.CharField(max_length=120, unique=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -48,7 +50,8 @@ class Organisation(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="identity_emergency_minutes", condition=Q(emergency_minutes__gte=5, emergency_minutes__lte=240)
-            )
+            ),
+            UNUSED_DAYS,
         ]
 
     def __str__(self) -> str:
@@ -110,7 +113,7 @@ class Language(models.TextChoices):
     JAPANESE = "ja", "日本語"
 
 
-class Person(ActsThere, AbstractBaseUser):
+class Person(ActsThere, Used, AbstractBaseUser):
     """Signs in with an e-mail address, a password and a second factor; or with a passkey."""
 
     public_id = _id_field(Kind.PERSON)
@@ -265,7 +268,7 @@ class Role(models.TextChoices):
 STAFF_PEOPLE = [role.value for role in Role if role.staff and role is not Role.SERVICE]  # no programs
 
 
-class Membership(ByDelegation, models.Model):
+class Membership(ByDelegation, Idle, models.Model):
     """What one person is in one organisation: its own staff, its own technician, or a supplier's."""
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="memberships")

@@ -252,6 +252,7 @@ def set_person_enabled(*, actor: Actor, person: str, enabled: bool, reason: str)
     row.disabled_at = None if enabled else timezone.now()
     row.save(update_fields=["disabled_at"])
     row.directory.update(closed=False)  # from here on it is ours: no directory undoes it
+    row.memberships.update(since=timezone.now(), warned_at=None)  # whoever was locked could not come
     for organisation in organisations_of_person(row):
         audit.record(
             f"identity.person.{'enabled' if enabled else 'disabled'}",
@@ -331,6 +332,7 @@ def erase_person(*, actor: Actor, person: str) -> int:
     SocialAccount.objects.filter(user=row).delete()
     row.provided_factors.all().delete()
     row.directory.all().delete()  # what a directory calls them
+    row.closed_memberships.all().delete()
     EmailAddress.objects.filter(user=row).delete()
     SavedSearch.objects.filter(person=row).delete()
     row.email, row.name, row.erased_at = f"{row.public_id}@erased.invalid", "—", timezone.now()

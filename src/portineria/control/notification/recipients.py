@@ -47,9 +47,16 @@ def meant_by(event: Event) -> list[Meant]:
 
 
 def _waits(event: Event, fields: Fields) -> Iterator[Meant]:
-    row = AccessRequest.objects.filter(public_id=fields["request"], state=RequestState.PENDING).first()
-    if row is not None:
+    """Whose yes is asked now: of a rule with levels those of one."""
+    rows = AccessRequest.objects.filter(public_id=fields["request"], state=RequestState.PENDING)
+    if (row := rows.select_related("rule__profile", "person").first()) is not None:
         yield from (Meant(person, Kind.WAITS, row.public_id) for person in deciders(row, event.at))
+
+
+def _next_level(event: Event, fields: Fields) -> Iterator[Meant]:
+    """Whoever was asked before knows it already."""
+    if fields.get("level_asked"):
+        yield from _waits(event, fields)
 
 
 def _waits_for_more(event: Event, fields: Fields) -> Iterator[Meant]:
@@ -107,8 +114,8 @@ def _review(event: Event, fields: Fields) -> EmergencyReview | None:
     rows = EmergencyReview.objects.filter(organisation__public_id=event.organisation).select_related("machine")
     if event.code == "access.emergency.opened":
         return rows.filter(public_id=fields["review"]).first()
-    said = Event.objects.filter(session=event.session, code=event.code, actor=event.actor, seq__lt=event.seq)
-    if not event.session or said.exists():
+    said = Event.objects.filter(organisation=event.organisation).about(session=event.session)
+    if not event.session or said.filter(code=event.code, actor=event.actor, seq__lt=event.seq).exists():
         return None
     return rows.filter(gateway__public_id=event.actor, opening=event.session).first()
 
@@ -184,6 +191,7 @@ _BY_CODE: Mapping[str, _Rule] = {
     "access.request.lapsed": _decided,
     "access.grant.revoked": _decided,
     "access.request.reminded": _waits,
+    "access.request.agreed": _next_level,
     "access.extension.asked": _waits_for_more,
     "access.extension.reminded": _waits_for_more,
     "access.extension.approved": _decided,

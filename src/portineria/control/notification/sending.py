@@ -18,6 +18,7 @@ from portineria.control.audit import services as audit
 from portineria.control.identity.authority import SYSTEM
 from portineria.control.notification.models import WHY, Channel, Delivery, DeliveryState, Kind, Notification
 from portineria.control.notification.standings import heeded
+from portineria.control.notification.unused import CLOSES_SOON, came_back
 from portineria.control.remote_sessions.models import HeldOperation, Session
 from portineria.core.ids import Kind as Id
 from portineria.core.ids import is_id
@@ -55,12 +56,15 @@ def moot(row: Delivery, at: datetime) -> bool:
         more = Extension.objects.waiting().filter(public_id=notification.thing).select_related("person").first()
         return more is None or person.pk not in approving(more.organisation_id, more.person, at)
     if notification.kind == Kind.WAITS:
-        request = AccessRequest.objects.filter(public_id=notification.thing, state=RequestState.PENDING).first()
+        waiting_ones = AccessRequest.objects.filter(public_id=notification.thing, state=RequestState.PENDING)
+        request = waiting_ones.select_related("rule__profile", "person").first()
         return request is None or person.pk not in deciders(request, at)
     if notification.kind == Kind.HELD:
         return not HeldOperation.objects.waiting(at).filter(session__public_id=notification.thing).exists()
     if notification.kind == Kind.STANDING:
         return heeded(notification.thing, person, at)
+    if notification.code == CLOSES_SOON:
+        return came_back(person, notification.at)
     if notification.code == "session.ends-soon":
         return not Session.objects.open().filter(public_id=notification.thing, expires_at__gt=at).exists()
     return False

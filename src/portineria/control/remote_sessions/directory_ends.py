@@ -15,8 +15,9 @@ from django.db import transaction
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
+from portineria.control.access.counted import approvals_standing
 from portineria.control.access.deciding import same_person
-from portineria.control.access.facts import approvals_standing, decisions_by_use
+from portineria.control.access.facts import decisions_by_use
 from portineria.control.access.staying import COVERED, versions
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import SYSTEM, administers, require

@@ -59,6 +59,7 @@ _ENFORCE = (
     "identity.person.disabled",
     "identity.supplier.disabled",
     "identity.membership.removed",
+    "identity.membership.closed",
     "identity.second-factor.removed",
     "identity.provider.factor-changed",
     "estate.gateway.",

@@ -34,6 +34,7 @@ from portineria.control.rest.standings import router as standings
 from portineria.control.rest.substitutions import router as substitutions
 from portineria.control.rest.templates import router as templates
 from portineria.control.rest.trainings import router as trainings
+from portineria.control.rest.unused import router as unused
 
 PREFIX = "/api/rest/v1/"
 _PROBLEM = "application/problem+json"
@@ -77,6 +78,6 @@ handle_errors(api)
 for router in (
     account, estate, people, groups, rules, requests, sessions, locks, register, sinks, delegations, plant,
     trainings, reasons, company_devices, directory_ends, service_accounts, emergency, substitutions, jobs,
-    privacy, identity_providers, saved_searches, notifications, templates, reports, extensions, standings,
+    privacy, identity_providers, saved_searches, notifications, templates, reports, extensions, standings, unused,
 ):  # fmt: skip
     api.add_router("", router)

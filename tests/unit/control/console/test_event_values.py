@@ -18,6 +18,7 @@ from portineria.control.console.texts.event_fields import FIELD_NAMES
 from portineria.control.console.texts.reasons import HOW_CLOSED, REASONS
 from portineria.control.estate.models import OnSilence
 from portineria.control.identity.claims import Refusal
+from portineria.control.identity.closing_models import ClosedWhy
 from portineria.control.identity.models import Language, Role
 from portineria.core.event import CATALOGUE, REPORTED_BY_GATEWAYS
 from portineria.policy.ending import Ending, Reason
@@ -41,7 +42,7 @@ VALUES: dict[str, list[str | int | bool]] = {
     ],
     "language": [*Language.values],
     "needs_approval": [True, False],
-    "why": [*WHY, *DENIED, *Refusal, *LAPSED],
+    "why": [*WHY, *DENIED, *Refusal, *LAPSED, *ClosedWhy.values],
     "what": ["GET", "POST", f"POST /machines/mac_{ID}/ask/"],
     "ending": [*Ending, "cut", "drained", "finished", "expired", "silence"],
     "on_silence": [*OnSilence.values],
@@ -58,6 +59,7 @@ VALUES: dict[str, list[str | int | bool]] = {
     "relay": [f"rel_{ID}"],
     "made_at": ["2026-01-07T11:30:00+00:00"],
     **{name: ["2026-01-07T11:30:00+00:00"] for name in ("ends_at", "starts_at", "expires_at", "previous_ends_at")},
+    "used_at": ["2026-01-07T11:30:00+00:00"],
 }  # fmt: skip
 # Where a gateway's source says why: a refusal that is returned, a device that failed, an end of what is permitted.
 WHY_THERE = re.compile(

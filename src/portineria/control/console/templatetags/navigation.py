@@ -37,6 +37,7 @@ class Item:
 
 # Page name → section of the menu; what is not here is called like its section.
 _SECTION_OF = {
+    "plant": "plants",
     "machine": "machines",
     "ask": "machines",
     "rule": "rules",
@@ -174,6 +175,7 @@ def _items(person: Person, section: str, waiting: int | None) -> list[Item]:
         ("approvals", _("Approvals"), pgettext("menu of a phone", "Approvals"), "circle-check", works),
         ("requests", _("My requests"), pgettext("menu of a phone", "Requests"), "file-text", asks),
         ("sessions", _("Sessions"), _("Sessions"), "plug-connected", True),
+        ("plants", _("Plants"), _("Plants"), "map-2", staff or bool(person.sees(Power.ESTATE))),
         ("work", _("My work"), _("My work"), "list-details", asks),
         ("gateways", _("Gateways"), _("Gateways"), "router", staff or bool(person.sees(Power.ESTATE))),
         ("people", _("People"), _("People"), "users", staff),

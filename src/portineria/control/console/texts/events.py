@@ -54,6 +54,8 @@ EVENTS: dict[str, str | Promise] = {
     "identity.membership.offered": _("Membership offered to somebody of another organisation"),
     "identity.membership.declined": _("Membership declined by the person"),
     "identity.membership.removed": _("Membership ended"),
+    "identity.membership.closed": _("Membership closed by itself"),
+    "identity.organisation.unused-limited": _("Days set after which unused accounts close"),
     "identity.membership.vouched": _("Membership given by an identity provider"),
     "identity.membership.lapsed": _("Membership that rested on an identity provider ended"),
     "identity.account.connected": _("Account connected with an identity provider"),

@@ -35,6 +35,7 @@ WEBHOOKS: Words = {
 SENTENCES: Words = {
     "access.request.made": _("A request waits for your decision"),
     "access.request.reminded": _("A request still waits and will expire"),
+    "access.request.agreed": _("The approvals before yours are there: a request waits for your decision"),
     "access.request.approved": _("Your request was approved"),
     "access.request.refused": _("Your request was refused"),
     "access.request.expired": _("Nobody decided your request in time"),
@@ -48,6 +49,8 @@ SENTENCES: Words = {
     "remote_sessions.session.cutting": _("Your session was cut"),
     "session.ends-soon": _("Your session ends soon"),
     "supplier.standing-ends-soon": _("The standing of a supplier is over soon: assess it anew"),
+    "membership.closes-soon": _("You have not been here for long: your access closes in two weeks unless you come"),
+    "program.closes-soon": _("A program has not been used for long: its account closes in two weeks"),
     "operation.held": _("A gateway holds an operation: answer yes or no"),
     "remote_sessions.directory-end.asked": _("A directory took out many people who are inside: end their sessions?"),
     "access.emergency.opened": _("Opened in an emergency, without approval"),

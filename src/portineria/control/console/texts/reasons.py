@@ -145,6 +145,7 @@ REASONS: dict[str, str | Promise] = {
     "somebody-else": _("the identity provider named somebody else than who is signed in"),
     "no-factor": _("the identity provider showed no second factor that counts"),
     "not-anew": _("the identity provider did not ask anew, or did not say when"),
+    "unused": _("nobody used it"),
     "provider-disabled": _("the identity provider was disabled"),
     "provider-withdrawn": _("the identity provider was withdrawn"),
     "group-unmapped": _("the group no longer gives a role"),

@@ -9,7 +9,7 @@ from django.db.models import F, Q
 
 from portineria.control.estate.models import Service
 from portineria.control.identity.models import ID, Person
-from portineria.control.remote_sessions.models.session import Session, SessionState
+from portineria.control.remote_sessions.models.session import Session, SessionState, of_sessions_seen
 from portineria.core.errors import Conflict
 from portineria.core.ids import Kind, new_id
 
@@ -20,7 +20,7 @@ class HeldOver(Conflict):
 
 class HeldQuerySet(models.QuerySet["HeldOperation"]):
     def visible_to(self, actor: Person) -> "HeldQuerySet":
-        return self.filter(session__in=Session.objects.visible_to(actor))
+        return self.filter(of_sessions_seen(actor))
 
     def waiting(self, at: datetime) -> "HeldQuerySet":
         """Those that may still be answered."""

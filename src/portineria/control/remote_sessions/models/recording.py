@@ -6,13 +6,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from portineria.control.identity.models import ID, Organisation, Person
-from portineria.control.remote_sessions.models.session import Session
+from portineria.control.remote_sessions.models.session import Session, of_sessions_seen
 
 
 class RecordingQuerySet(models.QuerySet["Recording"]):
     def visible_to(self, actor: Person) -> "RecordingQuerySet":
         """Of sessions that the actor sees; what is in it only the owner's people may read."""
-        return self.filter(session__in=Session.objects.visible_to(actor))
+        return self.filter(of_sessions_seen(actor))
 
 
 class Recording(models.Model):

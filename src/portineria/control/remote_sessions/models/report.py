@@ -7,12 +7,12 @@ from django.utils import timezone
 
 from portineria.control.estate.models import Machine
 from portineria.control.identity.models import ID, Person
-from portineria.control.remote_sessions.models.session import Session
+from portineria.control.remote_sessions.models.session import Session, of_sessions_seen
 
 
 class ServiceReportQuerySet(models.QuerySet["ServiceReport"]):
     def visible_to(self, actor: Person) -> "ServiceReportQuerySet":
-        return self.filter(session__in=Session.objects.visible_to(actor))
+        return self.filter(of_sessions_seen(actor))
 
 
 class ServiceReport(models.Model):

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("access", "0024_emergency_standing")]
+    dependencies = [("access", "0025_approval_levels")]
 
     operations = [
         migrations.AddField(

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("access", "0025_work_counts_from_its_opening")]
+    dependencies = [("access", "0026_work_counts_from_its_opening")]
 
     operations = [
         *(

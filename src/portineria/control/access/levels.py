@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Of whom a rule wants a yes, level after level. Whoever a level asks has to be allowed to approve as well: to be named
+or in a group gives nobody a role. A rule without levels asks whoever approves there.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from portineria.control.access.level import MOST_APPROVALS, MOST_LEVELS, MOST_NAMED, LevelPerson, OfWhom, RuleLevel
+from portineria.control.access.models import Rule
+from portineria.control.access.substitution import APPROVING
+from portineria.control.identity.delegation_models import Delegation
+from portineria.control.identity.models import Group, GroupMember, Membership, Person
+from portineria.control.identity.services import BadField
+from portineria.core.errors import Invalid, NotFound
+from portineria.policy.approval import Level, filled
+
+
+@dataclass(frozen=True, slots=True)
+class LevelTerms:
+    """``group`` and ``people``: ids; neither: whoever approves there."""
+
+    approvals: int = 1
+    group: str = ""
+    people: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """As events and versions write it: how many, and ids."""
+        return " ".join([str(self.approvals), *([self.group] if self.group else self.people)])
+
+
+class TooFewApprovers(Invalid):
+    """So many yeses that nobody could ever complete a level."""
+
+    code = "access.rule.too-few"
+
+    def __init__(self, short: "Short") -> None:
+        super().__init__(f"level {short.number} needs {short.needed}, and {short.able} could say yes")
+        self.values = {"level": short.number, "needed": short.needed, "able": short.able}
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """A level, counted from 1, that cannot be completed: ``able`` could say yes who are not needed in one before."""
+
+    number: int
+    needed: int
+    able: int
+
+
+# -- reading ----------------------------------------------------------------------------------------------------
+
+
+def levels_of(rules: Iterable[int]) -> dict[int, list[Level]]:
+    """Rule → its levels as policy takes them, with whom they ask, whether they may approve or not."""
+    rows = list(RuleLevel.objects.filter(rule__in=set(rules)).order_by("rule", "number"))
+    of: dict[int, set[int]] = defaultdict(set)
+    if named := [row.pk for row in rows if row.whom == OfWhom.PEOPLE]:
+        for level, person in LevelPerson.objects.filter(level__in=named).values_list("level", "person"):
+            of[level].add(person)
+    grouped: dict[int, set[int]] = defaultdict(set)
+    if groups := {row.group_id for row in rows if row.group_id is not None}:
+        people = GroupMember.objects.filter(group__in=groups).values_list("group", "membership__person")
+        for group, person in people:
+            grouped[group].add(person)
+    found: dict[int, list[Level]] = defaultdict(list)
+    for row in rows:
+        asked = grouped[row.group_id] if row.group_id is not None else of[row.pk]
+        found[row.rule_id].append(Level(row.approvals, None if row.whom == OfWhom.ANYBODY else frozenset(asked)))
+    return found
+
+
+def level_rows(rule: Rule) -> list[RuleLevel]:
+    """With their groups and people."""
+    if not rule.level_count:
+        return []
+    rows = rule.levels.select_related("group").prefetch_related("people__person")
+    return list(rows.order_by("number"))
+
+
+def terms_of(row: RuleLevel) -> LevelTerms:
+    people = sorted((one.pk, one.person.public_id) for one in row.people.all())
+    return LevelTerms(row.approvals, row.group.public_id if row.group else "", tuple(one for _, one in people))
+
+
+def level_terms(rule: Rule) -> tuple[LevelTerms, ...]:
+    return tuple(terms_of(row) for row in level_rows(rule))
+
+
+def levels_text(rule: Rule) -> str:
+    """Empty where it has none: ``1 grp_a; 2 per_a per_b``."""
+    return "; ".join(str(one) for one in level_terms(rule))
+
+
+def able_in(organisation: int) -> set[int]:
+    """People who may say yes there, by their role or by what was delegated to a provider."""
+    at = timezone.now()
+    lasting = Q(delegation__ends_at__isnull=True) | Q(delegation__ends_at__gt=at)
+    deciding = Q(lasting, delegation__decide=True, approves_there=True)
+    rows = Membership.objects.filter(
+        Q(role__in=APPROVING) | deciding, organisation=organisation, person__disabled_at__isnull=True
+    )
+    return set(rows.values_list("person", flat=True))
+
+
+def short(rule: Rule) -> Short | None:
+    """Of a rule that wants a yes: the first level that nobody could complete as things are."""
+    if not rule.needs_approval:
+        return None
+    levels = levels_of([rule.pk])[rule.pk] if rule.level_count else [Level(rule.approvals)]
+    return _short(rule, levels)
+
+
+def _short(rule: Rule, levels: Sequence[Level]) -> Short | None:
+    at = timezone.now()
+    lent = Delegation.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at), organisation=rule.organisation_id)
+    able = able_in(rule.organisation_id) - {rule.person_id or 0}
+    counts = filled(levels, able)
+    # A provider that decides may send anybody of its people to where whoever approves is asked.
+    open_to_all = lent.filter(decide=True).exists() if any(level.of is None for level in levels) else False
+    for number, (level, count) in enumerate(zip(levels, counts, strict=True), 1):
+        if count < level.needed and not (level.of is None and open_to_all):
+            return Short(number, level.needed, count)
+    return None
+
+
+# -- writing ----------------------------------------------------------------------------------------------------
+
+
+def set_levels(rule: Rule, wanted: Sequence[LevelTerms], approvals: int) -> None:
+    """In their order; the rule is there already and is saved by the caller. Without one: ``approvals`` of whoever
+    approves, which one level of these is as well. What is said already is left alone, whatever became of its people.
+
+    Raise BadField, NotFound, TooFewApprovers.
+    """
+    first = next(iter(wanted), None)
+    if first is not None and len(wanted) == 1 and not (first.group or first.people):
+        wanted, approvals = [], first.approvals
+    before = level_terms(rule)
+    if tuple(wanted) == before and (before or rule.approvals == approvals):
+        return
+    _require_order(wanted)
+    rule.approvals = sum(one.approvals for one in wanted) if wanted else approvals
+    rule.level_count = len(wanted)
+    require_approval(rule)
+    rule.levels.all().delete()
+    for number, one in enumerate(wanted, 1):
+        _make(rule, number, one)
+    if (missing := short(rule)) is not None:
+        raise TooFewApprovers(missing)
+
+
+def require_approval(rule: Rule) -> None:
+    """Levels are of something that has to be approved."""
+    if rule.level_count and not rule.needs_approval:
+        raise BadField("approval_levels", "nobody has to approve", most=MOST_LEVELS)
+
+
+def _require_order(wanted: Sequence[LevelTerms]) -> None:
+    fit = all(
+        1 <= one.approvals <= MOST_APPROVALS and len(one.people) <= MOST_NAMED and not (one.group and one.people)
+        for one in wanted
+    )
+    asked = {(one.group, frozenset(one.people)) for one in wanted}
+    if len(wanted) > MOST_LEVELS or len(asked) < len(wanted) or not fit:
+        raise BadField("approval_levels", f"at most {MOST_LEVELS}, of different people", most=MOST_LEVELS)
+
+
+def _make(rule: Rule, number: int, terms: LevelTerms) -> None:
+    whom = OfWhom.GROUP if terms.group else OfWhom.PEOPLE if terms.people else OfWhom.ANYBODY
+    made = RuleLevel.objects.create(
+        rule=rule, number=number, approvals=terms.approvals, whom=whom, group=_group(rule, terms.group)
+    )
+    people = _people(rule, terms.people)
+    LevelPerson.objects.bulk_create(LevelPerson(level=made, person=person) for person in people)
+
+
+def _group(rule: Rule, group: str) -> Group | None:
+    if not group:
+        return None
+    found = Group.objects.open().filter(organisation=rule.organisation_id, public_id=group).first()
+    if found is None:
+        raise NotFound(f"group {group}")
+    return found
+
+
+def _people(rule: Rule, people: Iterable[str]) -> list[Person]:
+    wanted = list(dict.fromkeys(people))
+    rows: QuerySet[Person] = Person.objects.get_queryset().filter(
+        memberships__organisation=rule.organisation_id, public_id__in=wanted, is_service=False
+    )
+    found = {row.public_id: row for row in rows}
+    if missing := [one for one in wanted if one not in found]:
+        raise NotFound(f"person {missing[0]}")
+    return [found[one] for one in wanted]
