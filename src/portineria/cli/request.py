@@ -6,7 +6,7 @@ import contextlib
 import shlex
 import sys
 import time
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -35,6 +35,7 @@ class Request(msgspec.Struct):
     grant: str | None = None
     ends_at: str | None = None
     begin_by: str | None = None
+    weekly: str = ""
     decision_reason: str | None = None
 
 
@@ -61,6 +62,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--more", type=int, metavar="MINUTES", help="so much longer for what runs there, instead of a new request"
     )
     parser.add_argument("--start", type=_moment, metavar="ISO", help="e.g. 2026-11-23T08:00; now when left out")
+    parser.add_argument(
+        "--weekly", default="", metavar="HOURS",
+        help='the same hours of every week, by the plant\'s clock: "Tue,Thu 14:00-16:00"; --minutes says nothing then',
+    )  # fmt: skip
+    parser.add_argument("--until", type=_day, metavar="DAY", help="the last day of --weekly, e.g. 2027-03-31")
     parser.add_argument("--reference", default="", metavar="NUMBER", help="of a ticket or work permit")
     parser.add_argument(
         "--listed-reason", default="", metavar="TEXT", help="one of the owner's reasons, which a refusal names"
@@ -81,6 +87,13 @@ def _moment(text: str) -> datetime:
         raise argparse.ArgumentTypeError(f"{text!r} is no time like 2026-11-23T08:00") from error
 
 
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day like 2027-03-31") from error
+
+
 def run(args: argparse.Namespace) -> int:
     api = account_of(args).api
     if args.withdraw_more:
@@ -97,6 +110,8 @@ def run(args: argparse.Namespace) -> int:
         "minutes": args.minutes,
         "reference": args.reference,
         "listed_reason": args.listed_reason,
+        "weekly": args.weekly,
+        "until": args.until.isoformat() if args.until else None,
     }
     made = api.call("POST", "/api/v1/requests", Request, wanted)
     if args.wait:
@@ -156,6 +171,8 @@ def said(made: Request, machine: Machine) -> str:
         return f"{made.request} waits for {who} to decide, also when this command is over. Once approved: {connect}"
     if made.state == "approved":
         until = f" until {when(made.ends_at)}" if made.ends_at else ""
+        if made.weekly:
+            return f"{made.request} is approved, {made.weekly} by the plant's clock{until}. Then, each time: {connect}"
         if made.begin_by:
             return (f"{made.request} is approved. Its time counts from the first session, which has to begin by "
                     f"{when(made.begin_by)}. Now: {connect}")  # fmt: skip

@@ -35,6 +35,16 @@ TOPIC_TEXTS: dict[str, str | Promise] = {
     "field.until": _("A day from today on, at most %(most)s days away."),
     "field.sponsor": _("Somebody of the organisation's own people answers for a supplier's person."),
     "field.stay": _("From 1 to %(most)s days."),
+    # What comes again every week.
+    "access.between-times": _("Your permission is for certain hours of the week, and this is none of them."),
+    "access.grant.comes-again": _(
+        "Nothing was changed: this permission comes again every week and each time ends by itself. Who needs longer "
+        "today asks for that."
+    ),
+    "field.weekly": _(
+        "These are not hours of every week: %(window)s. Write days and one time, such as Tue,Thu 14:00-16:00."
+    ),
+    "field.last_day": _("Give a last day within a year, for at least one time and at most %(most)s."),
     # The standing of suppliers.
     "access.supplier-standing": _(
         "The rule asks how well the owner assessed your company, and that is not enough, or over. Only the owner can "

@@ -196,7 +196,8 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.signal.removed": _fields("signal machine gateway name", "reason"),
     "access.signal.changed": _fields("signal machine gateway name standing why"),
     "access.request.made": _fields(
-        "request machine person starts_at minutes rule reference bundle answered_by listed_reason", "reason"
+        "request machine person starts_at minutes rule reference bundle answered_by listed_reason weekly until",
+        "reason",
     ),
     "access.request.agreed": _fields("request machine person missing substitution level_asked", "reason"),
     "access.request.approved": _fields("request machine person substitution", "reason"),
@@ -210,7 +211,9 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.job.file-read": _fields("request machine person entry job"),
     "access.substitution.named": _fields("substitution person approver starts_at ends_at"),
     "access.substitution.ended": _fields("substitution person approver"),
-    "access.grant.given": _fields("grant request machine person starts_at ends_at profile narrower minutes begin_by"),
+    "access.grant.given": _fields(
+        "grant request machine person starts_at ends_at profile narrower minutes begin_by weekly"
+    ),
     "access.grant.begun": _fields("grant machine person session ends_at"),
     "access.grant.extended": _fields("grant machine person ends_at previous_ends_at"),
     "access.grant.revoked": _fields("grant machine person ending", "reason"),

@@ -9,6 +9,7 @@ from operator import itemgetter
 from portineria.policy.approval import Level as ApprovalLevel
 from portineria.policy.approval import complete
 from portineria.policy.ending import BY_LOCK, Device, Ending, Locked, Reason, ending_of
+from portineria.policy.recurrence import Recurrence
 from portineria.policy.supplier_standing import UNASSESSED, Firm, Level, falls_short, stands_until
 from portineria.policy.windows import ALWAYS, Schedule
 
@@ -64,7 +65,8 @@ class GrantFacts:
     somebody only looks at what they could begin. ``least_standing``: that the person's supplier has to have, if they
     are of one. ``levels``: of whom the rule wants a yes, where it says so; ``said``: whose it has, and who may still
     give it. ``lasts``: of work that was not begun: how long it goes on from now, when it begins now; ``ends`` is by
-    when it may. ``closes``: when the maintenance that it asks for is over.
+    when it may. ``closes``: when the maintenance that it asks for is over. ``recurs``: it is for these hours of every
+    week alone.
     """
 
     id: str
@@ -92,6 +94,7 @@ class GrantFacts:
     said: frozenset[int] = frozenset()
     lasts: timedelta | None = None
     closes: datetime | None = None
+    recurs: Recurrence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,9 @@ def _judged(attempt: Attempt, outside: tuple[Reason, ...], grant: GrantFacts) ->
 
 def _holds_until(attempt: Attempt, grant: GrantFacts, longest: datetime) -> datetime:
     """What is permitted now is so no longer than all that the rule asks for."""
-    longest = attempt.standing.longest(min(longest, grant.closes or longest))
+    occurrence = grant.recurs.at(attempt.at) if grant.recurs is not None else None
+    longest = min(longest, grant.closes or longest, occurrence.ends if occurrence is not None else longest)
+    longest = attempt.standing.longest(longest)
     stands = stands_until(grant.least_standing, attempt.standing.firm, longest)
     return grant.schedule.open_until(attempt.at, stands) or stands
 
@@ -180,7 +185,8 @@ def _machine_denials(attempt: Attempt) -> tuple[Reason, ...]:
 
 
 def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
-    lost = bool(grant.schedule.windows) and grant.schedule.zone is None
+    lost = grant.schedule.zone is None and (bool(grant.schedule.windows) or grant.recurs is not None)
+    between = grant.recurs is not None and grant.recurs.at(attempt.at) is None
     checks = {
         Reason.OTHER_MACHINE: grant.machine != attempt.machine,
         Reason.REVOKED_FOR_SECURITY: grant.revoked is Ending.SECURITY,
@@ -194,6 +200,7 @@ def _grant_denials(attempt: Attempt, grant: GrantFacts) -> tuple[Reason, ...]:
         Reason.EXPIRED: attempt.at >= grant.ends,
         Reason.TIME_ZONE_UNKNOWN: lost,
         Reason.OUTSIDE_WINDOWS: not lost and not grant.schedule.open_at(attempt.at),
+        Reason.BETWEEN_TIMES: not lost and between,
         Reason.TRAINING: not grant.trained,
         Reason.SECOND_FACTOR_OLD: grant.factor_within is not None and attempt.factor_age > grant.factor_within,
         Reason.COMPANY_DEVICE: grant.needs_device and attempt.device is Device.NONE,

@@ -75,6 +75,7 @@ class Reason(StrEnum):
     NOBODY_ANSWERS = "nobody-answers"
     NOT_WATCHED = "not-watched"
     SUPPLIER_STANDING = "supplier-standing"
+    BETWEEN_TIMES = "between-times"
 
 
 BY_LOCK = {kind: Reason(f"locked-{kind.value}") for kind in Locked}

@@ -120,22 +120,28 @@ class Schedule:
 
     def _occurrences(self, window: Window, begins: datetime, ends: datetime) -> Iterable[tuple[datetime, datetime]]:
         """Those that may touch the time between."""
-        zone = self.zone
-        if zone is None:
-            return
-        if isinstance(window, Once):
-            yield first_moment(window.begins, zone), first_moment(window.ends, zone)
-            return
-        # One day before, which may last over midnight, and one after: a clock that is put back at 00:01 had shown it.
-        day = begins.astimezone(zone).date() - _ONE_DAY
-        last = ends.astimezone(zone).date() + _ONE_DAY
-        while day <= last:
-            if day.weekday() in window.days:
-                midnight = datetime.combine(day, time())
-                minutes = window.ends if window.ends > window.begins else window.ends + _DAY
-                start, end = midnight + timedelta(minutes=window.begins), midnight + timedelta(minutes=minutes)
-                yield first_moment(start, zone), first_moment(end, zone)
-            day += _ONE_DAY
+        return occurrences(window, self.zone, begins, ends)
+
+
+def occurrences(
+    window: Window, zone: tzinfo | None, begins: datetime, ends: datetime
+) -> Iterable[tuple[datetime, datetime]]:
+    """Those that may touch the time between; none without a zone."""
+    if zone is None:
+        return
+    if isinstance(window, Once):
+        yield first_moment(window.begins, zone), first_moment(window.ends, zone)
+        return
+    # One day before, which may last over midnight, and one after: a clock that is put back at 00:01 had shown it.
+    day = begins.astimezone(zone).date() - _ONE_DAY
+    last = ends.astimezone(zone).date() + _ONE_DAY
+    while day <= last:
+        if day.weekday() in window.days:
+            midnight = datetime.combine(day, time())
+            minutes = window.ends if window.ends > window.begins else window.ends + _DAY
+            start, end = midnight + timedelta(minutes=window.begins), midnight + timedelta(minutes=minutes)
+            yield first_moment(start, zone), first_moment(end, zone)
+        day += _ONE_DAY
 
 
 ALWAYS = Schedule((), None)

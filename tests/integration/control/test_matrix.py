@@ -197,6 +197,14 @@ def device_over(w: World, grant: str) -> None:
     CompanyDevice.objects.update(added_at=at - timedelta(days=2), expires_at=at - timedelta(seconds=1))
 
 
+def week_over(w: World, grant: str) -> None:
+    """As if it had been asked for other hours of every week."""
+    past = timezone.now() - timedelta(days=2)
+    Grant.objects.filter(public_id=grant).update(
+        weekly=f"{past:%a} 10:00-11:00", minutes=60, opened_at=None, ends_at=timezone.now() + timedelta(days=30)
+    )
+
+
 def no_zone(w: World, grant: str) -> None:
     Plant.objects.filter(public_id=w.plant).update(time_zone="Europe/Atlantis")
 
@@ -343,6 +351,7 @@ MATRIX: dict[str, tuple[Act, tuple[str, str], str]] = {
     ),
     "rule is shorter": (shortened, DRAIN, "expired"),
     "rule's windows are closed": (change_rule(windows=LONG_AGO), DRAIN, "outside-windows"),
+    "the time of this week is over": (week_over, DRAIN, "between-times"),
     "plant's time zone vanished": (no_zone, DRAIN, "time-zone-unknown"),
     "ticket no longer covers it": (ticket_closed, DRAIN, "ticket"),
     "approver has a lesser role": (approver_lowered, DRAIN, "no-approval"),
@@ -409,7 +418,8 @@ def stand_on(w: World) -> str:
 def standing(w: World) -> World:
     """With a session that rests on it, and would go on."""
     w.link()
-    Grant.objects.filter(public_id=stand_on(w)).update(starts_at=timezone.now() - timedelta(minutes=5))
+    grant, begun = Grant.objects.filter(public_id=stand_on(w)), timezone.now() - timedelta(minutes=5)
+    grant.update(starts_at=begun, minutes=None, ends_at=begun + timedelta(hours=8))
     accepted(w, started(w))
     assert services.enforce(timezone.now()) == 0
     return w

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-from datetime import datetime
+from datetime import date, datetime
 
 from django.http import HttpRequest
 from ninja import Router, Schema
@@ -98,6 +98,8 @@ class AskRequest(Asked):
     starts_at: AwareDatetime | None = None
     reference: str = Field(default="", max_length=200)  # of a ticket or work permit
     listed_reason: str = Field(default="", max_length=200)  # one of the machine's
+    weekly: str = Field(default="", max_length=200)  # the same hours of every week, by the plant's clock
+    until: date | None = None
 
 
 class RequestView(Schema):
@@ -117,6 +119,7 @@ class RequestView(Schema):
     ends_at: datetime | None
     listed_reason: str
     begin_by: datetime | None  # instead of ends_at
+    weekly: str
 
 
 def _request_view(row: AccessRequest) -> RequestView:
@@ -139,6 +142,7 @@ def _request_view(row: AccessRequest) -> RequestView:
         ends_at=grant.ends_at if grant and grant.begun else None,
         begin_by=grant.ends_at if grant and not grant.begun else None,
         listed_reason=row.listed_reason,
+        weekly=row.weekly,
     )
 
 
@@ -153,6 +157,8 @@ def ask(request: HttpRequest, asked: AskRequest) -> RequestView:
         starts_at=asked.starts_at,
         reference=asked.reference,
         listed_reason=asked.listed_reason,
+        weekly=asked.weekly,
+        until=asked.until,
     )
     return _request_view(queries.request(person, made.public_id))
 

@@ -5,7 +5,7 @@ Every request stands under a rule of its own, with its own profile and its own e
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 
@@ -23,7 +23,7 @@ MOST_MACHINES = 10
 @transaction.atomic
 def make_requests(
     *, actor: Person, machines: Sequence[str], reason: str, minutes: int, starts_at: datetime | None = None,
-    reference: str = "", listed_reason: str = "",
+    reference: str = "", listed_reason: str = "", weekly: str = "", until: date | None = None,
 ) -> list[AccessRequest]:  # fmt: skip
     """All, or none: what stands in the way of one of them stands in the way of the work. Raise as ``make_request``."""
     wanted = list(dict.fromkeys(machines))
@@ -36,7 +36,7 @@ def make_requests(
     return [
         make_request(
             actor=actor, machine=machine, reason=reason, minutes=minutes, starts_at=starts_at, reference=reference,
-            bundle=bundle, listed_reason=listed_reason,
+            bundle=bundle, listed_reason=listed_reason, weekly=weekly, until=until,
         )
         for machine in sorted(wanted)
     ]  # fmt: skip

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from portineria.control.access.facts import prospects
 from portineria.control.access.models import AccessRequest, RequestQuerySet, RequestState, Rule
+from portineria.control.access.recurring import last_moment
 from portineria.control.access.waiting_extensions import look_after_extensions
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import SYSTEM
@@ -17,6 +18,7 @@ from portineria.core.errors import Conflict
 from portineria.policy.ending import BY_LOCK, Reason
 
 PENDING = timedelta(days=7)  # an undecided request without a start is forgotten after that
+_TIMES = ("made_at", "starts_at", "minutes", "until")
 # What ends a request that waits. A person's lock, a gateway's or a second factor's absence may be over tomorrow: that
 # only keeps it from being approved now.
 _LAPSING = frozenset({Reason.NO_RULE, Reason.NO_MEMBERSHIP, Reason.SUPPLIER_DISABLED, Reason.NO_GROUP})
@@ -97,7 +99,7 @@ def look_after_requests(at: datetime) -> None:
 def expire_requests(at: datetime) -> int:
     """Close what nobody decided in time. Called by the timer, each second: the lock is taken only if there is some."""
     waiting = AccessRequest.objects.filter(state=RequestState.PENDING)
-    over = [row.pk for row in waiting.only("made_at", "starts_at", "minutes") if _over(row) <= at]
+    over = [row.pk for row in waiting.only(*_TIMES) if _over(row) <= at]
     return _close_expired(waiting.filter(pk__in=over)) if over else 0
 
 
@@ -114,7 +116,7 @@ def _close_expired(waiting: RequestQuerySet) -> int:
 def remind_of_requests(at: datetime) -> int:
     """Say once of what will expire undecided; each second, as above."""
     waiting = AccessRequest.objects.filter(state=RequestState.PENDING, reminded_at__isnull=True)
-    late = [row.pk for row in waiting.only("made_at", "starts_at", "minutes") if _reminder(row) <= at < _over(row)]
+    late = [row.pk for row in waiting.only(*_TIMES) if _reminder(row) <= at < _over(row)]
     return _remind(waiting.filter(pk__in=late), at) if late else 0
 
 
@@ -137,6 +139,8 @@ def _reminder(row: AccessRequest) -> datetime:
 
 
 def _over(row: AccessRequest) -> datetime:
+    if row.until is not None:  # it comes again: what is left of it is worth a yes
+        return min(max(row.made_at, row.starts_at or row.made_at) + PENDING, last_moment(row.until))
     return row.starts_at + timedelta(minutes=row.minutes) if row.starts_at else row.made_at + PENDING
 
 

@@ -17,6 +17,7 @@ from portineria.control.access.grant_rows import grant_of, grant_statement
 from portineria.control.access.models import AccessRequest, Grant, Rule
 from portineria.control.access.naming import NAMED
 from portineria.control.access.plant_state import PlantState, of_grant, plant_state
+from portineria.control.access.recurring import times_of
 from portineria.control.access.training_queries import untrained
 from portineria.control.estate.models import Gateway, GatewayState, Machine, RecordingMode
 from portineria.control.identity.models import GroupMember, Membership, Person
@@ -314,9 +315,7 @@ def _facts_of(grant: Grant, machine: Machine, asked: _Asked, besides: _Besides) 
     return GrantFacts(
         id=grant.public_id,
         machine=machine.public_id,
-        starts=grant.starts_at,
-        ends=grant.ends_under(grant.rule.max_minutes),
-        lasts=grant.lasts(grant.rule.max_minutes),
+        **times_of(grant, machine),
         closes=maintained,
         revoked=grant.revoked,
         rule_holds=asked.holds,

@@ -29,8 +29,8 @@ from portineria.control.access.standing_asked import LEAST_STANDING, AsksStandin
 from portineria.control.access.substitution import Substitution
 from portineria.control.access.training import TRAININGS_TEXT
 from portineria.control.access.watcher import RuleWatcher as RuleWatcher
-from portineria.control.access.work_time import ENDS_AFTER_START, MINUTES_COUNTED, NotBegun, WorkTime
-from portineria.control.access.work_time import NoLonger as NoLonger
+from portineria.control.access.weekly import ASKS_WEEKLY, AsksWeekly
+from portineria.control.access.work_time import ENDS_AFTER_START, MINUTES_COUNTED, NoLonger, WorkTime
 from portineria.control.access.yes import MarkedYes
 from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.delegation_models import Power
@@ -240,7 +240,7 @@ class RequestState(models.TextChoices):
     LAPSED = "lapsed"  # a yes would not have opened anything any more
 
 
-class AccessRequest(models.Model):
+class AccessRequest(AsksWeekly, models.Model):
     """A person asks to reach one machine for a stated time and reason."""
 
     State = RequestState
@@ -270,6 +270,7 @@ class AccessRequest(models.Model):
 
     class Meta:
         constraints = [
+            ASKS_WEEKLY,
             models.CheckConstraint(name="access_request_minutes", condition=Q(minutes__gte=1, minutes__lte=10080)),
             models.CheckConstraint(
                 name="access_request_state", condition=Q(state__in=[state.value for state in RequestState])
@@ -387,9 +388,8 @@ class Grant(WorkTime, models.Model):
         return self.time_left(at, self.rule.max_minutes)
 
     def lengthen(self, minutes: int, at: datetime) -> None:
-        """In memory; raise NoLonger beyond what the rule allows, NotBegun where nothing runs."""
-        if not self.begun:
-            raise NotBegun(f"nothing was opened under {self.public_id}")
+        """In memory; raise NoLonger beyond what the rule allows, NotBegun where nothing runs, ComesAgain."""
+        self.require_lasting()
         if minutes > (left := self.minutes_left(at)):
             raise NoLonger(f"grant {self.public_id} may be {left} minutes longer")
         self.ends_at = max(self.ends_at, at) + timedelta(minutes=minutes)

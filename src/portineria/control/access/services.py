@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asking, deciding, granting, revoking. What follows for running sessions is enforced by remote_sessions."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
-from portineria.control.access.closing import record_request, require_prospect
+from portineria.control.access.closing import record_request
 from portineria.control.access.counted import approvals_missing, said_to_one
 from portineria.control.access.deciding import (
     answered_by,
@@ -16,6 +16,7 @@ from portineria.control.access.deciding import (
     set_aside,
     yes_authority,
 )
+from portineria.control.access.giving import GrantEnded, give
 from portineria.control.access.models import (
     TICKET_UNASKED,
     AccessRequest,
@@ -29,12 +30,13 @@ from portineria.control.access.preference import preference
 from portineria.control.access.profiles import mark_of, narrower_named
 from portineria.control.access.queries import visible_machine
 from portineria.control.access.reasons import listed_for
+from portineria.control.access.recurring import Weeks, clean_weeks, coming, said
 from portineria.control.access.rules import change_rule, check_minutes, create_rule, end_rule
 from portineria.control.access.substitution import Substitution
 from portineria.control.access.tickets import system_of
 from portineria.control.access.waiting import keep_readable
 from portineria.control.access.waiting_extensions import answer_with_yes
-from portineria.control.access.windows import OutsideWindows, begin_within, require_longer, require_opening
+from portineria.control.access.windows import OutsideWindows, opens_in, require_longer
 from portineria.control.access.work_time import BEGIN_WITHIN
 from portineria.control.audit.services import record
 from portineria.control.estate.models import Machine
@@ -81,10 +83,6 @@ class OwnRequest(Denied):
     code = "access.request.own"
 
 
-class GrantEnded(Conflict):
-    code = "access.grant.ended"
-
-
 class MoreApprovals(Conflict):
     code = "access.request.more-approvals"
 
@@ -103,22 +101,23 @@ class NarrowedOtherwise(Conflict):
 @transaction.atomic
 def make_request(
     *, actor: Person, machine: str, reason: str, minutes: int, starts_at: datetime | None = None, reference: str = "",
-    bundle: str = "", listed_reason: str = "",
+    bundle: str = "", listed_reason: str = "", weekly: str = "", until: date | None = None,
 ) -> AccessRequest:  # fmt: skip
     """Where the rule needs no approval the grant is there at once, or once the ticket that it needs is known to hold.
-    ``reference``: of a ticket or work permit; ``bundle``: of several asked together; ``listed_reason``: of the list.
+    ``reference``: of a ticket or work permit; ``bundle``: of several asked together; ``listed_reason``: of the list;
+    ``weekly``, ``until``: as ``recurring.clean_weeks`` takes them; they say how long each is, ``minutes`` says nothing.
     """
     seen, now, reason = visible_machine(actor, machine), timezone.now(), " ".join(reason.split())
     if not reason or len(reason) > 500:
         raise BadField("reason", "1 to 500 characters")
     if starts_at is not None and not now - timedelta(minutes=5) <= starts_at <= now + AHEAD:
         raise BadField("starts_at", "from now to 90 days ahead")
-    rule = _rule_for(actor, seen.machine, minutes, starts_at, now)
-    reference = " ".join(reference.split())
-    if len(reference) > 60 or not reference.isprintable() or (rule.needs_reference and not reference):
-        raise BadField("reference", "1 to 60 characters")
+    weeks = clean_weeks(weekly, until, seen.machine, max(now, starts_at or now))
+    minutes = weeks.minutes if weeks else minutes
+    rule = _rule_for(actor, seen.machine, minutes, starts_at, now, weeks)
+    reference = _clean_reference(rule, reference)
     system = system_of(seen.machine.plant.organisation, reference, needed=rule.needs_reference)
-    keep_readable(actor, seen.machine, starts_at, minutes)
+    keep_readable(actor, seen.machine, starts_at, minutes, weeks.weekly if weeks else "")
     request = AccessRequest.objects.create(
         organisation=seen.machine.plant.organisation,
         machine=seen.machine,
@@ -126,26 +125,33 @@ def make_request(
         rule=rule,
         reason=reason,
         starts_at=starts_at,
-        minutes=minutes,
         reference=reference,
         ticket_system=system,
         ticket_standing=TICKET_UNASKED if system else "",
         bundle=bundle,
+        **(weeks._asdict() if weeks else {"minutes": minutes}),
         listed_reason=listed_for(rule, seen.machine, listed_reason),
     )
     record_request("made", request, actor.public_id, reason=reason, rule=rule.public_id, minutes=minutes,
                    starts_at=starts_at.isoformat(timespec="seconds") if starts_at else "",
                    reference=reference, bundle=bundle, listed_reason=request.listed_reason,
-                   answered_by=answering(actor))  # fmt: skip
+                   answered_by=answering(actor), **said(weeks))  # fmt: skip
     if not rule.needs_approval and not (rule.needs_reference and system):
         _give_by_rule(request)
     return request
 
 
+def _clean_reference(rule: Rule, text: str) -> str:
+    reference = " ".join(text.split())
+    if len(reference) > 60 or not reference.isprintable() or (rule.needs_reference and not reference):
+        raise BadField("reference", "1 to 60 characters")
+    return reference
+
+
 def _give_by_rule(request: AccessRequest) -> None:
     request.close(RequestState.APPROVED)
     request.save(update_fields=["state"])
-    _give(request, SYSTEM)
+    give(request, SYSTEM)
 
 
 @transaction.atomic
@@ -159,7 +165,9 @@ def give_for_ticket(request: int) -> None:
         _give_by_rule(row)
 
 
-def _rule_for(actor: Person, machine: Machine, minutes: int, starts_at: datetime | None, now: datetime) -> Rule:
+def _rule_for(
+    actor: Person, machine: Machine, minutes: int, starts_at: datetime | None, now: datetime, weeks: Weeks | None
+) -> Rule:
     """The rule under which this is asked, by ``preference``.
 
     Raise OutsideWindows where none of them opens in that time. Work that begins with a yes may begin later: there it is
@@ -171,9 +179,11 @@ def _rule_for(actor: Person, machine: Machine, minutes: int, starts_at: datetime
     check_minutes(minutes, max(rule.max_minutes for rule in rules))
     fitting = [rule for rule in rules if rule.max_minutes >= minutes]
     begins = starts_at or now
-    ends = begins + timedelta(minutes=minutes) if starts_at else begins + BEGIN_WITHIN
-    opening = [rule for rule in fitting if rule.schedule_at(machine.plant.time_zone).opens_within(begins, ends)]
-    if not opening and starts_at is None:
+    spans = [(begins, begins + timedelta(minutes=minutes) if starts_at else begins + BEGIN_WITHIN)]
+    if weeks:
+        spans = [(max(one.begins, begins), one.ends) for one in coming(weeks, machine, minutes, begins)]
+    opening = [rule for rule in fitting if opens_in(rule, machine, spans)]
+    if not opening and starts_at is None and not weeks:
         opening = [rule for rule in fitting if rule.needs_approval]
     if not opening:
         raise OutsideWindows(fitting[0], machine, begins, actor)
@@ -254,7 +264,7 @@ def agree(
     row = _decide(actor, request, reason, approved=True, minutes=minutes, narrower=narrower)
     if profile is not None and profile != mark_of(row.rule):
         raise ProfileChanged(f"the profile of {request} is another than {profile!r}")
-    return _give(row, actor.public_id) if row.state == RequestState.APPROVED else None
+    return give(row, actor.public_id) if row.state == RequestState.APPROVED else None
 
 
 @transaction.atomic
@@ -272,56 +282,6 @@ def cancel(*, actor: Person, request: str) -> AccessRequest:
     row.save(update_fields=["state"])
     record_request("cancelled", row, actor.public_id)
     return row
-
-
-def _give(request: AccessRequest, actor: str) -> Grant:
-    now = timezone.now()
-    require_prospect(request, now)
-    shorter = [one.minutes for one in request.approvals.filter(counts=True) if one.minutes is not None]
-    minutes = min([request.minutes, *shorter])
-    starts, ends = _times(request, minutes, now)
-    narrowed = request.approvals.filter(counts=True).exclude(narrower=None).select_related("narrower").first()
-    grant = Grant.objects.create(
-        organisation=request.organisation,
-        request=request,
-        rule=request.rule,
-        person=request.person,
-        machine=request.machine,
-        profile=request.rule.profile,
-        narrower=narrowed.narrower if narrowed else None,
-        only_services=request.rule.only_services,
-        starts_at=starts,
-        ends_at=ends,
-        minutes=None if request.starts_at else minutes,
-    )
-    record(
-        "access.grant.given",
-        organisation=request.organisation.public_id,
-        actor=actor,
-        grant=grant.public_id,
-        request=request.public_id,
-        machine=request.machine.public_id,
-        person=request.person.public_id,
-        starts_at=starts.isoformat(timespec="seconds"),
-        **grant.until,
-        profile=grant.profile.public_id if grant.profile else "",
-        narrower=f"{grant.narrower.name} {grant.narrower.version}" if grant.narrower else "",
-    )
-    return grant
-
-
-def _times(request: AccessRequest, minutes: int, now: datetime) -> tuple[datetime, datetime]:
-    """From when, and until when; without a stated start by when work may begin, as ``begin_within`` has it.
-
-    A stated window that began while nobody decided keeps its end: a late yes does not move it.
-    """
-    if request.starts_at is None:
-        return now, begin_within(request.rule, request.machine, now)
-    starts, ends = max(now, request.starts_at), request.starts_at + timedelta(minutes=minutes)
-    if ends <= now:
-        raise GrantEnded(f"the window of {request.public_id} is over")
-    require_opening(request.rule, request.machine, starts, ends)
-    return starts, ends
 
 
 # -- grants -----------------------------------------------------------------------------------------------------

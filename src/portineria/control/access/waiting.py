@@ -23,14 +23,14 @@ class AlreadyWaiting(Conflict):
         self.values = {"request": request.public_id}
 
 
-def keep_readable(actor: Person, machine: Machine, starts_at: datetime | None, minutes: int) -> None:
+def keep_readable(actor: Person, machine: Machine, starts_at: datetime | None, minutes: int, weekly: str = "") -> None:
     """Raise AlreadyWaiting, TooManyRequests."""
     Person.objects.select_for_update(no_key=True).get(
         pk=actor.pk
     )  # one request after the other, or two would not see each other
     waiting = AccessRequest.objects.filter(person=actor, state=RequestState.PENDING)
     for row in waiting.filter(machine=machine).order_by("made_at", "pk"):
-        if _same_time(row, starts_at, minutes):
+        if row.weekly == weekly and (weekly or _same_time(row, starts_at, minutes)):
             raise AlreadyWaiting(row)
     if waiting.filter(organisation=machine.plant.organisation_id).count() >= WAITING_REQUESTS:
         raise TooManyRequests(f"{WAITING_REQUESTS} requests of {actor.public_id} wait already")

@@ -63,6 +63,11 @@ def require_opening(rule: Rule, machine: Machine, begins: datetime, ends: dateti
         raise OutsideWindows(rule, machine, begins)
 
 
+def opens_in(rule: Rule, machine: Machine, spans: Iterable[tuple[datetime, datetime]]) -> bool:
+    schedule = rule.schedule_at(machine.plant.time_zone)
+    return any(schedule.opens_within(begins, ends) is not None for begins, ends in spans)
+
+
 def begin_within(rule: Rule, machine: Machine, at: datetime) -> datetime:
     """By when work has to begin that somebody says yes to now. Raise OutsideWindows where it could not."""
     closes = rule.schedule_at(machine.plant.time_zone).closes_within(at, at + BEGIN_WITHIN)

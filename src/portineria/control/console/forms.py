@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portineria.control.access.profiles import MARK_CHARACTERS
 from portineria.control.console.templatetags.console import minutes as length
+from portineria.control.console.weekly_form import WeeklyFields
 from portineria.control.estate.models import Plant
 from portineria.control.remote_sessions.service_report import REMARKS_CHARACTERS
 from portineria.core.time_zones import time_zones
@@ -136,7 +137,7 @@ def length_choices(most: int) -> list[tuple[int, str]]:
     return [(minutes, length(minutes)) for minutes in lengths]
 
 
-class AskForm(forms.Form):
+class AskForm(WeeklyFields):
     """Ask to reach a machine. Times are those of ``zone``: the plant's, where whoever asks may know it."""
 
     reason = forms.CharField(

@@ -33,6 +33,7 @@ _RECENT = 10
 _GIVEN: tuple[tuple[Reason, ...], ...] = (
     (),
     (Reason.NOT_YET,),
+    (Reason.BETWEEN_TIMES,),
     (Reason.OUTSIDE_WINDOWS,),
 )  # what refuses a grant that is good, now or later
 

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from portineria.control.console.notices import Notice, notices
 from portineria.control.console.templatetags.console import dated, minutes, zone_of
 from portineria.control.console.templatetags.standings import day
+from portineria.control.console.templatetags.worktime import weekly
 from portineria.control.identity.models import Person
 from portineria.control.notification.models import Notification
 from portineria.sinks.outgoing import PRODUCT, printable, timestamp
@@ -82,7 +83,8 @@ def facts(notice: Notice) -> list[tuple[str, str]]:
     if (asked := notice.asked) is not None:
         zone = notice.place.zone if notice.place else ""
         begins = _moment(asked.starts_at, zone) if asked.starts_at else _("from the first opening after the yes")
-        found.append((_("Time window"), f"{begins} · {minutes(asked.minutes)}"))
+        times = weekly(asked) if asked.weekly else f"{begins} · {minutes(asked.minutes)}"
+        found.append((_("Time window"), times))
     return found
 
 

@@ -258,12 +258,15 @@ def machine_rows(actor: Person, sights: list[MachineSight]) -> list[MachineRow]:
     ]
 
 
+LATER = ((Reason.NOT_YET,), (Reason.BETWEEN_TIMES,))  # approved, and it opens by itself
+
+
 def shown_sight(row: MachineSight, *, pending: bool) -> str:
     if row.sight is Sight.REACHABLE:
         return "reachable"
     if pending:
         return "pending"
-    return "approved-later" if but_notice(row.decision.denials) == (Reason.NOT_YET,) else "askable"
+    return "approved-later" if but_notice(row.decision.denials) in LATER else "askable"
 
 
 _OFFERED = 50  # machines that may be asked for together with one

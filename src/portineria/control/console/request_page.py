@@ -17,6 +17,7 @@ from portineria.control.access.facts import decisions_by_grant
 from portineria.control.access.models import AccessRequest, Approval, Extension, Grant, JobEntry
 from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import profiles_of
+from portineria.control.access.recurring import coming
 from portineria.control.access.training import Training
 from portineria.control.access.training_queries import missing
 from portineria.control.access.windows import OutsideWindows, begin_within
@@ -34,6 +35,7 @@ from portineria.control.remote_sessions.models import Session
 from portineria.core.errors import NotFound
 from portineria.policy.decision import Decision, Standing
 from portineria.policy.ending import Reason
+from portineria.policy.recurrence import Occurrence
 
 
 class Before(NamedTuple):
@@ -64,6 +66,7 @@ class RequestPage:
     gateway_linked: bool
     starts: datetime
     ends: datetime
+    occurrences: list[Occurrence]  # of what comes again: those that are not over
     begin_by: datetime | None  # of what counts from the first opening: if somebody said yes now
     approver: bool
     missing: int  # people who have to say yes
@@ -116,9 +119,9 @@ class RequestPage:
             return "revoked"
         if Reason.EXPIRED in denials:
             return "ended"
-        if denials - {Reason.NOT_YET, Reason.NOTICE, Reason.TRAINING}:
+        if denials - {Reason.NOT_YET, Reason.BETWEEN_TIMES, Reason.NOTICE, Reason.TRAINING}:
             return "void"
-        return "later" if Reason.NOT_YET in denials else "live"
+        return "later" if denials & {Reason.NOT_YET, Reason.BETWEEN_TIMES} else "live"
 
     @property
     def grant_void_because(self) -> list[str]:
@@ -192,7 +195,8 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
         gateway_linked=staff and bool(known["linked"]),
         starts=starts,
         ends=(row.starts_at or timezone.now()) + timedelta(minutes=row.minutes),
-        begin_by=_begin_by(row, at) if pending and not row.starts_at else None,
+        occurrences=coming(row, row.machine, (grant.minutes if grant else None) or row.minutes, max(at, starts)),
+        begin_by=_begin_by(row, at) if pending and not row.starts_at and not row.weekly else None,
         approver=approver,
         trainings=missing(row.person, [row.rule], at).get(row.rule_id, []),
         together=together,

@@ -16,6 +16,7 @@ from portineria.control.access import queries as access
 from portineria.control.access.models import AccessRequest
 from portineria.control.access.queries import MachineSight
 from portineria.control.console import texts, whereabouts
+from portineria.control.console.queries import LATER
 from portineria.control.console.texts import signals
 from portineria.control.console.whereabouts import Place
 from portineria.control.estate.models import Machine, MachineQuerySet
@@ -98,7 +99,7 @@ def _step(seen: MachineSight, place: Place, session: Session | None, asked: Acce
         missing = (_("a decision about your request"), *others)
         return Step(place, "pending", missing, path, gettext_lazy("Open the request"), "file-text")
     if Reason.NO_GRANT not in seen.decision.denials or seen.max_minutes is None:
-        state = "approved-later" if seen.decision.denials == (Reason.NOT_YET,) else "askable"
+        state = "approved-later" if seen.decision.denials in LATER else "askable"
         return Step(place, state, others, machine, gettext_lazy("Look at the machine"), "building-factory-2")
     path = reverse("console:ask", args=[seen.machine.public_id])
     return Step(place, "askable", (*_to_ask(seen), *others), path, gettext_lazy("Request access"), "key")

@@ -44,7 +44,8 @@ _WITH_FACTS = (
     "grant__machine__gateway",
 )
 _PATIENCE = timedelta(hours=1)  # with the receipt of a gateway that is away
-_BY_ITSELF = frozenset({Reason.EXPIRED, Reason.OUTSIDE_WINDOWS, Reason.MAINTENANCE})  # the order says until when
+# The order says until when.
+_BY_ITSELF = frozenset({Reason.EXPIRED, Reason.OUTSIDE_WINDOWS, Reason.MAINTENANCE, Reason.BETWEEN_TIMES})
 
 
 @dataclass(frozen=True, slots=True)

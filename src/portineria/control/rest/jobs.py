@@ -3,7 +3,7 @@
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from django.http import HttpRequest
@@ -32,8 +32,14 @@ class Requests(Schema):
 class NewJob(Given):
     machines: list[Annotated[str, Field(max_length=200)]] = Field(min_length=1, max_length=MOST_MACHINES)
     reason: str = Field(max_length=1000)
-    minutes: Minutes
+    minutes: Minutes = Field(default=60, description="Says nothing beside `weekly`.")
     starts_at: AwareDatetime | None = None
+    weekly: str = Field(
+        default="",
+        max_length=200,
+        description="The same hours of every week, by the plant's clock: Tue,Thu 14:00-16:00.",
+    )
+    until: date | None = Field(default=None, description="The last day of that.")
     reference: str = Field(default="", max_length=200)
     listed_reason: str = Field(default="", max_length=200, description="One of the list that counts there.")
 

@@ -2,7 +2,7 @@
 """Asked, decided, permitted: access requests and grants."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from django.http import HttpRequest
@@ -15,6 +15,7 @@ from portineria.control.access.level_standing import LevelStanding, level_standi
 from portineria.control.access.models import AccessRequest, Grant
 from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import MARK_CHARACTERS, mark_of
+from portineria.control.access.recurring import coming
 from portineria.control.access.rules import RULE_MINUTES
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
@@ -25,6 +26,7 @@ from portineria.control.rest.operation import Given, Id, MaybeReason, Reason, ac
 from portineria.policy.ending import Ending
 
 router = Router(tags=["requests"])
+TIMES = 5  # the next, of what comes again
 Minutes = Annotated[int, Field(ge=1, le=RULE_MINUTES)]
 
 
@@ -44,10 +46,16 @@ class LevelStands(LevelView):
     asked: bool
 
 
+class TimeView(Schema):
+    begins: datetime
+    ends: datetime
+
+
 class RequestView(Schema):
     """``profile``: mark of what a yes would be to, which ``approve`` wants back: the id of the function profile, and a
     hash where the rule keeps to single services. ``only_services``: these, by name or protocol; empty for all.
     ``bundle``: the same for all that were asked for together. ``levels``: of its rule, one after the other; for staff.
+    ``times``: the next, of what comes again every week.
     """
 
     request: str
@@ -70,6 +78,9 @@ class RequestView(Schema):
     only_services: list[str]
     bundle: str
     levels: list[LevelStands]
+    weekly: str
+    until: date | None
+    times: list[TimeView]
 
 
 class GrantView(Schema):
@@ -88,6 +99,7 @@ class GrantView(Schema):
     ending: str
     minutes_left: int
     minutes: int | None
+    weekly: str
     opened_at: datetime | None
     begin_by: datetime | None
 
@@ -95,6 +107,12 @@ class GrantView(Schema):
 def _request_views(actor: Person, rows: Sequence[AccessRequest]) -> list[RequestView]:
     standings = level_standings(row for row in rows if row.organisation_id in actor.sees(Power.WORK))
     return [_request_view(row, standings.get(row.pk, [])) for row in rows]
+
+
+def _times(row: AccessRequest, grant: Grant | None) -> list[TimeView]:
+    now = timezone.now()
+    found = coming(row, row.machine, (grant.minutes if grant else None) or row.minutes, max(now, row.starts_at or now))
+    return [TimeView(begins=one.begins, ends=one.ends) for one in found[:TIMES]]
 
 
 def _request_view(row: AccessRequest, levels: Sequence[LevelStanding]) -> RequestView:
@@ -114,6 +132,7 @@ def _request_view(row: AccessRequest, levels: Sequence[LevelStanding]) -> Reques
         lapsed_why=row.lapsed_why.split(), grant=grant.public_id if grant else None,
         only_services=words_of(row.rule.only_services), bundle=row.bundle,
         levels=[LevelStands(**level_fields(one.asked), given=one.given, asked=one.now) for one in levels],
+        weekly=row.weekly, until=row.until, times=_times(row, grant),
     )  # fmt: skip
 
 
@@ -146,8 +165,14 @@ def one_request(request: HttpRequest, request_id: Id) -> RequestView:
 class NewRequest(Given):
     machine: str = Field(max_length=200)
     reason: str = Field(max_length=1000)
-    minutes: Minutes
+    minutes: Minutes = Field(default=60, description="Says nothing beside `weekly`.")
     starts_at: AwareDatetime | None = None
+    weekly: str = Field(
+        default="",
+        max_length=200,
+        description="The same hours of every week, by the plant's clock: Tue,Thu 14:00-16:00.",
+    )
+    until: date | None = Field(default=None, description="The last day of that.")
     reference: str = Field(default="", max_length=200)
     listed_reason: str = Field(default="", max_length=200, description="One of the list that counts there.")
 
@@ -197,7 +222,7 @@ def _grant_view(row: Grant, actor: Person) -> GrantView:
     return GrantView(
         grant=row.public_id, request=row.request.public_id, machine=row.machine.public_id,
         person=row.person.public_id, rule=row.rule.public_id if row.organisation_id in actor.staff_of else None,
-        starts_at=row.starts_at, ends_at=row.ends_at if row.begun else None, minutes=row.minutes,
+        starts_at=row.starts_at, ends_at=row.ends_at if row.begun else None, minutes=row.minutes, weekly=row.weekly,
         opened_at=row.opened_at, begin_by=None if row.begun else row.ends_at,
         revoked_at=row.revoked_at, ending=row.ended_class, minutes_left=row.minutes_left(timezone.now()),
     )  # fmt: skip

@@ -190,6 +190,7 @@ WHYS = {
     "ticket": "its ticket does not cover it, or the system that keeps it has not answered yet",
     "not-recorded": "it would not be recorded, which its rule asks for",
     "outside-windows": "its rule is closed at this time",
+    "between-times": "it is for certain hours of the week, and this is none of them",
     "time-zone-unknown": "nobody knows the plant's time zone",
     "presence": "a consent signal of the plant does not say yes: somebody at the machine has to set it",
     "presence-settable": "a consent signal could be set by the work itself; the owner has to change the rule",

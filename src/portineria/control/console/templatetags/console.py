@@ -56,6 +56,10 @@ def zone_name(moment: datetime) -> str:
     return f"UTC{hours}" + (f":{minutes}" if minutes != "00" else "")
 
 
+def day_form() -> str:
+    return _FORMS.get(get_language() or "en", _FORMS["en"])[0]
+
+
 def written(moment: datetime, *, seconds: bool = False) -> str:
     date_form, time_form = _FORMS.get(get_language() or "en", _FORMS["en"])
     clock = date_format(moment, time_form + (":s" if seconds else ""))

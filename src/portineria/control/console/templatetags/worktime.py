@@ -5,22 +5,34 @@ from datetime import datetime
 
 from django import template
 from django.template.context import Context
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from portineria.control.access.models import Grant
+from portineria.control.access.models import AccessRequest, Grant
 from portineria.control.access.queries import MachineSight
-from portineria.control.console.templatetags.console import countdown, minutes, span, when
+from portineria.control.console.templatetags.console import countdown, day_form, minutes, span, when
+from portineria.control.console.texts import windows
 
 register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
 def granted(context: Context, grant: Grant, zone: str = "") -> SafeString:
+    if grant.weekly:
+        return format_html("{}, {}", windows(grant.weekly), span(context, grant.starts_at, grant.ends_at, zone))
     if grant.begun:
         return span(context, grant.starts_at, grant.ends_at, zone)
     return to_begin(context, grant.minutes, grant.ends_at, zone)
+
+
+@register.simple_tag
+def weekly(asked: AccessRequest) -> str:
+    """Days, hours and the last day, by the clock of the plant."""
+    assert asked.until is not None  # noqa: S101  # by a constraint
+    last = date_format(asked.until, day_form())
+    return _("%(weekly)s, until %(day)s") % {"weekly": windows(asked.weekly), "day": last}
 
 
 @register.simple_tag(takes_context=True)

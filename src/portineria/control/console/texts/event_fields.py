@@ -88,6 +88,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "witness_size": _("number of events that the witness saw"),
     "origin": _("register"),
     "erased": pgettext_lazy("value of an event field", "not kept, or erased"),
+    "weekly": _("every week"),
     "begin_by": _("to begin by"),
     "previous_ends_at": _("until then"),
     "expires_at": _("valid until"),

@@ -44,6 +44,7 @@ REASONS: dict[str, str | Promise] = {
     "locked-gateway": _("somebody locked the gateway"),
     "locked-everything": _("somebody locked everything"),
     "outside-windows": _("outside the windows of the rule"),
+    "between-times": _("not one of the times that were granted: it opens again at the next"),
     "time-zone-unknown": _("the plant's time zone does not exist any more"),
     "presence": _("a consent signal of the plant does not say yes: somebody at the machine sets it"),
     "presence-settable": _("a consent signal could be set by the work itself, so it counts for nothing"),
