@@ -2,6 +2,7 @@
 """From when and how long a permission holds: by stated times, or counted from the first session opened under it."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
@@ -49,7 +50,7 @@ class WorkTime(models.Model):
         return self.begun and not self.weekly
 
     @property
-    def until(self) -> dict[str, str | int]:
+    def until(self) -> dict[str, Any]:
         """As an event says it."""
         end = self.ends_at.isoformat(timespec="seconds")
         if self.weekly:
