@@ -110,9 +110,9 @@ def run(args: argparse.Namespace) -> int:
         "minutes": args.minutes,
         "reference": args.reference,
         "listed_reason": args.listed_reason,
-        "weekly": args.weekly,
-        "until": args.until.isoformat() if args.until else None,
     }
+    if args.weekly or args.until:  # an older server knows nothing of it
+        wanted |= {"weekly": args.weekly, "until": args.until.isoformat() if args.until else None}
     made = api.call("POST", "/api/v1/requests", Request, wanted)
     if args.wait:
         if not args.json:

@@ -226,6 +226,24 @@ async def test_request_waits_for_the_decision(
     }  # fmt: skip
 
 
+async def test_the_same_hours_of_every_week_are_asked_for_and_said(terminal: SignedIn) -> None:
+    answers = terminal.plane.responder.answers
+    week = {"weekly": "Tue,Thu 14:00-16:00", "until": "2027-03-31"}
+    answers["POST /api/v1/requests"] = 200, {"request": "req_1", "state": "approved", **week}
+    asked = ("request", "Press 3", "--reason", "round", "--weekly", week["weekly"], "--until")
+    status, out, _ = await terminal.run(*asked, week["until"])
+    assert (status, "req_1 is approved, Tue,Thu 14:00-16:00 by the plant's clock" in out) == (0, True)
+    [made] = [one.json for one in terminal.plane.responder.asked if one.path == "/api/v1/requests"]
+    assert week.items() <= made.items()
+    assert (await terminal.run(*asked, "one day"))[0] == 2
+    answers["POST /api/v1/requests"] = (
+        200,
+        {"request": "req_2", "state": "approved", "begin_by": "2026-11-27T18:00:00Z"},
+    )
+    _, out, _ = await terminal.run("request", "Press 3", "--reason", "drive")
+    assert "Its time counts from the first session, which has to begin by 2026-11-2" in out
+
+
 async def test_request_without_waiting_says_what_comes_next(terminal: SignedIn) -> None:
     answers = terminal.plane.responder.answers
     answers["POST /api/v1/requests"] = 200, {"request": "req_1", "state": "pending"}

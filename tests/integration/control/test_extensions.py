@@ -12,8 +12,9 @@ from django.utils import timezone
 from portineria.control.access import closing, extending
 from portineria.control.access import services as access
 from portineria.control.access.extension import Extension
-from portineria.control.access.models import AlreadyDecided, Grant, NoLonger, Rule
+from portineria.control.access.models import AlreadyDecided, Grant, Rule
 from portineria.control.access.windows import OutsideWindows
+from portineria.control.access.work_time import NoLonger
 from portineria.control.audit.queries import events
 from portineria.control.audit.verification import verify_chain
 from portineria.control.identity.models import Person, Role

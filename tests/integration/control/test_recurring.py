@@ -52,16 +52,16 @@ def in_days(days: int) -> date:
     return here(days=days).date()
 
 
-def ask(world: World, weekly: str, until: date | None = None, **more: object) -> str:
+def ask(world: World, weekly: str, until: date | None = None) -> str:
     made = access.make_request(
         actor=fresh(world.technician), machine="Press 3", reason="weekly round", minutes=1, weekly=weekly,
-        until=until or in_days(60), **more,
+        until=until or in_days(60),
     )  # fmt: skip
     return made.public_id
 
 
-def given(world: World, weekly: str, **more: object) -> Grant:
-    return access.approve(actor=world.owner, request=ask(world, weekly, **more))
+def given(world: World, weekly: str) -> Grant:
+    return access.approve(actor=world.owner, request=ask(world, weekly))
 
 
 def test_one_yes_is_good_for_every_time_and_each_session_ends_with_its_own(linked: World, week: Hours) -> None:

@@ -9,8 +9,9 @@ import pytest
 from django.utils import timezone
 
 from portineria.control.access import services as access
-from portineria.control.access.models import AccessRequest, NoLonger
+from portineria.control.access.models import AccessRequest
 from portineria.control.access.waiting import WAITING_REQUESTS, TooManyRequests
+from portineria.control.access.work_time import NoLonger
 from portineria.control.audit.queries import events, views
 from portineria.control.estate import enrolment as admission
 from portineria.control.estate import services as estate
