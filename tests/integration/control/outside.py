@@ -50,7 +50,7 @@ def honest_provider() -> Iterator[str]:
     child = subprocess.Popen(command, stdout=quiet, stderr=quiet, preexec_fn=as_a_child_of_a_test)
     try:
         until = time.monotonic() + _WAIT_S
-        while not _listens(port):
+        while not listens(port):
             assert time.monotonic() < until
             assert child.poll() is None
             time.sleep(0.02)
@@ -60,7 +60,7 @@ def honest_provider() -> Iterator[str]:
         child.wait(_WAIT_S)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port)).close()
     except ConnectionRefusedError:

@@ -1,29 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SAML provider of the tests, whose signatures are real: it says the truth, or what a test wants."""
+"""The SAML provider of the tests, which is a program of somebody else's: it says the truth, or what a test wants."""
 
 from __future__ import annotations
 
 import base64
-import threading
-import uuid
+import subprocess
+import sys
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from xml.sax.saxutils import escape, quoteattr
 
+import httpx
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from onelogin.saml2.utils import OneLogin_Saml2_Utils
+from django.test import Client
 
+from tests.integration.control.outside import listens
+from tests.integration.process import as_a_child_of_a_test, free_port
+
+ROOT = Path(__file__).resolve().parents[3]
+XMLSEC1 = Path("/usr/bin/xmlsec1")
+_WAIT_S = 30.0
 _PROTOCOL = "urn:oasis:names:tc:SAML:2.0"
-_SPACES = f'xmlns:samlp="{_PROTOCOL}:protocol" xmlns:saml="{_PROTOCOL}:assertion"'
 
 
 def key_pair() -> tuple[str, str]:
@@ -33,7 +41,7 @@ def key_pair() -> tuple[str, str]:
     made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
     made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
     pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    private = key.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
     return private.decode(), made.sign(key, hashes.SHA256()).public_bytes(pem).decode()
 
 
@@ -57,74 +65,23 @@ class Says:
     statements: int = 1
 
 
-@dataclass
+@dataclass(frozen=True)
 class SamlEnd:
-    entity: str = ""
-    keys: tuple[tuple[str, str], tuple[str, str]] = field(default_factory=lambda: (key_pair(), key_pair()))
-    says: Says = field(default_factory=Says)
+    """The independent provider (``independent_saml``), at its address."""
 
-    def metadata(self) -> bytes:
-        certificate = "".join(self.keys[0][1].split("-----")[2].split())
-        return (
-            f'<EntityDescriptor xmlns="{_PROTOCOL}:metadata" entityID={quoteattr(self.entity)}><IDPSSODescriptor '
-            f'protocolSupportEnumeration="{_PROTOCOL}:protocol"><KeyDescriptor use="signing"><KeyInfo '
-            f'xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>{certificate}</X509Certificate>'
-            f'</X509Data></KeyInfo></KeyDescriptor><SingleSignOnService Binding="{_PROTOCOL}:bindings:HTTP-Redirect" '
-            f'Location="{self.entity}/sso"/></IDPSSODescriptor></EntityDescriptor>'
-        ).encode()
+    entity: str
 
     def answer(self, location: str, says: Says) -> str:
         """The response to the request in this address, as its form has it."""
-        asked, door, us = asked_in(location)
-        audience = says.audience or us
-        says = replace(says, answers=says.answers or asked, audience=audience, issuer=says.issuer or self.entity)
-        key, certificate = self.keys[says.key]
-        assertion = self._assertion(says, door)
-        if says.signed in ("assertion", "both"):
-            assertion = OneLogin_Saml2_Utils.add_sign(assertion, key, certificate).decode()
-        whole = (
-            f'<samlp:Response {_SPACES} ID="_{uuid.uuid4().hex}" Version="2.0" IssueInstant="{self._at(says, 0)}" '
-            f'Destination="{says.destination or door}" InResponseTo="{says.around or says.answers}"><saml:Issuer>'
-            f'{says.issuer}</saml:Issuer><samlp:Status><samlp:StatusCode Value="{_PROTOCOL}:status:Success"/>'
-            f"</samlp:Status>{assertion}</samlp:Response>"
-        )
-        signed = (
-            OneLogin_Saml2_Utils.add_sign(whole, key, certificate)
-            if says.signed in ("response", "both")
-            else whole.encode()
-        )
-        return base64.b64encode(signed).decode()
+        asker = Client(HTTP_HOST="localhost").get(urlsplit(asked_in(location)[2]).path).content.decode()
+        given = {"address": location, "asker": asker, "says": asdict(says)}
+        answered = httpx.post(f"{self.entity}/answer", json=given, timeout=_WAIT_S).raise_for_status()
+        return base64.b64encode(answered.content).decode()
 
-    @staticmethod
-    def _at(says: Says, seconds: int) -> str:
-        return f"{datetime.now(UTC) + timedelta(seconds=says.shift_s + seconds):%Y-%m-%dT%H:%M:%SZ}"
-
-    def _assertion(self, says: Says, door: str) -> str:
-        attributes = "".join(
-            f"<saml:Attribute Name={quoteattr(name)}>"
-            + "".join(f"<saml:AttributeValue>{escape(value)}</saml:AttributeValue>" for value in values)
-            + "</saml:Attribute>"
-            for name, values in says.attributes.items()
-        )
-        until = self._at(says, 300)
-        answers = f'InResponseTo="{says.answers}"' if says.answers != "-" else ""
-        return (
-            f'<saml:Assertion {_SPACES} ID="_{uuid.uuid4().hex}" Version="2.0" IssueInstant="{self._at(says, 0)}">'
-            f'<saml:Issuer>{says.issuer}</saml:Issuer><saml:Subject><saml:NameID Format="{says.form}">{says.subject}'
-            f'</saml:NameID><saml:SubjectConfirmation Method="{_PROTOCOL}:cm:bearer"><saml:SubjectConfirmationData '
-            f'NotOnOrAfter="{until}" Recipient="{door}" {answers}/></saml:SubjectConfirmation>'
-            f'</saml:Subject><saml:Conditions NotBefore="{self._at(says, -5)}" NotOnOrAfter="{until}">'
-            f"<saml:AudienceRestriction><saml:Audience>{says.audience}</saml:Audience></saml:AudienceRestriction>"
-            f"</saml:Conditions>{self._authenticated(says) * says.statements}"
-            f"<saml:AttributeStatement>{attributes}</saml:AttributeStatement></saml:Assertion>"
-        )
-
-    def _authenticated(self, says: Says) -> str:
-        return (
-            f'<saml:AuthnStatement AuthnInstant="{self._at(says, says.proved_s)}"><saml:AuthnContext>'
-            f"<saml:AuthnContextClassRef>{says.level}</saml:AuthnContextClassRef></saml:AuthnContext>"
-            "</saml:AuthnStatement>"
-        )
+    def be(self, *, entity: str = "", key: int = 0) -> None:
+        """Who its metadata say that it is, and by which of its two keys they want it to be known."""
+        given = {"entity": entity or self.entity, "key": key}
+        httpx.post(f"{self.entity}/be", json=given, timeout=_WAIT_S).raise_for_status()
 
 
 def request_in(location: str) -> str:
@@ -144,25 +101,30 @@ def asked_in(location: str) -> tuple[str, str, str]:
 
 @contextmanager
 def saml_provider() -> Iterator[SamlEnd]:
-    """Serves its metadata; what browsers bring back is made by ``answer``."""
-    end = SamlEnd()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # as the library calls it
-            content = end.metadata()
-            self.send_response(200)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        end.entity = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield end
-        server.shutdown()
+    """pysaml2 as a child process, with two keys; for a whole module."""
+    if not XMLSEC1.exists():
+        pytest.skip("needs xmlsec1: scripts/debian-packages test")
+    port = free_port()
+    with TemporaryDirectory() as folder:
+        for number in range(2):
+            key, certificate = key_pair()
+            (Path(folder) / f"{number}.key").write_text(key)
+            (Path(folder) / f"{number}.pem").write_text(certificate)
+        command = [sys.executable, "-W", "ignore", "-m", "tests.integration.control.independent_saml"]
+        quiet = subprocess.DEVNULL
+        child = subprocess.Popen(
+            [*command, str(port), folder], stdout=quiet, stderr=quiet, cwd=ROOT, preexec_fn=as_a_child_of_a_test
+        )
+        try:
+            until = time.monotonic() + _WAIT_S
+            while not listens(port):
+                assert time.monotonic() < until
+                assert child.poll() is None
+                time.sleep(0.02)
+            yield SamlEnd(f"http://127.0.0.1:{port}")
+        finally:
+            child.terminate()
+            child.wait(_WAIT_S)
 
 
 def back(client: Any, page: str, response: str) -> Any:

@@ -25,7 +25,6 @@ from tests.integration.control.outside_saml import (
     Says,
     asked_in,
     back,
-    key_pair,
     request_in,
     saml_provider,
 )
@@ -156,14 +155,14 @@ def test_an_owner_adds_a_saml_provider_by_its_metadata_and_reads_them_anew(world
     row = IdentityProvider.objects.get()
     page = f"/providers/{row.public_id}/"
     assert (row.issuer, "/metadata/" in shown(owner, page)) == (end.entity, True)
-    before, keys, entity = row.settings["certificates"], end.keys, end.entity
-    end.keys = (key_pair(), keys[1])
+    before = row.settings["certificates"]
+    end.be(key=1)
     owner.post(page + "refresh/")
     row.refresh_from_db()
     assert row.settings["certificates"] != before
-    end.keys, end.entity = keys, "https://other.example"
+    end.be(entity="https://other.example")
     with pytest.raises(NotReached):
         providers.refresh_saml(actor=w.owner, provider=row.public_id)
-    end.entity = entity
+    end.be()
     assert signed_in(w.operator).post(page + "refresh/").status_code == 403
     assert signed_in(w.stranger).post(page + "refresh/").status_code == 404
