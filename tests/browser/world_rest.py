@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from portineria.control.access import emergency
 from portineria.control.access.company_devices import add_company_device
 from portineria.control.access.extending import ask_for_more
 from portineria.control.access.jobs import File, write
-from portineria.control.access.models import EmergencyReview, Lock, Maintenance, Signal, Substitution
+from portineria.control.access.models import EmergencyReview, Lock, Maintenance, Signal
+from portineria.control.access.substitution import Substitution
 from portineria.control.access.trainings import publish_training
 from portineria.control.estate.models import Service
 from portineria.control.identity import groups, resolving
@@ -34,7 +36,8 @@ def rest(maker: Maker) -> None:
 
 
 def made(maker: Maker) -> None:
-    ids, here = maker.world.ids, {"actor": maker.owner, "organisation": maker.organisation}
+    ids = maker.world.ids
+    here: dict[str, Any] = {"actor": maker.owner, "organisation": maker.organisation}
     ids["sink"] = add_sink(
         **here, name="SIEM", kind="syslog", settings={"host": "192.0.2.1", "port": "514", "transport": "tcp"}
     ).public_id
@@ -71,13 +74,14 @@ def asked(maker: Maker) -> None:
 
 def found(maker: Maker) -> None:
     ids = maker.world.ids
-    for name, rows in {
+    first: dict[str, QuerySet[Any]] = {
         "lock": Lock.objects.holding(), "maintenance": Maintenance.objects.holding(timezone.now()),
         "signal": Signal.objects.standing(), "held": HeldOperation.objects.waiting(timezone.now()),
         "substitution": Substitution.objects.all(), "recording": Recording.objects.all(),
         "notification": notifications(maker.owner),
         "service": Service.objects.filter(device__machine__public_id=ids["press4"]),
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for name, rows in first.items():
         row = rows.order_by("pk").first()
         assert row is not None, name
         ids[name] = row.public_id
