@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from portineria.control.access import emergency
+from portineria.control.access import services as access
 from portineria.control.access.company_devices import add_company_device
 from portineria.control.access.extending import ask_for_more
 from portineria.control.access.jobs import File, write
@@ -17,6 +18,10 @@ from portineria.control.access.substitution import Substitution
 from portineria.control.access.trainings import publish_training
 from portineria.control.estate.models import Service
 from portineria.control.identity import groups, resolving
+from portineria.control.identity import services as identity
+from portineria.control.identity.authority import Operator
+from portineria.control.identity.delegating import delegate
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.inside import acting
 from portineria.control.identity.models import Person, Role
 from portineria.control.identity.saved_searches import save_search
@@ -33,6 +38,7 @@ def rest(maker: Maker) -> None:
     made(maker)
     asked(maker)
     found(maker)
+    travellers(maker)
 
 
 def made(maker: Maker) -> None:
@@ -85,3 +91,23 @@ def found(maker: Maker) -> None:
         row = rows.order_by("pk").first()
         assert row is not None, name
         ids[name] = row.public_id
+
+
+def travellers(maker: Maker) -> None:
+    """Who goes the main way in each language; whoever approves on a telephone; a provider that has to leave."""
+    ids = maker.world.ids
+    for language in ("en", "it", "ja"):
+        maker.person(f"newcomer-{language}", Role.TECHNICIAN, ids["presses"], language)
+        maker.person(f"approver-{language}", Role.APPROVER, language=language)
+    keys = Person.objects.get(public_id=ids["keys"])
+    for name, machine in (("waiting-phone", "press3"), ("waiting-provider", "press4")):
+        ids[name] = access.make_request(actor=keys, machine=ids[machine], reason="Order 4740", minutes=60).public_id
+    made = identity.create_organisation(actor=Operator(), name="Nightwatch").public_id
+    person = identity.create_person(
+        actor=Operator(), organisation=made, name="Analyst", email="nightwatch@nightwatch.test",
+        role=Role.ADMINISTRATOR, language="en", time_zone="Europe/Rome",
+    )  # fmt: skip
+    maker.account("nightwatch", person)
+    ids["nightwatch-delegation"] = delegate(
+        actor=maker.owner, organisation=maker.organisation, provider=made, powers=list(Power)
+    ).public_id
