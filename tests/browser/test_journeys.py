@@ -9,12 +9,15 @@ import hmac
 import re
 import struct
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from django.utils.translation import gettext, override
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, Server
+from tests.browser.conftest import LOCALES, PHONE, Open, Server
 
 pytestmark = pytest.mark.browser
 
@@ -29,23 +32,60 @@ def totp(secret: str, at: float) -> str:
     return f"{(struct.unpack('>I', digest[place : place + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
 
 
-def sign_in(page: Page, server: Server, character: str) -> None:
+MOST_TO_APPROVE = 7  # what is typed and touched
+APPROVED_WITHIN_S = 20  # of the browser's time
+
+
+@dataclass
+class Doing:
+    """Counts what somebody has to do, and how long the console lets them wait between."""
+
+    all: list[str] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    def fills(self, page: Page, label: str, text: str) -> None:
+        self.all.append(f"{label}: {text}")
+        page.get_by_label(label, exact=True).fill(text)
+
+    def clicks(self, page: Page, role: str, name: str) -> None:
+        self.all.append(f"[{name}]")
+        page.get_by_role(role, name=name, exact=True).click()  # type: ignore[arg-type]
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+
+def words(language: str) -> Callable[[str], str]:
+    """What the pages say in it."""
+
+    def said(text: str) -> str:
+        with override(language):
+            return gettext(text)
+
+    return said
+
+
+def sign_in(page: Page, server: Server, character: str, language: str = "en") -> None:
+    said = words(language)
     page.goto("/accounts/login/")
-    page.get_by_label("E-mail address").fill(server.emails[character])
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_label("Code of your authenticator app").fill(totp(SECRET, time.time()))
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_label(said("E-mail address")).fill(server.emails[character])
+    page.get_by_label(said("Password")).fill(PASSWORD)
+    page.get_by_role("button", name=said("Sign in"), exact=True).click()
+    page.get_by_label(said("Code of your authenticator app")).fill(totp(SECRET, time.time()))
+    page.get_by_role("button", name=said("Sign in"), exact=True).click()
 
 
-def test_the_owner_signs_in_with_a_second_factor_and_gets_a_code_for_a_gateway(server: Server, open_as: Open) -> None:
-    page = open_as("", None)
-    sign_in(page, server, "owner")
-    expect(page.get_by_role("heading", level=1, name="Now")).to_be_visible()
-    page.get_by_role("link", name="Gateways").first.click()
-    page.get_by_role("link", name="Add a gateway").click()
-    page.get_by_label("In which plant does it stand?").select_option("Plant East")
-    page.get_by_role("button", name="Make the code").click()
+@pytest.mark.parametrize("language", LOCALES)
+def test_the_owner_signs_in_with_a_second_factor_and_gets_a_code_for_a_gateway(
+    language: str, server: Server, open_as: Open
+) -> None:
+    page, said = open_as("", None, locale=LOCALES[language]), words(language)
+    sign_in(page, server, f"owner-{language}", language)
+    expect(page.get_by_role("heading", level=1, name=said("Now"))).to_be_visible()
+    page.get_by_role("link", name=said("Gateways")).first.click()
+    page.get_by_role("link", name=said("Add a gateway")).click()
+    page.get_by_label(said("In which plant does it stand?")).select_option("Plant East")
+    page.get_by_role("button", name=said("Make the code")).click()
     code = page.locator("#enrolment-code").inner_text()
     assert re.fullmatch(r"[A-Z0-9]{6}(-[A-Z0-9]{5}){4}", code)
     expect(page.get_by_text(f"portineria gateway enrol {server.url} {code}")).to_be_visible()
@@ -65,29 +105,88 @@ def test_a_wrong_code_does_not_let_anybody_in(server: Server, open_as: Open) -> 
     expect(page).to_have_url(re.compile("/accounts/(login|2fa/authenticate)/"))
 
 
-def test_a_technician_asks_the_owner_approves_and_the_technician_sees_it_at_once(server: Server, open_as: Open) -> None:
-    technician = open_as("newcomer", f"/machines/{server.ids['press4']}/")
-    technician.get_by_role("link", name="Request access").click()
-    technician.get_by_role("button", name="Request access").click()
-    technician.get_by_label("What do you want to do there?").fill("Order 5001: replace the valve")
-    technician.get_by_role("button", name="Request access").click()
-    expect(technician.get_by_text("Your request is made.")).to_be_visible()
+APPROVED = "Approved. The time runs from the first session; you see here by when it has to begin."
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_a_technician_asks_the_owner_approves_and_the_technician_sees_it_at_once(
+    language: str, server: Server, open_as: Open
+) -> None:
+    said, there = words(language), {"locale": LOCALES[language]}
+    technician = open_as(f"newcomer-{language}", f"/machines/{server.ids['press4']}/", **there)
+    technician.get_by_role("link", name=said("Request access")).click()
+    technician.get_by_role("button", name=said("Request access")).click()
+    work = f"Order 5001 {language}: replace the valve"
+    technician.get_by_label(said("What do you want to do there?")).fill(work)
+    technician.get_by_role("button", name=said("Request access")).click()
+    expect(technician.get_by_text(said("Your request is made. You see here when it is decided."))).to_be_visible()
     technician.goto("/")
-    expect(technician.get_by_text("Order 5001: replace the valve")).to_be_visible()
+    expect(technician.get_by_text(work)).to_be_visible()
     expect(technician.get_by_text("PR-0004")).to_have_count(0)  # asked for is not yet reachable: name and owner only
 
-    approver = open_as("signer", "/")
-    row = approver.locator("li", has_text="Order 5001: replace the valve")
-    row.get_by_role("link", name="Look and decide").click()
+    approver = open_as(f"approver-{language}", "/", **there)
+    approver.locator("li", has_text=work).get_by_role("link", name=said("Look and decide")).click()
     for shown in ("Plant North › Line 1", "PR-0004", "Press Supplier", "metadata only", "never here before", "CET"):
-        expect(approver.get_by_text(shown).first).to_be_visible()
-    approver.get_by_role("button", name="Approve").click()
-    expect(approver.get_by_text("Approved.")).to_be_visible()
+        expect(approver.get_by_text(said(shown)).first).to_be_visible()
+    approver.get_by_role("button", name=said("Approve"), exact=True).click()
+    expect(approver.get_by_text(said(APPROVED))).to_be_visible()
 
     # Nobody touches the technician's page: the news makes it ask again.
-    expect(technician.get_by_role("heading", name="You may reach now")).to_be_visible()
-    technician.get_by_role("link", name="How to connect").click()
+    expect(technician.get_by_role("heading", name=said("You may reach now"))).to_be_visible()
+    technician.get_by_role("link", name=said("How to connect")).click()
     expect(technician.get_by_text("portineria connect 'Press 4'")).to_be_visible()
+
+
+def test_from_the_link_of_a_message_to_the_yes_on_a_telephone(server: Server, open_as: Open) -> None:
+    """Whoever approves is woken by the message, and is not signed in there: password and second factor stay."""
+    page, done = open_as("", None, viewport=PHONE, has_touch=True, is_mobile=True), Doing()
+    page.goto(f"/requests/{server.ids['waiting-phone']}/")
+    done.fills(page, "E-mail address", server.emails["signer"])
+    done.fills(page, "Password", PASSWORD)
+    done.clicks(page, "button", "Sign in")
+    done.fills(page, "Code of your authenticator app", totp(SECRET, time.time()))
+    done.clicks(page, "button", "Sign in")
+    for shown in ("Press 3", "PR-0003", "Press Supplier"):  # what the yes is to, before it is given
+        expect(page.get_by_text(shown).first).to_be_visible()
+    done.clicks(page, "link", "Decide")
+    done.clicks(page, "button", "Approve")
+    expect(page.get_by_text(APPROVED)).to_be_visible()
+    assert len(done.all) <= MOST_TO_APPROVE, done.all
+    assert done.seconds() < APPROVED_WITHIN_S
+
+
+def test_a_provider_acts_inside_a_customer_under_both_names_until_the_customer_withdraws(
+    server: Server, open_as: Open, request: pytest.FixtureRequest
+) -> None:
+    request.node.expected_noise = ["status of 404"]
+    asked = f"/requests/{server.ids['waiting-provider']}/"
+    analyst = open_as("", None)
+    sign_in(analyst, server, "nightwatch")
+    expect(analyst.get_by_role("heading", level=1)).to_have_text("Now")
+    analyst.goto("/customers/")
+    row = analyst.get_by_role("row", name="Northern Works")
+    row.get_by_role("button", name="Step inside").click()
+    said = analyst.locator("#inside")
+    expect(said).to_contain_text("You act inside Northern Works, for Nightwatch.")
+    pseudonym = re.search(r"knows you as (Nightwatch · [^.]+)\.", said.inner_text())
+    assert pseudonym is not None
+    analyst.goto(asked)
+    analyst.get_by_role("button", name="Approve", exact=True).click()
+    expect(analyst.get_by_text(APPROVED)).to_be_visible()
+
+    owner = open_as("owner", "/events/?code=access.request.approved")
+    expect(owner.get_by_role("row", name=pseudonym[1]).first).to_contain_text("Request approved")
+    expect(owner.get_by_text(server.emails["nightwatch"])).to_have_count(0)
+    owner.goto(f"/delegations/{server.ids['nightwatch-delegation']}/withdraw/")
+    owner.get_by_label("Reason").fill("The contract ended")
+    owner.get_by_role("main").get_by_role("button", name="Withdraw").click()
+
+    # Nobody touches the analyst's page: nothing of the customer stays on it.
+    expect(analyst.get_by_role("heading", level=1)).not_to_contain_text("Press 4")
+    expect(said).to_have_count(0)
+    answer = analyst.goto(asked)
+    assert answer is not None
+    assert answer.status == 404
 
 
 def test_what_somebody_types_survives_news(server: Server, open_as: Open) -> None:

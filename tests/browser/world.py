@@ -116,9 +116,9 @@ class Maker:
         )  # fmt: skip
         self.organisation = self.owner.memberships.get().organisation.public_id
         self.world.ids["organisation"] = self.organisation
-        self._account("owner", self.owner)
+        self.account("owner", self.owner)
 
-    def _account(self, character: str, person: Person) -> Person:
+    def account(self, character: str, person: Person) -> Person:
         """Everybody has a password and an authenticator app, and a browser that is signed in already."""
         if not person.has_usable_password():
             set_password(actor=Operator(), person=person.public_id, password=PASSWORD)
@@ -143,7 +143,7 @@ class Maker:
             email=f"{character}@example.test", role=role, supplier=supplier, language=language,
             time_zone=LANGUAGES[language],
         )  # fmt: skip
-        return self._account(character, made)
+        return self.account(character, made)
 
     def told(self) -> None:
         """Somebody stands in for the owner, and everybody has read nothing yet."""
@@ -168,7 +168,6 @@ class Maker:
         self.person("watcher", Role.OPERATOR)
         self.person("deputy", Role.OPERATOR)
         self.person("rival", Role.TECHNICIAN, suppliers["drives"])
-        self.person("newcomer", Role.TECHNICIAN, suppliers["presses"])
         self.person("careless", Role.TECHNICIAN, suppliers["presses"])
         self.person("passkey", Role.TECHNICIAN, suppliers["presses"])
         self.person("head", Role.ADMINISTRATOR)
@@ -207,7 +206,7 @@ class Maker:
                 actor=Operator(), organisation=made, name="Analyst", email=f"analyst-{language}@watchful.test",
                 role=Role.ADMINISTRATOR, language=language, time_zone=LANGUAGES[language],
             )  # fmt: skip
-            self._account(f"analyst-{language}", person)
+            self.account(f"analyst-{language}", person)
             SocialAccount.objects.create(user=person, provider=company.public_id, uid=person.public_id)
         row = delegate(
             actor=self.owner, organisation=self.organisation, provider=made, powers=list(Power), incident_hours=8

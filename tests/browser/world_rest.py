@@ -3,18 +3,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from portineria.control.access import emergency
+from portineria.control.access import services as access
 from portineria.control.access.company_devices import add_company_device
 from portineria.control.access.extending import ask_for_more
 from portineria.control.access.jobs import File, write
-from portineria.control.access.models import EmergencyReview, Lock, Maintenance, Signal, Substitution
+from portineria.control.access.models import EmergencyReview, Lock, Maintenance, Signal
+from portineria.control.access.substitution import Substitution
 from portineria.control.access.trainings import publish_training
 from portineria.control.estate.models import Service
 from portineria.control.identity import groups, resolving
+from portineria.control.identity import services as identity
+from portineria.control.identity.authority import Operator
+from portineria.control.identity.delegating import delegate
+from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.inside import acting
 from portineria.control.identity.models import Person, Role
 from portineria.control.identity.saved_searches import save_search
@@ -31,10 +38,12 @@ def rest(maker: Maker) -> None:
     made(maker)
     asked(maker)
     found(maker)
+    travellers(maker)
 
 
 def made(maker: Maker) -> None:
-    ids, here = maker.world.ids, {"actor": maker.owner, "organisation": maker.organisation}
+    ids = maker.world.ids
+    here: dict[str, Any] = {"actor": maker.owner, "organisation": maker.organisation}
     ids["sink"] = add_sink(
         **here, name="SIEM", kind="syslog", settings={"host": "192.0.2.1", "port": "514", "transport": "tcp"}
     ).public_id
@@ -71,13 +80,34 @@ def asked(maker: Maker) -> None:
 
 def found(maker: Maker) -> None:
     ids = maker.world.ids
-    for name, rows in {
+    first: dict[str, QuerySet[Any]] = {
         "lock": Lock.objects.holding(), "maintenance": Maintenance.objects.holding(timezone.now()),
         "signal": Signal.objects.standing(), "held": HeldOperation.objects.waiting(timezone.now()),
         "substitution": Substitution.objects.all(), "recording": Recording.objects.all(),
         "notification": notifications(maker.owner),
         "service": Service.objects.filter(device__machine__public_id=ids["press4"]),
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for name, rows in first.items():
         row = rows.order_by("pk").first()
         assert row is not None, name
         ids[name] = row.public_id
+
+
+def travellers(maker: Maker) -> None:
+    """Who goes the main way in each language; whoever approves on a telephone; a provider that has to leave."""
+    ids = maker.world.ids
+    for language in ("en", "it", "ja"):
+        maker.person(f"newcomer-{language}", Role.TECHNICIAN, ids["presses"], language)
+        maker.person(f"approver-{language}", Role.APPROVER, language=language)
+    keys = Person.objects.get(public_id=ids["keys"])
+    for name, machine in (("waiting-phone", "press3"), ("waiting-provider", "press4")):
+        ids[name] = access.make_request(actor=keys, machine=ids[machine], reason="Order 4740", minutes=60).public_id
+    made = identity.create_organisation(actor=Operator(), name="Nightwatch").public_id
+    person = identity.create_person(
+        actor=Operator(), organisation=made, name="Analyst", email="nightwatch@nightwatch.test",
+        role=Role.ADMINISTRATOR, language="en", time_zone="Europe/Rome",
+    )  # fmt: skip
+    maker.account("nightwatch", person)
+    ids["nightwatch-delegation"] = delegate(
+        actor=maker.owner, organisation=maker.organisation, provider=made, powers=list(Power)
+    ).public_id

@@ -136,7 +136,7 @@ def _shown(view: EventView, name: str, value: Field | None, names: Names) -> str
         return str(YES_NO[value])
     if isinstance(value, int):  # a gateway may say a word where a number belongs: then it is shown as that
         return size(value) if name in _BYTES else str(value)
-    if name.endswith("_at"):
+    if name.endswith("_at") or (name == "until" and view.code not in REPORTED_BY_GATEWAYS):
         return moment_text(datetime.fromisoformat(value))
     if name == "ending":
         return texts.ending(value)

@@ -58,6 +58,7 @@ VALUES: dict[str, list[str | int | bool]] = {
     "organisation": [f"org_{ID}"],
     "relay": [f"rel_{ID}"],
     "made_at": ["2026-01-07T11:30:00+00:00"],
+    "until": ["2026-01-07T11:30:00+00:00"],
     **{name: ["2026-01-07T11:30:00+00:00"] for name in ("ends_at", "starts_at", "expires_at", "previous_ends_at")},
     "used_at": ["2026-01-07T11:30:00+00:00"],
 }  # fmt: skip
