@@ -42,7 +42,6 @@ from portineria.control.identity.authority import approves, permitted
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.queries import own_standings
-from portineria.control.kept_query import KeptValues
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.decision import Decision
 from portineria.policy.ending import Reason
@@ -247,25 +246,27 @@ def waiting_request(actor: Person, machine: Machine) -> AccessRequest | None:
     return rows.order_by("made_at", "pk").first()
 
 
-def decidable_requests(actor: Person) -> RequestQuerySet:
-    """Waiting for this very person: of an organisation where they approve or stand in, where their yes is asked now,
-    and not their own.
+def answerable_requests(actor: Person) -> RequestQuerySet:
+    """Waiting for a yes or no that this very person may give: of an organisation where they approve or stand in, and
+    not their own. ``any_levels``: rules with levels are among those of what waits; others may be asked for their yes.
     """
     found = pending_requests(actor).filter(for_decision_by(actor)).exclude(person=actor)
-    found = found.exclude(person__answered_by=actor)
-    found = found.exclude(pk__in=Approval.objects.filter(decided_by=actor, counts=True).values("request"))
-    keys = _IN_LEVELS.all(actor.member_of)
-    if not keys:
-        return found
-    levelled = AccessRequest.objects.filter(pk__in=[pk for (pk,) in keys]).select_related("rule__profile")
-    return found.exclude(pk__in=not_asked(actor, levelled, timezone.now()))
+    found = found.exclude(person__answered_by=actor).annotate(any_levels=Exists(_in_levels(actor)))
+    return found.exclude(pk__in=Approval.objects.filter(decided_by=actor, counts=True).values("request"))
 
 
-_IN_LEVELS = KeptValues(
-    lambda organisations: AccessRequest.objects.filter(
-        organisation__in=organisations, state=RequestState.PENDING, rule__level_count__gt=0
-    ).values_list("pk")
-)
+def decidable_requests(actor: Person) -> RequestQuerySet:
+    """Those of them where the actor's own yes is asked now. Asks whether there are levels: who reads a list anyway
+    looks at ``any_levels`` of its rows first.
+    """
+    rows = list(_in_levels(actor).select_related("rule__profile"))
+    found = answerable_requests(actor)
+    return found.exclude(pk__in=not_asked(actor, rows, timezone.now())) if rows else found
+
+
+def _in_levels(actor: Person) -> "QuerySet[AccessRequest]":
+    waiting = AccessRequest.objects.filter(organisation__in=actor.member_of, state=RequestState.PENDING)
+    return waiting.filter(rule__level_count__gt=0).order_by()
 
 
 def for_decision_by(actor: Person) -> Q:

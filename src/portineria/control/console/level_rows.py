@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far a request is with the levels of its rule, and for whom it waits: for its page."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from django.core.paginator import Page
+
+from portineria.control.access import queries as access
 from portineria.control.access.deciding import asked_to_say_yes, not_asked
 from portineria.control.access.level_standing import LevelStanding, level_standings, who_may_say_yes
-from portineria.control.access.models import AccessRequest
+from portineria.control.access.models import AccessRequest, RequestQuerySet
 from portineria.control.console.rule_words import level_words
 from portineria.control.console.whereabouts import Asked
 from portineria.control.identity.models import Person
@@ -50,6 +54,16 @@ def of_request(actor: Person, row: AccessRequest, at: datetime, *, staff: bool, 
         names,
         waits and not names,
     )
+
+
+def asked_leaf(actor: Person, leaf: Callable[[RequestQuerySet], Page[Any]]) -> tuple[Page[Any], RequestQuerySet]:
+    """What waits for the actor, and all of it. It is read once more only where some rule has levels."""
+    found = access.answerable_requests(actor)
+    page = leaf(found)
+    if any(row.__dict__["any_levels"] for row in page):
+        found = access.decidable_requests(actor)
+        page = leaf(found)
+    return page, found
 
 
 def others_asked(actor: Person, together: Iterable[Asked], at: datetime) -> frozenset[int]:

@@ -16,7 +16,7 @@ from portineria.control.access.extending import decidable_extensions
 from portineria.control.access.extension import ExtensionQuerySet
 from portineria.control.access.models import RequestQuerySet
 from portineria.control.access.queries import MachineSight
-from portineria.control.console import emergency_rows, extension_rows, queries, whereabouts
+from portineria.control.console import emergency_rows, extension_rows, level_rows, queries, whereabouts
 from portineria.control.console.emergency_rows import ReviewRow
 from portineria.control.console.extension_rows import ExtensionRow
 from portineria.control.console.held import HeldRow, waiting_for
@@ -64,7 +64,7 @@ def now(actor: Person, leaf: Leaf) -> Now:
     admitted = [gateway for gateway in gateways if gateway.state in (GatewayState.ADMITTED, GatewayState.QUARANTINED)]
     away = [gateway for gateway in admitted if queries.shown_gateway_state(gateway) != "connected"]
     inside = leaf(with_stays(remote_sessions.with_firm(remote_sessions.open_sessions(actor))), "inside")
-    waiting = leaf(access.decidable_requests(actor), "waiting")
+    waiting, _found = level_rows.asked_leaf(actor, lambda rows: leaf(rows, "waiting"))
     mine = list(access.pending_requests(actor).filter(person=actor)) if asks else []
     named = [row.machine for rows in (inside, waiting, mine) for row in rows]
     sights, reachable = access.sights_and_reachable(actor, [row.pk for row in named]) if asks else (None, [])

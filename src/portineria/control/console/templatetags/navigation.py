@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.db.models import Value
 from django.template.context import Context
 from django.urls import reverse
 from django.utils import timezone
@@ -156,17 +157,25 @@ def _section(context: Context) -> str:
     return str(context.get("section") or _SECTION_OF.get(name, name))
 
 
+def _waiting(person: Person) -> int:
+    """Requests for access, held ones of sessions that run, and for more time; in one query where no rule has levels."""
+    held = remote_sessions.held_for(person, timezone.now()).order_by().values("pk")
+    more = decidable_extensions(person).order_by().values("pk")
+    asked = access.answerable_requests(person).order_by().values_list("rule__level_count")
+    besides = [rows.annotate(level_count=Value(0)).values_list("level_count") for rows in (held, more)]
+    found = list(asked.union(*besides, all=True))
+    if not any(levels for (levels,) in found):
+        return len(found)
+    return held.union(more, all=True).count() + access.decidable_requests(person).count()
+
+
 def _items(person: Person, section: str, waiting: int | None) -> list[Item]:
     """``waiting``: how much waits for the person, where the page has counted it."""
     roles = identity.roles(person).values()
     staff = any(role.staff for role in roles)
     asks = any(role is Role.TECHNICIAN for role in roles)
     works = staff or bool(person.sees(Power.WORK))
-    if waiting is None and works:  # requests for access, held ones of sessions that run, and for more time
-        held = remote_sessions.held_for(person, timezone.now()).order_by().values("pk")
-        more = decidable_extensions(person).order_by().values("pk")
-        waiting = access.decidable_requests(person).order_by().values("pk").union(held, more, all=True).count()
-    waiting = waiting or 0
+    waiting = _waiting(person) if waiting is None and works else waiting or 0
     waiting_text = ngettext("%(count)d request waits for you", "%(count)d requests wait for you", waiting)
     rows = [
         ("home", _("Now"), _("Now"), "home", True),

@@ -12,7 +12,7 @@ from portineria.control.access import bundles, services
 from portineria.control.access import queries as access
 from portineria.control.access.extending import decidable_extensions
 from portineria.control.access.models import AccessRequest
-from portineria.control.console import emergency_rows, extension_rows, held, jobs, whereabouts
+from portineria.control.console import emergency_rows, extension_rows, held, jobs, level_rows, whereabouts
 from portineria.control.console.forms import ApprovalForm, DecisionForm, ExtendForm, ReasonForm, RevokeForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.request_page import request_page, request_row
@@ -32,13 +32,13 @@ def mine(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
     own = access.requests(actor).filter(organisation__in=actor.sees(Power.WORK))
-    decidable = access.decidable_requests(actor)
+    waits, decidable = level_rows.asked_leaf(actor, lambda rows: leaf(request, rows, _WAITING, named="waiting"))
     others = own.filter(state="pending").exclude(pk__in=decidable.values("pk"))
     context: dict[str, Any] = {
         "held": held.waiting_for(actor, timezone.now()),
         "more": extension_rows.waiting_leaf(actor, leaf(request, decidable_extensions(actor), _WAITING, named="more")),
         "emergencies": emergency_rows.unsigned(actor),
-        "waiting": whereabouts.asked_leaf(actor, leaf(request, decidable, _WAITING, named="waiting")),
+        "waiting": whereabouts.asked_leaf(actor, waits),
         "others": whereabouts.asked_leaf(actor, leaf(request, others, _WAITING, named="others")),
         "rows": whereabouts.asked_leaf(actor, leaf(request, own.exclude(state="pending"))),
     }
