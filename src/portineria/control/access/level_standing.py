@@ -5,17 +5,17 @@ The number of queries does not grow with that of rules or requests.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from portineria.control.access.counted import said_so_far
 from portineria.control.access.deciding import deciders
-from portineria.control.access.level import RuleLevel
-from portineria.control.access.levels import WITH_WHOM, Asked, able_in, asked_of, levels_of
+from portineria.control.access.level import OfWhom, RuleLevel
+from portineria.control.access.levels import WITH_WHOM, Asked, Short, able_in, asked_of, short_among
 from portineria.control.access.models import AccessRequest, Rule
-from portineria.control.identity.models import Person
-from portineria.policy.approval import filled
+from portineria.control.identity.models import GroupMember, Person
+from portineria.policy.approval import Level, filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +57,41 @@ def level_standings(requests: Iterable[AccessRequest]) -> dict[int, list[LevelSt
 def approvers(rules: Iterable[Rule]) -> dict[int, list[LevelAble]]:
     """Rule → whom it asks, level after level; of one without levels whoever approves there; of nobody, nothing."""
     asking = {rule.pk: rule for rule in rules if rule.needs_approval}
-    levelled = {pk for pk, rule in asking.items() if rule.level_count}
-    of, rows = levels_of(levelled), _rows(levelled)
+    rows = _rows({pk for pk, rule in asking.items() if rule.level_count})
+    groups = {row.group_id for levels in rows.values() for row in levels if row.group_id is not None}
+    members: dict[int | None, set[int]] = defaultdict(set)
+    for group, person in _members(groups):
+        members[group].add(person)
     able = {organisation: able_in(organisation) for organisation in {rule.organisation_id for rule in asking.values()}}
     found: dict[int, list[LevelAble]] = {}
     for pk, rule in asking.items():
         there = frozenset(able[rule.organisation_id])
-        pairs = zip(rows[pk], of.get(pk, ()), strict=True)
-        found[pk] = [LevelAble(asked_of(row), there if level.of is None else there & level.of) for row, level in pairs]
-        if pk not in levelled:
+        found[pk] = [_able(row, there, members) for row in rows[pk]]
+        if not rule.level_count:
             found[pk] = [LevelAble(Asked(rule.approvals), there)]
     return found
+
+
+def _members(groups: set[int]) -> Iterable[tuple[int, int]]:
+    rows = GroupMember.objects.filter(group__in=groups).values_list("group", "membership__person")
+    return rows if groups else ()
+
+
+def _able(row: RuleLevel, there: frozenset[int], members: Mapping[int | None, set[int]]) -> LevelAble:
+    asked = asked_of(row)
+    if row.whom == OfWhom.ANYBODY:
+        return LevelAble(asked, there)
+    named = members[row.group_id] if row.whom == OfWhom.GROUP else {person.pk for person in asked.people}
+    return LevelAble(asked, there & named)
+
+
+def short_of(rule: Rule, levels: Sequence[LevelAble]) -> Short | None:
+    """As ``levels.short``, where ``approvers`` was asked."""
+    whom = [
+        Level(one.asked.needed, None if one.asked.group is None and not one.asked.people else one.people)
+        for one in levels
+    ]
+    return short_among(rule, whom, frozenset[int]().union(*(one.people for one in levels)))
 
 
 def _rows(rules: set[int]) -> dict[int, list[RuleLevel]]:

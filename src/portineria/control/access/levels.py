@@ -4,7 +4,7 @@ or in a group gives nobody a role. A rule without levels asks whoever approves t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Prefetch, Q, QuerySet
@@ -19,7 +19,9 @@ from portineria.control.identity.services import BadField
 from portineria.core.errors import Invalid, NotFound
 from portineria.policy.approval import Level, filled
 
-WITH_WHOM = RuleLevel.objects.select_related("group").prefetch_related("people__person")
+WITH_WHOM = RuleLevel.objects.select_related("group").prefetch_related(
+    Prefetch("people", LevelPerson.objects.select_related("person"))
+)
 LEVELS = Prefetch("levels", WITH_WHOM.order_by("number"))
 
 
@@ -128,20 +130,21 @@ def short(rule: Rule) -> Short | None:
     if not rule.needs_approval:
         return None
     levels = levels_of([rule.pk])[rule.pk] if rule.level_count else [Level(rule.approvals)]
-    return _short(rule, levels)
+    return short_among(rule, levels, able_in(rule.organisation_id))
 
 
-def _short(rule: Rule, levels: Sequence[Level]) -> Short | None:
-    at = timezone.now()
-    lent = Delegation.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at), organisation=rule.organisation_id)
-    able = able_in(rule.organisation_id) - {rule.person_id or 0}
-    counts = filled(levels, able)
-    # A provider that decides may send anybody of its people to where whoever approves is asked.
-    open_to_all = lent.filter(decide=True).exists() if any(level.of is None for level in levels) else False
+def short_among(rule: Rule, levels: Sequence[Level], able: Collection[int]) -> Short | None:
+    counts = filled(levels, set(able) - {rule.person_id or 0})
     for number, (level, count) in enumerate(zip(levels, counts, strict=True), 1):
-        if count < level.needed and not (level.of is None and open_to_all):
+        if count < level.needed and not (level.of is None and _open_to_a_provider(rule.organisation_id)):
             return Short(number, level.needed, count)
     return None
+
+
+def _open_to_a_provider(organisation: int) -> bool:
+    """One that decides there may send anybody of its people to where whoever approves is asked."""
+    lasting = Q(ends_at__isnull=True) | Q(ends_at__gt=timezone.now())
+    return Delegation.objects.filter(lasting, organisation=organisation, decide=True).exists()
 
 
 # -- writing ----------------------------------------------------------------------------------------------------

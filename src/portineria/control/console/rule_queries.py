@@ -10,8 +10,8 @@ from django.db.models import Q, QuerySet
 from portineria.control.access import queries as access
 from portineria.control.access.around import around
 from portineria.control.access.facts import LOOKING, Beginning, decisions
-from portineria.control.access.level_standing import approvers
-from portineria.control.access.levels import Short, short
+from portineria.control.access.level_standing import approvers, short_of
+from portineria.control.access.levels import Short
 from portineria.control.access.models import Rule, RuleVersion
 from portineria.control.access.naming import machines_named
 from portineria.control.access.simulation import would_open
@@ -65,16 +65,19 @@ class Reach:
 
 
 def reaches(
-    rows: Iterable[tuple[Membership | None, Person, Machine]], at: datetime, begins: Beginning = LOOKING
-) -> list[Reach]:
-    """Of what the actor was established to see; the number of queries does not grow with it."""
+    rows: Iterable[tuple[Membership | None, Person, Machine]], at: datetime, begins: Beginning = LOOKING,
+    *, approving: bool = False,
+) -> list[Reach]:  # fmt: skip
+    """Of what the actor was established to see; the number of queries does not grow with it. ``approving``: say whose
+    yes would be asked of rules without levels too.
+    """
     wanted = list(rows)
     pairs = [(person.pk, machine) for _member, person, machine in wanted]
     standing_of = standings((person, machine.plant.organisation_id) for person, machine in pairs)
     there = around(pairs)
     held = decisions(pairs, at, standing_of, begins, there)
     opening = would_open(pairs, at, begins, standing_of, there)
-    asked = approvers(rule for met in opening.values() for rule, _judged in met)
+    asked = approvers(rule for met in opening.values() for rule, _judged in met if approving or rule.level_count)
     found = []
     for membership, person, machine in wanted:
         key = (person.pk, machine.pk)
@@ -131,9 +134,11 @@ def rule_page(actor: Person, public_id: str) -> RulePage:
     versions = list(access.rule_history(actor, row)[: _VERSIONS + 1])
     role = actor.role_in(row.organisation_id)
     changes = history(versions, _names(actor, row, versions))[:_VERSIONS]
-    said = sentences(terms_of(row, machines[:5], len(machines)))
-    able = [able_words(one, row.person_id) for one in approvers([row]).get(row.pk, ())]
-    return RulePage(row, said, changes, role is not None and role.administers, able, short(row))
+    several = row.level_count or row.approvals > 1  # one of whoever approves: they who administer do
+    asked = approvers([row]).get(row.pk, []) if several else []
+    said = sentences(terms_of(row, machines[:5], len(machines), asked))
+    able = [able_words(one, row.person_id) for one in asked]
+    return RulePage(row, said, changes, role is not None and role.administers, able, short_of(row, asked))
 
 
 def _names(actor: Person, rule: Rule, versions: Sequence[RuleVersion]) -> dict[str, str]:

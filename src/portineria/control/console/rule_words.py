@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portineria.control.access.level_standing import LevelAble
-from portineria.control.access.levels import Asked, asked_of, level_rows
+from portineria.control.access.levels import Asked
 from portineria.control.access.models import Rule, RuleVersion
 from portineria.control.access.only_services import words_of
 from portineria.control.access.training_queries import names
@@ -75,7 +75,8 @@ def place_words(kind: str, row: object) -> str:
     return said[kind] % {"name": row, "plant": plant}
 
 
-def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
+def terms_of(rule: Rule, machines: Sequence[str], count: int, asked: Sequence[LevelAble]) -> Terms:
+    """``asked``: whom it asks for a yes, where it says so."""
     return Terms(
         who=whom(rule),
         firm=rule.supplier is not None,
@@ -98,7 +99,7 @@ def terms_of(rule: Rule, machines: Sequence[str], count: int) -> Terms:
         needs_listed_reason=rule.needs_listed_reason,
         needs_device=rule.needs_device,
         least_standing=rule.least_standing,
-        levels=[level_words(asked_of(row)) for row in level_rows(rule)],
+        levels=[level_words(one.asked) for one in asked] if rule.level_count else (),
     )
 
 

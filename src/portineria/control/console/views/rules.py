@@ -167,7 +167,7 @@ def simulate(request: HttpRequest, actor: Person) -> HttpResponse:
             form.add_error("machine", _("There is no machine %(name)s.") % {"name": wanted["machine"]})
         if member is not None and machine is not None:
             at = form.moment(machine.plant.time_zone)
-            [found] = rule_queries.reaches([(member, member.person, machine)], at, form.beginning())
+            [found] = rule_queries.reaches([(member, member.person, machine)], at, form.beginning(), approving=True)
             context |= {"found": found, "at": at, "zone": machine.plant.time_zone}
     return render(request, "console/simulate.html", context)
 
