@@ -214,7 +214,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.grant.given": _fields(
         "grant request machine person starts_at ends_at profile narrower minutes begin_by weekly"
     ),
-    "access.grant.begun": _fields("grant machine person session ends_at"),
+    "access.grant.begun": _fields("grant machine person ends_at"),
     "access.grant.extended": _fields("grant machine person ends_at previous_ends_at"),
     "access.grant.revoked": _fields("grant machine person ending", "reason"),
     "access.extension.asked": _fields(f"{_EXTENSION} minutes ends_at answered_by", "reason"),

@@ -300,5 +300,6 @@ def test_whoever_approves_reads_for_whom_the_technician_works_whatever_the_rule_
         page = shown(approver, "/approvals/")
         assert WHY in page
         assert "Presses &amp; Co" in page.partition(WHY)[0].rpartition("<li>")[2], named
-    linked.technician.memberships.update(supplier=None, role=Role.OPERATOR)  # as one of the owner's own people
+    own = {"supplier": None, "sponsor": None, "ends_at": None, "role": Role.OPERATOR}  # as one of the owner's people
+    linked.technician.memberships.update(**own)
     assert "Presses" not in shown(approver, "/approvals/")

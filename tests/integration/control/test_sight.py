@@ -82,6 +82,8 @@ def test_an_askable_machine_shows_its_name_and_whom_to_ask_and_nothing_else(worl
         "services": [],
         "grant": None,
         "ends_at": None,
+        "begin_by": None,
+        "lasts_minutes": None,
         "max_minutes": 480,
         "notice": None,
         "trainings": [],

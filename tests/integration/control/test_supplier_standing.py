@@ -149,7 +149,7 @@ def test_what_is_open_ends_with_the_day_and_goes_on_with_an_assessment_before_th
     assessed(w, "B", 0)
     midnight = datetime.combine(today() + timedelta(days=1), time(), UTC)
     grant = Grant.objects.get(public_id=w.grant())
-    Grant.objects.update(starts_at=midnight - timedelta(hours=2), ends_at=midnight + timedelta(hours=2))
+    Grant.objects.update(starts_at=midnight - timedelta(hours=2), ends_at=midnight + timedelta(hours=2), minutes=None)
     rows = Grant.objects.select_related("rule", "machine__plant", "machine__gateway")
     before, after = (decisions_by_grant(rows, midnight + timedelta(seconds=s))[grant.pk] for s in (-1, 0))
     assert (before.denials, before.ends) == ((), midnight)

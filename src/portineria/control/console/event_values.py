@@ -113,6 +113,7 @@ _NOT_SHOWN = {
 _NOT_SHOWN_OF = {("gateway.trust.changed", "what"), *((f"identity.key.{act}", "role") for act in (
     "created", "retired", "destroyed"
 ))}  # fmt: skip
+_MOMENTS = {"until", "begin_by"}  # where they are no days; what a gateway says under such a name stays as it said it
 _REASONS = {"why", "reasons", "on_silence"}
 _BYTES = {"to_device", "from_device", "limit_bytes", "lost", "bytes"}
 _IDS = {"machines", "device", "service", "supplier", "plant", "organisation", "relay", "provider"}
@@ -136,7 +137,7 @@ def _shown(view: EventView, name: str, value: Field | None, names: Names) -> str
         return str(YES_NO[value])
     if isinstance(value, int):  # a gateway may say a word where a number belongs: then it is shown as that
         return size(value) if name in _BYTES else str(value)
-    if name.endswith("_at") or (name == "until" and view.code not in REPORTED_BY_GATEWAYS):
+    if name.endswith("_at") or (name in _MOMENTS and "T" in value and view.code not in REPORTED_BY_GATEWAYS):
         return moment_text(datetime.fromisoformat(value))
     if name == "ending":
         return texts.ending(value)

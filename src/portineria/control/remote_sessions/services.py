@@ -109,11 +109,11 @@ def _begins(locked: Grant, now: datetime) -> bool:
 
 
 def _record_begun(session: Session, actor: str) -> None:
-    """It is the first under its grant, whose time runs from now."""
+    """The first session: the grant's time runs from now. Told of the grant, since later sessions go on under it."""
     record(
         "access.grant.begun", organisation=session.organisation.public_id, actor=actor, about=actor,
         grant=session.grant.public_id, machine=session.machine.public_id, person=session.person.public_id,
-        session=session.public_id, ends_at=session.grant.ends_at.isoformat(timespec="seconds"),
+        ends_at=session.grant.ends_at.isoformat(timespec="seconds"),
     )  # fmt: skip
 
 
