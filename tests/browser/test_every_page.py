@@ -142,7 +142,7 @@ def faults_of(page: Page, axe: Axe) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_every_address_that_shows_a_page_can_be_used_by_everybody(server: Server, open_as: Open) -> None:
     every = {route for route in routes(get_resolver().url_patterns) if not route.startswith(NOT_FOR_BROWSERS)}
     assert set(NO_PAGE) - every == set()

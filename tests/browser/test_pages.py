@@ -182,7 +182,7 @@ def looks(page: Page, *, dark: bool) -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("character", PAGES)
 @pytest.mark.parametrize("language", LOCALES)
 def test_every_page_is_quiet_fits_and_can_be_used_by_everybody(
