@@ -7,11 +7,16 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0  # the bus is the installation's ow
 
 
 async def for_ever(converse: Callable[[], Awaitable[None]]) -> NoReturn:
-    """One conversation after the other, with pauses that grow while they end soon."""
-    pause_s, loop = _FIRST_PAUSE_S, asyncio.get_running_loop()
+    """One conversation after the other, with pauses that grow while they end soon.
+
+    It ends where its task was cancelled, also if the conversation swallowed that: nats-py does while it closes.
+    """
+    pause_s, loop, task = _FIRST_PAUSE_S, asyncio.get_running_loop(), asyncio.current_task()
     while True:
         began = loop.time()
         await converse()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
         if loop.time() - began > _LONGEST_PAUSE_S:
             pause_s = _FIRST_PAUSE_S
         await asyncio.sleep(pause_s)
