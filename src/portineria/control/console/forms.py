@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import zoneinfo
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from typing import Any
@@ -15,7 +14,7 @@ from portineria.control.console.templatetags.console import minutes as length
 from portineria.control.console.weekly_form import WeeklyFields
 from portineria.control.estate.models import Plant
 from portineria.control.remote_sessions.service_report import REMARKS_CHARACTERS
-from portineria.core.time_zones import time_zones
+from portineria.core.time_zones import time_zones, zone_or_utc
 from portineria.policy.ending import Locked
 
 REASON_CHARACTERS = 500
@@ -179,7 +178,7 @@ class AskForm(WeeklyFields):
                 required=needs_listed_reason, choices=[("", "—"), *((one, one) for one in offered)],
                 error_messages={"required": _("Please choose one of the reasons.")},
             )  # fmt: skip
-        self.zone: tzinfo = zoneinfo.ZoneInfo(zone)
+        self.zone: tzinfo = zone_or_utc(zone)
         field = self.fields["minutes"]
         assert isinstance(field, forms.TypedChoiceField)  # noqa: S101  # as declared above
         field.choices = length_choices(max_minutes)
