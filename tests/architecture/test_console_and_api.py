@@ -55,7 +55,7 @@ BY_API = {
     "request-approve-all": "POST /requests/{request_id}/approve-all",
     "job-write": "POST /requests/{request_id}/job", "job-file": "POST /requests/{request_id}/files/{entry}",
     "request-refuse": "POST /requests/{request_id}/refuse", "request-withdraw": "POST /requests/{request_id}/cancel",
-    "approvals": "GET /requests", "substitutes": "POST /substitutions",
+    "approvals": "GET /requests", "hours": "POST /me/hours", "substitutes": "POST /substitutions",
     "substitute-end": "POST /substitutions/{substitution}/end", "grant-extend": "POST /grants/{grant}/extend",
     "extension-ask": "POST /grants/{grant}/extensions", "extension-approve": "POST /extensions/{extension}/approve",
     "extension-refuse": "POST /extensions/{extension}/refuse",

@@ -99,6 +99,7 @@ PAGES = {
         "/events/{organisation}/40/",
         "/events/check/",
         "/account/",
+        "/account/hours/{organisation}/",
         "/accounts/logout/",
         "/accounts/2fa/",
         "/accounts/2fa/webauthn/",

@@ -21,6 +21,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portineria.control.access import services as access
+from portineria.control.access.hours import set_hours
 from portineria.control.access.locks import lift, lock
 from portineria.control.access.maintaining import begin_maintenance
 from portineria.control.access.profiles import set_profile
@@ -146,13 +147,16 @@ class Maker:
         return self.account(character, made)
 
     def told(self) -> None:
-        """Somebody stands in for the owner, and everybody has read nothing yet."""
+        """Somebody stands in for the owner, somebody is away, and everybody has read nothing yet."""
         now = timezone.now()
         name_substitute(
             actor=self.owner, organisation=self.organisation, substitute=self.world.ids["deputy"], starts_at=now,
             ends_at=now + timedelta(days=3),
         )  # fmt: skip
         collect(self.organisation, now, mail=False)
+        later = (now + timedelta(days=2)).strftime("%a")
+        head = Person.objects.get(email="head@example.test")
+        set_hours(actor=head, organisation=self.organisation, windows=f"{later} 07:00-16:00")
 
     def people(self) -> None:
         suppliers = {

@@ -13,6 +13,9 @@ FIELD_TEXTS: dict[str, str | Promise] = {
         "This is not a window: %(window)s. Write Mon-Fri 08:00-18:00, or 2026-12-24 08:00-12:00; each begins before it "
         "ends, at most 20."
     ),
+    "field.own_hours": _(
+        "These are not hours of a week: %(window)s. Write Mon-Fri 08:00-16:30, or Sat 22:00-06:00; at most %(most)s."
+    ),
     "field.reasons": _("At most %(most)s reasons, each of 1 to 60 characters. Nothing was changed; correct it."),
     "field.listed_reason": _("Please choose one of the owner's reasons: %(reasons)s"),
     "field.needs_listed_reason": _("There is no list of reasons yet that counts everywhere: write it first."),

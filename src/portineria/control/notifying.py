@@ -21,6 +21,7 @@ from django.utils import timezone
 from portineria.control.console import notice_chat, notice_letter
 from portineria.control.identity.lead import Lead, LeadLost
 from portineria.control.notification import collecting, sending, services
+from portineria.control.notification.back import collect_back
 from portineria.control.notification.models import Channel, Delivery, DeliveryState
 from portineria.control.notification.sponsors import collect_stays
 from portineria.control.notification.standings import collect_standings
@@ -84,7 +85,8 @@ class Notifying:
                 await self._guarded(self._led(read), organisation)
         if clock:
             self._looked_s = time.monotonic()
-            await self._led(partial(collecting.collect_ends, timezone.now(), mail=self._sender.mails))
+            for read_clock in (collecting.collect_ends, collect_back):
+                await self._led(partial(read_clock, timezone.now(), mail=self._sender.mails))
             await self._led(partial(collecting.forget, timezone.now()))
             if time.monotonic() - self._looked_days_s > DAYS_S:
                 for look in (collect_standings, collect_unused, collect_stays):

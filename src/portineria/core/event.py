@@ -211,6 +211,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.job.file-read": _fields("request machine person entry job"),
     "access.substitution.named": _fields("substitution person approver starts_at ends_at"),
     "access.substitution.ended": _fields("substitution person approver"),
+    "access.hours.set": _fields("person windows"),
     "access.grant.given": _fields(
         "grant request machine person starts_at ends_at profile narrower minutes begin_by weekly"
     ),

@@ -187,6 +187,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_I, _DONE, "access.request.made access.request.cancelled access.request.reminded access.request.ticket"),
         *_all(_I, _DONE, "access.job.written access.job.file-read"),
         *_all(_N, _DONE, "access.substitution.named access.substitution.ended"),
+        *_all(_I, _DONE, "access.hours.set"),
         *_all(_I, _FAILED, "access.request.expired access.request.lapsed"),
         *_all(_I, _DONE, "remote_sessions.session.requested remote_sessions.session.extended"),
         *_all(_I, _DONE, "remote_sessions.session.draining remote_sessions.recording.completed"),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import zoneinfo
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from functools import cache
 
 
@@ -16,3 +16,8 @@ def zone_named(name: str) -> tzinfo | None:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         return None
+
+
+def zone_or_utc(name: str) -> tzinfo:
+    """For times that are shown or typed: nobody is kept from a page because their zone is known no more."""
+    return zone_named(name) or UTC

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from portineria.control.access.approver_hours import ApproverHours as ApproverHours
 from portineria.control.access.company_device import CompanyDevice as CompanyDevice
 from portineria.control.access.extension import Extension as Extension
 from portineria.control.access.job import JobEntry as JobEntry

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What somebody asks the register for. Names are typed, not chosen: a list of ten thousand machines helps nobody."""
 
-import zoneinfo
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -17,6 +16,7 @@ from portineria.control.identity.models import Person
 from portineria.control.problem import problem_of
 from portineria.core.errors import Invalid
 from portineria.core.ids import Kind, is_id
+from portineria.core.time_zones import zone_or_utc
 
 TEXT_CHARACTERS = 200
 _NAME_CHARACTERS = 120
@@ -51,7 +51,7 @@ class EventFilter(forms.Form):
         super().__init__(data)
         self.actor = actor
         self._called = called
-        self.zone: tzinfo = zoneinfo.ZoneInfo(actor.time_zone)
+        self.zone: tzinfo = zone_or_utc(actor.time_zone)
         field = self.fields["code"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
         field.choices = [("", _("Everything")), *kinds()]
@@ -69,7 +69,7 @@ class EventFilter(forms.Form):
                 found[kind] = self._named(kind, found[kind])
         placed = [list(found.get(kind) or ()) for kind in ("machine", "gateway")]
         if (found.get("since") or found.get("before")) and (zone := event_names.zone_of(self.actor, *placed)):
-            self.zone = zoneinfo.ZoneInfo(zone)
+            self.zone = zone_or_utc(zone)
         last: date | None = found.get("before")
         self.days = (found.get("since"), last)
         found["since"] = self._midnight(found.get("since"))

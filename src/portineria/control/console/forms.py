@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import zoneinfo
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from typing import Any
@@ -15,8 +14,9 @@ from portineria.control.console.templatetags.console import minutes as length
 from portineria.control.console.weekly_form import WeeklyFields
 from portineria.control.estate.models import Plant
 from portineria.control.remote_sessions.service_report import REMARKS_CHARACTERS
-from portineria.core.time_zones import time_zones
+from portineria.core.time_zones import time_zones, zone_or_utc
 from portineria.policy.ending import Locked
+from portineria.policy.windows import TEXT
 
 REASON_CHARACTERS = 500
 _LENGTHS = (30, 60, 120, 240, 480, 720, 1440, 2880, 4320, 10080)  # minutes that people ask for
@@ -179,7 +179,7 @@ class AskForm(WeeklyFields):
                 required=needs_listed_reason, choices=[("", "—"), *((one, one) for one in offered)],
                 error_messages={"required": _("Please choose one of the reasons.")},
             )  # fmt: skip
-        self.zone: tzinfo = zoneinfo.ZoneInfo(zone)
+        self.zone: tzinfo = zone_or_utc(zone)
         field = self.fields["minutes"]
         assert isinstance(field, forms.TypedChoiceField)  # noqa: S101  # as declared above
         field.choices = length_choices(max_minutes)
@@ -223,6 +223,12 @@ class AccountForm(forms.Form):
     name = forms.CharField(max_length=120, strip=True, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     language = forms.ChoiceField(choices=[("", _("As the browser asks")), *settings.LANGUAGES], required=False)
     time_zone = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(time_zones())])
+
+
+class HoursForm(forms.Form):
+    own_hours = forms.CharField(
+        required=False, max_length=TEXT, widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"})
+    )
 
 
 class LanguageForm(forms.Form):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the plant's people say of their machines."""
 
-import zoneinfo
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from portineria.control.access.signals import Where
 from portineria.control.console.forms import ReasonForm
 from portineria.control.console.texts import signals as words
 from portineria.control.estate.models import Machine
+from portineria.core.time_zones import zone_or_utc
 
 
 class MaintenanceForm(ReasonForm):
@@ -38,7 +38,7 @@ class MaintenanceForm(ReasonForm):
         if typed is None:
             return None
         naive = timezone.make_naive(typed, timezone.get_current_timezone())
-        return naive.replace(tzinfo=zoneinfo.ZoneInfo(self._zone))
+        return naive.replace(tzinfo=zone_or_utc(self._zone))
 
 
 class SignalForm(forms.Form):

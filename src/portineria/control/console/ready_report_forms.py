@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a ready report is asked for: of which organisation, from when to when, of whom."""
 
-import zoneinfo
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portineria.control.identity.access_log import KEPT
 from portineria.control.identity.models import Organisation, Person
+from portineria.core.time_zones import zone_or_utc
 
 
 def _day() -> forms.DateInput:
@@ -46,7 +46,7 @@ class AccessListForm(ListForm):
 
     def span(self, actor: Person) -> tuple[datetime, datetime]:
         """Midnights by the reader's clock; the last day belongs to it. Only of a form that is valid."""
-        zone = zoneinfo.ZoneInfo(actor.time_zone)
+        zone = zone_or_utc(actor.time_zone)
         today = timezone.localdate(timezone=zone)
         last: date = self.cleaned_data["before"] or today
         first: date = self.cleaned_data["since"] or today - KEPT

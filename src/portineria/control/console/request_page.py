@@ -14,14 +14,23 @@ from portineria.control.access.counted import approvals_missing
 from portineria.control.access.deciding import decides_here, may_answer
 from portineria.control.access.emergency_queries import roles_of
 from portineria.control.access.facts import decisions_by_grant
-from portineria.control.access.models import AccessRequest, Approval, Extension, Grant, JobEntry
+from portineria.control.access.models import AccessRequest, Approval, ApproverHours, Extension, Grant, JobEntry
 from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import profiles_of
 from portineria.control.access.recurring import coming
 from portineria.control.access.training import Training
 from portineria.control.access.training_queries import missing
 from portineria.control.access.windows import OutsideWindows, begin_within
-from portineria.control.console import functions, level_rows, plant_rows, standing_rows, texts, watch_rows, whereabouts
+from portineria.control.console import (
+    functions,
+    level_rows,
+    plant_rows,
+    presence_rows,
+    standing_rows,
+    texts,
+    watch_rows,
+    whereabouts,
+)
 from portineria.control.console.texts import sinks as sink_texts
 from portineria.control.console.whereabouts import Asked, Place
 from portineria.control.estate import queries as estate
@@ -77,6 +86,7 @@ class RequestPage:
     least: standing_rows.RequestStanding | None
     answers: list[Approval]
     levels: level_rows.RequestLevels | None
+    presence: presence_rows.RequestPresence | None  # where somebody said hours and is outside of them
     others_asked: frozenset[int]  # of what was asked for together, by key: the yes of others is asked there
 
     @property
@@ -154,6 +164,7 @@ def request_row(actor: Person, public_id: str) -> AccessRequest:
     there = {
         "any_answers": Exists(Approval.objects.filter(request=OuterRef("pk"))),
         "any_entries": Exists(written),
+        "any_hours": Exists(ApproverHours.objects.filter(organisation=OuterRef("organisation"))),
         "any_more": Exists(Extension.objects.filter(grant__request=OuterRef("pk"))),
         "linked": Exists(Link.objects.filter(gateway=OuterRef("machine__gateway"))),
         "by_role": Exists(roles_of(actor).filter(emergency_plant=OuterRef("machine__plant"))),
@@ -205,6 +216,7 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
         least=standing_rows.of_request(row, standing.firm, at, staff=staff),
         answers=answers,
         levels=level_rows.of_request(actor, row, at, staff=staff, answers=decidable),
+        presence=presence_rows.of_request(row, at, staff=staff) if pending and known["any_hours"] else None,
         others_asked=level_rows.others_asked(actor, together, at) if decidable else frozenset(),
     )
 

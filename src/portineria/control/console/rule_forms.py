@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A rule as somebody writes it: whom, which machines, what, when and under which conditions."""
 
-import zoneinfo
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +29,7 @@ from portineria.control.estate.models import Machine
 from portineria.control.identity import group_queries
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Organisation, Person
+from portineria.core.time_zones import zone_or_utc
 from portineria.policy.function_profile import BUILT_IN
 from portineria.policy.windows import BadWindow, parse_windows, windows_text
 
@@ -259,4 +259,4 @@ class SimulationForm(BeginningForm):
         if typed is None:
             return timezone.now()
         naive = timezone.make_naive(typed, timezone.get_current_timezone())
-        return naive.replace(tzinfo=zoneinfo.ZoneInfo(zone))
+        return naive.replace(tzinfo=zone_or_utc(zone))

@@ -236,6 +236,7 @@ urlpatterns = [
     path("sessions/<str:public_id>/hold/", playback.hold, name="recording-hold"),
     path("playbacks/<str:playback>/", playback.decide, name="playback-decide"),
     path("account/", account.account, name="account"),
+    path("account/hours/<str:organisation>/", account.hours, name="hours"),
     path("account/providers/<str:provider>/connect/", providers.connect, name="provider-connect"),
     path("account/providers/<str:provider>/disconnect/", providers.disconnect, name="provider-disconnect"),
     path("account/offers/<str:organisation>/accept/", account.accept_offer, name="offer-accept"),

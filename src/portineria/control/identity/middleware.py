@@ -2,7 +2,6 @@
 """What every request of a browser passes: the person's language, the second factor, and the one error handler."""
 
 import sys
-import zoneinfo
 from collections.abc import Callable
 
 import structlog
@@ -20,6 +19,7 @@ from portineria.control.identity.fresh_factor import SET_UP, missing
 from portineria.control.identity.models import Person
 from portineria.control.problem import of_database, problem_of
 from portineria.core.errors import Denied, PortineriaError
+from portineria.core.time_zones import zone_or_utc
 
 log = structlog.get_logger()
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -48,7 +48,7 @@ class PersonalLanguageMiddleware:
         language = chosen or translation.get_language_from_request(request)
         zone = person.time_zone if isinstance(person, Person) else "UTC"
         request.LANGUAGE_CODE = language
-        with translation.override(language), timezone.override(zoneinfo.ZoneInfo(zone)):
+        with translation.override(language), timezone.override(zone_or_utc(zone)):
             response = self._get_response(request)
         response.headers.setdefault("Content-Language", language)
         response.headers.setdefault("Vary", "Accept-Language")

@@ -8,9 +8,10 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from portineria.control.access.deciding import approving, deciders
+from portineria.control.access.deciding import approving
 from portineria.control.access.extension import Extension
 from portineria.control.access.firm import works_for
+from portineria.control.access.hours import asked_now
 from portineria.control.access.job import JobEntry
 from portineria.control.access.models import AccessRequest, EmergencyReview, Grant, Lock, RequestState
 from portineria.control.access.substitution import Substitution
@@ -47,10 +48,10 @@ def meant_by(event: Event) -> list[Meant]:
 
 
 def _waits(event: Event, fields: Fields) -> Iterator[Meant]:
-    """Whose yes is asked now: of a rule with levels those of one."""
+    """Whose yes is asked now: of a rule with levels those of one. Whoever is away is told by ``back``."""
     rows = AccessRequest.objects.filter(public_id=fields["request"], state=RequestState.PENDING)
     if (row := rows.select_related("rule__profile", "person").first()) is not None:
-        yield from (Meant(person, Kind.WAITS, row.public_id) for person in deciders(row, event.at))
+        yield from (Meant(person, Kind.WAITS, row.public_id) for person in asked_now(row, event.at))
 
 
 def _next_level(event: Event, fields: Fields) -> Iterator[Meant]:

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
+from portineria.control.access import hours
 from portineria.control.identity import connector, offers, provider_queries, queries, services, vouching
 from portineria.control.identity.models import Person
 from portineria.control.rest.caller import Scope, caller_of, person_of
@@ -67,6 +68,52 @@ class NewOwnAccount(Given):
 def me_change(request: HttpRequest, given: NewOwnAccount) -> OwnAccount:
     row = services.change_self(actor=person_of(request), **given.model_dump())
     return OwnAccount(person=row.public_id, name=row.name, language=row.language, time_zone=row.time_zone)
+
+
+class HoursView(Schema):
+    """When the caller can be asked for their yes, by the clock of ``time_zone``; empty ``windows``: always. They do not
+    count where that time zone is known no more.
+    """
+
+    organisation: str
+    windows: str
+    time_zone: str
+    counts: bool
+
+
+class OwnHours(Schema):
+    hours: list[HoursView]
+
+
+class NewHours(Given):
+    organisation: str = Field(max_length=24)
+    windows: str = Field(max_length=1000)
+
+
+def _hours(actor: Person) -> OwnHours:
+    return OwnHours(
+        hours=[
+            HoursView(
+                organisation=one.organisation.public_id, windows=one.windows, time_zone=actor.time_zone,
+                counts=one.counts,
+            )
+            for one in hours.own_hours(actor)
+        ]
+    )  # fmt: skip
+
+
+@reads(router, "/me/hours", OwnHours)
+def own_hours(request: HttpRequest) -> OwnHours:
+    """Of each organisation where the caller works."""
+    return _hours(person_of(request))
+
+
+@acts(router, "/me/hours", OwnHours, Scope.PERSONAL)
+def hours_set(request: HttpRequest, given: NewHours) -> OwnHours:
+    """Whom requests are told to first. A yes outside of them counts all the same."""
+    actor = person_of(request)
+    hours.set_hours(actor=actor, **given.model_dump())
+    return _hours(actor)
 
 
 class OfferView(Schema):

@@ -4,7 +4,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils import timezone
@@ -20,6 +19,7 @@ from portineria.control.sinks.models import DeadLetter, Personal, Sink
 from portineria.core.errors import Conflict, Invalid, NotFound, Unavailable
 from portineria.core.event import CATALOGUE
 from portineria.core.event_meaning import Severity
+from portineria.core.time_zones import zone_or_utc
 from portineria.sinks.catalogue import kind_of
 from portineria.sinks.setting import BadSetting, cleaned
 
@@ -171,7 +171,7 @@ def replay(*, actor: Actor, sink: str, day: date, zone: str) -> int:
     A batch on its way meanwhile counts for nothing: its cursor was moved away under it.
     """
     row = locked(actor, sink)
-    since = datetime.combine(day, time.min, ZoneInfo(zone))
+    since = datetime.combine(day, time.min, zone_or_utc(zone))
     organisation = row.organisation.public_id
     first = audit_queries.first_since(organisation, since) or _written(organisation) + 1
     row.delivered = first - 1

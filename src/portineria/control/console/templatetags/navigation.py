@@ -106,6 +106,7 @@ _SECTION_OF = {
     "provider-withdraw": "people",
     "company_callback": "people",
     "provider-connect": "account",
+    "hours": "account",
     "person-lock": "people",
     "person-unlock": "people",
     "person-invite": "people",

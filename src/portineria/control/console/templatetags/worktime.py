@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django import template
 from django.template.context import Context
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from portineria.control.access.models import AccessRequest, Grant
 from portineria.control.access.queries import MachineSight
-from portineria.control.console.templatetags.console import countdown, day_form, minutes, span, when
+from portineria.control.console.templatetags.console import countdown, day_form, minutes, span, when, zone_of
 from portineria.control.console.texts import windows
 
 register = template.Library()
@@ -25,6 +26,11 @@ def granted(context: Context, grant: Grant, zone: str = "") -> SafeString:
     if grant.begun:
         return span(context, grant.starts_at, grant.ends_at, zone)
     return to_begin(context, grant.minutes, grant.ends_at, zone)
+
+
+@register.simple_tag(takes_context=True)
+def weekday(context: Context, moment: datetime, zone: str = "") -> str:
+    return date_format(timezone.localtime(moment, zone_of(zone, context)), "D")
 
 
 @register.simple_tag

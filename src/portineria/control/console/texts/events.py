@@ -132,6 +132,7 @@ EVENTS: dict[str, str | Promise] = {
     "access.job.file-read": _("File of a request's work taken out"),
     "access.substitution.named": _("Substitute named for an approver"),
     "access.substitution.ended": _("Substitute for an approver ended"),
+    "access.hours.set": _("Somebody said when they can be asked"),
     "access.request.reminded": _("Reminded of a request that nobody decides"),
     "access.rules.paused": _("A change that would end many sessions waits for a second yes"),
     "access.rule.created": _("Rule made"),

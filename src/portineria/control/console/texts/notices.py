@@ -36,6 +36,7 @@ SENTENCES: Words = {
     "access.request.made": _("A request waits for your decision"),
     "access.request.reminded": _("A request still waits and will expire"),
     "access.request.agreed": _("The approvals before yours are there: a request waits for your decision"),
+    "request.in-your-hours": _("Your hours have begun, and a request waits for your decision"),
     "access.request.approved": _("Your request was approved"),
     "access.request.refused": _("Your request was refused"),
     "access.request.expired": _("Nobody decided your request in time"),

@@ -8,13 +8,16 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from portineria.control.access import hours as access_hours
 from portineria.control.access.training_queries import confirmed_by
-from portineria.control.console.forms import AccountForm, LanguageForm
+from portineria.control.console import texts
+from portineria.control.console.forms import AccountForm, HoursForm, LanguageForm
 from portineria.control.console.page import attempt, page
 from portineria.control.identity import connector, offers, provider_queries, services
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
 from portineria.control.privacy.queries import own_notices
+from portineria.core.errors import NotFound
 
 
 @page
@@ -31,12 +34,29 @@ def account(request: HttpRequest, actor: Person) -> HttpResponse:
         "roles": identity.own_memberships(actor),
         "factors": identity.second_factors(actor),
         "offers": offers.offers(actor),
+        "hours": access_hours.own_hours(actor),
         "connected": provider_queries.connected(actor),
         "connectable": provider_queries.connectable(actor),
         "notices": own_notices(actor),
         "trainings": confirmed_by(actor, timezone.now()),
     }
     return render(request, "console/account.html", context)
+
+
+@page
+def hours(request: HttpRequest, actor: Person, organisation: str) -> HttpResponse:
+    """When one can be asked there. For who does not work there the page does not exist."""
+    said = next((one for one in access_hours.own_hours(actor) if one.organisation.public_id == organisation), None)
+    if said is None:
+        raise NotFound(f"hours, for {actor.public_id}")
+    form = HoursForm(request.POST or None, initial={"own_hours": texts.windows(said.windows).replace("; ", "\n")})
+    if form.is_valid() and attempt(
+        form,
+        lambda: access_hours.set_hours(actor=actor, organisation=organisation, windows=form.cleaned_data["own_hours"]),
+    ):
+        messages.success(request, _("Saved."))
+        return redirect("console:account")
+    return render(request, "console/hours.html", {"form": form, "said": said})
 
 
 @require_POST

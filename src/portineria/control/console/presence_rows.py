@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who of those that may say yes to a request can be asked now: for its page."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from portineria.control.access.deciding import deciders
+from portineria.control.access.hours import presence
+from portineria.control.access.models import AccessRequest
+from portineria.control.identity.models import Person
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPresence:
+    """``names``: of those who are here, for whoever works there, some of many (``more`` are left out); others are told
+    only that there is ``somebody``.
+    ``back``: when the first of those away is here again.
+    """
+
+    somebody: bool
+    names: list[str]
+    more: int
+    back: datetime | None
+
+
+def of_request(row: AccessRequest, at: datetime, *, staff: bool) -> RequestPresence | None:
+    """Of one that waits, where somebody said hours. None where nobody is away: what there is to say says its page."""
+    found = presence(row.organisation_id, deciders(row, at), at)
+    if not found.away:
+        return None
+    people = Person.objects.get_queryset().in_bulk(found.here if staff else [])
+    names = [people[pk].name for pk in found.here if pk in people]
+    return RequestPresence(bool(found.here), names[:_SHOWN], max(0, len(names) - _SHOWN), found.back)
