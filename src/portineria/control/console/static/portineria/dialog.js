@@ -2,6 +2,13 @@
 // A link with data-dialog opens its page's form in a dialog above this page. Without this file the link is just a page.
 // The dialog lies outside the live parts, so an update behind it never takes away what somebody is typing.
 const dialog = document.getElementById("dialog");
+let opener = ""; // id of the link: an update behind the dialog may have put another one in its place
+
+// The browser gives the focus back itself, unless what had it is gone.
+dialog?.addEventListener("close", () => {
+  const focused = document.activeElement;
+  if (focused === document.body || dialog.contains(focused)) document.getElementById(opener)?.focus();
+});
 
 async function open(link) {
   let answer;
@@ -16,6 +23,7 @@ async function open(link) {
     location.assign(link.href);
     return;
   }
+  opener = link.id;
   dialog.replaceChildren(document.importNode(form, true));
   dialog.setAttribute("aria-labelledby", form.querySelector("h1")?.id ?? "");
   dialog.showModal();
