@@ -14,6 +14,7 @@ import structlog
 
 from portineria.bus.nats_access import NatsAccess
 from portineria.bus.nkey import public_text
+from portineria.bus.persistence import heed_cancellation
 from portineria.core.errors import Unavailable
 from portineria.process.settings import BadSettings
 
@@ -152,6 +153,7 @@ class Connection:
         return self._why.result() if self._why.done() else ""
 
     async def ended(self, *, within_s: float) -> bool:
+        heed_cancellation()
         await asyncio.wait([self._why], timeout=within_s)
         return self._why.done()
 
