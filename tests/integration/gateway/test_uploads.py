@@ -196,7 +196,7 @@ async def test_of_a_long_backlog_one_recording_at_a_time_is_looked_at(
         await eventually(lambda: folder.used == 0, "everything is kept elsewhere")
     finally:
         running.cancel()
-    assert len(uploads) == 20
+    assert len({(one.recording, one.number) for one in uploads}) == 20  # a slow count makes it say one again
     assert max(counts) < 10  # two, and what threads that end hold a moment longer
 
 
