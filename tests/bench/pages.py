@@ -78,7 +78,6 @@ def _owners(owner: Membership) -> list[str]:
         f"/events/?about={gateway}", "/account/", "/rules/", f"/rules/{rule.public_id}/",
         f"/rules/{rule.public_id}/change/", "/rules/add/", f"/machines/{live.machine.public_id}/who/",
         f"{person}/reach/", "/groups/", "/locks/", "/trainings/", "/lists/", "/lists/reachable/", "/lists/accesses/",
-        "/work/",
     ]  # fmt: skip
 
 
