@@ -243,9 +243,10 @@ def test_an_administrator_locks_somebody_from_their_session(server: Server, open
     expect(locked_out).to_have_url(re.compile("/accounts/login/"))
 
 
-UPDATED_BEHIND = """of => new Promise(done => {  // the link that opened the dialog is another one then
-  document.addEventListener("htmx:afterSettle", () => done(), {once: true});
-  htmx.trigger(document.querySelector(of).closest("[data-live]"), "changed");
+UPDATED_BEHIND = """of => new Promise(done => {  // until the link that opened the dialog is another one
+  const was = document.querySelector(of);
+  document.addEventListener("htmx:afterSettle", () => document.querySelector(of) !== was && done());
+  htmx.trigger(was.closest("[data-live]"), "changed");
 })"""
 
 

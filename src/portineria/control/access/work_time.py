@@ -75,7 +75,7 @@ class WorkTime(models.Model):
 
     def time_left(self, at: datetime, most_minutes: int) -> int:
         """How many minutes more it may be given, counted from its end or from now: in all as many as its rule allows.
-        None while there is no one end that could be later.
+        0 while there is no one end that could be later.
         """
         if not self.lasting:
             return 0
