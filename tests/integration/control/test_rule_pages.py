@@ -151,3 +151,10 @@ def test_who_could_reach_it_and_what_they_could_reach_with_every_reason(linked: 
         assert "the supplier is locked" in shown(browser, address)
         assert "may connect" not in shown(browser, address)
     assert signed_in(linked.technician).get(reach).status_code == 404
+
+
+def test_machines_of_a_rule_are_found_however_many_lines_and_strokes_there_are(linked: World) -> None:
+    browser = signed_in(linked.owner)
+    for text in ("/" * 60_000, "\n".join("/" * 40 + str(number) for number in range(1999))):
+        answer = browser.post("/rules/add/", FORM | {"supplier": linked.supplier, "machines": text})
+        assert "There is no machine" in answer.content.decode()

@@ -6,7 +6,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -102,7 +103,9 @@ class RuleForm(LevelsForm):
             return []
         if len(wanted) > _MACHINES:
             raise ValidationError(_("At most %(count)d machines.") % {"count": _MACHINES})
-        rows = list(estate.machines(self.actor).filter(plant__organisation=self.owner))
+        there = estate.machines(self.actor).annotate(with_plant=Concat("plant__name", Value("/"), "name"))
+        fits = Q(public_id__in=wanted) | Q(name__in=wanted) | Q(with_plant__in=wanted)
+        rows = list(there.filter(fits, plant__organisation=self.owner))
         called: dict[str, list[Machine]] = {}
         for row in rows:
             for name in (row.public_id, row.name, f"{row.plant.name}/{row.name}"):
