@@ -25,7 +25,8 @@ class Recurrence:
 
     def at(self, moment: datetime) -> Occurrence | None:
         """The one that lasts then; of two, the one that began last: each ends by itself."""
-        return max((one for one in self.within(moment, moment) if one.begins <= moment < one.ends), default=None)
+        found = self.within(moment, moment)
+        return found[-1] if found else None
 
     def within(self, begins: datetime, ends: datetime) -> list[Occurrence]:
         """Those that begin before ``ends`` or then, and are not over at ``begins``; the first one first."""
