@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.urls import Resolver404, get_resolver, resolve
 from playwright.sync_api import Page
 
+from tests.browser.authenticator import with_authenticator
 from tests.browser.conftest import PHONE, Open, Server
 from tests.browser.test_pages import HIDDEN, OVERFLOW, PAGES, SMALL_DESK, address, violations
 from tests.integration.control.test_every_address import PLACE, routes
@@ -164,13 +165,7 @@ def test_every_address_that_shows_a_page_can_be_used_by_everybody(server: Server
 def test_the_pages_of_a_second_factor_can_be_used_by_everybody(server: Server, open_as: Open) -> None:
     """Those that are there only with a passkey, with codes, or without an authenticator app."""
     page, axe = open_as("keys", None, reduced_motion="reduce", viewport=SMALL_DESK), Axe()
-    devtools = page.context.new_cdp_session(page)
-    devtools.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
-        "isUserVerified": True, "automaticPresenceSimulation": True,
-    }  # fmt: skip
-    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    with_authenticator(page)
     page.goto("/accounts/2fa/webauthn/add/")
     page.get_by_label("Name").fill("Laptop")
     page.get_by_role("button", name="Add").click()

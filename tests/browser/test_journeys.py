@@ -17,6 +17,7 @@ import pytest
 from django.utils.translation import gettext, override
 from playwright.sync_api import Page, expect
 
+from tests.browser.authenticator import with_authenticator
 from tests.browser.conftest import LOCALES, PHONE, Open, Server
 
 pytestmark = pytest.mark.browser
@@ -343,13 +344,7 @@ def test_somebody_who_only_watches_is_not_offered_what_they_may_not_do(
 
 def test_a_passkey_is_added_and_signs_in_alone(server: Server, open_as: Open) -> None:
     page = open_as("passkey", None)
-    devtools = page.context.new_cdp_session(page)
-    devtools.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
-        "isUserVerified": True, "automaticPresenceSimulation": True,
-    }  # fmt: skip
-    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    with_authenticator(page)
     page.goto("/accounts/2fa/webauthn/add/")
     page.get_by_label("Name").fill("Laptop")
     page.get_by_label("Sign in with it alone").check()
@@ -366,10 +361,7 @@ def test_a_passkey_is_added_and_signs_in_alone(server: Server, open_as: Open) ->
 
 def test_a_passkey_that_is_not_there_is_explained(server: Server, open_as: Open) -> None:
     page = open_as("", None)
-    devtools = page.context.new_cdp_session(page)
-    devtools.send("WebAuthn.enable")
-    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
-    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    with_authenticator(page)
     page.goto("/accounts/login/")
     page.get_by_role("button", name="Sign in with a passkey").click()
     expect(page.get_by_text("The passkey was not used")).to_be_visible()
