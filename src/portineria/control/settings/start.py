@@ -8,6 +8,7 @@ from pathlib import Path
 from portineria.control.settings.server import DEFAULT_STATE, PREFIX, ServerSettings, load
 
 _MODULE = "portineria.control.settings.base"
+_YOUNG = 10_000  # new objects between two looks for rubbish; Python's own 700 cost one page in twenty 0.1 s
 _used: list[ServerSettings] = []
 
 
@@ -23,6 +24,7 @@ def use(settings: ServerSettings) -> None:
     finally:
         gc.enable()
     gc.freeze()  # nor later
+    gc.set_threshold(_YOUNG)
 
 
 def current() -> ServerSettings:
