@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 
 from portineria.control.access.approver_hours import ApproverHours
 from portineria.control.access.counted import approvals_missing, said_to_one
@@ -77,13 +78,12 @@ def _clean(text: str) -> str:
 
 def own_hours(actor: Person) -> list[OwnHours]:
     """Of each organisation where the actor works."""
-    rows = ApproverHours.objects.filter(person=actor, organisation__in=actor.staff_of).select_related("person")
-    said = {row.organisation_id: row for row in rows}
-    found = []
-    for owner in Organisation.objects.filter(pk__in=actor.staff_of).order_by("name", "pk"):
-        row = said.get(owner.pk)
-        found.append(OwnHours(owner, row.windows, row.counts) if row is not None else OwnHours(owner, ""))
-    return found
+    said = ApproverHours.objects.filter(person=actor, organisation=OuterRef("pk")).values("windows")
+    owners = Organisation.objects.filter(pk__in=actor.staff_of).annotate(windows=Subquery(said))
+    return [
+        OwnHours(owner, owner.windows or "", ApproverHours(person=actor).counts)
+        for owner in owners.order_by("name", "pk")
+    ]
 
 
 def presence(organisation: int, people: Sequence[int], at: datetime) -> Presence:

@@ -7,7 +7,7 @@ keeps a list of them.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
@@ -55,6 +55,7 @@ def naming(machine: Machine) -> Q:
 Standing = dict[tuple[str, int], list[int]]
 """Kind and key of everything that some machines stand at → their keys."""
 PARTS = ("machine", "plant", "line", "zone")
+Named = TypeVar("Named")
 _NOTHING = Value(None, output_field=BigIntegerField())
 
 
@@ -97,11 +98,23 @@ def naming_any(
 
 def by_machine(rules: "Iterable[Rule]", there: Standing) -> dict[int, list[Rule]]:
     """``rules``: as ``naming_any`` found them."""
-    found: dict[int, dict[int, Rule]] = defaultdict(dict)
-    for rule in rules:
+    return _spread(((rule.pk, rule, rule.__dict__) for rule in rules), there)
+
+
+def columns_by_machine(machines: Iterable[Machine], rules: "QuerySet[Any]") -> dict[int, list[dict[str, Any]]]:
+    """As ``rules_by_machine``, of rules as their ``values``, ``pk`` among them: for those who list thousands."""
+    there = standing(machines)
+    rows: QuerySet[Any] = naming_any(rules, *keys_of(there))
+    return _spread(((row["pk"], row, row) for row in rows), there)
+
+
+def _spread(rows: Iterable[tuple[int, Named, dict[str, Any]]], there: Standing) -> dict[int, list[Named]]:
+    """Of rows with their key and the columns by which they name."""
+    found: dict[int, dict[int, Named]] = defaultdict(dict)
+    for key, row, columns in rows:
         for part in PARTS:
-            for machine in there.get((part, rule.__dict__[f"by_{part}"]), ()):
-                found[machine][rule.pk] = rule
+            for machine in there.get((part, columns[f"by_{part}"]), ()):
+                found[machine][key] = row
     return {machine: [named[key] for key in sorted(named)] for machine, named in found.items()}
 
 

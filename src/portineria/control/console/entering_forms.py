@@ -8,9 +8,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from portineria.control.console import texts
+from portineria.control.console.long_select import LongSelect
 from portineria.control.estate.entering import USUAL, Spoken
 from portineria.control.estate.models import Gateway
-from portineria.control.identity.models import Organisation, Person, Role, Supplier
+from portineria.control.identity.models import Organisation, Person, Role
 from portineria.core.time_zones import time_zones
 
 _ROLES = (Role.TECHNICIAN, Role.OPERATOR, Role.APPROVER, Role.ADMINISTRATOR)
@@ -36,14 +37,14 @@ class _OfOrganisation(forms.Form):
 
 class PlantAddForm(_OfOrganisation):
     name = forms.CharField(max_length=120, error_messages={"required": _("Please say what the plant is called.")})
-    time_zone = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(time_zones())])
+    time_zone = forms.ChoiceField(widget=LongSelect, choices=lambda: [(name, name) for name in sorted(time_zones())])
 
 
 class MachineAddForm(forms.Form):
     """``gateways`` come with their plants."""
 
     name = forms.CharField(max_length=120, error_messages={"required": _("Please say what the machine is called.")})
-    gateway = forms.ChoiceField()
+    gateway = forms.ChoiceField(widget=LongSelect)
     address = forms.GenericIPAddressField(
         error_messages={"required": _("Please say at which address it stands in the plant's network.")}
     )
@@ -108,15 +109,17 @@ class PersonAddForm(_OfOrganisation):
     role = forms.ChoiceField(
         choices=lambda: [(role.value, texts.state(role.value, "role").text) for role in _ROLES],
     )
-    supplier = forms.ChoiceField(required=False)
+    supplier = forms.ChoiceField(required=False, widget=LongSelect)
     new_supplier = forms.CharField(required=False, max_length=120)
     until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
-    sponsor = forms.ChoiceField(required=False)
+    sponsor = forms.ChoiceField(required=False, widget=LongSelect)
 
-    def __init__(self, *args: Any, suppliers: Iterable[Supplier], staff: Iterable[Person], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, suppliers: Iterable[tuple[str, str]], staff: Iterable[Person], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         _choose(self, "sponsor", [("", "—"), *((row.public_id, row.name) for row in staff)])
-        _choose(self, "supplier", [("", "—"), *((row.public_id, row.name) for row in suppliers)])
+        _choose(self, "supplier", [("", "—"), *suppliers])
 
     def clean(self) -> dict[str, Any]:
         said: dict[str, Any] = super().clean() or {}
@@ -126,8 +129,8 @@ class PersonAddForm(_OfOrganisation):
 
 
 class AnsweringForm(forms.Form):
-    answering = forms.ChoiceField(required=False)
-    deputy = forms.ChoiceField(required=False)
+    answering = forms.ChoiceField(required=False, widget=LongSelect)
+    deputy = forms.ChoiceField(required=False, widget=LongSelect)
 
     def __init__(self, *args: Any, staff: Iterable[Person], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

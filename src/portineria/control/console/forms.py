@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portineria.control.access.profiles import MARK_CHARACTERS
+from portineria.control.console.long_select import LongSelect
 from portineria.control.console.templatetags.console import minutes as length
 from portineria.control.console.weekly_form import WeeklyFields
 from portineria.control.estate.models import Plant
@@ -222,7 +223,7 @@ class AdmitForm(forms.Form):
 class AccountForm(forms.Form):
     name = forms.CharField(max_length=120, strip=True, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     language = forms.ChoiceField(choices=[("", _("As the browser asks")), *settings.LANGUAGES], required=False)
-    time_zone = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(time_zones())])
+    time_zone = forms.ChoiceField(widget=LongSelect, choices=lambda: [(name, name) for name in sorted(time_zones())])
 
 
 class HoursForm(forms.Form):

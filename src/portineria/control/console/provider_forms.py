@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Setting up an identity provider, its groups and its domains."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from portineria.control.console import texts
-from portineria.control.identity.models import Organisation, Role, Supplier
+from portineria.control.console.long_select import LongSelect
+from portineria.control.identity.models import Organisation, Role
 from portineria.control.identity.openid import STANDARD_SCOPES
 from portineria.control.identity.provider_models import GROUP_CHARACTERS
 from portineria.control.identity.providers import NAME_CHARACTERS, OpenIdSettings
@@ -58,14 +60,14 @@ class GroupForm(forms.Form):
     """``role``: a role of the house, or a supplier, whose people are technicians."""
 
     group = forms.CharField(max_length=GROUP_CHARACTERS, strip=True, required=False)
-    role = forms.ChoiceField()
+    role = forms.ChoiceField(widget=LongSelect)
 
-    def __init__(self, *args: Any, suppliers: list[Supplier], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, suppliers: Iterable[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["role"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
         own = [(role.value, texts.state(role.value, "role").text) for role in Role if role is not Role.ANALYST]
-        firms = [(row.public_id, _("technician of %(supplier)s") % {"supplier": row.name}) for row in suppliers]
+        firms = [(one, _("technician of %(supplier)s") % {"supplier": name}) for one, name in suppliers]
         field.choices = own + firms
         field.initial = Role.TECHNICIAN.value
 

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from typing import Any
 
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -12,10 +13,10 @@ from django.utils.translation import gettext_lazy
 from portineria.control.access import emergency_queries as emergencies
 from portineria.control.access import queries as access
 from portineria.control.access.models import Rule
-from portineria.control.access.naming import rules_by_machine
+from portineria.control.access.naming import columns_by_machine
 from portineria.control.console import texts
 from portineria.control.console.ready_report import MOST, ReadyReport
-from portineria.control.console.rule_words import whom
+from portineria.control.console.rule_words import everybody_in
 from portineria.control.console.templatetags.console import zone_of
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Machine, RecordingMode
@@ -92,21 +93,28 @@ def _where(machine: Machine) -> str:
     return " › ".join(part for part in parts if part)
 
 
-def _named(actor: Person, machines: Sequence[Machine]) -> dict[int, list[Rule]]:
-    """Machine → the rules that its own page shows, of which one question asks for many."""
-    rules = access.rules(actor).prefetch_related(None)
-    found: dict[int, list[Rule]] = {}
+_OF_A_RULE = (
+    "pk", "created_at", "approvals", "needs_approval", "windows", "group__name", "supplier__name", "person__name"
+)  # fmt: skip
+
+
+def _named(actor: Person, machines: Sequence[Machine]) -> dict[int, list[dict[str, Any]]]:
+    """Machine → what is said of the rules that its own page shows, of which one question asks for many."""
+    rules = access.rules(actor).prefetch_related(None).values(*_OF_A_RULE)
+    found: dict[int, list[dict[str, Any]]] = {}
     for first in range(0, len(machines), _TOGETHER):
-        found |= rules_by_machine(machines[first : first + _TOGETHER], rules)
+        found |= columns_by_machine(machines[first : first + _TOGETHER], rules)
     return found
 
 
-def _who(machine: Machine, rules: Iterable[Rule], held: Sequence[Rule]) -> Iterator[str]:
+def _who(machine: Machine, rules: Iterable[dict[str, Any]], held: Sequence[Rule]) -> Iterator[str]:
     """The newest rule first."""
-    for rule in sorted(rules, key=lambda rule: (rule.created_at, rule.pk), reverse=True):
-        name = whom(rule) or "—"
-        after = _("after a yes of %(count)d") % {"count": rule.approvals} if rule.needs_approval else _("without a yes")
-        windows = texts.windows(rule.windows) if rule.windows else _("at any hour")
+    without, always = _("without a yes"), _("at any hour")
+    for rule in sorted(rules, key=lambda rule: (rule["created_at"], rule["pk"]), reverse=True):
+        group = rule["group__name"]
+        name = everybody_in(group) if group else rule["supplier__name"] or rule["person__name"] or "—"
+        after = _("after a yes of %(count)d") % {"count": rule["approvals"]} if rule["needs_approval"] else without
+        windows = texts.windows(rule["windows"]) if rule["windows"] else always
         yield f"{name} ({after}, {windows})"
     for role in held:
         if role.emergency_plant_id == machine.plant_id and role.person is not None:

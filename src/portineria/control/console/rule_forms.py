@@ -21,6 +21,7 @@ from portineria.control.access.watchers import MOST_WATCHERS
 from portineria.control.console.beginning_form import BeginningForm
 from portineria.control.console.forms import length_choices
 from portineria.control.console.level_forms import LevelsForm, level_choices
+from portineria.control.console.long_select import LongSelect
 from portineria.control.console.plant_forms import KindsField
 from portineria.control.console.rule_words import Terms, everybody_in, place_words, whom
 from portineria.control.console.standing_forms import standing_choices
@@ -43,9 +44,9 @@ _MACHINES = 2000  # lines of a form; more are declared in a file
 class RuleForm(LevelsForm):
     """Of one organisation, which the actor administers. A rule that exists keeps whom it names."""
 
-    supplier = forms.ChoiceField(required=False)
+    supplier = forms.ChoiceField(required=False, widget=LongSelect)
     person = forms.CharField(required=False, max_length=254)
-    group = forms.ChoiceField(required=False)
+    group = forms.ChoiceField(required=False, widget=LongSelect)
     machines = forms.CharField(
         required=False, max_length=100_000, widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})
     )
@@ -232,9 +233,8 @@ def _choices(actor: Person, owner: Organisation, rule: Rule | None) -> Choices:
         **level_choices(actor, owner, rule),
     }
     if rule is None:
-        firms = identity.own_suppliers(actor).filter(organisation=owner)
         groups = group_queries.groups(actor).filter(organisation=owner)
-        found["supplier"] = [("", "—"), *((firm.public_id, firm.name) for firm in firms)]
+        found["supplier"] = [("", "—"), *identity.supplier_names(actor, [owner])]
         found["group"] = [("", "—"), *((row.public_id, row.name) for row in groups)]
     return found
 

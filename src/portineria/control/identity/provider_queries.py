@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import dataclass
+
 from allauth.socialaccount.models import SocialAccount
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef, Q
 
 from portineria.control.identity.models import Person
 from portineria.control.identity.provider_models import IdentityProvider, ProviderQuerySet
@@ -43,16 +45,16 @@ def any_provider() -> bool:
     return IdentityProvider.objects.filter(disabled_at__isnull=True).exists()
 
 
-def connected(actor: Person) -> list[IdentityProvider]:
-    """The actor's own identities elsewhere."""
-    mine = SocialAccount.objects.filter(user=actor).values("provider")
-    return list(IdentityProvider.objects.filter(public_id__in=mine).order_by("name"))
+@dataclass(frozen=True, slots=True)
+class OwnProviders:
+    connected: list[IdentityProvider]  # the actor's own identities elsewhere
+    connectable: list[IdentityProvider]  # to what somebody may connect their account who is of one organisation only
 
 
-def connectable(actor: Person) -> list[IdentityProvider]:
-    """To what somebody may connect their account who belongs to one organisation."""
-    if len(actor.member_of) != 1:
-        return []
-    mine = SocialAccount.objects.filter(user=actor).values("provider")
-    rows = IdentityProvider.objects.filter(organisation__in=actor.member_of, disabled_at__isnull=True)
-    return list(rows.exclude(public_id__in=mine).order_by("name"))
+def own_providers(actor: Person) -> OwnProviders:
+    mine = Exists(SocialAccount.objects.filter(user=actor, provider=OuterRef("public_id")))
+    here = Q(organisation__in=actor.member_of if len(actor.member_of) == 1 else [], disabled_at__isnull=True)
+    rows = list(IdentityProvider.objects.annotate(mine=mine).filter(Q(mine=True) | here).order_by("name"))
+    return OwnProviders(
+        [row for row in rows if row.__dict__["mine"]], [row for row in rows if not row.__dict__["mine"]]
+    )

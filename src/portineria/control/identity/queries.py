@@ -58,6 +58,27 @@ def memberships(actor: Person) -> "list[Membership]":
     return list(found.select_related("person", "organisation", "supplier", "sponsor").order_by("person__name"))
 
 
+def own_people(actor: Person) -> "QuerySet[Any, tuple[str, str]]":
+    """Id and name of those who are there and of no supplier, of the organisations whose staff the actor is; no
+    programs.
+    """
+    rows = Membership.objects.filter(
+        organisation__in=actor.staff_of, role__in=[*STAFF_PEOPLE, Role.TECHNICIAN], supplier__isnull=True,
+        person__disabled_at__isnull=True,
+    )  # fmt: skip
+    return rows.order_by("person__name").values_list("person__public_id", "person__name").distinct()
+
+
+def colleagues(actor: Person, organisations: Iterable[int]) -> "QuerySet[Any, tuple[str, str, str, str]]":
+    """Of other people who work at these of the actor's organisations: its id and name, their id and name."""
+    rows = Membership.objects.filter(
+        organisation__in=set(organisations) & set(actor.staff_of), role__in=STAFF_PEOPLE,
+        person__disabled_at__isnull=True,
+    ).exclude(person=actor)  # fmt: skip
+    shown = ("organisation__public_id", "organisation__name", "person__public_id", "person__name")
+    return rows.order_by("person__name", "pk").values_list(*shown)
+
+
 def members(actor: Person, search: str = "") -> QuerySet[Membership]:
     """``memberships`` by name, address or firm; what fits is left to the database (SQLite folds ASCII letters only)."""
     found = Membership.objects.filter(organisation__in=actor.staff_of)
@@ -88,6 +109,12 @@ def own_suppliers(actor: Person, search: str = "") -> SupplierQuerySet:
     for word in search.split():
         found = found.filter(name__icontains=word)
     return found.select_related("organisation").annotate(people=Count("memberships")).order_by("name", "pk")
+
+
+def supplier_names(actor: Person, organisations: Iterable[Organisation]) -> "QuerySet[Any, tuple[str, str]]":
+    """Id and name of those of these organisations: of thousands much quicker than ``own_suppliers``."""
+    found = Supplier.objects.filter(organisation__in=organisations).filter(organisation__in=actor.staff_of)
+    return found.order_by("name", "pk").values_list("public_id", "name")
 
 
 def own_supplier(actor: Person, public_id: str) -> Supplier:

@@ -161,7 +161,7 @@ def _own(actor: Person) -> Own:
             for row in queries.tokens(actor)
         ],
         providers=[
-            Connected(provider=row.public_id, name=row.name) for row in provider_queries.connected(actor)
+            Connected(provider=row.public_id, name=row.name) for row in provider_queries.own_providers(actor).connected
         ],
     )  # fmt: skip
 

@@ -35,8 +35,7 @@ def account(request: HttpRequest, actor: Person) -> HttpResponse:
         "factors": identity.second_factors(actor),
         "offers": offers.offers(actor),
         "hours": access_hours.own_hours(actor),
-        "connected": provider_queries.connected(actor),
-        "connectable": provider_queries.connectable(actor),
+        "providers": provider_queries.own_providers(actor),
         "notices": own_notices(actor),
         "trainings": confirmed_by(actor, timezone.now()),
     }

@@ -156,7 +156,7 @@ def person(request: HttpRequest, actor: Person) -> HttpResponse:
 def _person(request: HttpRequest, actor: Person) -> HttpResponse:
     """The link is in this one answer and nowhere else: it is not kept in clear, not even in the session."""
     owners, made = queries.administered(actor), list[tuple[Person, str]]()
-    firms = identity.own_suppliers(actor).filter(organisation__in=owners).order_by("name", "pk")
+    firms = identity.supplier_names(actor, owners)
     initial = {
         "supplier": request.GET.get("supplier"), "until": owners[0].usual_end(timezone.now()),
         "sponsor": actor.public_id,

@@ -93,7 +93,7 @@ def provider(request: HttpRequest, actor: Person, provider: str) -> HttpResponse
 
 def _shown(request: HttpRequest, actor: Person, row: IdentityProvider, **forms: Any) -> HttpResponse:
     role = actor.role_in(row.organisation_id)
-    suppliers = list(identity.own_suppliers(actor).filter(organisation=row.organisation_id))
+    suppliers = identity.supplier_names(actor, [row.organisation])
     context: dict[str, Any] = {
         "provider": row, "may_change": role is not None and administers(role), "return_address": callback_address(
             row.public_id
@@ -127,7 +127,7 @@ def set_factor(request: HttpRequest, actor: Person, provider: str) -> HttpRespon
 @page
 def map_group(request: HttpRequest, actor: Person, provider: str) -> HttpResponse:
     row = _changeable(actor, provider)
-    suppliers = list(identity.own_suppliers(actor).filter(organisation=row.organisation_id))
+    suppliers = identity.supplier_names(actor, [row.organisation])
     form = GroupForm(request.POST, suppliers=suppliers)
 
     def act() -> None:
@@ -238,7 +238,7 @@ def refresh(request: HttpRequest, actor: Person, provider: str) -> HttpResponse:
 @page
 def connect(request: HttpRequest, actor: Person, provider: str) -> HttpResponse:
     """Somebody's own account: after it was proved anew, so that an open browser is not enough."""
-    row = next((row for row in queries.connectable(actor) if row.public_id == provider), None)
+    row = next((row for row in queries.own_providers(actor).connectable if row.public_id == provider), None)
     if row is None:
         raise NotFound(f"provider {provider}")
     answer: HttpResponse = _connect(request, row)
