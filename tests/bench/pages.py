@@ -78,6 +78,12 @@ def _owners(owner: Membership) -> list[str]:
         f"/events/?about={gateway}", "/account/", "/rules/", f"/rules/{rule.public_id}/",
         f"/rules/{rule.public_id}/change/", "/rules/add/", f"/machines/{live.machine.public_id}/who/",
         f"{person}/reach/", "/groups/", "/locks/", "/trainings/", "/lists/", "/lists/reachable/", "/lists/accesses/",
+        "/approvals/substitutes/", "/delegations/", "/emergencies/", "/emergencies/give/", "/events/?q=press",
+        "/events/?person=a", "/locks/add/", "/machines/add/", f"/machines/{live.machine.public_id}/answering/",
+        f"/machines/{live.machine.public_id}/services/add/", "/notifications/", "/people/unused/", "/plants/",
+        f"/plants/{live.machine.plant.public_id}/", "/plants/add/", "/privacy/", "/program-contents/", "/providers/",
+        "/reasons/", "/rules/simulate/", "/service-accounts/", f"/sessions/{ended}/report/", "/sinks/",
+        f"/suppliers/{member.supplier.public_id}/",
     ]  # fmt: skip
 
 

@@ -199,8 +199,8 @@ TEXTS: dict[str, str | Promise] = {
     "access.no-emergency-role": _("You hold no emergency role at this plant. Request access, or call its owner."),
     "access.emergency.held": _("Nothing was changed: this person holds the emergency role there already."),
     "access.emergency.of-supplier": _(
-        "Nothing was changed: this person is of a supplier, %(supplier)s. Tick the box that says so if they are to "
-        "hold it all the same."
+        "Nothing was changed: this person is of a supplier, %(supplier)s. Name them as a guest if they are to hold it "
+        "all the same."
     ),
     "access.emergency.open": _("You have opened this machine already: %(request)s. Connect to it."),
     "access.emergency.locked": _(

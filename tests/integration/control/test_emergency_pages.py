@@ -50,10 +50,14 @@ def test_from_giving_the_role_to_the_signature(linked: World) -> None:
 def test_who_is_of_a_supplier_is_said_before_and_a_lock_says_its_words(linked: World) -> None:
     w = linked
     owner, rival = signed_in(w.owner), signed_in(w.rival)
-    asked = {"person": w.rival.public_id, "plant": w.plant}
-    assert "Rival presses" in owner.post("/emergencies/give/", asked).content.decode()
+    assert "Rival presses" not in shown(owner, "/emergencies/give/")  # not among those who are offered
+    asked = {"person": w.operator.public_id, "guest": w.rival.email, "plant": w.plant}
+    assert "one of these" in owner.post("/emergencies/give/", asked).content.decode()
+    named = owner.post("/emergencies/give/", {"guest": w.operator.email, "plant": w.plant}).content.decode()
+    assert "No supplier&#x27;s person has this address here." in named
+    owner.post("/emergencies/give/", {"person": w.rival.public_id, "plant": w.plant})
     assert rival.get(f"/machines/{w.machine.public_id}/").status_code == 404
-    owner.post("/emergencies/give/", asked | {"guest": "on"})
+    assert owner.post("/emergencies/give/", asked | {"person": ""}).headers["Location"] == "/emergencies/"
     page = shown(rival, f"/machines/{w.machine.public_id}/emergency/")
     assert "192.168.10.5" not in page
     assert "modbus" not in page

@@ -40,7 +40,8 @@ LISTS = {
               "/sessions/{session}/report/",
               "/requests/{given}/", "/requests/{waiting}/", "/lists/reachable/", "/rules/", "/rules/add/",
               "/rules/{rule}/", "/rules/{rule}/change/", "/machines/{machine}/who/", "/people/{owner}/{person}/reach/",
-              "/plants/", "/plants/{plant}/", "/events/", "/events/{owner}/{sealed}/"],
+              "/plants/", "/plants/{plant}/", "/events/", "/events/{owner}/{sealed}/", "/account/",
+              "/emergencies/give/", "/approvals/substitutes/", "/program-contents/", "/approvals/?page=2"],
     "technician": ["/", "/work/", "/machines/", "/machines/?q=mill", "/requests/", "/sessions/",
                    "/sessions/{session}/", "/sessions/{session}/report/", "/machines/{machine}/",
                    "/machines/{machine}/ask/", "/requests/{given}/", "/requests/{waiting}/"],
@@ -156,6 +157,20 @@ def test_what_is_asked_often_is_found_by_an_index(linked: World) -> None:
         assert any(index in step for step in plan), (index, plan)
         table = rows.model._meta.db_table
         assert not [step for step in plan if f"SCAN {table}" in step], plan
+
+
+@pytest.mark.sqlite
+def test_an_owner_of_thousands_of_rules_is_known_as_one(linked: World) -> None:
+    """Otherwise all of them would be read for those of some machines."""
+    one = Rule.objects.get(public_id=linked.rule)
+    Rule.objects.bulk_create(
+        Rule(organisation_id=one.organisation_id, supplier_id=one.supplier_id) for _ in range(3000)
+    )
+    refresh_statistics()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT stat FROM sqlite_stat1 WHERE idx LIKE 'access_rule_organisation_id%'")
+        [[said]] = cursor.fetchall()
+    assert int(said.split()[1]) > 1200, said  # rules of one organisation
 
 
 @pytest.mark.sqlite

@@ -104,3 +104,15 @@ def test_nobody_speaks_for_the_other_side_or_for_another_supplier(linked: World)
     for faulty in ({"side": "owner"}, {"side": "third"}, {"side": "supplier", "withdrawn_by": linked.rival}):
         with pytest.raises(IntegrityError), transaction.atomic():
             ContentsAgreement.objects.create(supplier=row, agreed_by=linked.rival, **faulty)
+
+
+def test_of_thousands_of_suppliers_the_list_shows_a_part_and_an_answer_comes_back_to_it(world: World) -> None:
+    owner, one = signed_in(world.owner), Supplier.objects.get(public_id=world.supplier)
+    Supplier.objects.bulk_create(Supplier(organisation=one.organisation, name=f"A{number:02}") for number in range(30))
+    first, second = shown(owner, "/program-contents/"), shown(owner, "/program-contents/?page=2")
+    address = f"/program-contents/{one.public_id}/"
+    assert (first.count("<section"), address in first, address in second) == (25, False, True)
+    answer = owner.post(address, {"answer": "yes", "page": "2"})
+    assert answer.headers["Location"] == "/program-contents/?page=2"
+    hostile = owner.post(address, {"answer": "no", "page": "2&x=//evil.example"})
+    assert hostile.headers["Location"] == "/program-contents/?page=2%26x%3D%2F%2Fevil.example"

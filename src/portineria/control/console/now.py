@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Page
-from django.db.models import CharField, QuerySet, Value
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from portineria.control.access import emergency_queries
@@ -23,6 +23,7 @@ from portineria.control.console.extension_rows import ExtensionRow
 from portineria.control.console.held import HeldRow, waiting_for
 from portineria.control.console.queries import Seen
 from portineria.control.console.whereabouts import Asked, Place
+from portineria.control.console.which_wait import which_wait
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway, GatewayState
 from portineria.control.identity import sponsoring
@@ -101,7 +102,6 @@ def now(actor: Person, leaf: Leaf) -> Now:
 
 
 def _kinds(actor: Person, at: datetime) -> frozenset[str]:
-    """Of what mostly nobody waits for: which kinds there are. One query, where each would be one."""
     lists: dict[str, QuerySet[Any]] = {
         "held": remote_sessions.held_for(actor, at),
         "emergencies": emergency_queries.reviews(actor).unsigned(),
@@ -109,11 +109,7 @@ def _kinds(actor: Person, at: datetime) -> frozenset[str]:
         "more": decidable_extensions(actor),
         "sponsored": sponsoring.waiting(actor, at),
     }
-    kinds = [
-        rows.order_by().annotate(what=Value(name, output_field=CharField())).values_list("what", flat=True)
-        for name, rows in lists.items()
-    ]
-    return frozenset(kinds[0].union(*kinds[1:]))
+    return which_wait(actor, lists)
 
 
 def _missing(actor: Person, gateways: list[Gateway], machines: int) -> str:

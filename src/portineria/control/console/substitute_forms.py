@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -7,31 +6,28 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portineria.control.access.watchers import watches_at
-from portineria.control.identity.models import Membership, Person, Role
+from portineria.control.console.long_select import LongSelect
+from portineria.control.identity import queries as identity
+from portineria.control.identity.models import Person
 
 _WHEN = "%Y-%m-%dT%H:%M"
 _FAULTS = {"invalid": _("Please give a day and a time."), "required": _("Please give a day and a time.")}
 
 
-def choices(actor: Person, members: Iterable[Membership]) -> list[tuple[str, str]]:
+def choices(actor: Person) -> list[tuple[str, str]]:
     """Whom the actor may name: who works where the actor approves, or watches. Organisation and person, as one word."""
     here = {pk for pk in actor.staff_of if (role := actor.role_in(pk)) is not None and role.approves}
     here |= watches_at(actor)
-    several = len(here) > 1
     return [
-        (
-            f"{row.organisation.public_id}/{row.person.public_id}",
-            f"{row.person.name} · {row.organisation.name}" if several else row.person.name,
-        )
-        for row in members
-        if row.organisation_id in here and Role(row.role).staff and row.person_id != actor.pk and row.person.enabled
+        (f"{owner}/{person}", f"{name} · {organisation}" if len(here) > 1 else name)
+        for owner, organisation, person, name in identity.colleagues(actor, here)
     ]
 
 
 class SubstituteForm(forms.Form):
     """Times are those of whoever asks, as their account says."""
 
-    substitute = forms.ChoiceField()
+    substitute = forms.ChoiceField(widget=LongSelect)
     begins = forms.DateTimeField(
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_WHEN), error_messages=_FAULTS
     )

@@ -11,7 +11,7 @@ from portineria.control.audit.services import record
 from portineria.control.identity.authority import Actor, Operator, administers, require
 from portineria.control.identity.closing_models import ClosedWhy
 from portineria.control.identity.models import Membership, Person, Role
-from portineria.control.identity.sponsorship import checked_end, sponsor_called, unanswered
+from portineria.control.identity.sponsorship import checked_end, sponsor_called, unanswered, unanswered_in
 from portineria.control.identity.unused import close, record_closed
 from portineria.core.errors import NotFound
 
@@ -75,8 +75,10 @@ def waiting(actor: Person, at: datetime) -> QuerySet[Membership]:
     nobody does.
     """
     administered = [place for place in actor.staff_of if actor.role_in(place) is Role.ADMINISTRATOR]
-    mine = Q(sponsor=actor, ends_at__lte=at + SOON)
-    return sponsored(actor.staff_of).filter(mine | Q(unanswered=True, organisation__in=administered)).order_by("pk")
+    waits = Q(sponsor=actor, ends_at__lte=at + SOON)
+    for place in administered:
+        waits |= unanswered_in(place)
+    return sponsored(actor.staff_of).filter(waits).order_by("pk")
 
 
 def ending_soon(at: datetime, ahead: timedelta) -> list[Membership]:

@@ -56,13 +56,20 @@ def answers(person: Person | None, organisation: int) -> bool:
     return rows.exists()
 
 
+_STAFF = Q(role__in=STAFF_PEOPLE, person__disabled_at__isnull=True)
+_ANSWERED = Q(supplier__isnull=False, given_by__isnull=True)  # for whom a provider speaks each time, it does
+
+
 def unanswered() -> Q:
-    """Of a membership: nobody who is still there answers for them. For whom a provider speaks each time, it does."""
-    staff = Membership.objects.filter(
-        person=OuterRef("sponsor"), organisation=OuterRef("organisation"), role__in=STAFF_PEOPLE,
-        person__disabled_at__isnull=True,
-    )  # fmt: skip
-    return Q(Q(supplier__isnull=False, given_by__isnull=True), ~Exists(staff))
+    """Of a membership: nobody who is still there answers for them."""
+    staff = Membership.objects.filter(_STAFF, person=OuterRef("sponsor"), organisation=OuterRef("organisation"))
+    return Q(_ANSWERED, ~Exists(staff))
+
+
+def unanswered_in(organisation: int) -> Q:
+    """The same of one organisation's: its staff are looked up once and not for each."""
+    staff = Membership.objects.filter(_STAFF, organisation=organisation).values("person")
+    return _ANSWERED & Q(organisation=organisation) & (Q(sponsor__isnull=True) | ~Q(sponsor__in=staff))
 
 
 def sponsor_called(owner: Organisation, person: str) -> Person:

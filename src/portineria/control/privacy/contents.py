@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether recordings keep the contents of programs: owner and supplier both say so, or it is hash and size."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -8,7 +9,7 @@ from django.utils import timezone
 
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import administers, require
-from portineria.control.identity.models import Person, Supplier
+from portineria.control.identity.models import Person, Supplier, SupplierQuerySet
 from portineria.control.privacy.models import ContentsAgreement, Side
 from portineria.core.errors import NotFound
 
@@ -37,10 +38,15 @@ def agreed(supplier_id: int) -> bool:
     return set(rows.values_list("side", flat=True)) == set(Side.values)
 
 
-def agreements(actor: Person) -> list[Agreement]:
-    """Of suppliers of the organisations whose staff the actor is, and of those for which the actor works."""
+def suppliers(actor: Person) -> SupplierQuerySet:
+    """Of the organisations whose staff the actor is, and those for which the actor works."""
     rows = Supplier.objects.visible_to(actor).select_related("organisation")
-    suppliers = list(rows.order_by("organisation__name", "name", "pk"))
+    return rows.order_by("organisation__name", "name", "pk")
+
+
+def agreements(actor: Person, rows: Iterable[Supplier]) -> list[Agreement]:
+    """``rows``: of ``suppliers``."""
+    suppliers = list(rows)
     standing = ContentsAgreement.objects.filter(supplier__in=suppliers, withdrawn_at__isnull=True)
     found = {(row.supplier_id, row.side): row for row in standing.select_related("agreed_by").order_by("pk")}
     return [

@@ -181,7 +181,8 @@ def _agreement(row: Agreement) -> AgreementView:
 
 @reads(router, "/program-contents", Agreements)
 def program_contents(request: HttpRequest) -> Agreements:
-    return Agreements(items=[_agreement(row) for row in contents.agreements(person_of(request))])
+    actor = person_of(request)
+    return Agreements(items=[_agreement(row) for row in contents.agreements(actor, contents.suppliers(actor))])
 
 
 class Keeps(Given):
@@ -193,7 +194,8 @@ def contents_agree(request: HttpRequest, supplier: Id, given: Keeps) -> Agreemen
     """For the caller's own side, or take it back; for sessions that begin from now on."""
     actor = person_of(request)
     contents.agree(actor=actor, supplier=supplier, keeps=given.keeps)
-    return next(_agreement(row) for row in contents.agreements(actor) if row.supplier.public_id == supplier)
+    [row] = contents.agreements(actor, contents.suppliers(actor).filter(public_id=supplier))
+    return _agreement(row)
 
 
 class PlaybackView(Schema):

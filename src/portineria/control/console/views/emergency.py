@@ -76,11 +76,11 @@ def sign(request: HttpRequest, actor: Person, review: str) -> HttpResponse:
 def give(request: HttpRequest, actor: Person) -> HttpResponse:
     _require_administrator(actor)
     plants = [row for row in estate.plants(actor) if _administered(actor, row.organisation_id)]
-    form = GiveForm(request.POST or None, whom=identity.members(actor), plants=plants)
+    form = GiveForm(request.POST or None, actor=actor, plants=plants)
 
     def act() -> None:
         owner = form.places[form.cleaned_data["plant"]].organisation.public_id
-        services.give_role(actor=actor, organisation=owner, **form.cleaned_data)
+        services.give_role(actor=actor, organisation=owner, **form.given)
 
     if form.is_valid() and attempt(form, act):
         messages.success(request, _("Given. It opens every machine of this plant, without a yes."))

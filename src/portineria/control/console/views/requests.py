@@ -2,13 +2,15 @@
 from typing import Any
 
 from django.contrib import messages
+from django.core.paginator import Page
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from portineria.control.access import bundles, services
+from portineria.control.access import bundles, emergency_queries, services
 from portineria.control.access import queries as access
 from portineria.control.access.answerable import decidable_requests
 from portineria.control.access.extending import decidable_extensions
@@ -17,8 +19,10 @@ from portineria.control.console import emergency_rows, extension_rows, held, job
 from portineria.control.console.forms import ApprovalForm, DecisionForm, ExtendForm, ReasonForm, RevokeForm
 from portineria.control.console.page import attempt, leaf, page
 from portineria.control.console.request_page import request_page, request_row
+from portineria.control.console.which_wait import which_wait
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
+from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.policy.ending import Ending
 
 _WAITING = 25  # of what waits, on one leaf: each is read before it is decided
@@ -33,14 +37,23 @@ def mine(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
     own = access.requests(actor).filter(organisation__in=actor.sees(Power.WORK))
-    decidable = decidable_requests(actor)
+    at, decidable = timezone.now(), decidable_requests(actor)
     others = own.filter(state="pending").exclude(pk__in=decidable.values("pk"))
+    lists: dict[str, QuerySet[Any]] = {
+        "held": remote_sessions.held_for(actor, at), "emergencies": emergency_queries.reviews(actor).unsigned(),
+        "more": decidable_extensions(actor), "waiting": decidable, "others": others,
+    }  # fmt: skip
+    waits = which_wait(actor, lists)
+
+    def part(name: str) -> Page[Any]:
+        return leaf(request, lists[name] if name in waits else lists[name].none(), _WAITING, named=name)
+
     context: dict[str, Any] = {
-        "held": held.waiting_for(actor, timezone.now()),
-        "more": extension_rows.waiting_leaf(actor, leaf(request, decidable_extensions(actor), _WAITING, named="more")),
-        "emergencies": emergency_rows.unsigned(actor),
-        "waiting": whereabouts.asked_leaf(actor, leaf(request, decidable, _WAITING, named="waiting")),
-        "others": whereabouts.asked_leaf(actor, leaf(request, others, _WAITING, named="others")),
+        "held": held.waiting_for(actor, at) if "held" in waits else [],
+        "more": extension_rows.waiting_leaf(actor, part("more")),
+        "emergencies": emergency_rows.unsigned(actor) if "emergencies" in waits else [],
+        "waiting": whereabouts.asked_leaf(actor, part("waiting")),
+        "others": whereabouts.asked_leaf(actor, part("others")),
         "rows": whereabouts.asked_leaf(actor, leaf(request, own.exclude(state="pending"))),
     }
     waiting = [context["waiting"].paginator.count, context["more"].paginator.count, len(context["held"])]

@@ -8,7 +8,6 @@ from django.views.decorators.http import require_POST
 from portineria.control.access import substituting
 from portineria.control.console.page import attempt, page
 from portineria.control.console.substitute_forms import SubstituteForm, choices
-from portineria.control.identity import queries as identity
 from portineria.control.identity.models import Person
 from portineria.core.errors import NotFound
 
@@ -18,7 +17,7 @@ def substitutes(request: HttpRequest, actor: Person) -> HttpResponse:
     """Of the organisations whose staff the actor is. For everybody else the page does not exist."""
     if not actor.staff_of:
         raise NotFound(f"substitutes, for {actor.public_id}")
-    offered = choices(actor, identity.memberships(actor))
+    offered = choices(actor)
     form = SubstituteForm(request.POST or None, offered=offered)
     if form.is_valid() and attempt(form, lambda: substituting.name_substitute(actor=actor, **form.named())):
         messages.success(request, _("Named. Until then they stand in for you."))
