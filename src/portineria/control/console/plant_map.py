@@ -276,7 +276,7 @@ class _Drawing:
     @cached_property
     def _inside(self) -> dict[int, list[Session]]:
         found: dict[int, list[Session]] = defaultdict(list)
-        for row in self._sessions():
+        for row in sorted(self._sessions(), key=lambda row: (row.requested_at, row.pk), reverse=True):
             row.__dict__["recorded"] = recorded(row)
             found[row.machine_id].append(row)
         return found
@@ -286,4 +286,5 @@ class _Drawing:
         waits = HeldOperation.objects.waiting(self._at).filter(session=OuterRef("pk"))
         rows = remote_sessions.with_firm(remote_sessions.open_sessions(self._actor))
         rows = with_terms(rows.filter(machine__in=[row.pk for row in self._machines]))
-        return rows.annotate(watched=Exists(looks), waits=Exists(waits)).defer("order", "certificate", "withdrawal")
+        rows = rows.annotate(watched=Exists(looks), waits=Exists(waits)).defer("order", "certificate", "withdrawal")
+        return rows.order_by()  # SQLite would read all sessions that ever were in their order, for those that are open
