@@ -39,11 +39,19 @@ def test_a_recording_is_searched_and_its_refusals_found_with_an_identity_that_is
         expect(page.locator("#played tbody")).to_contain_text(f"holding {int(place) - 1}")
     assert page.locator("#evil").count() == 0
 
+    columns, refusals = page.locator("#in-time .bar-inside"), page.locator("#in-time .bar-refused")
+    expect(refusals).to_have_count(2)
+    assert 1 < columns.count() <= 120
+    page.locator("#in-time").click(position={"x": 2, "y": 20})
+    expect(marked).to_contain_text("holding 1")
+    expect(rows.first).to_contain_text("holding 1")
+
     page.get_by_label("Decision of the gateway").select_option("cut")
     for part in ("cut out", "password", "rule s7comm.password", "to the device, from byte 0", "8 bytes"):
         expect(rows).to_contain_text([part])
     page.get_by_label("Decision of the gateway").select_option("refused")
     expect(shown).to_have_text("2")
+    expect(columns).to_have_count(2)
     page.get_by_label("Decision of the gateway").select_option("")
     page.get_by_label("Target").fill("holding 29")
     expect(shown).to_have_text("10")  # 29, and 291 to 299

@@ -87,6 +87,12 @@ def when(
 
 
 @register.simple_tag(takes_context=True)
+def clock(context: Context, moment: datetime, zone: str | tzinfo | None = None, seconds: bool = False) -> str:
+    """The hour alone, where a page has said the day."""
+    return date_format(timezone.localtime(moment, zone_of(zone, context)), "H:i:s" if seconds else "H:i")
+
+
+@register.simple_tag(takes_context=True)
 def span(context: Context, start: datetime, end: datetime, zone: str | tzinfo | None = None) -> SafeString:
     """From when to when, the zone once."""
     first, last = (timezone.localtime(moment, zone_of(zone, context)) for moment in (start, end))

@@ -19,6 +19,7 @@ from portineria.control.console import (
 from portineria.control.console.evidence import evidence_command
 from portineria.control.console.forms import DecisionForm, ReasonForm
 from portineria.control.console.page import attempt, leaf, page
+from portineria.control.console.session_timeline import timeline_of
 from portineria.control.console.texts import operations as texts
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import (
@@ -68,6 +69,7 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
     seen, streams = queries.Seen(row, actor), remote_sessions.streams(actor, public_id)
     course, connections = leaf(request, there.course, named="course"), leaf(request, streams, named="streams")
     first = connections.object_list if connections.number == 1 else streams[:1]
+    events = event_queries.session_events(actor, row, course.object_list, seen.place.zone)
     refused = there.course.filter(code__in=session_page.REFUSALS)[:_REFUSED] if there.refused else ()
     context = {
         "seen": seen,
@@ -84,7 +86,8 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "operation_words": texts.operation_words(),
         "held": held.held_in(actor, row, timezone.now()) if there.held else [],
         "refused": event_queries.session_events(actor, row, refused, seen.place.zone),
-        "events": event_queries.session_events(actor, row, course.object_list, seen.place.zone),
+        "events": events,
+        "timeline": timeline_of(row, connections.object_list, events),
         "evidence_command": "" if row.open else evidence_command(row),
         "signals": plant_rows.consent_in(actor, row),
         "unwatched": watch_rows.missing_in(row),

@@ -10,6 +10,7 @@ const IDENTITY_BYTES = 64 << 10;
 const MOST = 200_000; // operations that one page keeps
 const LEAF = 200;
 const ITEMS = 128;
+const SLOTS = 120; // parts of the time that the picture divides
 
 const page = document.getElementById("playback");
 const played = document.getElementById("played");
@@ -18,6 +19,7 @@ const field = (name) => document.getElementById(name);
 let all = [];
 let found = [];
 let first = 0;
+let slots = [];
 
 async function identities(file) {
   const text = file.size <= IDENTITY_BYTES ? await file.text() : "";
@@ -135,7 +137,42 @@ function filter() {
   found = all.filter((row) =>
     (!decision || row.verdict === decision) && (!kind || row.kind === kind) && row.targets.toLowerCase().includes(target) &&
     (!search || [row.function, row.targets, row.values, row.answer, row.route, row.protocol].some((part) => part.toLowerCase().includes(search))));
+  draw();
   show(0);
+}
+
+function draw() {
+  let [from, to] = [Infinity, -Infinity];
+  for (const row of found) [from, to] = [Math.min(from, row.ms), Math.max(to, row.ms)];
+  slots = Array.from({ length: SLOTS }, () => ({ count: 0, refused: 0, first: 0 }));
+  found.forEach((row, place) => {
+    const slot = slots[Math.min(SLOTS - 1, Math.floor(((row.ms - from) / (to - from || 1)) * SLOTS))];
+    if (slot.count === 0) slot.first = place;
+    slot.count += 1;
+    if (row.verdict === "refused") slot.refused += 1;
+  });
+  const most = Math.max(...slots.map((slot) => slot.count), 1);
+  field("in-time").replaceChildren(...slots.flatMap((slot, place) => {
+    const height = slot.count && Math.max(2, (slot.count / most) * 36);
+    return [slot.count && column(place, 36 - height, height, "bar-inside"), slot.refused && column(place, 39, 9, "bar-refused")].filter(Boolean);
+  }));
+  const told = clock(page);
+  played.querySelector("[data-from]").textContent = found.length ? told(from) : "";
+  played.querySelector("[data-to]").textContent = found.length ? told(to) : "";
+}
+
+function column(place, y, height, kind) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  for (const [name, value] of Object.entries({ x: place, y, width: 0.8, height, class: kind })) made.setAttribute(name, String(value));
+  return made;
+}
+
+function jump(event) {
+  const box = event.currentTarget.getBoundingClientRect();
+  const wanted = Math.floor(((event.clientX - box.left) / box.width) * SLOTS);
+  const near = slots.map((slot, place) => place).filter((place) => slots[place].count)
+    .sort((one, other) => Math.abs(one - wanted) - Math.abs(other - wanted));
+  if (near.length) show(slots[near[0]].first, slots[near[0]].first);
 }
 
 function show(at, mark = -1) {
@@ -177,6 +214,7 @@ if (page) {
       filter();
     });
   }
+  field("in-time").addEventListener("click", jump);
   field("refusal").addEventListener("click", nextRefusal);
   field("earlier").addEventListener("click", () => show(first - LEAF));
   field("later").addEventListener("click", () => show(first + LEAF));
