@@ -3,9 +3,13 @@
 
 Each turn makes a session, opens connections in it that carry bytes both ways, and ends it; beside that one connector
 process stays, and connections come and go in it. All of it is recorded, and the recordings are uploaded. Memory
-and descriptors of server, relay, gateway and that connector are sampled; the slope is that of the least squares over
-the second half, when caches are warm. Memory is what each allocated itself: of the files that they map, 24 to 33 MB
-each, the kernel counts a share by the number of processes that do, so in PSS a process grows when a neighbour ends.
+and descriptors of server, relay, gateway and that connector are sampled. Memory is what each allocated itself: of the
+files that they map, 24 to 33 MB each, the kernel counts a share by the number of processes that do, so in PSS a process
+grows when a neighbour ends.
+
+A process gives back what is free once a minute, and takes 10 to 20 MB again with the next turns. So the churn rests for
+that long every few minutes, and of each rest the lowest counts: what stays. The first rest is the start, when caches
+are warm, the last one the end; the slope is that of the least squares between the second and the last.
 
 A gateway remembers a session until its order has expired, or the order could be replayed (271 bytes), and the names of
 a session's connections (98 bytes, 16,384 at the most). So the sessions that come and go have orders of a few minutes:
@@ -30,7 +34,7 @@ from tests.bench.peers import free_port, wait_for
 from tests.bench.recording import record_machine
 
 EVERY_S, BYTES = 5.0, 250_000
-WARM_TURNS = 20
+BUSY_S, REST_S = 290.0, 70.0  # in so long everybody looks at what is free when the last session is quite over
 CHURNING, ORDER_MINUTES = "Bench churn", 5
 LOOKS, LOOK_S = 20, 0.05  # at descriptors: SQLite opens three for every question, and something asks every second
 
@@ -58,30 +62,43 @@ def descriptors(pid: int) -> int:
 
 
 class Watch:
-    """Samples by process: (seconds, bytes) and descriptors."""
+    """Samples by process, of each rest: (seconds, bytes) and descriptors."""
 
     def __init__(self, pids: dict[str, int]) -> None:
         self._pids, self._began = pids, time.monotonic()
         self.memory: dict[str, list[tuple[float, float]]] = defaultdict(list)
         self.descriptors: dict[str, list[int]] = defaultdict(list)
 
-    async def sample(self) -> None:
-        """The fewest descriptors of a second: those that stay."""
+    async def rest(self) -> None:
+        """Watch one."""
+        memory, count = dict.fromkeys(self._pids, math.inf), dict.fromkeys(self._pids, sys.maxsize)
+        began = time.monotonic()
+        while time.monotonic() - began < REST_S:
+            for name, pid in self._pids.items():
+                memory[name] = min(memory[name], own_bytes(pid))
+            for name, least in (await self._descriptors()).items():
+                count[name] = min(count[name], least)
+            await asyncio.sleep(EVERY_S)
+        for name in self._pids:
+            self.memory[name].append((time.monotonic() - self._began, memory[name]))
+            self.descriptors[name].append(count[name])
+
+    async def _descriptors(self) -> dict[str, int]:
+        """The fewest of a second: those that stay."""
         looks: dict[str, list[int]] = defaultdict(list)
         for _ in range(LOOKS):
             for name, pid in self._pids.items():
                 looks[name].append(descriptors(pid))
             await asyncio.sleep(LOOK_S)
-        for name, pid in self._pids.items():
-            self.memory[name].append((time.monotonic() - self._began, own_bytes(pid)))
-            self.descriptors[name].append(min(looks[name]))
+        return {name: min(seen) for name, seen in looks.items()}
 
-    def result(self) -> dict[str, dict[str, float]]:
+    def result(self) -> dict[str, dict[str, object]]:
         return {
             name: {
                 "mb_start": round(points[0][1] / 1e6, 2),
                 "mb_end": round(points[-1][1] / 1e6, 2),
-                "mb_per_hour": round(slope(points[len(points) // 2 :]) * 3600 / 1e6, 3),
+                "mb_per_hour": round(slope(points[1:] or points) * 3600 / 1e6, 3),
+                "mb_at_rest": [round(value / 1e6, 1) for _, value in points],
                 "descriptors_start": self.descriptors[name][0],
                 "descriptors_end": self.descriptors[name][-1],
             }
@@ -90,10 +107,10 @@ class Watch:
 
 
 async def churn(own: ours.Ours, held: HeldSession, watch: Watch, seconds: float) -> int:
-    """Return how many sessions there were. Sampled between turns, when nothing of a session is open."""
-    end, sampled, turns, asked = time.monotonic() + seconds, 0.0, 0, -math.inf
+    """Return how many sessions there were. At rest nothing of a session is open but the one that stays."""
+    end, busy_until, turns, asked = time.monotonic() + seconds, time.monotonic() + BUSY_S, 0, -math.inf
     outside = next(iter(held.doors.values()))
-    while time.monotonic() < end:
+    while time.monotonic() < end - REST_S:
         if time.monotonic() - asked > ORDER_MINUTES * 60:
             asked = time.monotonic()
             await asyncio.to_thread(own.ask, CHURNING, ORDER_MINUTES + 1)  # what it opened before ends by itself
@@ -103,11 +120,10 @@ async def churn(own: ours.Ours, held: HeldSession, watch: Watch, seconds: float)
             await asyncio.to_thread(echoes, address, 20)
         await asyncio.gather(*(asyncio.to_thread(download, outside, BYTES) for _ in range(2)))
         turns += 1
-        if turns >= WARM_TURNS and time.monotonic() - sampled >= EVERY_S:
-            await watch.sample()
-            sampled = time.monotonic()
-    await asyncio.sleep(5)
-    await watch.sample()
+        if time.monotonic() >= busy_until:
+            await watch.rest()
+            busy_until = time.monotonic() + BUSY_S
+    await watch.rest()
     return turns
 
 

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8
-_ARENAS = 2  # one for Python, which runs one thread at a time; one for what waits for nothing of Python (SQLite, TLS)
+_ARENAS = 1  # malloc_trim leaves the end of every other heap as long as it ever was (decision 136)
 _KEEP = 64 << 20  # at most so much stays when a burst is over; a gateway box has gigabytes
 _BLOCK = 4 << 20  # larger than any buffer of ours
 LOOK_S = 60.0

@@ -17,6 +17,7 @@ from pytest_django import DjangoDbBlocker
 
 from portineria.control.settings.database import database
 from portineria.control.settings.server import ServerSettings
+from portineria.control.sqlite import round as round_
 from portineria.control.sqlite.base import DatabaseWrapper
 from portineria.control.sqlite.round import ROUND
 
@@ -186,9 +187,9 @@ def test_so_is_one_that_came_while_the_old_one_was_asked(house: House, tmp_path:
     assert house.in_thread(words) == [("new",)]
 
 
-@pytest.mark.usefixtures("going")
-def test_only_so_many_wait(house: House) -> None:
-    ready, leave = threading.Barrier(MOST + 3), threading.Event()
+def held_at_a_time(house: House, count: int) -> list[sqlite3.Connection]:
+    """The connections of so many that are all open at one moment."""
+    ready, leave = threading.Barrier(count + 1), threading.Event()
     used: list[sqlite3.Connection] = []
 
     def held(wrapper: DatabaseWrapper) -> None:
@@ -196,19 +197,34 @@ def test_only_so_many_wait(house: House) -> None:
         ready.wait(20)
         leave.wait(20)
 
-    threads = [threading.Thread(target=house.in_thread, args=(held,)) for _ in range(MOST + 2)]
+    threads = [threading.Thread(target=house.in_thread, args=(held,)) for _ in range(count)]
     for thread in threads:
         thread.start()
     ready.wait(20)
     leave.set()
     for thread in threads:
         thread.join()
+    return used
 
-    def usable(connection: sqlite3.Connection) -> bool:
-        try:
-            connection.execute("SELECT 1")
-        except sqlite3.ProgrammingError:
-            return False
-        return True
 
+def usable(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("SELECT 1")
+    except sqlite3.ProgrammingError:
+        return False
+    return True
+
+
+@pytest.mark.usefixtures("going")
+def test_only_so_many_wait(house: House) -> None:
+    used = held_at_a_time(house, MOST + 2)
     assert sum(usable(connection) for connection in used) == MOST
+
+
+@pytest.mark.usefixtures("going")
+def test_what_a_burst_opened_goes_when_nobody_needs_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = held_at_a_time(house, 3)
+    assert all(usable(connection) for connection in used)
+    monkeypatch.setattr(round_, "REST_S", 0.0)
+    last = house.in_thread(opened)
+    assert [connection for connection in used if usable(connection)] == [last]

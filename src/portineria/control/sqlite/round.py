@@ -3,16 +3,19 @@
 
 Each request has a thread of its own. To open a connection for each (the file, the tables' definitions, functions, the
 first pages) and to close the last one (the whole WAL into the file) took more of the processor than the questions.
+As many wait as were busy at a time within the last seconds: what a burst opened does not stay (decision 136).
 """
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-_MOST = 8  # that wait: more requests at a time are rare, and each connection keeps up to 2 MB of pages
+_MOST = 8  # that wait: more requests at a time are rare
+REST_S = 10.0  # nobody needed it so long, so it goes: it keeps 3 MB (128 prepared statements, definitions, pages)
 
 
 File = tuple[int, int]  # device and inode
@@ -22,6 +25,7 @@ class _Waiting(NamedTuple):
     connection: sqlite3.Connection
     path: str
     file: File
+    since: float
 
 
 class Round:
@@ -57,11 +61,16 @@ class Round:
 
     def give(self, connection: sqlite3.Connection, path: str, opened: File | None) -> bool:
         """Whether it waits from now on; it must be closed otherwise. ``opened``: what was there when it was opened."""
+        now = time.monotonic()
         with self._lock:
             if not self._going or opened is None or connection.in_transaction or len(self._waiting) >= _MOST:
                 return False
-            self._waiting.append(_Waiting(connection, path, opened))
-            return True
+            rested = [one for one in self._waiting if one.since < now - REST_S]
+            del self._waiting[: len(rested)]  # the last is taken first, so the first waited longest
+            self._waiting.append(_Waiting(connection, path, opened, now))
+        for one in rested:
+            one.connection.close()
+        return True
 
 
 def file_at(path: str) -> File | None:
