@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.urls import Resolver404, get_resolver, resolve
 from playwright.sync_api import Page
 
 from tests.browser.authenticator import with_authenticator
 from tests.browser.conftest import PHONE, Open, Server
-from tests.browser.test_pages import HIDDEN, OVERFLOW, PAGES, SMALL_DESK, address, violations
+from tests.browser.judge import Judge
+from tests.browser.test_pages import HIDDEN, OVERFLOW, PAGES, SMALL_DESK, address
 from tests.integration.control.test_every_address import PLACE, routes
 
 pytestmark = pytest.mark.browser
@@ -128,17 +128,18 @@ class NoPage(Exception):
     """It only takes forms, or is a file."""
 
 
-def faults_of(page: Page, axe: Axe) -> list[str]:
-    """On a small desk and on a telephone; axe on the first."""
-    faults = [
-        f"{page.url}: a table is {over} px too wide" for over in page.evaluate(HIDDEN, ".table-scroll") if over > 0
-    ]
-    faults += violations(axe, page)
-    for size in (SMALL_DESK, PHONE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
+def faults_of(page: Page, judge: Judge) -> list[str]:
+    """On a small desk, where it is judged, and on a telephone."""
+    faults = []
+    for size in sorted((SMALL_DESK, PHONE), key=lambda size: size != page.viewport_size):  # as the last page was left
+        if size != page.viewport_size:
+            page.set_viewport_size(size)  # type: ignore[arg-type]
         if (over := page.evaluate(OVERFLOW)) > 0:
             faults.append(f"{page.url}: {over} px too wide at {size['width']}")
-    page.set_viewport_size(SMALL_DESK)  # type: ignore[arg-type]
+        if size == SMALL_DESK:
+            tables = [over for over in page.evaluate(HIDDEN, ".table-scroll") if over > 0]
+            faults += [f"{page.url}: a table is {over} px too wide" for over in tables]
+            faults += judge.structure(page) + judge.contrast(page)
     return faults
 
 
@@ -147,7 +148,7 @@ def faults_of(page: Page, axe: Axe) -> list[str]:
 def test_every_address_that_shows_a_page_can_be_used_by_everybody(server: Server, open_as: Open) -> None:
     every = {route for route in routes(get_resolver().url_patterns) if not route.startswith(NOT_FOR_BROWSERS)}
     assert set(NO_PAGE) - every == set()
-    elsewhere, visitors, axe = opened_elsewhere(server), Visitors(open_as), Axe()
+    elsewhere, visitors, judge = opened_elsewhere(server), Visitors(open_as), Judge()
     unseen, faults = [], []
     for route in sorted(every - elsewhere - set(NO_PAGE)):
         try:
@@ -157,20 +158,20 @@ def test_every_address_that_shows_a_page_can_be_used_by_everybody(server: Server
         if page is None:
             unseen.append(route)
         else:
-            faults += faults_of(page, axe)
+            faults += faults_of(page, judge)
     assert unseen == []  # nobody opens these: somebody has to in PEOPLE, or they are in NO_PAGE with a reason
     assert faults == []
 
 
 def test_the_pages_of_a_second_factor_can_be_used_by_everybody(server: Server, open_as: Open) -> None:
     """Those that are there only with a passkey, with codes, or without an authenticator app."""
-    page, axe = open_as("keys", None, reduced_motion="reduce", viewport=SMALL_DESK), Axe()
+    page, judge = open_as("keys", None, reduced_motion="reduce", viewport=SMALL_DESK), Judge()
     with_authenticator(page)
     page.goto("/accounts/2fa/webauthn/add/")
     page.get_by_label("Name").fill("Laptop")
     page.get_by_role("button", name="Add").click()
     page.wait_for_url(re.compile("recovery-codes|/accounts/2fa/$"))
-    faults = faults_of(page, axe)
+    faults = faults_of(page, judge)
     page.goto("/accounts/2fa/webauthn/")
     listed = page.locator("main a[href*='/webauthn/keys/']").evaluate_all("all => all.map(one => one.href)")
     assert {"edit", "remove"} == {path.rstrip("/").rpartition("/")[2] for path in listed}
@@ -178,11 +179,11 @@ def test_the_pages_of_a_second_factor_can_be_used_by_everybody(server: Server, o
         answer = page.goto(path)
         assert answer is not None
         assert answer.status == 200, path
-        faults += faults_of(page, axe)
+        faults += faults_of(page, judge)
     page.goto("/accounts/2fa/totp/deactivate/")
     page.get_by_role("main").get_by_role("button").first.click()
     answer = page.goto("/accounts/2fa/totp/activate/")
     assert answer is not None
     assert page.url.endswith("/activate/")
-    faults += faults_of(page, axe)
+    faults += faults_of(page, judge)
     assert faults == []
