@@ -16,7 +16,9 @@ REFUSED, USAGE = 1, 2
 
 def configure(parser: argparse.ArgumentParser) -> None:
     server_state.configure(parser)
-    parser.add_argument("file", type=Path, metavar="FILE.toml", help="see docs/howto/example-plant.toml")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="TOML or YAML: docs/howto/example-plant.toml, example-plant.yaml"
+    )
     parser.add_argument(
         "--for", dest="organisation", default="", metavar="NAME",
         help="the organisation, in place of the file's: one template for many customers",

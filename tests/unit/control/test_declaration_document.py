@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -130,7 +131,7 @@ def test_a_file_that_is_missing_too_long_or_not_text_is_refused(tmp_path: Path) 
     long, binary = tmp_path / "long.toml", tmp_path / "binary.toml"
     long.write_bytes(b"#" * (FILE_BYTES + 1))
     binary.write_bytes(b"\xff\xfe\x00")
-    for path, why in ((tmp_path / "none.toml", "No such file"), (long, "longer than"), (binary, "not a TOML file")):
+    for path, why in ((tmp_path / "none.toml", "No such file"), (long, "longer than"), (binary, "not a text in UTF-8")):
         with pytest.raises(Faulty, match=why):
             read_declaration(path)
 
@@ -167,3 +168,56 @@ def test_any_tables_are_read_or_refused(tables: list[tuple[str, dict[str, str]]]
     else:
         found = ("read",)
     assert found
+
+
+YAML_EXAMPLE = EXAMPLE.with_suffix(".yaml")
+HEAD_YAML = "organisation: {name: Owner's plant}\n"
+
+
+def faults_yaml(text: str) -> list[str]:
+    with pytest.raises(Faulty) as refused:
+        parse_declaration((HEAD_YAML + text).encode())
+    return list(refused.value.faults)
+
+
+def test_the_example_says_the_same_in_yaml() -> None:
+    assert read_declaration(YAML_EXAMPLE) == read_declaration(EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("plant: [{name: North, time_zone: UTC, country: IT}]", 'plant[0]: there is no key "country" here'),
+        ("plant: [{name: no, time_zone: UTC}]", "plant[0].name: Expected `str`, got `bool`"),
+        ("plant: [{name: 3, time_zone: UTC}]", "plant[0].name: Expected `str`, got `int`"),
+        ("plant: [{name: N, name: M, time_zone: UTC}]", "line 2, column 19: name stands there twice"),
+        ("organisation: {name: Rival presses}", "line 2, column 1: organisation stands there twice"),
+        ("plant: &a [{name: N, time_zone: UTC}]", "line 2, column 8: aliases and anchors are not read"),
+        ("plant: !!python/object/apply:os.system ['id']", "line 2, column 8: tags are not read"),
+        ("plant: [{? [a] : b}]", "line 2, column 12: a key is a word"),
+        (f"plant: {'[' * 40}", "nested too deeply"),
+        ("plant: [", "did not find expected node content"),
+        ("---\nplant: []", "expected a single document"),
+        ("plant: [{name: N, time_zone: UTC}]\n- 3", "not a YAML file: line 3"),
+        ("person: [{name: A, email: a@b.example, role: technician, until: 2026-02-30}]", "not a YAML file: day is out"),
+    ],
+)
+def test_what_yaml_would_make_something_else_of_is_refused(text: str, fault: str) -> None:
+    [said] = faults_yaml(text)
+    assert fault in said
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "[organisation]\n", "organisation = 3", "- a", "a", "%YAML 9.9\n---\na: b"]
+)
+def test_what_is_neither_is_refused(text: str) -> None:
+    with pytest.raises(Faulty):
+        parse_declaration(text.encode())
+
+
+@given(st.text(st.sampled_from(list("organisation:name{}[]&*!|>-?#'\"\n 0129.%")), max_size=60))
+@settings(max_examples=300)
+def test_no_text_brings_anything_but_a_refusal(text: str) -> None:
+    for head in ("", HEAD_YAML, HEAD_YAML + "plant: "):
+        with contextlib.suppress(Faulty):
+            parse_declaration((head + text).encode())

@@ -5,7 +5,6 @@ A key that is left out says nothing: new things get the ordinary value, existing
 """
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -21,6 +20,7 @@ from portineria.control.access.place import MOST_PLACES
 from portineria.control.declaration import clean_fields, word_lists
 from portineria.control.declaration.asked import DeclaredReasons, DeclaredSignal, DeclaredTraining
 from portineria.control.declaration.clean_fields import Clean
+from portineria.control.declaration.notation import Unread, values_of
 from portineria.control.declaration.surroundings import DeclaredAnswers, DeclaredDelegation, DeclaredSink
 from portineria.control.estate.free_reads import clean_free_reads
 from portineria.control.estate.models import Criticality, OnSilence, RecordingMode
@@ -311,11 +311,9 @@ def read_declaration(path: Path, organisation: str = "") -> Declaration:
 
 def parse_declaration(data: bytes, organisation: str = "") -> Declaration:
     try:
-        values = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Faulty([f"not a TOML file: {error}"]) from error
-    except RecursionError as error:
-        raise Faulty(["not a TOML file that anybody wrote: nested too deeply"]) from error
+        values = values_of(data)
+    except Unread as error:
+        raise Faulty([str(error)]) from error
     if organisation:
         values["organisation"] = {"name": organisation}
     try:

@@ -8,7 +8,7 @@ TEMPLATE_BYTES = 256 << 10
 
 
 class Template(models.Model):
-    """``content``: as ``portineria apply`` reads it, TOML."""
+    """``content``: as ``portineria apply`` reads it, TOML or YAML."""
 
     organisation = models.OneToOneField("identity.Organisation", on_delete=models.PROTECT, related_name="template")
     content = models.BinaryField(max_length=TEMPLATE_BYTES)

@@ -21,7 +21,7 @@ _CHARACTERS = 60_000  # what a body may be (body_limit); a larger one goes by th
 
 
 class TemplateView(Schema):
-    """``content``: TOML; empty, and ``kept_at`` null, where none is kept."""
+    """``content``: TOML or YAML; empty, and ``kept_at`` null, where none is kept."""
 
     organisation: str
     content: str
@@ -51,7 +51,9 @@ def template(request: HttpRequest, organisation: Id) -> TemplateView:
 
 
 class NewTemplate(Given):
-    content: str = Field(min_length=1, max_length=_CHARACTERS, description="TOML, as `portineria apply` reads it.")
+    content: str = Field(
+        min_length=1, max_length=_CHARACTERS, description="TOML or YAML, as `portineria apply` reads it."
+    )
 
 
 class TemplateKept(Schema):
