@@ -113,7 +113,8 @@ class Seen:
     @property
     def can_ask_for_more(self) -> bool:
         """The other eyes of four: who works asks, who approves extends."""
-        return self.mine and self.place.linked and self.session.state in (SessionState.LIVE, SessionState.DRAINING)
+        works = self.mine and self.place.linked and self.session.grant.lasting
+        return works and self.session.state in (SessionState.LIVE, SessionState.DRAINING)
 
     @cached_property
     def can_lock(self) -> bool:

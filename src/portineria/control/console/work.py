@@ -74,7 +74,8 @@ def _step(seen: MachineSight, place: Place, session: Session | None, asked: Acce
     machine = reverse("console:machine", args=[seen.machine.public_id])
     if session is not None:
         path = reverse("console:session", args=[session.public_id])
-        more = reverse("console:extension-ask", args=[session.grant.public_id])
+        lasting = session.grant.lasting
+        more = reverse("console:extension-ask", args=[session.grant.public_id]) if lasting else ""
         return Step(
             place,
             "reachable",
