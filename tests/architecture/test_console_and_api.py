@@ -13,7 +13,8 @@ from collections.abc import Callable
 from django.urls import URLPattern
 
 from portineria.control.console import urls
-from portineria.control.rest.api import PREFIX, api
+from portineria.control.rest.api import PREFIX
+from tests.integration.control.described import DESCRIBED
 
 SIGN_IN = "a person and their browser: signing in, stepping inside, a key that never leaves it"
 ONE_CONSENTS = "whoever says it has read it on a page; for a connector `/api/v1` shows it first"
@@ -129,9 +130,7 @@ READ_HERE = {"training": ONE_CONSENTS}
 
 ADDRESSES = {pattern.name or "": pattern for pattern in urls.urlpatterns}
 OPERATIONS = {
-    f"{method.upper()} /{path.removeprefix(PREFIX)}"
-    for path, item in api.get_openapi_schema()["paths"].items()
-    for method in item
+    f"{method.upper()} /{path.removeprefix(PREFIX)}" for path, item in DESCRIBED["paths"].items() for method in item
 }
 
 

@@ -20,9 +20,9 @@ from portineria.control.identity import delegating
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.entering import enter
 from portineria.control.identity.inside import INSIDE
-from portineria.control.rest.api import api
 from tests.integration.control.calling import BASE, Browser, Program
 from tests.integration.control.delegated import Provider
+from tests.integration.control.described import DESCRIBED
 from tests.integration.control.test_every_address import NOWHERE, PLACE, Things, filled, things, told, watchful
 from tests.integration.control.world import ConnectorEnd, World
 from tests.integration.control.world_again import rest_a_minute
@@ -30,7 +30,6 @@ from tests.integration.control.world_again import rest_a_minute
 __all__ = ["things", "watchful"]  # the fixtures
 pytestmark = pytest.mark.sqlite  # three thousand requests; what they ask the database is asked of both elsewhere
 
-DESCRIBED: dict[str, Any] = api.get_openapi_schema()
 OPERATIONS = sorted((method, path) for path, item in DESCRIBED["paths"].items() for method in item)
 OF_THINGS = [(method, path) for method, path in OPERATIONS if PLACE.search(path)]
 LISTS = [(method, path) for method, path in OPERATIONS if method == "get" and not PLACE.search(path)]

@@ -34,7 +34,8 @@ from schemathesis.specs.openapi.checks import (
 from portineria.control import administration_accounts
 from portineria.control.identity.models import Role
 from tests.integration.control.calling import Browser, Program
-from tests.integration.control.test_every_operation import DESCRIBED, OPERATIONS
+from tests.integration.control.described import DESCRIBED
+from tests.integration.control.test_every_operation import OPERATIONS
 from tests.integration.control.world import World, person
 
 pytestmark = pytest.mark.sqlite  # serves one database from several threads

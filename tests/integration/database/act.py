@@ -12,6 +12,7 @@ from typing import Any
 
 _APPS = ("audit", "identity", "estate", "access", "remote_sessions")
 THREADS = 4
+LAST_STEPS = 20
 
 
 def first_tables() -> Any:
@@ -23,6 +24,39 @@ def first_tables() -> Any:
     first = [(app, "0001_initial") for app in _APPS]
     executor.migrate(first)
     return _first_rows(executor.loader.project_state(first).apps)
+
+
+def late_tables() -> Any:
+    """The tables as they were some steps ago, made at once, with a row: from the first version's it is a long way."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+    from django.db.migrations.recorder import MigrationRecorder
+    from django.db.migrations.state import ProjectState
+
+    from portineria.control.audit.word_index import CREATE
+
+    executor, state, recorder = MigrationExecutor(connection), ProjectState(), MigrationRecorder(connection)
+    plan = [one for one, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+    recorder.ensure_schema()
+    with connection.schema_editor() as editor:
+        for one in plan[:-LAST_STEPS]:
+            state = one.mutate_state(state, preserve=False)
+            recorder.record_applied(one.app_label, one.name)
+        for model in state.apps.get_models():
+            if model._meta.can_migrate(connection):
+                editor.create_model(model)
+        for statement in CREATE[connection.vendor]:
+            editor.execute(statement)
+    state.apps.get_model("estate.Relay").objects.create(public_id="rel_a", position=0, host="gate.example", port=443)
+    return LAST_STEPS
+
+
+def relays_and_missing() -> Any:
+    """Ports of the relays, and the steps that are not done."""
+    from portineria.control.estate.models import Relay
+    from portineria.control.tables import pending
+
+    return [sorted(Relay.objects.values_list("port", flat=True)), pending()]
 
 
 def _first_rows(apps: Any) -> int:
@@ -138,7 +172,7 @@ def main(state: str, what: str, *words: str) -> None:
     from portineria.control.operations import open_state
 
     open_state(Path(state))
-    chosen = (first_tables, steps, rows, write, chains)
+    chosen = (first_tables, late_tables, relays_and_missing, steps, rows, write, chains)
     acts: dict[str, Callable[..., Any]] = {act.__name__: act for act in chosen}
     if (answer := acts[what](*words)) is not None:
         sys.stdout.write(json.dumps(answer) + "\n")
