@@ -216,6 +216,9 @@ def test_the_page_of_a_request_says_who_can_be_asked_now(world: World) -> None:
     theirs = shown(signed_in(w.technician), page)
     assert "Somebody who may say yes is there now." in theirs
     assert w.approver.name not in theirs
+    by_program = {who: Browser(who).get(f"/requests/{sent}").json()["presence"] for who in (w.owner, w.technician)}
+    assert {(one["anybody"], *one["here"]) for one in by_program.values()} == {(True, w.approver.name), (True,)}
+    assert {datetime.fromisoformat(one["back"]) for one in by_program.values()} == {begins}
     away(w, w.approver, days=2)
     for who in (w.owner, w.operator, w.technician):
         assert nobody in shown(signed_in(who), page)

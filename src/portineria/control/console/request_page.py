@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 
 from portineria.control.access import queries as access
+from portineria.control.access import request_presence
 from portineria.control.access.counted import approvals_missing
 from portineria.control.access.deciding import decides_here, may_answer
 from portineria.control.access.emergency_queries import roles_of
@@ -25,7 +26,6 @@ from portineria.control.console import (
     functions,
     level_rows,
     plant_rows,
-    presence_rows,
     standing_rows,
     texts,
     watch_rows,
@@ -86,7 +86,7 @@ class RequestPage:
     least: standing_rows.RequestStanding | None
     answers: list[Approval]
     levels: level_rows.RequestLevels | None
-    presence: presence_rows.RequestPresence | None  # where somebody said hours and is outside of them
+    presence: request_presence.RequestPresence | None  # where somebody said hours and is outside of them
     others_asked: frozenset[int]  # of what was asked for together, by key: the yes of others is asked there
 
     @property
@@ -216,7 +216,7 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
         least=standing_rows.of_request(row, standing.firm, at, staff=staff),
         answers=answers,
         levels=level_rows.of_request(actor, row, at, staff=staff, answers=decidable),
-        presence=presence_rows.of_request(row, at, staff=staff) if pending and known["any_hours"] else None,
+        presence=request_presence.of_request(row, at, staff=staff) if pending and known["any_hours"] else None,
         others_asked=level_rows.others_asked(actor, together, at) if decidable else frozenset(),
     )
 

@@ -16,6 +16,7 @@ from portineria.control.access.models import AccessRequest, Grant
 from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import MARK_CHARACTERS, mark_of
 from portineria.control.access.recurring import coming
+from portineria.control.access.request_presence import of_request
 from portineria.control.access.rules import RULE_MINUTES
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
@@ -51,11 +52,20 @@ class TimeView(Schema):
     ends: datetime
 
 
+class PresenceView(Schema):
+    """``anybody``: can be asked now; ``here``: for staff, who; ``back``: when the first of those away is here again."""
+
+    anybody: bool
+    here: list[str]
+    back: datetime | None
+
+
 class RequestView(Schema):
     """``profile``: mark of what a yes would be to, which ``approve`` wants back: the id of the function profile, and a
     hash where the rule keeps to single services. ``only_services``: these, by name or protocol; empty for all.
     ``bundle``: the same for all that were asked for together. ``levels``: of its rule, one after the other; for staff.
-    ``times``: the next, of what comes again every week.
+    ``times``: the next, of what comes again every week. ``presence``: of one that waits and stands by itself, where
+    one of those who may say yes said hours and is outside of them.
     """
 
     request: str
@@ -81,6 +91,7 @@ class RequestView(Schema):
     weekly: str
     until: date | None
     times: list[TimeView]
+    presence: PresenceView | None = None
 
 
 class GrantView(Schema):
@@ -154,7 +165,12 @@ def requests(request: HttpRequest, place: Where, which: Query[WhichRequests]) ->
 
 
 def request_shown(actor: Person, request: str) -> RequestView:
-    return _request_views(actor, [queries.request(actor, request)])[0]
+    row = queries.request(actor, request)
+    [shown] = _request_views(actor, [row])
+    if row.state == AccessRequest.State.PENDING:
+        found = of_request(row, timezone.now(), staff=row.organisation_id in actor.sees(Power.WORK))
+        shown.presence = PresenceView(anybody=found.somebody, here=found.names, back=found.back) if found else None
+    return shown
 
 
 @reads(router, "/requests/{request_id}", RequestView)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who of those that may say yes to a request can be asked now: for its page."""
+"""Who of those that may say yes to a request can be asked now."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ class RequestPresence:
 
 
 def of_request(row: AccessRequest, at: datetime, *, staff: bool) -> RequestPresence | None:
-    """Of one that waits, where somebody said hours. None where nobody is away: what there is to say says its page."""
+    """Of one that waits, where somebody said hours. None where nobody is away."""
     found = presence(row.organisation_id, deciders(row, at), at)
     if not found.away:
         return None
