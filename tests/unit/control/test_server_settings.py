@@ -90,15 +90,14 @@ from portineria.control.settings.server import load
 from portineria.control.settings.start import use
 make_master_key(Path(sys.argv[1]))
 use(load(Path(sys.argv[1])))
-before = gc.get_stats()[1]["collections"]
+before = [row["collections"] for row in gc.get_stats()]
 kept = [[number] for number in range(50_000)]
-print(gc.get_stats()[1]["collections"] - before)
+print(*(row["collections"] - was for row, was in zip(gc.get_stats(), before)))
 """
 
 
 def test_what_pages_make_and_drop_is_seldom_looked_through(tmp_path: Path) -> None:
-    """Every tenth look is at all that a page left, every hundredth at the whole process: with Python's own threshold
-    these 50,000 objects bring seven of the former.
-    """
+    """With Python's own thresholds these 50,000 objects bring 71 looks, 7 of them at what survived one."""
     done = subprocess.run([sys.executable, "-c", _KEEPS, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "0"
+    young, survivors, everything = map(int, done.stdout.split())
+    assert (young <= 6, survivors <= 2, everything) == (True, True, 0)

@@ -8,7 +8,9 @@ from pathlib import Path
 from portineria.control.settings.server import DEFAULT_STATE, PREFIX, ServerSettings, load
 
 _MODULE = "portineria.control.settings.base"
-_YOUNG = 10_000  # new objects between two looks for rubbish; Python's own 700 cost one page in twenty 0.1 s
+# New objects between two looks for rubbish, looks between two at what survived one, those between two at everything:
+# Python's own (700, 10, 10) cost one page in twenty 0.1 s. Circles of rubbish come to some 40,000 objects.
+_LOOKS = (10_000, 3, 10)
 _used: list[ServerSettings] = []
 
 
@@ -24,7 +26,7 @@ def use(settings: ServerSettings) -> None:
     finally:
         gc.enable()
     gc.freeze()  # nor later
-    gc.set_threshold(_YOUNG)
+    gc.set_threshold(*_LOOKS)
 
 
 def current() -> ServerSettings:
