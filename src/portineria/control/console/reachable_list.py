@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from operator import itemgetter
 from typing import Any
 
 from django.utils import timezone
@@ -66,7 +67,7 @@ def _rows(
     actor: Person, machines: Iterable[Machine], held: Sequence[Rule], last: Mapping[int, Session], zone: tzinfo
 ) -> Iterator[list[str]]:
     rows = list(machines)
-    named = _named(actor, rows)
+    named, terms = _named(actor, rows), _Terms()
     for machine in rows:
         services = [(device, service) for device in machine.devices.all() for service in device.services.all()]
         reach = [
@@ -79,7 +80,7 @@ def _rows(
             " · ".join(part for part in (machine.name, machine.tag) if part),
             _where(machine),
             "\n".join(reach) or _("none: nobody can reach it"),
-            "\n".join(_who(machine, named.get(machine.pk, []), held)) or _("nobody"),
+            "\n".join(_who(machine, named.get(machine.pk, []), held, terms)) or _("nobody"),
             f"{machine.gateway.name} · {texts.state(machine.gateway.state, 'gateway').text}",
             ", ".join(seen),
             str(_RECORDING[machine.recording]),
@@ -93,9 +94,7 @@ def _where(machine: Machine) -> str:
     return " › ".join(part for part in parts if part)
 
 
-_OF_A_RULE = (
-    "pk", "created_at", "approvals", "needs_approval", "windows", "group__name", "supplier__name", "person__name"
-)  # fmt: skip
+_OF_A_RULE = ("pk", "approvals", "needs_approval", "windows", "group__name", "supplier__name", "person__name")
 
 
 def _named(actor: Person, machines: Sequence[Machine]) -> dict[int, list[dict[str, Any]]]:
@@ -107,18 +106,25 @@ def _named(actor: Person, machines: Sequence[Machine]) -> dict[int, list[dict[st
     return found
 
 
-def _who(machine: Machine, rules: Iterable[dict[str, Any]], held: Sequence[Rule]) -> Iterator[str]:
+def _who(machine: Machine, rules: Iterable[dict[str, Any]], held: Sequence[Rule], terms: "_Terms") -> Iterator[str]:
     """The newest rule first."""
-    without, always = _("without a yes"), _("at any hour")
-    for rule in sorted(rules, key=lambda rule: (rule["created_at"], rule["pk"]), reverse=True):
+    for rule in sorted(rules, key=itemgetter("pk"), reverse=True):
         group = rule["group__name"]
         name = everybody_in(group) if group else rule["supplier__name"] or rule["person__name"] or "—"
-        after = _("after a yes of %(count)d") % {"count": rule["approvals"]} if rule["needs_approval"] else without
-        windows = texts.windows(rule["windows"]) if rule["windows"] else always
-        yield f"{name} ({after}, {windows})"
+        yield f"{name} ({terms[rule['approvals'] if rule['needs_approval'] else 0, rule['windows']]})"
     for role in held:
         if role.emergency_plant_id == machine.plant_id and role.person is not None:
             yield f"{role.person.name} ({_('in an emergency')})"
+
+
+class _Terms(dict[tuple[int, str], str]):
+    """How many have to say yes, and when: in words, which many rules have in common."""
+
+    def __missing__(self, key: tuple[int, str]) -> str:
+        approvals, windows = key
+        after = _("after a yes of %(count)d") % {"count": approvals} if approvals else _("without a yes")
+        self[key] = f"{after}, {texts.windows(windows) if windows else _('at any hour')}"
+        return self[key]
 
 
 def _session(session: Session | None, zone: tzinfo) -> str:

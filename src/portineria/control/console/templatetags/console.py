@@ -3,6 +3,7 @@
 
 import zoneinfo
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,6 +29,7 @@ from portineria.protocols.recognition import agrees
 register = template.Library()
 
 _NAMES = 5  # of several things that a typed name was taken for
+_DRAWN = 1024  # icons with their classes, states in three languages: some hundreds
 
 # Django's own English form ("4:28 p.m.") is not how a plant writes times; Italian and Japanese follow custom.
 _FORMS = {"en": ("j M Y", "H:i"), "it": ("j b Y", "H:i"), "ja": ("Y年n月j日", "H:i")}
@@ -212,8 +214,9 @@ def size(count: int | None) -> str:
 
 
 @register.simple_tag
+@lru_cache(maxsize=_DRAWN)
 def icon(name: str, classes: str = "") -> SafeString:
-    """Decoration: what it means stands beside it in words."""
+    """Decoration: what it means stands beside it in words. Drawn once: a page has hundreds."""
     return format_html(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
         classes,
@@ -225,7 +228,12 @@ def icon(name: str, classes: str = "") -> SafeString:
 @register.simple_tag
 def state(value: Any, kind: str = "") -> SafeString:
     """A state as icon, colour and word: none of them alone."""
-    shown = texts.state(str(getattr(value, "value", value)), kind)
+    return _state(str(getattr(value, "value", value)), kind, get_language())
+
+
+@lru_cache(maxsize=_DRAWN)
+def _state(value: str, kind: str, _language: str | None) -> SafeString:
+    shown = texts.state(value, kind)
     return format_html('<span class="state state-{}">{}{}</span>', shown.tone, icon(shown.icon), str(shown.text))
 
 
