@@ -31,7 +31,7 @@ from portineria.control.remote_sessions.recording_mode import recorded, with_ter
 from portineria.control.remote_sessions.standing_by import THERE
 from portineria.core.errors import NotFound
 
-_LINES = 8  # on one leaf
+_LINES = 6  # on one leaf
 _MACHINES = 24  # of one line
 _NAMES = 3  # of people inside one machine
 _GATEWAYS = 24
