@@ -118,9 +118,9 @@ def test_where_lines_do_not_fit_on_one_page_those_in_use_come_first(linked: Worl
         estate.create_line(actor=linked.owner, plant=linked.plant, name=f"Assembly {number:02}")
     text = spots(drawn(linked))
     assert text.index("Press 3") < text.index("Assembly 00")
-    assert "page 1 of 2" in text
-    second = shown(signed_in(linked.owner), f"/plants/{linked.plant}/?page=2")
-    assert "On no line 1 machine Press 4" in words(second)
+    assert "page 1 of 3" in text
+    last = shown(signed_in(linked.owner), f"/plants/{linked.plant}/?page=3")
+    assert "On no line 1 machine Press 4" in words(last)
 
 
 def test_nobody_else_has_a_map_of_the_plant(linked: World, inside: Session) -> None:

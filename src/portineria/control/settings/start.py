@@ -11,6 +11,7 @@ _MODULE = "portineria.control.settings.base"
 # New objects between two looks for rubbish, looks between two at what survived one, those between two at everything:
 # Python's own (700, 10, 10) cost one page in twenty 0.1 s. Circles of rubbish come to some 40,000 objects.
 _LOOKS = (10_000, 3, 10)
+_FIRST = 20  # looks at everything: what these leave is addresses, templates and the like, which stay
 _used: list[ServerSettings] = []
 
 
@@ -27,6 +28,22 @@ def use(settings: ServerSettings) -> None:
         gc.enable()
     gc.freeze()  # nor later
     gc.set_threshold(*_LOOKS)
+    _spare_what_stays()
+
+
+def _spare_what_stays() -> None:
+    """Much is loaded by the first who ask for it; later looks at everything leave it out."""
+    left = _FIRST
+
+    def looked(phase: str, look: dict[str, int]) -> None:
+        nonlocal left
+        if phase == "stop" and look["generation"] == 2:
+            gc.freeze()
+            left -= 1
+            if not left:
+                gc.callbacks.remove(looked)
+
+    gc.callbacks.append(looked)
 
 
 def current() -> ServerSettings:
