@@ -11,7 +11,8 @@ _MODULE = "portineria.control.settings.base"
 # New objects between two looks for rubbish, looks between two at what survived one, those between two at everything:
 # Python's own (700, 10, 10) cost one page in twenty 0.1 s. Circles of rubbish come to some 40,000 objects.
 _LOOKS = (10_000, 3, 10)
-_FIRST = 20  # looks at everything: what these leave is addresses, templates and the like, which stay
+_MANY = 20_000  # objects that a look at everything leaves: addresses, templates and the like, which stay
+_TIMES = 100  # that it spares them: a circle that breaks later is never found among them
 _used: list[ServerSettings] = []
 
 
@@ -33,11 +34,11 @@ def use(settings: ServerSettings) -> None:
 
 def _spare_what_stays() -> None:
     """Much is loaded by the first who ask for it; later looks at everything leave it out."""
-    left = _FIRST
+    left = _TIMES
 
     def looked(phase: str, look: dict[str, int]) -> None:
         nonlocal left
-        if phase == "stop" and look["generation"] == 2:
+        if phase == "stop" and look["generation"] == 2 and len(gc.get_objects(2)) > _MANY:
             gc.freeze()
             left -= 1
             if not left:
