@@ -69,6 +69,13 @@ def test_the_page_draws_what_was_refused_and_when_it_stood_still(linked: World) 
     assert "<b>" not in picture
     assert (picture.count("mark-refused"), picture.count("mark-held")) == (2, 0)  # drawn, and in the key
     assert re.search(r'bar-frozen" x="\d+\.\d\d%" y="2" width="\d+\.\d\d%"', picture)
-    report(linked, "session.unfrozen", session, number=2, latency_ms=3)
+    report(linked, "operation.would-refuse", session, stream="s1", service=service.public_id, protocol="modbus")
+    assert shown(browser, address).count("mark-passed") == 2
+    for number in range(50):
+        report(linked, "stream.refused", session, stream=f"t{number}", service=service.public_id)
+    report(
+        linked, "session.unfrozen", session, number=2, latency_ms=3
+    )  # on the first leaf; the freeze is on the second
+    [width] = re.findall(r'bar-frozen" x="[\d.]+%" y="2" width="([\d.]+)%"', shown(browser, f"{address}?course=2"))
+    assert float(width) < 50  # not as if it stood still to this day
     report(linked, "session.ended", session, ending="cut", order_seq=1)
-    assert shown(browser, address).count("bar-frozen") == 2

@@ -49,7 +49,8 @@ class GiveForm(forms.Form):
         """Their id."""
         if not (address := self.cleaned_data["guest"].lower()):
             return ""
-        found = identity.members(self.actor).filter(person__email=address, supplier__isnull=False).first()
+        there = identity.members(self.actor).filter(person__disabled_at__isnull=True, supplier__isnull=False)
+        found = there.filter(person__email=address).first()
         if found is None:
             raise ValidationError(_("No supplier's person has this address here."))
         return found.person.public_id

@@ -27,9 +27,8 @@ _FROM_TO = {
 }
 _MARKS = {
     "operation.refused": "refused", "stream.refused": "refused", "operation.hold-refused": "refused",
-    "operation.would-refuse": "held", "operation.held": "held", "remote_sessions.operation.denied": "refused",
-    "operation.armed": "passed", "operation.released": "passed", "remote_sessions.operation.allowed": "passed",
-}  # fmt: skip
+    "operation.held": "held", "operation.released": "passed", "operation.would-refuse": "passed",
+}  # fmt: skip  # what gateways did; a yes or a no to a held one is said by what follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +72,15 @@ class Timeline:
         return self.until - self.began < _TICKS * timedelta(minutes=1)
 
 
-def timeline_of(session: Session, streams: Iterable[Stream], course: Sequence[EventRow]) -> Timeline | None:
-    """``course``: the newest first. None for what never began."""
+def timeline_of(
+    session: Session, streams: Iterable[Stream], course: Sequence[EventRow], *, newest: bool = True
+) -> Timeline | None:
+    """``course``: the newest first; ``newest``: nothing that is left out came after it. None for what never began."""
     if session.live_at is None:
         return None
     scale = _Scale(session.live_at, session.ended_at or timezone.now())
     own = Lane(_("Session"), [scale.bar(session.live_at, session.ended_at, "inside", _("Session"))])
-    own.bars += _stretches(scale, course)
+    own.bars += _stretches(scale, course, None if newest or not course else course[0].at)
     lanes = [own, *_services(scale, streams, session.ended_at)]
     marks = [
         scale.mark(row.at, _MARKS[row.view.code], texts.event(row.view.code))
@@ -92,8 +93,8 @@ def timeline_of(session: Session, streams: Iterable[Stream], course: Sequence[Ev
     return Timeline(scale.began, scale.until, lanes, scale.ticks(), kinds)
 
 
-def _stretches(scale: "_Scale", course: Sequence[EventRow]) -> list[Bar]:
-    """From one event to the one that ends it; what nobody ended lasts."""
+def _stretches(scale: "_Scale", course: Sequence[EventRow], known_until: datetime | None) -> list[Bar]:
+    """From one event to the one that ends it; what nobody ended lasts, as far as is known."""
     found: list[Bar] = []
     since: dict[str, datetime] = {}
     for row in reversed(course):
@@ -103,15 +104,15 @@ def _stretches(scale: "_Scale", course: Sequence[EventRow]) -> list[Bar]:
         for begins, (ends, kind) in _FROM_TO.items():
             if code == ends and begins in since:
                 found.append(scale.bar(since.pop(begins), row.at, kind, texts.event(begins)))
-    return found + [scale.bar(at, None, _FROM_TO[code][1], texts.event(code)) for code, at in since.items()]
+    return found + [scale.bar(at, known_until, _FROM_TO[code][1], texts.event(code)) for code, at in since.items()]
 
 
 def _services(scale: "_Scale", streams: Iterable[Stream], ended: datetime | None) -> list[Lane]:
-    """By their first connection."""
+    """By their first connection; services of two devices may have one name."""
     lanes: dict[str, Lane] = {}
     rest = Lane(_("other services"))
     for row in sorted(streams, key=lambda row: (row.opened_at, row.pk)):
-        name = row.service.name if row.service else row.service_id_text
+        name = f"{row.service.name} · {row.service.device.name}" if row.service else row.service_id_text
         if name not in lanes and len(lanes) < _SERVICES:
             lanes[name] = Lane(name)
         lane = lanes.get(name, rest)

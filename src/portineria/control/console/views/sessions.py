@@ -87,7 +87,7 @@ def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "held": held.held_in(actor, row, timezone.now()) if there.held else [],
         "refused": event_queries.session_events(actor, row, refused, seen.place.zone),
         "events": events,
-        "timeline": timeline_of(row, connections.object_list, events),
+        "timeline": timeline_of(row, connections.object_list, events, newest=course.number == 1),
         "evidence_command": "" if row.open else evidence_command(row),
         "signals": plant_rows.consent_in(actor, row),
         "unwatched": watch_rows.missing_in(row),
