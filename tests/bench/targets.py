@@ -160,9 +160,6 @@ _REASONS = {
     "relay.idle_links": "a process may have only 20,000 descriptors on the machine of this run, and a link needs one "
     "in the relay and one in its gateway. Memory grows evenly with the links: 29 KB each with 1,000, 31 KB "
     "with 15,904.",
-    "console.pages": "the slowest were the map of a plant and the list of what can be reached from elsewhere. Since "
-    "this run the map draws 144 machines and no longer 240, the list says terms that rules have in common once, and "
-    "pauses of the collector of 0.1 to 0.2 s came to an end (decision 137); not measured again in three rounds.",
 }
 
 

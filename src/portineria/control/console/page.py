@@ -18,6 +18,7 @@ from portineria.control.remote_sessions.second_yes import SecondYes
 from portineria.core.errors import Conflict, Invalid, Unavailable
 
 P = ParamSpec("P")
+LONG = 50  # rows of one line each, that are looked along
 View = Callable[Concatenate[HttpRequest, Person, P], HttpResponseBase]
 
 
@@ -51,7 +52,7 @@ def attempt(form: Form, act: Callable[[], Any]) -> bool:
     return True
 
 
-def leaf(request: HttpRequest, rows: Any, per_page: int = 50, *, named: str = "page") -> Page[Any]:
+def leaf(request: HttpRequest, rows: Any, per_page: int = 25, *, named: str = "page") -> Page[Any]:
     """The asked-for part of a long list; a number out of range shows the nearest one.
 
     ``named``: the parameter of the address, where a page has several lists.

@@ -32,7 +32,7 @@ from portineria.control.remote_sessions.standing_by import THERE
 from portineria.core.errors import NotFound
 
 _LINES = 6  # on one leaf
-_MACHINES = 24  # of one line
+_MACHINES = 18  # of one line
 _NAMES = 3  # of people inside one machine
 _GATEWAYS = 24
 _GOING_ON, _HALTED, _AT_REST = range(3)

@@ -21,7 +21,7 @@ from portineria.sinks.extract import harmless
 from portineria.sinks.outgoing import printable
 
 MOST = 5000  # rows; as of an extract of the register
-SHOWN = 200  # rows of a page
+SHOWN = 100  # rows of a page
 _MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"  # without it a spreadsheet takes UTF-8 for its system's old encoding
 
 

@@ -13,15 +13,13 @@ from portineria.control.identity.models import Person
 from portineria.control.privacy import contents as agreements
 from portineria.core.errors import NotFound
 
-_PER_LEAF = 25  # each is decided by itself
-
 
 @page
 def contents(request: HttpRequest, actor: Person) -> HttpResponse:
     """For staff, and for people of suppliers. For everybody else the page does not exist."""
     if not actor.staff_of and not actor.supplier_ids:
         raise NotFound(f"program contents, for {actor.public_id}")
-    rows = leaf(request, agreements.suppliers(actor), _PER_LEAF)
+    rows = leaf(request, agreements.suppliers(actor))
     rows.object_list = agreements.agreements(actor, rows.object_list)
     return render(request, "console/contents.html", {"rows": rows})
 

@@ -7,7 +7,7 @@ from django.views.decorators.cache import never_cache
 
 from portineria.control.console import event_queries, queries, sorting
 from portineria.control.console.forms import AdmitForm, PlantForm, ReasonForm
-from portineria.control.console.page import attempt, leaf, page
+from portineria.control.console.page import LONG, attempt, leaf, page
 from portineria.control.estate import enrolment, introduction
 from portineria.control.estate import queries as estate
 from portineria.control.estate.models import Gateway
@@ -22,7 +22,7 @@ from portineria.core.errors import NotFound
 @page
 def gateways(request: HttpRequest, actor: Person) -> HttpResponse:
     order = sorting.chosen(request, sorting.GATEWAY_COLUMNS)
-    leaves = leaf(request, sorting.ordered(estate.gateways(actor), sorting.GATEWAY_COLUMNS, order))
+    leaves = leaf(request, sorting.ordered(estate.gateways(actor), sorting.GATEWAY_COLUMNS, order), LONG)
     context = {
         "leaves": leaves,
         "rows": [(row, queries.shown_gateway_state(row)) for row in leaves],
@@ -84,7 +84,7 @@ def gateway(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse
         "gateway": row,
         "state": queries.shown_gateway_state(row),
         "links": row.links.all(),
-        "machines": leaf(request, estate.machines(actor).filter(gateway=row), named="machines"),
+        "machines": leaf(request, estate.machines(actor).filter(gateway=row), LONG, named="machines"),
         "inside": queries.seen_leaves(actor, leaf(request, inside, named="inside"))[0],
         "events": event_queries.gateway_events(actor, public_id),
         "form": form,

@@ -24,8 +24,6 @@ from portineria.control.identity.models import Person
 from portineria.control.identity.provider_queries import named_providers
 from portineria.core.errors import NotFound
 
-_PER_LEAF = 25
-
 
 @page
 def groups(request: HttpRequest, actor: Person) -> HttpResponse:
@@ -40,7 +38,7 @@ def groups(request: HttpRequest, actor: Person) -> HttpResponse:
         return redirect("console:group", made[0].public_id)
     search = request.GET.get("q", "").strip()[:100]
     context = {
-        "rows": leaf(request, group_queries.groups(actor, search), _PER_LEAF), "search": search, "form": form,
+        "rows": leaf(request, group_queries.groups(actor, search)), "search": search, "form": form,
         "several": len(actor.staff_of) > 1,
     }  # fmt: skip
     return render(request, "console/groups.html", context)
@@ -55,7 +53,7 @@ def _shown(request: HttpRequest, actor: Person, row: Group, **forms: Any) -> Htt
     role = actor.role_in(row.organisation_id)
     providers = list(named_providers(actor).filter(organisation=row.organisation_id).order_by("name"))
     context: dict[str, Any] = {
-        "group": row, "members": leaf(request, group_queries.group_members(actor, row), _PER_LEAF),
+        "group": row, "members": leaf(request, group_queries.group_members(actor, row)),
         "sources": group_queries.group_sources(actor, row), "rules": access.rules(actor).filter(group=row),
         "providers": providers, "may_change": role is not None and administers(role),
         "member_form": MemberForm(actor=actor, group=row), "source_form": SourceForm(providers=providers), **forms,

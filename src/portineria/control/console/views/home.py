@@ -14,7 +14,7 @@ from portineria.control.identity.models import Person
 from portineria.control.remote_sessions.playback import decidable
 from portineria.core.errors import NotFound
 
-_PER_LEAF = 25
+_PER_LIST = 15  # there are several on the page
 
 
 @page
@@ -22,14 +22,14 @@ def work(request: HttpRequest, actor: Person) -> HttpResponse:
     """For whoever asks for access somewhere. For everybody else the page does not exist."""
     if not queries.asks_for_access(actor):
         raise NotFound(f"work, for {actor.public_id}")
-    rows = steps.steps_leaf(actor, leaf(request, steps.machines(actor), _PER_LEAF))
+    rows = steps.steps_leaf(actor, leaf(request, steps.machines(actor)))
     return render(request, "console/work.html", {"rows": rows})
 
 
 @page
 def home(request: HttpRequest, actor: Person) -> HttpResponse:
     def part(rows: Any, named: str) -> Page[Any]:
-        return leaf(request, rows, _PER_LEAF, named=named)
+        return leaf(request, rows, _PER_LIST, named=named)
 
     shown = now(actor, part)
     context: dict[str, Any] = {"now": shown, "playbacks": decidable(actor)}

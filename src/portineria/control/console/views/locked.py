@@ -23,8 +23,6 @@ from portineria.control.identity.models import Person
 from portineria.core.errors import NotFound
 from portineria.policy.ending import Locked
 
-_PER_LEAF = 25
-
 
 def _require_staff(actor: Person) -> None:
     """For everybody else these pages do not exist."""
@@ -37,8 +35,8 @@ def locks(request: HttpRequest, actor: Person) -> HttpResponse:
     _require_staff(actor)
     every = access.locks(actor)
     context = {
-        "holding": leaf(request, every.holding(), _PER_LEAF, named="holding"),
-        "lifted": leaf(request, every.exclude(pk__in=every.holding().values("pk")), _PER_LEAF, named="lifted"),
+        "holding": leaf(request, every.holding(), named="holding"),
+        "lifted": leaf(request, every.exclude(pk__in=every.holding().values("pk")), named="lifted"),
         "administers": queries.administers(actor),
     }
     return render(request, "console/locks.html", context)

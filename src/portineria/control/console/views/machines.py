@@ -15,7 +15,7 @@ from portineria.control.access.reasons import reasons_at
 from portineria.control.console import plant_rows, queries, sorting, whereabouts
 from portineria.control.console.forms import AskForm
 from portineria.control.console.machine_page import machine_page
-from portineria.control.console.page import attempt, leaf, page
+from portineria.control.console.page import LONG, attempt, leaf, page
 from portineria.control.console.templatetags.console import zone_of
 from portineria.control.identity.authority import permitted, works_here
 from portineria.control.identity.delegation_models import Power
@@ -29,7 +29,7 @@ def machines(request: HttpRequest, actor: Person) -> HttpResponse:
     search = request.GET.get("q", "").strip()[:100]
     columns = sorting.machine_columns(actor)
     order = sorting.chosen(request, columns)
-    leaves = leaf(request, sorting.ordered(access.machines_in_sight(actor, search), columns, order))
+    leaves = leaf(request, sorting.ordered(access.machines_in_sight(actor, search), columns, order), LONG)
     rows = queries.machine_rows(actor, access.sights(actor, list(leaves)))
     context = {
         "leaves": leaves,

@@ -14,12 +14,10 @@ from portineria.control.notification.models import Webhook
 from portineria.control.notification.models import WebhookForm as Form
 from portineria.control.settings.start import current
 
-_PER_LEAF = 25
-
 
 @page
 def notifications(request: HttpRequest, actor: Person) -> HttpResponse:
-    rows = notices.notices_leaf(actor, leaf(request, queries.notifications(actor), _PER_LEAF))
+    rows = notices.notices_leaf(actor, leaf(request, queries.notifications(actor)))
     return render(request, "console/notifications.html", {"rows": rows, "unread": queries.unread(actor).count()})
 
 

@@ -18,8 +18,6 @@ from portineria.control.identity.way_back import invite_again
 from portineria.control.settings.start import current
 from portineria.core.errors import NotFound
 
-_PER_LEAF = 25
-
 
 @page
 def people(request: HttpRequest, actor: Person) -> HttpResponse:
@@ -27,8 +25,8 @@ def people(request: HttpRequest, actor: Person) -> HttpResponse:
     if not actor.staff_of:
         raise NotFound(f"people, for {actor.public_id}")
     search = request.GET.get("q", "").strip()[:100]
-    rows = leaf(request, identity.members(actor, search), _PER_LEAF)
-    firms = leaf(request, identity.own_suppliers(actor, search), _PER_LEAF, named="suppliers")
+    rows = leaf(request, identity.members(actor, search))
+    firms = leaf(request, identity.own_suppliers(actor, search), named="suppliers")
     context = {
         "search": search,
         "rows": rows,

@@ -25,8 +25,6 @@ from portineria.control.identity.models import Person
 from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.policy.ending import Ending
 
-_WAITING = 25  # of what waits, on one leaf: each is read before it is decided
-
 
 @page
 def mine(request: HttpRequest, actor: Person) -> HttpResponse:
@@ -46,7 +44,7 @@ def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
     waits = which_wait(actor, lists)
 
     def part(name: str) -> Page[Any]:
-        return leaf(request, lists[name] if name in waits else lists[name].none(), _WAITING, named=name)
+        return leaf(request, lists[name] if name in waits else lists[name].none(), named=name)
 
     context: dict[str, Any] = {
         "held": held.waiting_for(actor, at) if "held" in waits else [],

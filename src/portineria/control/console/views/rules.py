@@ -27,8 +27,6 @@ from portineria.control.identity.authority import administers, require
 from portineria.control.identity.models import Organisation, Person
 from portineria.core.errors import NotFound
 
-_PER_LEAF = 25
-
 
 def _require_staff(actor: Person) -> None:
     """For everybody else these pages do not exist."""
@@ -40,7 +38,7 @@ def _require_staff(actor: Person) -> None:
 def rules(request: HttpRequest, actor: Person) -> HttpResponse:
     _require_staff(actor)
     search = request.GET.get("q", "").strip()[:100]
-    rows = leaf(request, access.rules_listed(actor, search), _PER_LEAF)
+    rows = leaf(request, access.rules_listed(actor, search))
     context = {"rows": rows, "search": search, "administers": queries.administers(actor)}
     return render(request, "console/rules.html", context)
 
@@ -48,7 +46,7 @@ def rules(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def rule(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
     shown = rule_queries.rule_page(actor, rule)
-    machines = leaf(request, rule_queries.named(actor, shown.rule), _PER_LEAF)
+    machines = leaf(request, rule_queries.named(actor, shown.rule))
     return render(request, "console/rule.html", {"page": shown, "machines": machines})
 
 
@@ -176,7 +174,7 @@ def simulate(request: HttpRequest, actor: Person) -> HttpResponse:
 def who(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     _require_staff(actor)  # whom else the owner lets in is nobody's business whom they delegate to
     row = estate.machine_alone(actor, machine)
-    members = leaf(request, rule_queries.could_reach(actor, row), _PER_LEAF)
+    members = leaf(request, rule_queries.could_reach(actor, row))
     found = rule_queries.reaches([(member, member.person, row) for member in members], timezone.now())
     return render(request, "console/who.html", {"machine": row, "rows": members, "found": found})
 
@@ -184,6 +182,6 @@ def who(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
 @page
 def reach(request: HttpRequest, actor: Person, organisation: str, person: str) -> HttpResponse:
     member = identity.member(actor, organisation, person)
-    machines = leaf(request, rule_queries.in_reach(actor, member), _PER_LEAF)
+    machines = leaf(request, rule_queries.in_reach(actor, member))
     found = rule_queries.reaches([(member, member.person, machine) for machine in machines], timezone.now())
     return render(request, "console/reach.html", {"member": member, "rows": machines, "found": found})

@@ -18,7 +18,7 @@ from portineria.control.console import (
 )
 from portineria.control.console.evidence import evidence_command
 from portineria.control.console.forms import DecisionForm, ReasonForm
-from portineria.control.console.page import attempt, leaf, page
+from portineria.control.console.page import LONG, attempt, leaf, page
 from portineria.control.console.session_timeline import timeline_of
 from portineria.control.console.texts import operations as texts
 from portineria.control.identity.models import Person
@@ -35,14 +35,13 @@ from portineria.control.remote_sessions import queries as remote_sessions
 from portineria.control.remote_sessions.directory_end_queries import stay_of, with_stays
 from portineria.control.remote_sessions.scope import is_recorded
 
-_INSIDE = 25  # of those that are open, on one leaf: each with what can be done about it
 _REFUSED = 20  # the newest; all of them stand in the course
 
 
 @page
 def sessions(request: HttpRequest, actor: Person) -> HttpResponse:
     open_now = with_stays(remote_sessions.with_firm(remote_sessions.open_sessions(actor)))
-    inside = leaf(request, open_now, _INSIDE, named="inside")
+    inside = leaf(request, open_now, named="inside")
     past = leaf(request, remote_sessions.with_firm(remote_sessions.sessions(actor)).filter(state="ended"))
     inside, past = queries.seen_leaves(actor, inside, past)
     context = {
@@ -67,7 +66,9 @@ def export(request: HttpRequest, actor: Person) -> StreamingHttpResponse:
 def session(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
     row, there = session_page.session_and_there(actor, public_id)
     seen, streams = queries.Seen(row, actor), remote_sessions.streams(actor, public_id)
-    course, connections = leaf(request, there.course, named="course"), leaf(request, streams, named="streams")
+    course, connections = (
+        leaf(request, rows, LONG, named=name) for rows, name in ((there.course, "course"), (streams, "streams"))
+    )
     first = connections.object_list if connections.number == 1 else streams[:1]
     events = event_queries.session_events(actor, row, course.object_list, seen.place.zone)
     refused = there.course.filter(code__in=session_page.REFUSALS)[:_REFUSED] if there.refused else ()

@@ -15,14 +15,12 @@ from portineria.control.identity import standing
 from portineria.control.identity.authority import administers, require
 from portineria.control.identity.models import Person
 
-_PER_LEAF = 25
-
 
 @page
 def supplier(request: HttpRequest, actor: Person, supplier: str) -> HttpResponse:
     """For staff of the organisation that has it; for its own people the page does not exist."""
     row = identity.own_supplier(actor, supplier)
-    rows = leaf(request, standing.standings(actor, supplier), _PER_LEAF)
+    rows = leaf(request, standing.standings(actor, supplier))
     people: int = row.__dict__["people"]  # by ``queries.own_suppliers``
     context = {"row": SupplierRow(row, people, actor), "rows": rows, "kept": standing.kept(list(rows))}
     return render(request, "console/supplier.html", context)

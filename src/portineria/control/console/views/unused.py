@@ -19,17 +19,15 @@ from portineria.control.identity.models import Person
 from portineria.control.remote_sessions.unused import spared
 from portineria.core.errors import NotFound
 
-_PER_LEAF = 25
-
 
 @page
 def unused(request: HttpRequest, actor: Person) -> HttpResponse:
     """Of the organisations whose staff the actor is. For everybody else the page does not exist."""
     if not actor.staff_of:
         raise NotFound(f"unused accounts, for {actor.public_id}")
-    rows = leaf(request, services.unused(actor, timezone.now()), _PER_LEAF)
+    rows = leaf(request, services.unused(actor, timezone.now()))
     kept = spared(rows)
-    closed = leaf(request, services.closed(actor), _PER_LEAF, named="closed")
+    closed = leaf(request, services.closed(actor), named="closed")
     context = {
         "rows": rows, "unused": [UnusedRow(row, row.pk in kept) for row in rows], "closed": closed,
         "closed_rows": [(row, administers(actor, row.organisation_id)) for row in closed],
