@@ -31,7 +31,7 @@ from portineria.process.descriptors import raise_descriptor_limit
 from portineria.process.loop import run
 from portineria.wire import certificate as certificates
 from portineria.wire.enrolment import EnrolmentRequest
-from portineria.wire.leg import Challenge, FromRelay, GatewayProof, prove
+from portineria.wire.leg import Challenge, FromRelay, Purpose, prove
 from portineria.wire.statement import RelayAddress
 from tests.integration.authority import Authority
 
@@ -82,15 +82,19 @@ def _links(one: Simulated, issuer: x509.Certificate, settings: GatewaySettings) 
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     way = Way(issuer, lambda _: None)
 
-    def proof(challenge: Challenge) -> GatewayProof:
-        return GatewayProof(one.certificate, prove(key, challenge, "link"))
+    def proof(challenge: Challenge, purpose: Purpose) -> tuple[bytes, bytes]:
+        return one.certificate, prove(key, challenge, purpose)
+
+    async def beside(_link: Link) -> None:
+        pass
 
     def receive(_link: Link, _message: FromRelay) -> None:
         pass
 
     return Links(
-        settings, lambda: way, lambda: [one.relay], proof, receive=receive, changed=lambda: None, busy=lambda: False
-    )
+        settings, lambda: way, lambda: [one.relay], proof, receive=receive, changed=lambda: None, busy=lambda: False,
+        beside=beside,
+    )  # fmt: skip
 
 
 async def _begin(world: World, settings: GatewaySettings, tasks: Tasks, every: list[Links]) -> None:

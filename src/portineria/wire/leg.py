@@ -4,6 +4,7 @@
 The relay speaks first: its nonce makes every proof fresh. Each side sends at most one first frame of 2 KiB.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
@@ -19,7 +20,7 @@ from portineria.wire.statement import Id, Nonce
 LINK_ALPN = "portineria-link/1"
 LEG_ALPN = "portineria-leg/1"
 END_TO_END_ALPN = "portineria-e2e/1"
-Purpose = Literal["link", "leg"]
+Purpose = Literal["link", "leg", "spare"]
 
 
 class _Message(msgspec.Struct, frozen=True, tag_field="is", forbid_unknown_fields=True):
@@ -45,6 +46,13 @@ class GatewayLeg(_Message, frozen=True, tag="gateway-leg"):
 
     dial: Nonce
     nested: bool
+
+
+class SpareLeg(_Message, frozen=True, tag="spare-leg"):
+    """gateway → relay, first frame of a leg that nobody asked for yet. It waits for a connector, and stays nested."""
+
+    certificate: Annotated[bytes, Meta(max_length=1024)]
+    signature: Annotated[bytes, Meta(max_length=128)]
 
 
 class ConnectorLeg(_Message, frozen=True, tag="connector-leg"):
@@ -101,7 +109,7 @@ class Pong(_Message, frozen=True, tag="pong"):
 
 
 FromRelay = Challenge | Go | Refused | Welcome | Dial | Letters | Ping | Pong
-ToRelay = GatewayProof | GatewayLeg | ConnectorLeg | DialFailed | Letters | Ping | Pong
+ToRelay = GatewayProof | GatewayLeg | SpareLeg | ConnectorLeg | DialFailed | Letters | Ping | Pong
 FROM_RELAY: Codec[FromRelay] = Codec(FromRelay)
 TO_RELAY: Codec[ToRelay] = Codec(ToRelay)
 
@@ -112,6 +120,10 @@ def covered(nonce: bytes, relay: str, purpose: Purpose) -> bytes:
 
 def prove(key: ec.EllipticCurvePrivateKey, challenge: Challenge, purpose: Purpose) -> bytes:
     return key.sign(covered(challenge.nonce, challenge.relay, purpose), ec.ECDSA(hashes.SHA256()))
+
+
+# A gateway's certificate and its signature over the challenge.
+Prove = Callable[[Challenge, Purpose], tuple[bytes, bytes]]
 
 
 def check_proof(

@@ -16,6 +16,7 @@ from portineria.wire.leg import (
     Letters,
     Purpose,
     Refused,
+    SpareLeg,
     ToRelay,
     Welcome,
     check_proof,
@@ -42,7 +43,9 @@ def test_an_end_does_not_take_its_own_words_from_a_relay() -> None:
 
 def test_the_largest_proofs_fit_into_a_first_frame() -> None:
     connector = ConnectorLeg(bytes(1024), bytes(128), bytes(128), True)
-    largest: list[ToRelay] = [GatewayProof(bytes(1024), bytes(128)), connector]
+    largest: list[ToRelay] = [
+        GatewayProof(bytes(1024), bytes(128)), SpareLeg(bytes(1024), bytes(128)), connector,
+    ]  # fmt: skip
     for message in largest:
         [payload] = FrameDecoder(limit=FIRST_FRAME_BYTES).receive(first_frame(message))
         assert TO_RELAY.decode(payload) == message

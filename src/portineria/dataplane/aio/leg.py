@@ -11,11 +11,22 @@ from cryptography import x509
 
 from portineria.core.errors import Unavailable
 from portineria.dataplane.aio.dial import dial
-from portineria.dataplane.aio.outer import LEG_IDLE_S, LINK_IDLE_S, Outer, keep_alive
+from portineria.dataplane.aio.outer import LEG_IDLE_S, LINK_IDLE_S, SPARE_IDLE_S, Outer, is_far, keep_alive
 from portineria.dataplane.aio.tls import BadTls, TlsLayer, outer_context, reached_relay
 from portineria.wire.frame import BadFrame
 from portineria.wire.http_connect import Proxy
-from portineria.wire.leg import FROM_RELAY, LEG_ALPN, Challenge, GatewayLeg, Go, Refused, ToRelay, first_frame
+from portineria.wire.leg import (
+    FROM_RELAY,
+    LEG_ALPN,
+    Challenge,
+    GatewayLeg,
+    Go,
+    Prove,
+    Refused,
+    SpareLeg,
+    ToRelay,
+    first_frame,
+)
 from portineria.wire.statement import RelayAddress
 
 SETUP_S = 5.0  # reach, handshake and first frames; the dialling of TCP has its own ten seconds
@@ -81,7 +92,7 @@ async def reach(
                 reached.check_date(way.unix_ms())
             outer.layer.require_alpn(alpn)
             if unasked is not None:
-                await outer.send(first_frame(unasked(_stays_nested(way, opened_by))))
+                await outer.send(first_frame(unasked(_stays_nested(outer, way, opened_by))))
             message = FROM_RELAY.decode(await outer.receive())
         if not isinstance(message, Challenge) or message.relay != relay.relay:
             raise BadFrame("the relay does not begin with its challenge")
@@ -100,8 +111,9 @@ def server_name(host: str) -> str:
     return ""
 
 
-def _stays_nested(way: Way, opened_by: str | None) -> bool:
-    return way.nested or opened_by is not None
+def _stays_nested(outer: Outer, way: Way, opened_by: str | None) -> bool:
+    """Also where it is far: taking the layer off costs a round trip, and copying little on such a line."""
+    return way.nested or opened_by is not None or is_far(outer.sock)
 
 
 async def dial_leg(relay: RelayAddress, way: Way, introduce: Callable[[Challenge, bool], ToRelay]) -> ReadyLeg:
@@ -111,7 +123,7 @@ async def dial_leg(relay: RelayAddress, way: Way, introduce: Callable[[Challenge
     """
     outer, challenge, opened_by = await reach(relay, way, LEG_ALPN)
     try:
-        await outer.send(first_frame(introduce(challenge, _stays_nested(way, opened_by))))
+        await outer.send(first_frame(introduce(challenge, _stays_nested(outer, way, opened_by))))
     except BaseException:
         outer.abort()
         raise
@@ -126,11 +138,26 @@ async def dial_back(relay: RelayAddress, way: Way, nonce: bytes) -> ReadyLeg:
     return await _paired(outer, way, opened_by)
 
 
-async def _paired(outer: Outer, way: Way, opened_by: str | None) -> ReadyLeg:
+async def spare_leg(relay: RelayAddress, way: Way, prove: Prove) -> ReadyLeg:
+    """A gateway's leg that waits at the relay before anybody asks for one; it returns when a connector has come.
+
+    Raises as ``dial_leg`` does, but for TimeoutError only until it waits.
+    """
+    outer, challenge, opened_by = await reach(relay, way, LEG_ALPN)
+    try:
+        keep_alive(outer.sock, SPARE_IDLE_S)
+        await outer.send(first_frame(SpareLeg(*prove(challenge, "spare"))))
+    except BaseException:
+        outer.abort()
+        raise
+    return await _paired(outer, way, opened_by, patience_s=None)
+
+
+async def _paired(outer: Outer, way: Way, opened_by: str | None, patience_s: float | None = PAIRING_S) -> ReadyLeg:
     """Wait for the relay's word, then take the outer layer off, or keep it."""
     try:
-        nested = _stays_nested(way, opened_by)
-        async with asyncio.timeout(PAIRING_S):
+        nested = _stays_nested(outer, way, opened_by)
+        async with asyncio.timeout(patience_s):
             answer = FROM_RELAY.decode(await outer.receive())
         if isinstance(answer, Refused):
             raise LegRefused(answer.code)

@@ -38,7 +38,7 @@ from portineria.dataplane.gateway.status import Self, Status, status_of, write_s
 from portineria.dataplane.gateway.store import Store
 from portineria.dataplane.gateway.uploader import Uploader
 from portineria.wire.enrolment import Trust
-from portineria.wire.leg import Challenge, Dial, FromRelay, GatewayProof, Letters, prove
+from portineria.wire.leg import Challenge, Dial, FromRelay, Letters, Purpose, prove
 from portineria.wire.report import StreamTraffic
 from portineria.wire.statement import (
     Acknowledgement,
@@ -93,9 +93,11 @@ class Gateway:
         )
         self._local = Local(state, self._store, around, self._orders.sessions.values)
         way = partial(_way, lambda: self._pins.trust, settings, self._clock)
+        session_issuer = x509.load_der_x509_certificate(self._pins.trust.issuers["session"])
+        self._legs = Legs(settings, self._orders.admissions, way, self._inner, session_issuer, self._prove)
         self._links = Links(
             settings, way, lambda: self._pins.trust.relays, self._prove, receive=self._receive,
-            changed=self._links_changed, busy=lambda: bool(self._orders.sessions),
+            changed=self._links_changed, busy=lambda: bool(self._orders.sessions), beside=self._legs.keep,
         )  # fmt: skip
         self._reporter = Reporter(
             settings, self._spool, self._clock, gateway=self._pins.trust.gateway, key=self._keys.event,
@@ -103,15 +105,13 @@ class Gateway:
             traffic=lambda: _traffic(self._orders), signers=lambda: sorted(self._pins.trust.signers),
             register=self._keeper.asked, emergency=lambda: self._local.emergency.terms.mark,
         )  # fmt: skip
-        session_issuer = x509.load_der_x509_certificate(self._pins.trust.issuers["session"])
-        self._legs = Legs(settings, self._orders.admissions, way, self._inner, session_issuer)
         how = settings, self._recordings.folder, self._keys.event, self._pins, self._postbox
         self._uploader = Uploader(*how, lambda: _traffic(self._orders))
 
     # -- what the parts ask of the whole -----------------------------------------------------------------------
 
-    def _prove(self, challenge: Challenge) -> GatewayProof:
-        return GatewayProof(self._certificate, prove(self._keys.tls, challenge, "link"))
+    def _prove(self, challenge: Challenge, purpose: Purpose) -> tuple[bytes, bytes]:
+        return self._certificate, prove(self._keys.tls, challenge, purpose)
 
     def _inner(self) -> ssl.SSLContext:
         assert self._context is not None  # noqa: S101 - legs come after admission

@@ -3,14 +3,15 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
 from portineria.core.errors import PortineriaError, Unavailable
 from portineria.dataplane.aio.dial import BadProxy
 from portineria.dataplane.aio.leg import Way, reach
-from portineria.dataplane.aio.outer import Outer
+from portineria.dataplane.aio.outer import Outer, is_far
 from portineria.dataplane.aio.task import Tasks, both
 from portineria.dataplane.aio.tls import Truncated
 from portineria.dataplane.gateway.settings import GatewaySettings
@@ -26,6 +27,7 @@ from portineria.wire.leg import (
     Letters,
     Ping,
     Pong,
+    Prove,
     Refused,
     ToRelay,
     Welcome,
@@ -69,9 +71,9 @@ class Link:
         self._welcome = Welcome(55, 15)
         self.since = self._loop.time()
 
-    async def prove(self, challenge: Challenge, prove: Callable[[Challenge], GatewayProof]) -> None:
+    async def prove(self, challenge: Challenge, prove: Prove) -> None:
         async with asyncio.timeout(_PATIENCE_S):
-            await self._outer.send(first_frame(prove(challenge)))
+            await self._outer.send(first_frame(GatewayProof(*prove(challenge, "link"))))
             answer = FROM_RELAY.decode(await self._outer.receive())
         if isinstance(answer, Refused):
             raise LinkRefused(answer.code)
@@ -79,6 +81,10 @@ class Link:
             raise BadFrame(f"{type(answer).__name__} instead of Welcome")
         self._welcome = answer
         self._decoder.feed(self._outer.take_early())
+
+    @property
+    def far(self) -> bool:
+        return is_far(self._outer.sock)
 
     @property
     def behind(self) -> bool:
@@ -165,11 +171,12 @@ class Links:
 
     def __init__(
         self, settings: GatewaySettings, way: Callable[[], Way], relays: Callable[[], list[RelayAddress]],
-        prove: Callable[[Challenge], GatewayProof], *, receive: Callable[[Link, FromRelay], None],
-        changed: Callable[[], None], busy: Callable[[], bool],
+        prove: Prove, *, receive: Callable[[Link, FromRelay], None],
+        changed: Callable[[], None], busy: Callable[[], bool], beside: Callable[[Link], Coroutine[Any, Any, None]],
     ) -> None:  # fmt: skip
+        """``beside``: what goes on as long as one link stands."""
         self._settings, self._way, self._relays, self._prove = settings, way, relays, prove
-        self._receive, self._changed, self._busy = receive, changed, busy
+        self._receive, self._changed, self._busy, self._beside = receive, changed, busy, beside
         self._taken: set[str] = set()
         self.up: list[Link] = []
         self.faults: dict[str, str] = {}  # relay → why there is no link, for the status
@@ -218,7 +225,7 @@ class Links:
             self.up.append(link)
             log.info("link.opened", relay=relay.relay, opened_by=opened_by)
             self._changed()
-            await link.run(self._receive)
+            await both(link.run(self._receive), self._beside(link))
         except (PortineriaError, OSError, TimeoutError) as error:
             self._fault(relay, error)
         finally:

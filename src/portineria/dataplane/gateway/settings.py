@@ -26,6 +26,13 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         float, Meta(ge=0, description="Without sessions a lost link is back after a random pause below this.")
     ] = 10
     settled_s: Annotated[float, Meta(gt=0, description="A link that stood so long makes the pauses short again.")] = 60
+    spare_legs: Annotated[
+        Literal["far", "always", "never"],
+        Meta(
+            description="Whether a leg waits at each relay for the next connection: far: where a round trip takes "
+            "0.1 s or more; a first connection then comes four round trips earlier, for 4.5 MB a month."
+        ),
+    ] = "far"
     connect_s: Annotated[float, Meta(gt=0, description="For reaching one device.")] = 10
     order_wait_s: Annotated[float, Meta(ge=0, description="A leg waits so long for its order or first lease.")] = 5
     hello_s: Annotated[float, Meta(gt=0, description="For the first frame of a leg whose session is not known.")] = 5

@@ -23,7 +23,17 @@ from portineria.dataplane.relay.relay import Relay, Turned
 from portineria.process.behind import read_peer
 from portineria.wire.client_hello import HELLO_BYTES, BadClientHello, alpn_names, is_tls
 from portineria.wire.frame import BadFrame
-from portineria.wire.leg import FROM_RELAY, LEG_ALPN, LINK_ALPN, TO_RELAY, Challenge, ConnectorLeg, GatewayLeg, Refused
+from portineria.wire.leg import (
+    FROM_RELAY,
+    LEG_ALPN,
+    LINK_ALPN,
+    TO_RELAY,
+    Challenge,
+    ConnectorLeg,
+    GatewayLeg,
+    Refused,
+    SpareLeg,
+)
 
 log = structlog.get_logger()
 _BACKLOG = 1024
@@ -165,6 +175,8 @@ class Door:
         try:
             if isinstance(message, GatewayLeg):
                 self._relay.gateway_leg(outer, message)
+            elif isinstance(message, SpareLeg):
+                self._relay.spare_leg(outer, message, nonce)
             elif isinstance(message, ConnectorLeg):
                 release()  # proven or turned away within the relay's own limits
                 await self._relay.connector_leg(outer, message, nonce)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 import structlog
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from portineria.core.errors import ProtocolError
@@ -24,7 +25,9 @@ from portineria.wire.leg import (
     Letters,
     Ping,
     Pong,
+    Purpose,
     Refused,
+    SpareLeg,
     ToRelay,
     Welcome,
     check_proof,
@@ -36,6 +39,18 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 QUEUE_BYTES = 4 << 20  # letters for a gateway that does not read: four frames of the largest size, then it is dropped
 _MISSES = 3  # heartbeats without a sign of life
+
+
+def proven_gateway(
+    issuer: x509.Certificate, proof: GatewayProof | SpareLeg, *, nonce: bytes, relay: str, purpose: Purpose
+) -> Identity:
+    """Whose certificate and key that is. Whether it is admitted is asked apart. Raises ProtocolError."""
+    identity = check_leaf(proof.certificate, kind="gateway", issuer=issuer)
+    if not isinstance(identity.key, EllipticCurvePublicKey):
+        raise BadCertificate("a gateway proves itself with a P-256 key")
+    identity.check_date(time.time_ns() // 1_000_000)
+    check_proof(identity.key, proof.signature, nonce=nonce, relay=relay, purpose=purpose)
+    return identity
 
 
 class Link(asyncio.Protocol):
@@ -90,12 +105,8 @@ class Link(asyncio.Protocol):
     def _prove(self, message: ToRelay) -> None:
         if not isinstance(message, GatewayProof):
             raise BadFrame(f"{type(message).__name__} before the proof")
-        identity = check_leaf(message.certificate, kind="gateway", issuer=self._relay.gateway_issuer)
-        settings = self._relay.settings
-        if not isinstance(identity.key, EllipticCurvePublicKey):
-            raise BadCertificate("a gateway proves itself with a P-256 key")
-        identity.check_date(time.time_ns() // 1_000_000)
-        check_proof(identity.key, message.signature, nonce=self._nonce, relay=settings.relay, purpose="link")
+        settings, issuer = self._relay.settings, self._relay.gateway_issuer
+        identity = proven_gateway(issuer, message, nonce=self._nonce, relay=settings.relay, purpose="link")
         if not self._relay.admits(identity):
             self.refuse("link.not-admitted")
             return

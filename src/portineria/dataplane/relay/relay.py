@@ -21,12 +21,13 @@ from portineria.bus.choice import relay_end
 from portineria.core.errors import ProtocolError, Unavailable
 from portineria.dataplane.aio.outer import Outer
 from portineria.dataplane.relay.carried import Carried
-from portineria.dataplane.relay.link import Link
+from portineria.dataplane.relay.link import Link, proven_gateway
 from portineria.dataplane.relay.pair import LegPair
 from portineria.dataplane.relay.pump import PipePool
 from portineria.dataplane.relay.settings import RelaySettings
+from portineria.dataplane.relay.spare import Spares
 from portineria.wire.certificate import BadCertificate, Identity, load_spki
-from portineria.wire.leg import ConnectorLeg, GatewayLeg, Letters, check_proof
+from portineria.wire.leg import ConnectorLeg, GatewayLeg, Letters, SpareLeg, check_proof
 from portineria.wire.statement import Admitted, Ticket, open_admitted, open_ticket, sha256
 
 log = structlog.get_logger()
@@ -65,6 +66,21 @@ class _Waiting:
             self.leg.result()[0].abort()
 
 
+def _proven_ticket(leg: ConnectorLeg, nonce: bytes, signer: Ed25519PublicKey, relay: str) -> Ticket:
+    """For this relay, of the key that signed the nonce, and still valid."""
+    ticket = open_ticket(leg.ticket, signer)
+    key = load_spki(leg.key)
+    if ticket.relay != relay or sha256(leg.key) != ticket.session_spki_sha256:
+        raise Turned("ticket.elsewhere")
+    if not isinstance(key, EllipticCurvePublicKey):
+        raise BadCertificate("a session proves itself with a P-256 key")
+    check_proof(key, leg.signature, nonce=nonce, relay=relay, purpose="leg")
+    left_ms = ticket.not_after_ms - time.time() * 1000
+    if not 0 < left_ms <= TICKET_S * 1000:
+        raise Turned("ticket.expired" if left_ms <= 0 else "ticket.too-long")
+    return ticket
+
+
 class Relay:
     def __init__(self, settings: RelaySettings) -> None:
         self.settings = settings
@@ -77,6 +93,7 @@ class Relay:
         self._waiting_per_gateway: Counter[str] = Counter()
         self._pairs: dict[LegPair, asyncio.Task[object] | None] = {}
         self._legs_of: Counter[str] = Counter()
+        self._spares = Spares()
         self._barred: dict[str, float] = {}
         self._pool = PipePool(settings.pipes)
         self.carried = Carried()
@@ -151,6 +168,7 @@ class Relay:
         previous = self._links.get(link.identity.id)
         self._links[link.identity.id] = link
         if previous is not None:
+            self._spares.drop(link.identity.id)
             previous.refuse("link.replaced")
         log.info("link.opened", gateway=link.identity.id, peer=link.peer)
         up = bus.LinkUp(self.settings.relay, link.identity.id, link.identity.spki_sha256, link.peer)
@@ -160,6 +178,7 @@ class Relay:
         assert link.identity is not None  # noqa: S101
         if self._links.get(link.identity.id) is link:
             del self._links[link.identity.id]
+            self._spares.drop(link.identity.id)
             log.info("link.closed", gateway=link.identity.id)
             self.bus.publish(bus.LinkDown(self.settings.relay, link.identity.id))
 
@@ -170,13 +189,17 @@ class Relay:
     # -- legs ------------------------------------------------------------------------------------------------
 
     async def connector_leg(self, outer: Outer, leg: ConnectorLeg, nonce: bytes) -> None:
-        ticket = self._check_ticket(leg, nonce)
+        ticket = _proven_ticket(leg, nonce, self._ticket_key, self.settings.relay)
+        if self._barred.get(ticket.session, 0) > time.monotonic():
+            raise Turned("session.ended")
         link = self._links.get(ticket.gateway)
         if link is None:
             raise Turned("gateway.away")
         self._claim(ticket)
         try:
-            gateway_leg, wants_nested = await self._dial(link, ticket)
+            first = self._legs_of[ticket.session] == 1  # nobody waits for a later one: it is made in reserve
+            spare = self._spares.take(ticket.gateway) if first else None
+            gateway_leg, wants_nested = (spare, True) if spare else await self._dial(link, ticket)
             nested = leg.nested or wants_nested or self.settings.nested_only
             pair = LegPair(ticket.session, outer, gateway_leg, nested=nested, gateway_id=ticket.gateway)
             await self._run(pair, link)
@@ -184,21 +207,6 @@ class Relay:
             self._legs_of[ticket.session] -= 1
             if not self._legs_of[ticket.session]:
                 del self._legs_of[ticket.session]
-
-    def _check_ticket(self, leg: ConnectorLeg, nonce: bytes) -> Ticket:
-        ticket = open_ticket(leg.ticket, self._ticket_key)
-        key = load_spki(leg.key)
-        if ticket.relay != self.settings.relay or sha256(leg.key) != ticket.session_spki_sha256:
-            raise Turned("ticket.elsewhere")
-        if not isinstance(key, EllipticCurvePublicKey):
-            raise BadCertificate("a session proves itself with a P-256 key")
-        check_proof(key, leg.signature, nonce=nonce, relay=self.settings.relay, purpose="leg")
-        left_ms = ticket.not_after_ms - time.time() * 1000
-        if not 0 < left_ms <= TICKET_S * 1000:
-            raise Turned("ticket.expired" if left_ms <= 0 else "ticket.too-long")
-        if self._barred.get(ticket.session, 0) > time.monotonic():
-            raise Turned("session.ended")
-        return ticket
 
     def _claim(self, ticket: Ticket) -> None:
         """Count the leg, or turn it away before anything was dialled for it."""
@@ -244,6 +252,13 @@ class Relay:
             raise Turned("leg.unexpected")
         waiting.leg.set_result((outer, leg.nested))
 
+    def spare_leg(self, outer: Outer, leg: SpareLeg, nonce: bytes) -> None:
+        """From here on it is one of the spares, of a gateway that has a link here."""
+        identity = proven_gateway(self.gateway_issuer, leg, nonce=nonce, relay=self.settings.relay, purpose="spare")
+        if not self.admits(identity) or identity.id not in self._links:
+            raise Turned("gateway.away")
+        self._spares.add(identity.id, outer)
+
     async def _run(self, pair: LegPair, link: Link) -> None:
         self._pairs[pair] = asyncio.current_task()
         link.session_began()
@@ -257,11 +272,12 @@ class Relay:
 
     @property
     def figures(self) -> dict[str, int]:
-        """What is in use now; after all sessions ended everything but ``links`` and ``pipes`` must be 0."""
+        """What is in use now; after all sessions ended all but ``links``, ``spares`` and ``pipes`` must be 0."""
         return {
             "links": len(self._links),
             "waiting": len(self._waiting),
             "legs": self._legs_of.total(),
             "pairs": len(self._pairs),
+            "spares": len(self._spares),
             "pipes": self._pool.made,
         }
