@@ -76,6 +76,11 @@ class Said(NamedTuple):
         return 0 if found is None else found + 1
 
     @property
+    def place(self) -> dict[str, int]:
+        """Of a yes that is said now, as it is kept with it."""
+        return {"level": self.number, "of_levels": len(self.levels) if self.number else 0}
+
+    @property
     def asked(self) -> Level | None:
         return self.levels[self.number - 1] if self.number else None
 

@@ -215,7 +215,7 @@ def sight_by_machine(actor: Person, machines: Iterable[int], at: datetime | None
     return {seen.machine.pk: seen.sight for seen in sights(actor, list(rows), at)}
 
 
-ANSWERS = Prefetch("approvals", Approval.objects.select_related("decided_by", "substitution__approver"))
+ANSWERS = Prefetch("approvals", Approval.objects.select_related("decided_by", "substitution__approver").order_by("pk"))
 
 
 def requests(actor: Person) -> RequestQuerySet:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.access.closing import record_request
-from portineria.control.access.counted import approvals_missing, said_to_one
+from portineria.control.access.counted import NOTHING_SAID, approvals_missing, said_to_one
 from portineria.control.access.deciding import (
     answered_by,
     answered_for,
@@ -215,25 +215,26 @@ def _decide(
         raise AlreadyDecided(f"request {request} is {row.state}")
     if approved:
         standing_in = yes_authority(actor, row, timezone.now(), used)
-    before = said_to_one(row).number
+    before = said_to_one(row)
     if minutes is not None:
         check_minutes(minutes, row.minutes)
     less = narrower_named(row.machine, narrower)
     if less is not None and row.approvals.filter(counts=True).exclude(narrower=None).exclude(narrower=less).exists():
         raise NarrowedOtherwise(f"somebody narrowed {request} to another profile")
-    row.approvals.update_or_create(  # one that counts no more is said again
+    made, _ = row.approvals.update_or_create(  # one that counts no more is said again
         decided_by=actor,
         defaults={
             "asked_by_id": row.person_id, "substitution": standing_in, "approved": approved, "reason": reason[:500],
             "minutes": minutes, "narrower": less, "mark": mark_of(row.rule), "counts": True,
-            "decided_at": timezone.now(),
+            "decided_at": timezone.now(), **(before if approved else NOTHING_SAID).place,
         },
     )  # fmt: skip
     said = {"reason": reason[:500], "substitution": standing_in.public_id if standing_in else ""}
+    said |= {"for_level": made.in_level} if approved else {}
     if approved and (missing := approvals_missing(row)):
         asked = said_to_one(row).number
         record_request("agreed", row, actor.public_id, missing=missing,
-                       level_asked=str(asked) if asked != before else "", **said)  # fmt: skip
+                       level_asked=str(asked) if asked != before.number else "", **said)  # fmt: skip
         return row
     row.close(RequestState.APPROVED if approved else RequestState.REFUSED)
     row.save(update_fields=["state"])
