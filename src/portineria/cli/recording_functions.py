@@ -35,7 +35,7 @@ def configure(acts: Any, common: Callable[[argparse.ArgumentParser], None]) -> N
         common(act)
         act.add_argument("--service", metavar="ADDRESS:PORT", help="only what was asked there, as `judge` names it")
     learn.add_argument("--name", default="learned", help="of the profile")
-    judge.add_argument("--profile", required=True, metavar="NAME|FILE:NAME", help="built in, or in a file as for `apply`")
+    judge.add_argument("--profile", required=True, metavar="NAME|FILE:NAME", help="built in, or as for `apply`")
 
 
 def learn(args: argparse.Namespace, read: Read) -> int:
