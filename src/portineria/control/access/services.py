@@ -29,7 +29,7 @@ from portineria.control.access.naming import naming
 from portineria.control.access.preference import preference
 from portineria.control.access.profiles import mark_of, narrower_named
 from portineria.control.access.queries import visible_machine
-from portineria.control.access.reasons import listed_for
+from portineria.control.access.reasons import clean_words, listed_for
 from portineria.control.access.recurring import Weeks, clean_weeks, coming, said
 from portineria.control.access.rules import change_rule, check_minutes, create_rule, end_rule
 from portineria.control.access.substitution import Substitution
@@ -107,9 +107,7 @@ def make_request(
     ``reference``: of a ticket or work permit; ``bundle``: of several asked together; ``listed_reason``: of the list;
     ``weekly``, ``until``: as ``recurring.clean_weeks`` takes them; they say how long each is, ``minutes`` says nothing.
     """
-    seen, now, reason = visible_machine(actor, machine), timezone.now(), " ".join(reason.split())
-    if not reason or len(reason) > 500:
-        raise BadField("reason", "1 to 500 characters")
+    seen, now, reason = visible_machine(actor, machine), timezone.now(), clean_words(reason)
     if starts_at is not None and not now - timedelta(minutes=5) <= starts_at <= now + AHEAD:
         raise BadField("starts_at", "from now to 90 days ahead")
     weeks = clean_weeks(weekly, until, seen.machine, max(now, starts_at or now))
