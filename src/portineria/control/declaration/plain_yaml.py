@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The YAML that a declaration may be written in: keys and values that stand for nothing but themselves."""
 
+import re
 from collections.abc import Hashable
 from typing import Any
 
 import yaml
 
 _DEPTH = 16  # a declaration needs six
+# To YAML 1.1, 010 is eight and 1:30 is ninety; << takes another mapping's keys, and a long number is none of ours.
+_OTHERWISE = re.compile(
+    r"<<|[-+]?(?:0[0-9_xb][0-9a-fA-F_]*|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[0-9][0-9_]{18,})"
+)
 
 
 class NotPlain(Exception):
@@ -52,6 +57,8 @@ def _require_plain(text: str) -> None:
             raise NotPlain(_said("aliases and anchors are not read", event.start_mark))
         if getattr(event, "tag", None):
             raise NotPlain(_said("tags are not read", event.start_mark))
+        if isinstance(event, yaml.ScalarEvent) and not event.style and _OTHERWISE.fullmatch(event.value):
+            raise NotPlain(_said(f"{event.value[:20]} is read otherwise than it looks: quote it", event.start_mark))
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEPTH:
             raise NotPlain(_said("nested too deeply", event.start_mark))
