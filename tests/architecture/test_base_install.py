@@ -79,6 +79,21 @@ def test_a_missing_library_is_noticed() -> None:
     assert "django" in done.stderr
 
 
+def test_a_profile_in_toml_is_judged_where_no_yaml_is_read() -> None:
+    program = """
+import sys
+sys.modules["yaml"] = sys.modules["django"] = None
+from portineria.control.declaration.notation import Unread, values_of
+assert values_of(b"[[profile]]\\nname = 'a'") == {"profile": [{"name": "a"}]}
+try:
+    values_of(b"profile: []")
+except Unread as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "where the server is installed" in done.stdout, done.stderr
+
+
 ONE_ADDRESS = """
 import pathlib, sys
 from portineria.control.settings.server import load

@@ -156,6 +156,20 @@ def test_from_the_link_of_a_message_to_the_yes_on_a_telephone(server: Server, op
     assert done.seconds() < APPROVED_WITHIN_S
 
 
+@pytest.mark.parametrize("language", [language for language in LOCALES if language != "en"])
+def test_a_provider_steps_inside_a_customer_in_their_own_language(language: str, server: Server, open_as: Open) -> None:
+    said = words(language)
+    analyst = open_as(f"nightwatch-{language}", "/customers/", locale=LOCALES[language])
+    row = analyst.get_by_role("row", name="Northern Works")
+    row.get_by_role("button", name=said("Step inside")).click()
+    named = {"customer": "Northern Works", "provider": "Nightwatch"}
+    expect(analyst.locator("#inside")).to_contain_text(said("You act inside %(customer)s, for %(provider)s.") % named)
+    analyst.goto("/approvals/")
+    expect(analyst.get_by_role("heading", level=1)).to_have_text(said("Approvals"))
+    analyst.locator("#inside").get_by_role("button").click()
+    expect(analyst.locator("#inside")).to_have_count(0)
+
+
 def test_a_provider_acts_inside_a_customer_under_both_names_until_the_customer_withdraws(
     server: Server, open_as: Open, request: pytest.FixtureRequest
 ) -> None:

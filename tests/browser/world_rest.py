@@ -103,11 +103,12 @@ def travellers(maker: Maker) -> None:
     for name, machine in (("waiting-phone", "press3"), ("waiting-provider", "press4")):
         ids[name] = access.make_request(actor=keys, machine=ids[machine], reason="Order 4740", minutes=60).public_id
     made = identity.create_organisation(actor=Operator(), name="Nightwatch").public_id
-    person = identity.create_person(
-        actor=Operator(), organisation=made, name="Analyst", email="nightwatch@nightwatch.test",
-        role=Role.ADMINISTRATOR, language="en", time_zone="Europe/Rome",
-    )  # fmt: skip
-    maker.account("nightwatch", person)
+    for analyst, language in (("nightwatch", "en"), ("nightwatch-it", "it"), ("nightwatch-ja", "ja")):
+        person = identity.create_person(
+            actor=Operator(), organisation=made, name="Analyst", email=f"{analyst}@nightwatch.test",
+            role=Role.ADMINISTRATOR, language=language, time_zone="Europe/Rome",
+        )  # fmt: skip
+        maker.account(analyst, person)
     ids["nightwatch-delegation"] = delegate(
         actor=maker.owner, organisation=maker.organisation, provider=made, powers=list(Power)
     ).public_id

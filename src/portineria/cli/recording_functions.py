@@ -8,7 +8,6 @@ Both read the packets anew, so that recordings of sessions that were not inspect
 import argparse
 import json
 import sys
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +35,7 @@ def configure(acts: Any, common: Callable[[argparse.ArgumentParser], None]) -> N
         common(act)
         act.add_argument("--service", metavar="ADDRESS:PORT", help="only what was asked there, as `judge` names it")
     learn.add_argument("--name", default="learned", help="of the profile")
-    judge.add_argument("--profile", required=True, metavar="NAME|FILE.toml:NAME", help="built in, or as for `apply`")
+    judge.add_argument("--profile", required=True, metavar="NAME|FILE:NAME", help="built in, or as for `apply`")
 
 
 def learn(args: argparse.Namespace, read: Read) -> int:
@@ -132,6 +131,7 @@ class _Replays:
 
 def _profile(name: str) -> "Profile":
     """Raise NoProfile, BadProfile."""
+    from portineria.control.declaration.notation import Unread, values_of
     from portineria.policy.function_profile import BUILT_IN, OBSERVING, Profile
     from portineria.policy.profile_text import parse_clause
 
@@ -139,8 +139,8 @@ def _profile(name: str) -> "Profile":
         return BUILT_IN[name]
     file, _, wanted = name.rpartition(":")
     try:
-        rows = tomllib.loads(Path(file).read_text("utf-8")).get("profile", [])
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        rows = values_of(Path(file).read_bytes()).get("profile", [])
+    except (OSError, Unread) as error:
         raise NoProfile(f"{name}: {error}; built in are {', '.join(BUILT_IN)}") from error
     for row in rows if isinstance(rows, list) else []:
         if isinstance(row, dict) and row.get("name") == wanted:

@@ -87,7 +87,7 @@ FIELD_TEXTS: dict[str, str | Promise] = {
         _("What this program sent cannot be read. Check that its version fits this server."),
     ),
     "field.protocol": _("Write the protocol in up to 24 characters."),
-    "field.reason": _("Write a reason of up to 500 characters."),
+    "field.reason": _("Write a reason of up to 500 characters, none of them invisible."),
     "field.redirect": _("The sign-in did not come from this computer's connector. Start it again: portineria login."),
     "field.role": _("People of a supplier are technicians."),
     "field.starts_at": _("The start has to be between now and 90 days ahead."),

@@ -102,6 +102,7 @@ class Decision:
     """``ends``: of the grant; of what is permitted, when the rule's window closes, the supplier's standing is over or
     the membership ends before that. ``emergency``: on the strength of an emergency role alone. ``begin_by``: where
     ``ends`` counts from now because nothing has begun: by when it may, and ``lasts``: how long, at most.
+    ``comes_again``: what ends then comes another time by the same grant.
     """
 
     denials: tuple[Reason, ...]
@@ -110,6 +111,7 @@ class Decision:
     emergency: bool = False
     begin_by: datetime | None = None
     lasts: timedelta | None = None
+    comes_again: bool = False
 
     @property
     def permitted(self) -> bool:
@@ -148,7 +150,7 @@ def _judged(attempt: Attempt, outside: tuple[Reason, ...], grant: GrantFacts) ->
         ends = _holds_until(attempt, grant, grant.ends if grant.lasts is None else attempt.at + grant.lasts)
     decision = Decision(
         denials, grant=grant.id, ends=ends, emergency=grant.emergency, begin_by=begin_by,
-        lasts=grant.lasts if begin_by else None,
+        lasts=grant.lasts if begin_by else None, comes_again=grant.recurs is not None,
     )  # fmt: skip
     return (len(denials), not grant.emergency, -ends.timestamp(), grant.id), decision
 

@@ -77,7 +77,11 @@ def test_the_second_level_is_asked_when_the_first_is_complete(world: World) -> N
         access.agree(actor=other, request=request)
     assert access.agree(actor=w.owner, request=request) is not None
     said = [leaf.decode(bytes(row.leaf))["fields"] for row in Event.objects.filter(code="access.request.agreed")]
-    assert [(one["missing"], one["level_asked"]) for one in said] == [(1, "2")]
+    assert [(one["missing"], one["level_asked"], one["for_level"]) for one in said] == [(1, "2", "1/2")]
+    wanting(w, LevelTerms(1))  # what was said stays as it was said
+    assert list(AccessRequest.objects.get().approvals.order_by("pk").values_list("level", "of_levels")) == [
+        (1, 2), (2, 2),
+    ]  # fmt: skip
 
 
 def test_a_no_of_whoever_may_approve_ends_it_at_any_level(world: World) -> None:
@@ -339,6 +343,8 @@ def test_programs_write_levels_read_them_and_see_where_a_request_stands(world: W
     assert [(one["given"], one["asked"]) for one in stands] == [(1, False), (0, True)]
     assert Browser(w.technician).get(f"/requests/{request}").json()["levels"] == []
     assert owner.post(f"/requests/{request}/approve", {"profile": ""}).json()["grant"]
+    decisions = owner.get(f"/requests/{request}").json()["decisions"]
+    assert [(one["level"], one["of_levels"]) for one in decisions] == [(1, 2), (2, 2)]
     assert (
         items(owner.get(f"/rules/{w.rule}/versions"))[0]["terms"]["approval_levels"]
         == f"1 {group}; 1 {w.owner.public_id}"

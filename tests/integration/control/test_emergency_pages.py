@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from django.utils import timezone
+
 from portineria.control.access.emergency_queries import roles
 from portineria.control.access.locks import lock
 from portineria.control.access.models import EmergencyReview
+from portineria.control.identity.models import Person
 from portineria.policy.ending import Locked
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.test_emergency import given, opened
@@ -55,6 +58,10 @@ def test_who_is_of_a_supplier_is_said_before_and_a_lock_says_its_words(linked: W
     assert "one of these" in owner.post("/emergencies/give/", asked).content.decode()
     named = owner.post("/emergencies/give/", {"guest": w.operator.email, "plant": w.plant}).content.decode()
     assert "No supplier&#x27;s person has this address here." in named
+    Person.objects.filter(pk=w.rival.pk).update(disabled_at=timezone.now())
+    gone = owner.post("/emergencies/give/", asked | {"person": ""}).content.decode()
+    assert "No supplier&#x27;s person has this address here." in gone
+    Person.objects.filter(pk=w.rival.pk).update(disabled_at=None)
     owner.post("/emergencies/give/", {"person": w.rival.public_id, "plant": w.plant})
     assert rival.get(f"/machines/{w.machine.public_id}/").status_code == 404
     assert owner.post("/emergencies/give/", asked | {"person": ""}).headers["Location"] == "/emergencies/"

@@ -23,6 +23,7 @@ from portineria.ledger.evidence_verification import verify_bundle
 from portineria.ledger.trust import Trust
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.sessions import started
+from tests.integration.control.test_approval_levels import named, wanting
 from tests.integration.control.test_recordings import brought, recorded
 from tests.integration.control.worked import worked
 from tests.integration.control.world import ConnectorEnd, World
@@ -44,6 +45,23 @@ def trust(world: World) -> Trust:
 def members(data: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_a_yes_says_for_which_level_it_was(world: World) -> None:
+    w = world
+    wanting(w, named(w.approver), named(w.owner))
+    request = w.request()
+    for person in (w.approver, w.owner):
+        access.agree(actor=person, request=request)
+    session, browser = worked(w), signed_in(w.owner)
+    found = members(taken(browser, session))
+    said = json.loads(found["session.json"])["approvals"]
+    assert [(one["level"], one["of_levels"]) for one in said] == [(1, 2), (2, 2)]
+    assert b'"1/2"' in found["register.jsonl"].replace(b"\\", b"")
+    for language, words in (("en", "for level 1 of 2"), ("it", "per il livello 1 di 2"), ("ja", "第1段階（全2段階）")):
+        assert words in found[f"report.{language}.html"].decode()
+    for page in (f"/sessions/{session.public_id}/report/", f"/requests/{request}/"):
+        assert "for level 2 of 2" in shown(browser, page)
 
 
 def test_the_owner_and_the_technician_get_what_verifies_anywhere(world: World, tmp_path: Path) -> None:

@@ -82,6 +82,22 @@ def test_a_plant_s_own_list_counts_there_and_the_organisation_s_elsewhere(world:
     assert signed_in(world.technician).get("/reasons/").status_code == 404
 
 
+def asking(world: World, reason: str) -> None:
+    access.make_request(actor=world.technician, machine=world.machine.public_id, reason=reason, minutes=60)
+
+
+def test_a_reason_is_what_whoever_approves_sees_of_it(world: World) -> None:
+    page, asked = signed_in(world.technician), {"reason": "", "minutes": "60"}
+    for wrong in ("\u202egnorw", "\u200b", "a\x07b", " "):
+        said = page.post(f"/machines/{world.machine.public_id}/ask/", asked | {"reason": wrong})
+        assert said.status_code == 200
+        with pytest.raises(BadField):
+            asking(world, wrong)
+    said = page.post(f"/machines/{world.machine.public_id}/ask/", asked | {"reason": "\u202egnorw"})
+    assert "none of them invisible" in said.content.decode()
+    asking(world, "<script>\r\n\t点検、漏れ")
+
+
 def test_who_writes_lists_and_what(world: World) -> None:
     of: dict[str, Any] = {"organisation": world.organisation, "reasons": ["Fault"]}
     for who, refused in ((world.approver, Denied), (world.technician, NotFound), (world.stranger, NotFound)):

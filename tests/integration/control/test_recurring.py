@@ -68,12 +68,14 @@ def test_one_yes_is_good_for_every_time_and_each_session_ends_with_its_own(linke
     grant = given(linked, week.open)
     assert grant.minutes == 120
     assert timedelta(days=50) < grant.ends_at - timezone.now() < timedelta(days=61)
+    browser, more = signed_in(linked.technician), f"/grants/{grant.public_id}/more/"
+    assert more not in (work := shown(browser, "/work/"))  # it has no one end
+    assert "How to connect" in work
     session = accepted(linked, started(linked))
     assert timedelta(minutes=55) < session.expires_at - timezone.now() <= timedelta(hours=1)
     assert grant.opened_at is None
-    browser, page = signed_in(linked.technician), f"/sessions/{session.public_id}/"
-    for address in (page, "/work/"):
-        assert f"/grants/{grant.public_id}/more/" not in shown(browser, address)  # it has no one end
+    for address in (f"/sessions/{session.public_id}/", "/work/"):
+        assert more not in shown(browser, address)
     services.enforce(session.expires_at - timedelta(seconds=1))
     assert again(session).state == "live"
     orders = len(said_to(linked, session))

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from portineria.control.console.session_timeline import timeline_of
-from portineria.control.estate.models import Service
+from portineria.control.estate.models import Device, Service
 from portineria.control.remote_sessions.models import Session, Stream
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.sessions import accepted, report, started
@@ -41,6 +41,15 @@ def test_connections_stand_where_they_were_open() -> None:
     ticks = [(x, end, (at - BEGAN).seconds // 60) for x, end, at in found.ticks]
     assert ticks == [("0.00%", "start", 0), ("37.50%", "middle", 30), ("75.00%", "middle", 60)]
     assert not found.seconds
+
+
+def test_services_of_two_devices_with_one_name_have_a_lane_each() -> None:
+    rows = [stream("", minute, minute + 1) for minute in (0, 10, 20)]
+    for row, device in zip(rows, ("PLC", "panel", "PLC"), strict=True):
+        row.service = Service(name="web", device=Device(name=device))
+    found = timeline_of(after(80), rows, [])
+    assert found is not None
+    assert [(lane.name, len(lane.bars)) for lane in found.lanes[1:]] == [("web · PLC", 2), ("web · panel", 1)]
 
 
 def test_a_moment_is_drawn_all_the_same_and_many_services_share_a_lane() -> None:

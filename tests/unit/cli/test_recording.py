@@ -199,6 +199,12 @@ def test_the_profile_learned_from_a_recording_refuses_nothing_of_it(
     file.write_text(said)
     assert main(["recording", "judge", *worked, "--profile", f"{file}:belt change"]) == 0
     assert "belt change would have refused 0 operations." in capsys.readouterr().out
+    lines = "".join(f"      - {json.dumps(line)}\n" for line in profile["allow"])
+    file.write_text(f"profile:\n  - name: belt change\n    allow:\n{lines}")  # told by what is in it, as for `apply`
+    assert main(["recording", "judge", *worked, "--profile", f"{file}:belt change"]) == 0
+    file.write_text("profile: &all\n  - name: belt change\n    allow: *all\n")
+    assert main(["recording", "judge", *worked, "--profile", f"{file}:belt change"]) == 1
+    assert "aliases and anchors are not read" in capsys.readouterr().err
 
 
 def test_several_recordings_and_one_service_of_them(

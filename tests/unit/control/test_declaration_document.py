@@ -194,6 +194,11 @@ def test_the_example_says_the_same_in_yaml() -> None:
         ("organisation: {name: Rival presses}", "line 2, column 1: organisation stands there twice"),
         ("plant: &a [{name: N, time_zone: UTC}]", "line 2, column 8: aliases and anchors are not read"),
         ("plant: !!python/object/apply:os.system ['id']", "line 2, column 8: tags are not read"),
+        *(
+            (f"rule: [{{machines: [A], max_minutes: {number}}}]", "is read otherwise than it looks: quote it")
+            for number in ("010", "1:30", "0x1f", "-0_7", "9" * 5000)
+        ),
+        ("rule: [{<<: {person: a@b.example}, machines: [A]}]", "line 2, column 9: << is read otherwise"),
         ("plant: [{? [a] : b}]", "line 2, column 12: a key is a word"),
         (f"plant: {'[' * 40}", "nested too deeply"),
         ("plant: [", "did not find expected node content"),

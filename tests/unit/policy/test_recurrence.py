@@ -23,7 +23,8 @@ def every(text: str, zone: tzinfo | None = ROME, minutes: int = 480) -> Recurren
 def test_it_is_open_in_its_hours_and_what_runs_drains_at_their_end() -> None:
     given_ = replace(grant(at("2026-11-24 09:00"), schedule(""), 24 * 30), recurs=every("Tue,Thu 14:00-16:00"))
     inside = decide(attempt(at("2026-11-26 14:30")), [given_])
-    assert (inside.permitted, inside.ends) == (True, at("2026-11-26 16:00"))
+    assert (inside.permitted, inside.ends, inside.comes_again) == (True, at("2026-11-26 16:00"), True)
+    assert not decide(attempt(at("2026-11-26 14:30")), [replace(given_, recurs=None)]).comes_again
     for moment in ("2026-11-26 13:59", "2026-11-26 16:00", "2026-11-25 14:30"):
         refused = decide(attempt(at(moment)), [given_])
         assert (refused.denials, refused.ending) == ((Reason.BETWEEN_TIMES,), Ending.ADMINISTRATIVE)

@@ -7,8 +7,9 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 
-from portineria.control.access.deciding import not_asked
+from portineria.control.access.deciding import Waits, not_asked
 from portineria.control.access.models import AccessRequest, Approval, RequestQuerySet, RequestState
+from portineria.control.access.profiles import mark_in
 from portineria.control.access.queries import pending_requests
 from portineria.control.access.substitution import Substitution
 from portineria.control.identity.authority import approves, permitted
@@ -29,31 +30,34 @@ def answerable_requests(actor: Person) -> RequestQuerySet:
 def decidable_requests(actor: Person) -> RequestQuerySet:
     """Those of them where the actor's yes is asked now."""
     found, keys = answerable_requests(actor), _IN_LEVELS.all(actor.member_of)
-    return found.exclude(pk__in=others_asked(actor, [pk for (pk,) in keys])) if keys else found
+    return found.exclude(pk__in=not_asked(actor, [_waits(row) for row in keys], timezone.now())) if keys else found
 
 
-def others_asked(actor: Person, levelled: Sequence[int]) -> list[int]:
-    """Of requests under rules with levels."""
-    rows = AccessRequest.objects.filter(pk__in=levelled).select_related("rule__profile")
-    return not_asked(actor, rows, timezone.now())
-
+_LEVELLED = ("pk", "rule", "organisation", "rule__profile__public_id", "rule__only_services")
 
 _IN_LEVELS = KeptValues(
     lambda organisations: AccessRequest.objects.filter(
         organisation__in=organisations, state=RequestState.PENDING, rule__level_count__gt=0
-    ).values_list("pk")
+    ).values_list(*_LEVELLED)
 )
+
+
+def _waits(row: Sequence[Any]) -> Waits:
+    """Of its columns."""
+    request, rule, organisation, profile, only_services = row
+    return Waits(request, rule, organisation, mark_in(profile or "", only_services))
 
 
 def how_many_wait(actor: Person, *others: "QuerySet[Any]") -> int:
     """Of requests that the actor's yes is asked for now and of rows of ``others``: every page says it, by one query
     unless a level is asked.
     """
-    requests = answerable_requests(actor).order_by().values_list("pk", "rule__level_count")
-    besides = (rows.order_by().values_list("pk", Value(0)) for rows in others)
+    requests = answerable_requests(actor).order_by().values_list("rule__level_count", *_LEVELLED)
+    none = (Value(0), Value(0), Value(""), Value(""))
+    besides = (rows.order_by().values_list(Value(0), "pk", *none) for rows in others)
     found = list(requests.union(*besides, all=True))
-    levelled = [pk for pk, levels in found if levels]
-    return len(found) - (len(others_asked(actor, levelled)) if levelled else 0)
+    levelled = [_waits(row[1:]) for row in found if row[0]]
+    return len(found) - (len(not_asked(actor, levelled, timezone.now())) if levelled else 0)
 
 
 def for_decision_by(actor: Person) -> Q:

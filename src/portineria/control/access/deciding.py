@@ -5,10 +5,11 @@ A substitute has the yes of the one they stand in for, and that one only once: o
 one answer, whoever of the two gives it. What the approver asked for themselves their substitute does not decide.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from portineria.control.access.counted import NOTHING_SAID, Said, said_so_far, said_to_one
+from portineria.control.access.counted import Said, said_and_lent, said_to_one
 from portineria.control.access.models import AccessRequest, Approval, RequestState
 from portineria.control.access.profiles import mark_of
 from portineria.control.access.substitution import APPROVING, Substitution
@@ -107,13 +108,16 @@ def may_answer(actor: Person, request: AccessRequest, at: datetime, *, unanswere
     return actor.pk in approving(request.organisation_id, request.person, at, used)
 
 
-def yes_authority(actor: Person, request: AccessRequest, at: datetime, used: Iterable[int]) -> Substitution | None:
+def yes_authority(
+    actor: Person, request: AccessRequest, at: datetime, used: Iterable[int], said: Said | None = None
+) -> Substitution | None:
     """As ``authority``, to a yes: where the rule has levels, of whoever is asked now, or stands in for one of them.
+    ``said``: what was said to it, where the caller knows.
 
     Whoever has the role themselves and is not asked may stand in for somebody who is. Raise OtherLevel besides.
     """
     by_role = authority(actor, request.organisation_id, at, asked_by=request.person, used=used)
-    level = said_to_one(request).asked
+    level = (said or said_to_one(request)).asked
     if level is None or level.of is None:
         return by_role
     taken = set(used)
@@ -130,27 +134,32 @@ def _lent(actor: Person, at: datetime, organisation: int) -> list[Substitution]:
     return list(rows.select_related("approver").order_by("starts_at", "pk"))
 
 
-def asked_to_say_yes(actor: Person, request: AccessRequest, at: datetime, used: Iterable[int] = ()) -> bool:
+def asked_to_say_yes(actor: Person, request: AccessRequest, at: datetime, said: Said | None = None) -> bool:
     """Of somebody who may answer it: is it their yes that is asked now?"""
     if not request.rule.level_count:
         return True
     try:
-        yes_authority(actor, request, at, used)
+        yes_authority(actor, request, at, (), said)
     except OtherLevel:
         return False
     return True
 
 
-def not_asked(actor: Person, requests: Iterable[AccessRequest], at: datetime) -> list[int]:
-    """Of requests that wait under rules with levels, all of which the actor may answer: those where others are asked.
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A request that waits under a rule with levels. ``mark``: of its rule, as ``mark_of`` has it."""
 
-    They come with rule and profile. The number of queries does not grow with theirs.
-    """
-    rows = list(requests)
-    said = said_so_far(rows)
-    lent = Substitution.objects.holding(at).filter(substitute=actor) if rows else ()
-    places = {(row.organisation_id, row.approver_id) for row in lent}
-    return [row.pk for row in rows if not _asks(said.get(row.pk, NOTHING_SAID), actor, row.organisation_id, places)]
+    request: int
+    rule: int
+    organisation: int
+    mark: str
+
+
+def not_asked(actor: Person, waiting: Sequence[Waits], at: datetime) -> list[int]:
+    """Of requests that the actor may answer: those where the yes of others is asked. In one query."""
+    requests, marks = {row.request: row.rule for row in waiting}, {row.request: row.mark for row in waiting}
+    said, lent = said_and_lent(requests, marks, actor, at)
+    return [row.request for row in waiting if not _asks(said[row.request], actor, row.organisation, lent)]
 
 
 def _asks(said: Said, actor: Person, organisation: int, lent: set[tuple[int, int]]) -> bool:
@@ -163,18 +172,26 @@ def _asks(said: Said, actor: Person, organisation: int, lent: set[tuple[int, int
 
 def deciders(request: AccessRequest, at: datetime) -> list[int]:
     """People who may still answer and whose yes is asked, each once. It comes with its rule."""
-    answered = answered_by(request)
-    level = said_to_one(request).asked
-    able = approving(request.organisation_id, request.person, at, answered_for(request), level)
-    return [person for person in able if person not in answered]
+    return [person.pk for person in people_asked(request, at, said_to_one(request))]
 
 
-def approving(
-    organisation: int, asker: Person, at: datetime, used: Iterable[int] = (), level: Level | None = None
-) -> list[int]:
-    """People who may say yes there to what ``asker`` asks, each once. ``used``: approvers whose answer is there.
-    ``level``: whose yes is asked; None: of whoever approves.
-    """
+def people_asked(request: AccessRequest, at: datetime, said: Said) -> list[Person]:
+    """As ``deciders``; ``said``: what was said to it."""
+    answers = _answers(request)
+    answered = {row.decided_by_id for row in answers}
+    able = _approving(request.organisation_id, request.person, at, _approvers_of(answers), said.asked)
+    return [person for person in able if person.pk not in answered]
+
+
+def approving(organisation: int, asker: Person, at: datetime, used: Iterable[int] = ()) -> list[int]:
+    """People who may say yes there to what ``asker`` asks, each once. ``used``: approvers whose answer is there."""
+    return [person.pk for person in _approving(organisation, asker, at, used, None)]
+
+
+def _approving(
+    organisation: int, asker: Person, at: datetime, used: Iterable[int], level: Level | None
+) -> list[Person]:
+    """``level``: whose yes is asked; None: of whoever approves."""
     taken, of = set(used), level.of if level is not None else None
     own = Membership.objects.filter(organisation=organisation, role__in=APPROVING, person__disabled_at__isnull=True)
     lent = Substitution.objects.holding(at).filter(organisation=organisation).exclude(approver__in=taken)
@@ -183,4 +200,4 @@ def approving(
     found = [row.person for row in own.select_related("person").order_by("pk") if row.person_id not in taken]
     standing_in = lent.select_related("approver", "substitute").order_by("pk")
     found += [row.substitute for row in standing_in if not same_person(row.approver, asker)]
-    return list(dict.fromkeys(person.pk for person in found if not same_person(person, asker)))
+    return list({person.pk: person for person in found if not same_person(person, asker)}.values())

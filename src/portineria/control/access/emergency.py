@@ -17,6 +17,7 @@ from portineria.control.access.facts import prospects
 from portineria.control.access.firm import firm_under, standing_at
 from portineria.control.access.models import AccessRequest, EmergencyReview, Grant, RequestState, Rule
 from portineria.control.access.queries import locks_meeting, visible_machine
+from portineria.control.access.reasons import clean_words
 from portineria.control.access.rules import keep_version
 from portineria.control.access.services import OwnRequest
 from portineria.control.audit.services import record
@@ -73,13 +74,6 @@ class LockWins(Conflict):
     def __init__(self, machine: Machine, reasons: list[str]) -> None:
         super().__init__(f"{machine.public_id} is locked")
         self.values = {"reasons": "; ".join(f"“{reason}”" for reason in reasons) or "—"}
-
-
-def clean_words(text: str, field: str = "reason") -> str:
-    words = " ".join(text.split())
-    if not words or len(words) > 500:
-        raise BadField(field, "1 to 500 characters")
-    return words
 
 
 # -- roles ------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from portineria.control.access.extension import EXTENSION_REASON, Extension, Ext
 from portineria.control.access.firm import firm_by_grant
 from portineria.control.access.models import AlreadyDecided, Grant
 from portineria.control.access.queries import visible_machine
+from portineria.control.access.reasons import clean_words
 from portineria.control.access.services import GrantEnded, OwnRequest, extend, prolong
 from portineria.control.access.waiting_extensions import end_of, record_extension
 from portineria.control.access.windows import require_longer
@@ -45,9 +46,7 @@ def ask_for_more(*, actor: Person, grant: str, minutes: int, reason: str) -> Ext
     Raise NotFound, BadField, GrantEnded, NoLonger, OutsideWindows, ExtensionWaits, TooManyExtensions.
     """
     row = _locked_grant(Grant.objects.visible_to(actor).filter(public_id=grant, person=actor).values("pk"), grant)
-    now, reason = timezone.now(), " ".join(reason.split())
-    if not 0 < len(reason) <= EXTENSION_REASON or not reason.isprintable():
-        raise BadField("reason", f"1 to {EXTENSION_REASON} characters")
+    now, reason = timezone.now(), clean_words(reason)
     if row.revoked_at is not None or end_of(row) <= now:
         raise GrantEnded(f"grant {grant} ended already")
     asked = Extension.objects.filter(grant=row)

@@ -7,14 +7,11 @@ The number of queries does not grow with that of rules or requests.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from portineria.control.access.counted import said_so_far
-from portineria.control.access.deciding import deciders
+from portineria.control.access.counted import Said, said_so_far
 from portineria.control.access.level import OfWhom, RuleLevel
-from portineria.control.access.levels import WITH_WHOM, Asked, Short, able_in, asked_of, short_among
+from portineria.control.access.levels import Asked, Short, asked_of, levels_named, may_approve, short_among
 from portineria.control.access.models import AccessRequest, Rule
-from portineria.control.identity.models import GroupMember, Person
 from portineria.policy.approval import Level, filled
 
 
@@ -40,10 +37,14 @@ class LevelAble:
         return len(self.people - {asker})
 
 
-def level_standings(requests: Iterable[AccessRequest]) -> dict[int, list[LevelStanding]]:
-    """Request → its levels; of those whose rule has none, nothing. They come with rule and profile."""
+def level_standings(
+    requests: Iterable[AccessRequest], said: Mapping[int, Said] | None = None
+) -> dict[int, list[LevelStanding]]:
+    """Request → its levels; of those whose rule has none, nothing. They come with rule and profile. ``said``: to each,
+    where the caller knows.
+    """
     rows = [row for row in requests if row.rule.level_count]
-    said, levels = said_so_far(rows), _rows({row.rule_id for row in rows})
+    said, levels = said_so_far(rows) if said is None else said, _rows({row.rule_id for row in rows})
     found = {}
     for row in rows:
         there, waits = said[row.pk], row.state == AccessRequest.State.PENDING
@@ -58,23 +59,19 @@ def approvers(rules: Iterable[Rule]) -> dict[int, list[LevelAble]]:
     """Rule → whom it asks, level after level; of one without levels whoever approves there; of nobody, nothing."""
     asking = {rule.pk: rule for rule in rules if rule.needs_approval}
     rows = _rows({pk for pk, rule in asking.items() if rule.level_count})
-    groups = {row.group_id for levels in rows.values() for row in levels if row.group_id is not None}
+    able: dict[int, set[int]] = defaultdict(set)
     members: dict[int | None, set[int]] = defaultdict(set)
-    for group, person in _members(groups):
+    there = may_approve({rule.organisation_id for rule in asking.values()}) if asking else may_approve(())
+    for organisation, person, group in there.values_list("organisation", "person", "in_groups__group"):
+        able[organisation].add(person)
         members[group].add(person)
-    able = {organisation: able_in(organisation) for organisation in {rule.organisation_id for rule in asking.values()}}
     found: dict[int, list[LevelAble]] = {}
     for pk, rule in asking.items():
-        there = frozenset(able[rule.organisation_id])
-        found[pk] = [_able(row, there, members) for row in rows[pk]]
+        all_ = frozenset(able[rule.organisation_id])
+        found[pk] = [_able(row, all_, members) for row in rows[pk]]
         if not rule.level_count:
-            found[pk] = [LevelAble(Asked(rule.approvals), there)]
+            found[pk] = [LevelAble(Asked(rule.approvals), all_)]
     return found
-
-
-def _members(groups: set[int]) -> Iterable[tuple[int, int]]:
-    rows = GroupMember.objects.filter(group__in=groups).values_list("group", "membership__person")
-    return rows if groups else ()
 
 
 def _able(row: RuleLevel, there: frozenset[int], members: Mapping[int | None, set[int]]) -> LevelAble:
@@ -96,13 +93,6 @@ def short_of(rule: Rule, levels: Sequence[LevelAble]) -> Short | None:
 
 def _rows(rules: set[int]) -> dict[int, list[RuleLevel]]:
     found: dict[int, list[RuleLevel]] = defaultdict(list)
-    for row in WITH_WHOM.filter(rule__in=rules).order_by("rule", "number") if rules else ():
+    for row in levels_named(rules) if rules else ():
         found[row.rule_id].append(row)
     return found
-
-
-def who_may_say_yes(request: AccessRequest, at: datetime) -> list[Person]:
-    """Of a request that waits: whom one waits for now."""
-    keys = deciders(request, at)
-    people = Person.objects.get_queryset().in_bulk(keys)
-    return [people[pk] for pk in keys]

@@ -7,22 +7,23 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet, prefetch_related_objects
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from portineria.control.access.level import MOST_APPROVALS, MOST_LEVELS, MOST_NAMED, LevelPerson, OfWhom, RuleLevel
 from portineria.control.access.models import Rule
 from portineria.control.access.substitution import APPROVING
 from portineria.control.identity.delegation_models import Delegation
-from portineria.control.identity.models import Group, GroupMember, Membership, Person
+from portineria.control.identity.models import Group, Membership, Person
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Invalid, NotFound
 from portineria.policy.approval import Level, filled
 
-WITH_WHOM = RuleLevel.objects.select_related("group").prefetch_related(
-    Prefetch("people", LevelPerson.objects.select_related("person"))
-)
+_NAMED = Prefetch("people", LevelPerson.objects.select_related("person"))
+WITH_WHOM = RuleLevel.objects.select_related("group").prefetch_related(_NAMED)
 LEVELS = Prefetch("levels", WITH_WHOM.order_by("number"))
+LevelAsks = tuple[int, int, int, str, int | None]  # rule, number, how many it needs, of whom, one of these people
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +72,34 @@ class Short:
 
 def levels_of(rules: Iterable[int]) -> dict[int, list[Level]]:
     """Rule → its levels as policy takes them, with whom they ask, whether they may approve or not."""
-    rows = list(RuleLevel.objects.filter(rule__in=set(rules)).order_by("rule", "number"))
-    of: dict[int, set[int]] = defaultdict(set)
-    if named := [row.pk for row in rows if row.whom == OfWhom.PEOPLE]:
-        for level, person in LevelPerson.objects.filter(level__in=named).values_list("level", "person"):
-            of[level].add(person)
-    grouped: dict[int, set[int]] = defaultdict(set)
-    if groups := {row.group_id for row in rows if row.group_id is not None}:
-        people = GroupMember.objects.filter(group__in=groups).values_list("group", "membership__person")
-        for group, person in people:
-            grouped[group].add(person)
+    return levels_in(whom_asked(rules))
+
+
+def whom_asked(rules: Iterable[int]) -> "QuerySet[RuleLevel, LevelAsks]":
+    """Level after level, a row for each of its people. A level has people or a group, so no row stands twice."""
+    of = Coalesce("people__person", "group__members__membership__person")
+    return RuleLevel.objects.filter(rule__in=set(rules)).values_list("rule", "number", "approvals", "whom", of)
+
+
+def levels_in(rows: Iterable[LevelAsks]) -> dict[int, list[Level]]:
+    """Of rows of ``whom_asked`` in any order."""
+    terms: dict[tuple[int, int], tuple[int, str]] = {}
+    of: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for rule, number, needed, whom, person in rows:
+        terms[rule, number] = needed, whom
+        of[rule, number] |= {person} if person is not None else set()
     found: dict[int, list[Level]] = defaultdict(list)
-    for row in rows:
-        asked = grouped[row.group_id] if row.group_id is not None else of[row.pk]
-        found[row.rule_id].append(Level(row.approvals, None if row.whom == OfWhom.ANYBODY else frozenset(asked)))
+    for (rule, number), (needed, whom) in sorted(terms.items()):
+        asks = None if whom == OfWhom.ANYBODY else frozenset(of[rule, number])
+        found[rule].append(Level(needed, asks))
     return found
+
+
+def levels_named(rules: Collection[int]) -> list[RuleLevel]:
+    """Of some rules, as ``asked_of`` reads them; of whom nobody is named nothing more is asked."""
+    rows = list(RuleLevel.objects.select_related("group").filter(rule__in=rules).order_by("rule", "number"))
+    prefetch_related_objects([row for row in rows if row.whom == OfWhom.PEOPLE], _NAMED)
+    return rows
 
 
 def level_rows(rule: Rule) -> list[RuleLevel]:
@@ -101,7 +115,8 @@ def terms_of(row: RuleLevel) -> LevelTerms:
 
 
 def asked_of(row: RuleLevel) -> Asked:
-    people = sorted((one.person for one in row.people.all()), key=lambda person: (person.name, person.pk))
+    named = row.people.all() if row.whom == OfWhom.PEOPLE else ()
+    people = sorted((one.person for one in named), key=lambda person: (person.name, person.pk))
     return Asked(row.approvals, row.group, tuple(people))
 
 
@@ -116,13 +131,16 @@ def levels_text(rule: Rule) -> str:
 
 def able_in(organisation: int) -> set[int]:
     """People who may say yes there, by their role or by what was delegated to a provider."""
+    return set(may_approve([organisation]).values_list("person", flat=True))
+
+
+def may_approve(organisations: Collection[int]) -> "QuerySet[Membership]":
     at = timezone.now()
     lasting = Q(delegation__ends_at__isnull=True) | Q(delegation__ends_at__gt=at)
     deciding = Q(lasting, delegation__decide=True, approves_there=True)
-    rows = Membership.objects.filter(
-        Q(role__in=APPROVING) | deciding, organisation=organisation, person__disabled_at__isnull=True
+    return Membership.objects.filter(
+        Q(role__in=APPROVING) | deciding, organisation__in=organisations, person__disabled_at__isnull=True
     )
-    return set(rows.values_list("person", flat=True))
 
 
 def short(rule: Rule) -> Short | None:

@@ -32,7 +32,7 @@ from portineria.control.access.training import TRAININGS_TEXT
 from portineria.control.access.watcher import RuleWatcher as RuleWatcher
 from portineria.control.access.weekly import ASKS_WEEKLY, AsksWeekly
 from portineria.control.access.work_time import ENDS_AFTER_START, MINUTES_COUNTED, NoLonger, WorkTime
-from portineria.control.access.yes import MarkedYes
+from portineria.control.access.yes import IN_LEVEL, MarkedYes
 from portineria.control.estate.models import Machine, Plant
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import ID, Group, GroupMember, Organisation, Person, Supplier
@@ -330,6 +330,7 @@ class Approval(MarkedYes):
             ),
             models.CheckConstraint(name="access_approval_four_eyes", condition=~Q(decided_by=F("asked_by"))),
             models.UniqueConstraint(name="access_approval_once", fields=["request", "decided_by"]),
+            IN_LEVEL,
             models.CheckConstraint(
                 name="access_approval_minutes", condition=Q(minutes__isnull=True) | Q(minutes__gte=1, approved=True)
             ),

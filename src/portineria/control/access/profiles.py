@@ -145,10 +145,14 @@ def mark_of(rule: Rule) -> str:
     """Of what a yes opens under it: the id of its function profile, and a hash of the services that it keeps to. Both
     empty where it has neither. A yes comes with the mark of what was shown: the rule may have changed meanwhile.
     """
-    profile = rule.profile.public_id if rule.profile else ""
-    if not rule.only_services:
+    return mark_in(rule.profile.public_id if rule.profile else "", rule.only_services)
+
+
+def mark_in(profile: str, only_services: str) -> str:
+    """As ``mark_of``, of what a query brought."""
+    if not only_services:
         return profile
-    return f"{profile}~{hashlib.sha256(rule.only_services.encode()).hexdigest()[:_MARK]}"
+    return f"{profile}~{hashlib.sha256(only_services.encode()).hexdigest()[:_MARK]}"
 
 
 def holds(grant: Grant) -> bool:

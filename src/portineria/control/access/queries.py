@@ -98,6 +98,11 @@ class MachineSight:
         return self.decision.ends if self.decision.permitted and self.begin_by is None else None
 
     @property
+    def lasting(self) -> bool:
+        """It has one end, which could be later."""
+        return self.ends_at is not None and not self.decision.comes_again
+
+    @property
     def begin_by(self) -> datetime | None:
         return self.decision.begin_by
 
@@ -210,7 +215,7 @@ def sight_by_machine(actor: Person, machines: Iterable[int], at: datetime | None
     return {seen.machine.pk: seen.sight for seen in sights(actor, list(rows), at)}
 
 
-ANSWERS = Prefetch("approvals", Approval.objects.select_related("decided_by", "substitution__approver"))
+ANSWERS = Prefetch("approvals", Approval.objects.select_related("decided_by", "substitution__approver").order_by("pk"))
 
 
 def requests(actor: Person) -> RequestQuerySet:

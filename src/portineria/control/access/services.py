@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portineria.control.access.closing import record_request
-from portineria.control.access.counted import approvals_missing, said_to_one
+from portineria.control.access.counted import NOTHING_SAID, approvals_missing, said_to_one
 from portineria.control.access.deciding import (
     answered_by,
     answered_for,
@@ -29,7 +29,7 @@ from portineria.control.access.naming import naming
 from portineria.control.access.preference import preference
 from portineria.control.access.profiles import mark_of, narrower_named
 from portineria.control.access.queries import visible_machine
-from portineria.control.access.reasons import listed_for
+from portineria.control.access.reasons import clean_words, listed_for
 from portineria.control.access.recurring import Weeks, clean_weeks, coming, said
 from portineria.control.access.rules import change_rule, check_minutes, create_rule, end_rule
 from portineria.control.access.substitution import Substitution
@@ -107,9 +107,7 @@ def make_request(
     ``reference``: of a ticket or work permit; ``bundle``: of several asked together; ``listed_reason``: of the list;
     ``weekly``, ``until``: as ``recurring.clean_weeks`` takes them; they say how long each is, ``minutes`` says nothing.
     """
-    seen, now, reason = visible_machine(actor, machine), timezone.now(), " ".join(reason.split())
-    if not reason or len(reason) > 500:
-        raise BadField("reason", "1 to 500 characters")
+    seen, now, reason = visible_machine(actor, machine), timezone.now(), clean_words(reason)
     if starts_at is not None and not now - timedelta(minutes=5) <= starts_at <= now + AHEAD:
         raise BadField("starts_at", "from now to 90 days ahead")
     weeks = clean_weeks(weekly, until, seen.machine, max(now, starts_at or now))
@@ -215,25 +213,26 @@ def _decide(
         raise AlreadyDecided(f"request {request} is {row.state}")
     if approved:
         standing_in = yes_authority(actor, row, timezone.now(), used)
-    before = said_to_one(row).number
+    before = said_to_one(row)
     if minutes is not None:
         check_minutes(minutes, row.minutes)
     less = narrower_named(row.machine, narrower)
     if less is not None and row.approvals.filter(counts=True).exclude(narrower=None).exclude(narrower=less).exists():
         raise NarrowedOtherwise(f"somebody narrowed {request} to another profile")
-    row.approvals.update_or_create(  # one that counts no more is said again
+    made, _ = row.approvals.update_or_create(  # one that counts no more is said again
         decided_by=actor,
         defaults={
             "asked_by_id": row.person_id, "substitution": standing_in, "approved": approved, "reason": reason[:500],
             "minutes": minutes, "narrower": less, "mark": mark_of(row.rule), "counts": True,
-            "decided_at": timezone.now(),
+            "decided_at": timezone.now(), **(before if approved else NOTHING_SAID).place,
         },
     )  # fmt: skip
     said = {"reason": reason[:500], "substitution": standing_in.public_id if standing_in else ""}
+    said |= {"for_level": made.in_level} if approved else {}
     if approved and (missing := approvals_missing(row)):
         asked = said_to_one(row).number
         record_request("agreed", row, actor.public_id, missing=missing,
-                       level_asked=str(asked) if asked != before else "", **said)  # fmt: skip
+                       level_asked=str(asked) if asked != before.number else "", **said)  # fmt: skip
         return row
     row.close(RequestState.APPROVED if approved else RequestState.REFUSED)
     row.save(update_fields=["state"])

@@ -14,7 +14,7 @@ from portineria.control.console.templatetags.console import dated, size, zone_of
 from portineria.control.console.texts.left_out import left_out
 from portineria.control.console.texts.profiles import PROOF
 from portineria.control.console.texts.values import SIDES
-from portineria.control.console.work_report import WorkReport
+from portineria.control.console.work_report import Decision, WorkReport
 from portineria.control.identity.models import Person
 from portineria.control.remote_sessions.models import WorkKind
 from portineria.control.remote_sessions.work import Transferred
@@ -84,12 +84,18 @@ def _permission(report: WorkReport) -> Section:
     facts = [(_("Asked"), _at(report.request.made_at))]
     for decision in report.decisions:
         label = _("Approved by") if decision.approved else _("Refused by")
-        words = " · ".join(part for part in (decision.by, _at(decision.at), decision.reason) if part)
+        words = " · ".join(filter(None, (decision.by, _level(decision), _at(decision.at), decision.reason)))
         facts.append((label, words))
     if not report.decisions:
         facts.append((_("Approved by"), _("the rule: it asks nobody")))
     facts += [(_("Function profile"), f"{one.name} ({one.version}): {'; '.join(one.lines)}") for one in report.profiles]
     return Section(_("Permission"), facts)
+
+
+def _level(decision: Decision) -> str:
+    if not decision.level:
+        return ""
+    return _("for level %(number)s of %(count)s") % {"number": decision.level, "count": decision.of_levels}
 
 
 def _seen(report: WorkReport) -> Section:

@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 
 from portineria.control.access import queries as access
 from portineria.control.access import request_presence
-from portineria.control.access.counted import approvals_missing
+from portineria.control.access.counted import Said, approvals_missing, said_to_one
 from portineria.control.access.deciding import decides_here, may_answer
 from portineria.control.access.emergency_queries import roles_of
 from portineria.control.access.facts import decisions_by_grant
@@ -188,7 +188,7 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
     of_person = own_standings(actor, [row.organisation_id]) if mine else None
     standing = of_person[actor.pk, row.organisation_id] if of_person else standing_of(row.person, row.organisation_id)
     before = _before(actor, row) if staff else NOBODY
-    answers = list(row.approvals.all()) if known["any_answers"] else []
+    said, answers = said_to_one(row), list(row.approvals.all()) if known["any_answers"] else []
     decidable = pending and approver and may_answer(actor, row, at, unanswered=not answers)
     together = whereabouts.asked(actor, access.bundled(actor, row))
     return RequestPage(
@@ -196,7 +196,7 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
         place=whereabouts.place_there(actor, row.machine),
         judged=_judged(row, standing),
         decidable=decidable,
-        missing=_missing(row, answers) if pending and staff else 0,
+        missing=_missing(row, answers, said) if pending and staff else 0,
         mine=mine,
         staff=staff,
         services=functions.offered(estate.services_of(row.machine), row.rule, grant) if staff else [],
@@ -215,7 +215,7 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
         watch=watch_rows.of_request(actor, row, at),
         least=standing_rows.of_request(row, standing.firm, at, staff=staff),
         answers=answers,
-        levels=level_rows.of_request(actor, row, at, staff=staff, answers=decidable),
+        levels=level_rows.of_request(actor, row, at, said, staff=staff, answers=decidable),
         presence=request_presence.of_request(row, at, staff=staff) if pending and known["any_hours"] else None,
         others_asked=level_rows.others_asked(actor, together, at) if decidable else frozenset(),
     )
@@ -228,7 +228,9 @@ def _begin_by(row: AccessRequest, at: datetime) -> datetime | None:
         return None
 
 
-def _missing(row: AccessRequest, answers: list[Approval]) -> int:
+def _missing(row: AccessRequest, answers: list[Approval], said: Said) -> int:
+    if row.rule.level_count:
+        return said.missing
     return approvals_missing(row) if answers else row.rule.approvals
 
 

@@ -87,7 +87,7 @@ def _step(seen: MachineSight, place: Place, session: Session | None, asked: Acce
             more,
         )
     if seen.decision.permitted:
-        more = reverse("console:extension-ask", args=[seen.grant]) if seen.ends_at else ""
+        more = reverse("console:extension-ask", args=[seen.grant]) if seen.lasting else ""
         return Step(place, "reachable", (), machine, gettext_lazy("How to connect"), "terminal-2", seen, more)
     if seen.to_confirm and asked is None and seen.notice is None:
         first = seen.to_confirm[0]

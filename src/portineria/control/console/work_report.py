@@ -23,6 +23,8 @@ class Decision:
     at: datetime
     approved: bool
     reason: str
+    level: int  # that it was said for, of so many; 0: of none
+    of_levels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,10 @@ def report_of(actor: Person, public_id: str) -> WorkReport:
     return WorkReport(
         seen=Seen(session, actor),
         request=session.grant.request,
-        decisions=[Decision(row.decided_by.name, row.decided_at, row.approved, row.reason) for row in told.approvals],
+        decisions=[
+            Decision(row.decided_by.name, row.decided_at, row.approved, row.reason, row.level, row.of_levels)
+            for row in told.approvals
+        ],
         profiles=functions.held_in(session),
         work=told.work,
         services={service.public_id: service.name for service in estate.services_of(session.machine)},

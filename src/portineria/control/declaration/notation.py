@@ -3,12 +3,8 @@
 
 import re
 import tomllib
-from collections.abc import Hashable
 from typing import Any
 
-import yaml
-
-_DEPTH = 16  # a declaration needs six
 _YAML = re.compile(r"(?:\s|#[^\n]*(?:\n|\Z))*(?:---|%YAML|[A-Za-z_]+[ \t]*:(?:\s|\Z))")  # no line of TOML begins so
 
 
@@ -32,49 +28,13 @@ def values_of(data: bytes) -> dict[str, Any]:
         raise Unread("not a TOML file that anybody wrote: nested too deeply") from error
 
 
-class _Loader(yaml.CSafeLoader):
-    """Says where a key stands twice, of which YAML's own loader takes the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key is a word", key.start_mark)
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands there twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def _yaml(text: str) -> dict[str, Any]:
+    """PyYAML comes with the server; whoever judges a recording elsewhere reads TOML without it."""
     try:
-        _require_plain(text)
-        found = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader: it makes no objects of our code
-    except yaml.MarkedYAMLError as error:
-        why = ", ".join(part for part in (error.context, error.problem) if part)
-        raise Unread(_said(why, error.problem_mark)) from error
-    except (yaml.YAMLError, ValueError) as error:  # a control character; a day that no month has
-        raise Unread(f"not a YAML file: {error}") from error
-    if not isinstance(found, dict):
-        raise Unread("not a declaration: keys with their values are wanted")
-    return found
-
-
-def _require_plain(text: str) -> None:
-    """An alias could stand for an alias, and a few lines for a billion values; a tag would make something else of what
-    is written than it looks like.
-    """
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise Unread(_said("aliases and anchors are not read", event.start_mark))
-        if getattr(event, "tag", None):
-            raise Unread(_said("tags are not read", event.start_mark))
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEPTH:
-            raise Unread(_said("nested too deeply", event.start_mark))
-
-
-def _said(problem: str, where: Any) -> str:
-    place = f"line {where.line + 1}, column {where.column + 1}: " if where else ""
-    return f"not a YAML file: {place}{problem}"
+        from portineria.control.declaration.plain_yaml import NotPlain, read
+    except ModuleNotFoundError as error:
+        raise Unread("a YAML file, which is read where the server is installed; here write it in TOML") from error
+    try:
+        return read(text)
+    except NotPlain as error:
+        raise Unread(str(error)) from error

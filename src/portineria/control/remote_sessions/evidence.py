@@ -107,8 +107,9 @@ def _facts(row: Session, left_out: int) -> bytes:
         "live_at": row.live_at, "ended_at": row.ended_at, "ending": row.ending,
         "request": {"request": request.public_id, "reason": request.reason, "made_at": request.made_at},
         "approvals": [
-            {"by": one.decided_by.name, "at": one.decided_at, "approved": one.approved, "reason": one.reason}
-            for one in request.approvals.select_related("decided_by")
+            {"by": one.decided_by.name, "at": one.decided_at, "approved": one.approved, "reason": one.reason,
+             "level": one.level, "of_levels": one.of_levels}
+            for one in request.approvals.select_related("decided_by").order_by("pk")
         ],
         "rule": {"rule": rule.public_id, "needs_approval": rule.needs_approval},
         "profiles": [

@@ -32,12 +32,16 @@ Minutes = Annotated[int, Field(ge=1, le=RULE_MINUTES)]
 
 
 class DecisionView(Schema):
+    """``level``: which of its rule's levels, of ``of_levels``, a yes was said for; 0: it had none."""
+
     by: str
     name: str
     approved: bool
     minutes: int | None
     reason: str
     at: datetime
+    level: int
+    of_levels: int
 
 
 class LevelStands(LevelView):
@@ -131,7 +135,7 @@ def _request_view(row: AccessRequest, levels: Sequence[LevelStanding]) -> Reques
     decisions = [
         DecisionView(
             by=one.decided_by.public_id, name=one.decided_by.name, approved=one.approved, minutes=one.minutes,
-            reason=one.reason, at=one.decided_at,
+            reason=one.reason, at=one.decided_at, level=one.level, of_levels=one.of_levels,
         )
         for one in row.approvals.all()
     ]  # fmt: skip

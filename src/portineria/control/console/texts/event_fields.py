@@ -26,6 +26,7 @@ FIELD_NAMES: dict[str, str | Promise] = {
     "missing": _("approvals missing"),
     "approval_levels": _("approval levels"),
     "level_asked": _("approval level asked now"),
+    "for_level": _("approval level that it was said for, of how many"),
     "needs_recording": _("recording required"),
     "trainings": _("trainings required"),
     "needs_device": _("company device required"),
