@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async as in_thread
 from django.utils import timezone
 
 from portineria.control.access import services as access
+from portineria.control.access.models import AccessRequest
 from portineria.control.console.notice_chat import slack, teams
 from portineria.control.identity.models import Person
 from portineria.control.notification import collecting, queries, services
@@ -54,7 +55,8 @@ def within(content: Any, kind: str) -> Iterator[dict[str, Any]]:
 def notice(world: World) -> Any:
     nothing_new(world)
     Person.objects.filter(pk=world.technician.pk).update(name="Tech <!here> [n](https://evil.example)")
-    access.make_request(actor=world.technician, machine=world.machine.public_id, reason=HOSTILE, minutes=30)
+    access.make_request(actor=world.technician, machine=world.machine.public_id, reason="x", minutes=30)
+    AccessRequest.objects.update(reason=" ".join(HOSTILE.split()))  # of before what is not seen was refused
     collecting.collect(world.organisation, timezone.now(), mail=False)
     return queries.notifications(world.owner).get()
 

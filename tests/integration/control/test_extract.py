@@ -44,7 +44,8 @@ def table(content: bytes) -> bytes:
 def asked(world: World) -> World:
     from portineria.control.access import services as access
 
-    access.make_request(actor=world.technician, machine="Press 3", reason=FORMULA, minutes=30)
+    made = access.make_request(actor=world.technician, machine="Press 3", reason="x", minutes=30)
+    access.refuse(actor=world.owner, request=made.public_id, reason=FORMULA)
     return world
 
 

@@ -203,17 +203,22 @@ def test_a_day_without_an_answer_is_told_to_whoever_watches_the_register(world: 
     assert not sending.note(row.pk, DeliveryState.SENT, timezone.now())
 
 
+def told_to(world: World, asker: Person) -> None:
+    """A request whose reason came in when what is not seen was not refused yet."""
+    made = access.make_request(
+        actor=Person.objects.get(pk=asker.pk), machine=world.machine.public_id, minutes=60, reason="x"
+    )
+    AccessRequest.objects.filter(pk=made.pk).update(reason=(HOSTILE * 30)[:500])
+    collected(world)
+
+
 @pytest.mark.sqlite
 def test_strangers_words_are_data_in_every_mail_and_link_nowhere(world: World) -> None:
     asker = world.technician
     Person.objects.get_queryset().filter(pk=asker.pk).update(
         name="Bcc: x@evil.example https://evil.example/" + "é" * 70
     )
-    access.make_request(
-        actor=Person.objects.get(pk=asker.pk), machine=world.machine.public_id, minutes=60,
-        reason=(HOSTILE * 30)[:500],
-    )  # fmt: skip
-    collected(world)
+    told_to(world, asker)
     Person.objects.get_queryset().filter(pk=world.owner.pk).update(language="ja", time_zone="Asia/Tokyo")
     row = queries.notifications(Person.objects.get(pk=world.owner.pk))[0]
     text = notice_letter.mail(row, "gate@example.com", "https://console.example").decode("ascii")

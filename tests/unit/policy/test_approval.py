@@ -42,6 +42,7 @@ def test_a_level_of_whoever_approves_takes_those_whom_no_other_level_needs() -> 
     assert filled(levels, {1}) == (1, 0)
     assert filled(levels, {1, 2}) == (1, 1)
     assert complete([], set())
+    assert (filled([Level(3, A | B)], {1, 2, 3}), filled([Level(2, A)], {1, 2, 9})) == ((3,), (2,))
 
 
 def _by_hand(levels: list[Level], said: frozenset[int]) -> bool:

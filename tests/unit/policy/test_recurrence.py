@@ -38,6 +38,12 @@ def test_each_is_no_longer_than_its_minutes_and_the_rule_is_judged_each_time() -
     assert decide(attempt(at("2026-11-26 14:10")), [given_]).denials == (Reason.OUTSIDE_WINDOWS,)
 
 
+def test_the_last_one_ends_with_its_grant_whatever_else_would_last() -> None:
+    begins = at("2026-11-26 14:30")
+    given_ = replace(grant(begins, schedule(""), 1), recurs=every("Thu 14:00-18:00"), closes=at("2026-11-26 17:00"))
+    assert decide(attempt(begins), [given_]).ends == at("2026-11-26 15:30")
+
+
 def test_without_the_plants_time_nothing_comes_and_that_is_said() -> None:
     given_ = replace(grant(at("2026-11-24 09:00"), schedule("", None), 24 * 30), recurs=every("Thu 14:00-16:00", None))
     assert decide(attempt(at("2026-11-26 14:30")), [given_]).denials == (Reason.TIME_ZONE_UNKNOWN,)

@@ -115,6 +115,9 @@ def test_without_windows_it_is_always_open_and_no_longer_than_was_asked() -> Non
     assert (always.opens_within(eight, nine), always.opens_within(nine, nine), always.opens_within(nine, eight)) == (
         eight, None, None,
     )  # fmt: skip
+    assert (always.closes_within(eight, nine), always.closes_within(nine, nine), always.closes_within(nine, eight)) == (
+        nine, None, None,
+    )  # fmt: skip
     assert (always.open_until(eight, nine), hours.open_until(eight, nine)) == (nine, nine)
     assert hours.open_until(nine, nine) is hours.open_until(nine, eight) is None
     assert hours.opens_within(eight - DAY, nine) == at("2026-11-26 07:00")
@@ -303,6 +306,7 @@ def test_work_that_counts_from_its_opening_outlives_nothing_either(
         return
     assert decision.ends is not None
     assert decision.begin_by is not None
+    assert decision.lasts == timedelta(minutes=lasts)
     assert moment < decision.begin_by <= min(given_.ends, limit or given_.ends)
     longest = min(moment + timedelta(minutes=lasts), limit or datetime.max.replace(tzinfo=UTC))
     assert moment < decision.ends <= longest
