@@ -11,9 +11,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from ninja import Schema
 
 from portineria.control.identity import delegating
@@ -21,6 +19,7 @@ from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.entering import enter
 from portineria.control.identity.inside import INSIDE
 from tests.integration.control.calling import BASE, Browser, Program
+from tests.integration.control.counting import Counted
 from tests.integration.control.delegated import Provider
 from tests.integration.control.described import DESCRIBED
 from tests.integration.control.test_every_address import NOWHERE, PLACE, Things, filled, things, told, watchful
@@ -107,7 +106,7 @@ def test_what_others_have_is_answered_like_what_does_not_exist(world: World, thi
             continue
         answers = []
         for ids in (things, NOWHERE):
-            with CaptureQueriesContext(connection) as queries:
+            with Counted() as queries:
                 answer = called(end, method, path, ids)
             answers.append((*told(answer, ids), len(queries)))
         assert answers[0] == answers[1], (method, path)
@@ -205,7 +204,7 @@ def test_no_operation_answers_anybody_unknown_and_no_token_approves_or_administe
     connector = ConnectorEnd(world.owner)
     for method, path in OPERATIONS:
         address = filled(path, things)
-        with CaptureQueriesContext(connection) as queries:
+        with Counted() as queries:
             answer = client.generic(method.upper(), address, b"{}", content_type="application/json")
         assert (answer.status_code, len(queries)) == (401, 0), (method, path)
         answers.add(answer.content)
