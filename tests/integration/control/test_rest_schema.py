@@ -19,8 +19,8 @@ import pytest
 from portineria.control import administration_accounts
 from portineria.control.identity.models import Role
 from tests.integration.control.calling import Browser, Program
-from tests.integration.control.described import DESCRIBED
-from tests.integration.control.test_every_operation import OPERATIONS
+from tests.integration.control.described import described
+from tests.integration.control.test_every_operation import operations
 from tests.integration.control.world import World, person
 
 pytestmark = pytest.mark.sqlite  # serves one database from several threads
@@ -53,7 +53,7 @@ def test_every_answer_is_one_that_the_description_names(committed_world: World, 
         {"Authorization": f"Bearer {program.token}"},
     ]
     asking = Asking(live_server.url, known(world, program), callers)
-    assert asking.about_everything(DESCRIBED) == len(OPERATIONS)
+    assert asking.about_everything(described()) == len(operations())
     # Otherwise nothing was tried but refusals.
     assert asking.answers[200] >= 30, asking.answers
     assert asking.answers[422] >= 30, asking.answers
@@ -61,7 +61,7 @@ def test_every_answer_is_one_that_the_description_names(committed_world: World, 
 
 def test_what_is_served_is_what_is_described(client: Any, db: None) -> None:
     answer = client.get("/api/rest/v1/openapi.json")
-    assert answer.json() == json.loads(json.dumps(DESCRIBED))
+    assert answer.json() == json.loads(json.dumps(described()))
     assert answer.json()["openapi"].startswith("3.1")
 
 
