@@ -14,7 +14,7 @@ from django.urls import URLPattern
 
 from portineria.control.console import urls
 from portineria.control.rest.api import PREFIX
-from tests.integration.control.described import DESCRIBED
+from tests.integration.control.described import described
 
 SIGN_IN = "a person and their browser: signing in, stepping inside, a key that never leaves it"
 ONE_CONSENTS = "whoever says it has read it on a page; for a connector `/api/v1` shows it first"
@@ -129,9 +129,6 @@ BY_API = {
 READ_HERE = {"training": ONE_CONSENTS}
 
 ADDRESSES = {pattern.name or "": pattern for pattern in urls.urlpatterns}
-OPERATIONS = {
-    f"{method.upper()} /{path.removeprefix(PREFIX)}" for path, item in DESCRIBED["paths"].items() for method in item
-}
 
 
 def acts(pattern: URLPattern) -> bool:
@@ -154,7 +151,9 @@ def words(function: Callable[..., object]) -> set[str]:
 def test_every_address_of_the_console_has_its_operation_or_its_reason() -> None:
     assert not BY_API.keys() & CONSOLE_ONLY.keys()
     assert BY_API.keys() | CONSOLE_ONLY.keys() == set(ADDRESSES)
-    assert sorted({one for one in BY_API.values() if one not in OPERATIONS}) == []
+    paths = described()["paths"]
+    operations = {f"{method.upper()} /{path.removeprefix(PREFIX)}" for path, item in paths.items() for method in item}
+    assert sorted({one for one in BY_API.values() if one not in operations}) == []
 
 
 def test_what_acts_there_acts_here() -> None:

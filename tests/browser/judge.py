@@ -85,7 +85,9 @@ class Judge:
         return _said(page, violations)
 
     def _be_there(self, page: Page) -> None:
+        """Half a megabyte: it is handed to the browser once, which has it there on whatever page is opened next."""
         if not page.evaluate("() => 'axe' in window"):
+            page.add_init_script(self._script)
             page.evaluate(self._script)
 
 

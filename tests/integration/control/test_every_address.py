@@ -13,9 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
@@ -43,6 +41,7 @@ from portineria.control.remote_sessions.models import DirectoryEnd
 from portineria.control.sinks.services import add_sink
 from portineria.policy.ending import Locked
 from tests.integration.control.calling import Program
+from tests.integration.control.counting import Counted
 from tests.integration.control.delegated import Provider, provider
 from tests.integration.control.looking import may_look
 from tests.integration.control.test_agents import AgentEnd
@@ -290,7 +289,7 @@ def told(answer: Any, ids: Things) -> tuple[int, bytes]:
 
 
 def asked(client: Client, method: str, route: str, ids: Things) -> tuple[int, bytes, int]:
-    with CaptureQueriesContext(connection) as queries:
+    with Counted() as queries:
         address = filled(route, ids)
         answer = client.get(address) if method == "get" else client.post(address, FORM)
     return (*told(answer, ids), len(queries))
@@ -387,7 +386,7 @@ def test_operations_on_what_others_have_are_answered_like_those_on_nothing(
         route = path.removeprefix("/api/v1")
         answers = []
         for ids in (things, NOWHERE):
-            with CaptureQueriesContext(connection) as queries:
+            with Counted() as queries:
                 answer = end.call(method.upper(), filled(route, ids), body if method != "get" else None)
             answers.append((*told(answer, ids), len(queries)))
         assert answers[0] == answers[1], (method, path)
@@ -404,7 +403,7 @@ def test_no_operation_answers_anybody_without_a_token(world: World, things: Thin
         for method in found[path]:
             for ids in (things, NOWHERE):
                 address = filled(path, ids) if PLACE.search(path) else path
-                with CaptureQueriesContext(connection) as queries:
+                with Counted() as queries:
                     answer = client.generic(method.upper(), address, b"{}", content_type="application/json")
                 assert (answer.status_code, len(queries)) == (401, 0), (method, path)
                 answers.add(answer.content)

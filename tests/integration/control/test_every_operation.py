@@ -7,13 +7,12 @@ The operations are those of its description; one that is new is tried without an
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import cache
 from itertools import product
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from ninja import Schema
 
 from portineria.control.identity import delegating
@@ -21,8 +20,9 @@ from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.entering import enter
 from portineria.control.identity.inside import INSIDE
 from tests.integration.control.calling import BASE, Browser, Program
+from tests.integration.control.counting import Counted
 from tests.integration.control.delegated import Provider
-from tests.integration.control.described import DESCRIBED
+from tests.integration.control.described import described
 from tests.integration.control.test_every_address import NOWHERE, PLACE, Things, filled, things, told, watchful
 from tests.integration.control.world import ConnectorEnd, World
 from tests.integration.control.world_again import rest_a_minute
@@ -30,15 +30,29 @@ from tests.integration.control.world_again import rest_a_minute
 __all__ = ["things", "watchful"]  # the fixtures
 pytestmark = pytest.mark.sqlite  # three thousand requests; what they ask the database is asked of both elsewhere
 
-OPERATIONS = sorted((method, path) for path, item in DESCRIBED["paths"].items() for method in item)
-OF_THINGS = [(method, path) for method, path in OPERATIONS if PLACE.search(path)]
-LISTS = [(method, path) for method, path in OPERATIONS if method == "get" and not PLACE.search(path)]
-# What everybody has of their own: nothing of others is asked for.
-OF_ONESELF = [
-    (method, path) for method, path in OPERATIONS
-    if DESCRIBED["paths"][path][method]["x-scope"] == "personal" and not PLACE.search(path)
-    and path.removeprefix(BASE) != "/saved-searches"
-]  # fmt: skip
+
+@cache
+def operations() -> list[tuple[str, str]]:
+    return sorted((method, path) for path, item in described()["paths"].items() for method in item)
+
+
+def of_things() -> list[tuple[str, str]]:
+    return [(method, path) for method, path in operations() if PLACE.search(path)]
+
+
+def lists() -> list[tuple[str, str]]:
+    return [(method, path) for method, path in operations() if method == "get" and not PLACE.search(path)]
+
+
+def of_oneself() -> list[tuple[str, str]]:
+    """What everybody has of their own: nothing of others is asked for."""
+    return [
+        (method, path) for method, path in operations()
+        if described()["paths"][path][method]["x-scope"] == "personal" and not PLACE.search(path)
+        and path.removeprefix(BASE) != "/saved-searches"
+    ]  # fmt: skip
+
+
 # What a supplier's technician sees of their own; everything else of things is not there for them.
 OF_THE_TECHNICIAN = {
     "/machines/{machine}", "/requests/{request_id}", "/requests/{request_id}/cancel", "/grants/{grant}",
@@ -55,7 +69,7 @@ NOT_OF_TOKENS = {"administer", "approve", "personal"}
 def sample(schema: dict[str, Any], name: str, ids: Things) -> Any:
     """The smallest body that is read: ids where a field has the name of a thing."""
     if "$ref" in schema:
-        return sample(DESCRIBED["components"]["schemas"][schema["$ref"].rpartition("/")[2]], name, ids)
+        return sample(described()["components"]["schemas"][schema["$ref"].rpartition("/")[2]], name, ids)
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
@@ -74,7 +88,7 @@ def sample(schema: dict[str, Any], name: str, ids: Things) -> Any:
 
 
 def body(method: str, path: str, ids: Things) -> dict[str, Any]:
-    given = DESCRIBED["paths"][path][method].get("requestBody")
+    given = described()["paths"][path][method].get("requestBody")
     found: dict[str, Any] = sample(given["content"]["application/json"]["schema"], "", ids) if given else {}
     return found
 
@@ -85,9 +99,9 @@ def called(end: Browser | Program, method: str, path: str, ids: Things) -> Any:
 
 
 def test_there_are_operations() -> None:
-    assert len(OPERATIONS) >= 60
-    assert len({item["operationId"] for path in DESCRIBED["paths"].values() for item in path.values()}) == len(
-        OPERATIONS
+    assert len(operations()) >= 60
+    assert len({item["operationId"] for path in described()["paths"].values() for item in path.values()}) == len(
+        operations()
     )
 
 
@@ -97,17 +111,18 @@ def test_no_name_stands_for_two_kinds_of_answer() -> None:
     for kind in answers:
         answers += kind.__subclasses__()
     ours = {kind for kind in answers if kind.__module__.startswith("portineria.control.rest.")}
-    names = [kind.__name__ for kind in ours if kind.__name__ in DESCRIBED["components"]["schemas"]]
+    names = [kind.__name__ for kind in ours if kind.__name__ in described()["components"]["schemas"]]
     assert sorted(names) == sorted(set(names))
 
 
 def test_what_others_have_is_answered_like_what_does_not_exist(world: World, things: Things) -> None:
-    for end, (method, path) in product((Browser(world.stranger), Browser(world.rival)), OPERATIONS):
-        if (method, path) in (*LISTS, *OF_ONESELF):
+    elsewhere = {*lists(), *of_oneself()}
+    for end, (method, path) in product((Browser(world.stranger), Browser(world.rival)), operations()):
+        if (method, path) in elsewhere:
             continue
         answers = []
         for ids in (things, NOWHERE):
-            with CaptureQueriesContext(connection) as queries:
+            with Counted() as queries:
                 answer = called(end, method, path, ids)
             answers.append((*told(answer, ids), len(queries)))
         assert answers[0] == answers[1], (method, path)
@@ -133,7 +148,7 @@ def test_a_provider_finds_nothing_of_a_customer_elsewhere(world: World, things: 
 
 
 def finds_nothing(end: Browser, things: Things) -> None:
-    for method, path in OF_THINGS:
+    for method, path in of_things():
         if path.removeprefix(BASE) in OF_THE_PROVIDER:
             continue
         there, nowhere = (told(called(end, method, path, ids), ids) for ids in (things, NOWHERE))
@@ -144,8 +159,8 @@ def finds_nothing(end: Browser, things: Things) -> None:
 def test_an_agent_finds_nothing_that_no_rule_of_its_own_opens(world: World, things: Things) -> None:
     """Though whoever answers for it belongs to the organisation, and so does the agent."""
     end = Program(world, bound=True, answered_by=world.operator.public_id)
-    for method, path in OF_THINGS:
-        scope = DESCRIBED["paths"][path][method]["x-scope"]
+    for method, path in of_things():
+        scope = described()["paths"][path][method]["x-scope"]
         if scope in OF_AN_AGENT:
             there, nowhere = (told(called(end, method, path, ids), ids) for ids in (things, NOWHERE))
             assert there == nowhere, (method, path)
@@ -172,7 +187,7 @@ def holds_nothing_of_others(world: World, things: Things, who: str, program: Pro
     kept = {*asdict(things).values()} - {*theirs, things.seq, things.number, person.public_id}
     if who != "stranger":
         kept -= {things.organisation}
-    for _, path in LISTS:
+    for _, path in lists():
         asked = f"?organisation={things.organisation}&person={things.person}&machine={things.machine}"
         answer = end.get(path.removeprefix(BASE) + (asked if path.endswith("/simulation") else ""))
         assert answer.status_code == (404 if path.endswith("/simulation") else 200), path
@@ -183,7 +198,7 @@ def holds_nothing_of_others(world: World, things: Things, who: str, program: Pro
 
 def test_a_technician_finds_their_own_and_nothing_of_the_owner_s(world: World, things: Things) -> None:
     end, found = Browser(world.technician), set()
-    for method, path in OF_THINGS:
+    for method, path in of_things():
         status = called(end, method, path, things).status_code
         assert status in (200, 403, 404, 409), (method, path, status)
         if status in (200, 409):
@@ -193,7 +208,7 @@ def test_a_technician_finds_their_own_and_nothing_of_the_owner_s(world: World, t
 
 def test_the_owner_reads_everything(world: World, things: Things) -> None:
     end = Browser(world.owner)
-    for method, path in OPERATIONS:
+    for method, path in operations():
         if method == "get" and not path.endswith("/simulation"):
             assert called(end, "get", path, things).status_code == 200, path
 
@@ -203,13 +218,13 @@ def test_no_operation_answers_anybody_unknown_and_no_token_approves_or_administe
 ) -> None:
     client, program, answers = Client(), Program(world), set()
     connector = ConnectorEnd(world.owner)
-    for method, path in OPERATIONS:
+    for method, path in operations():
         address = filled(path, things)
-        with CaptureQueriesContext(connection) as queries:
+        with Counted() as queries:
             answer = client.generic(method.upper(), address, b"{}", content_type="application/json")
         assert (answer.status_code, len(queries)) == (401, 0), (method, path)
         answers.add(answer.content)
-        if DESCRIBED["paths"][path][method]["x-scope"] in NOT_OF_TOKENS:
+        if described()["paths"][path][method]["x-scope"] in NOT_OF_TOKENS:
             refused = [called(program, method, path, things)]  # before anything is looked for
             refused.append(
                 Client().generic(

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from portineria.control.access import queries as access
 from portineria.control.access import services
@@ -21,6 +22,7 @@ from portineria.control.identity.models import Person, Supplier
 from portineria.policy.sight import Sight
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.world import World, fresh
+from tests.integration.control.world_again import Kept, keep_more
 
 pytestmark = pytest.mark.sqlite  # how many questions, whatever answers them
 MANY = 2000
@@ -28,9 +30,9 @@ LEAF = 50
 MOST_QUERIES = 12  # TARGETS, console.pages
 
 
-@pytest.fixture
-def large(linked: World) -> World:
+def grown(linked: World) -> World:
     """Twenty lines of a hundred machines, all of which the supplier's people may ask for."""
+    linked.link()
     plant, gateway = Plant.objects.get(public_id=linked.plant), Gateway.objects.get(public_id=linked.gateway.id)
     lines = Line.objects.bulk_create(Line(plant=plant, name=f"Hall {chr(65 + number)}") for number in range(20))
     machines = Machine.objects.bulk_create(
@@ -42,6 +44,18 @@ def large(linked: World) -> World:
     )  # fmt: skip
     Rule.objects.get(public_id=linked.rule).machines.add(*machines)
     return linked
+
+
+@pytest.fixture(scope="session")
+def kept_large(kept: Kept, django_db_blocker: DjangoDbBlocker) -> Kept:
+    """Once a process, not for each test."""
+    with django_db_blocker.unblock():
+        return keep_more(kept, grown, "large")
+
+
+@pytest.fixture
+def large(kept_large: Kept, db: None) -> World:
+    return kept_large.put_back()
 
 
 def names(page: str) -> list[str]:

@@ -8,47 +8,23 @@ And the handbook's commands, as they stand there.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import subprocess
-import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.strategies import SearchStrategy
-from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.core.result import Ok
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    negative_data_rejection,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from portineria.control import administration_accounts
 from portineria.control.identity.models import Role
 from tests.integration.control.calling import Browser, Program
-from tests.integration.control.described import DESCRIBED
-from tests.integration.control.test_every_operation import OPERATIONS
+from tests.integration.control.described import described
+from tests.integration.control.test_every_operation import operations
 from tests.integration.control.world import World, person
 
 pytestmark = pytest.mark.sqlite  # serves one database from several threads
-DEEP = bool(os.environ.get("PORTINERIA_DEEP"))
-CHECKS = [
-    not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
-    negative_data_rejection,
-]  # fmt: skip
 HANDBOOK = Path(__file__).resolve().parents[3] / "docs/howto/api.md"
-EXAMPLES = settings(
-    max_examples=40 if DEEP else 2, derandomize=not DEEP, deadline=None, database=None, phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
 
 
 def known(world: World, program: Program) -> dict[str, Any]:
@@ -60,42 +36,14 @@ def known(world: World, program: Program) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class Asking:
-    """Sends what schemathesis thinks of, about things that are there every other time, by callers in turn."""
-
-    def __init__(self, url: str, things: dict[str, Any], callers: list[dict[str, str]]) -> None:
-        self._url, self._things, self._callers = url, things, callers
-        self.answers: Counter[int] = Counter()
-
-    def some(self, cases: SearchStrategy[schemathesis.Case[Any]], mode: GenerationMode) -> None:
-        @EXAMPLES
-        @given(case=cases)
-        def examples(case: schemathesis.Case[Any]) -> None:
-            self.ask(case, mode)
-
-        examples()
-
-    def ask(self, case: schemathesis.Case[Any], mode: GenerationMode) -> None:
-        number = self.answers.total()
-        if mode is GenerationMode.POSITIVE and number % 3:
-            case.path_parameters.update(
-                {name: self._things[name] for name in case.path_parameters if name in self._things}
-            )
-        headers = self._callers[number % len(self._callers)]
-        answer = case.call(base_url=self._url, headers=headers)
-        while answer.status_code == 429:
-            time.sleep(int(answer.headers["retry-after"][0]))
-            answer = case.call(base_url=self._url, headers=headers)
-        case.validate_response(answer, checks=CHECKS)
-        self.answers[answer.status_code] += 1
-
-
 def headers_of(browser: Browser) -> dict[str, str]:
     cookies = "; ".join(f"{name}={one.value}" for name, one in browser.client.cookies.items())
     return {"Cookie": cookies, "X-CSRFToken": browser.forgery}
 
 
 def test_every_answer_is_one_that_the_description_names(committed_world: World, live_server: Any) -> None:
+    from tests.integration.control.schema_cases import Asking
+
     world = committed_world
     program = Program(world)
     second = person("second", world.organisation, Role.ADMINISTRATOR)
@@ -105,16 +53,7 @@ def test_every_answer_is_one_that_the_description_names(committed_world: World, 
         {"Authorization": f"Bearer {program.token}"},
     ]
     asking = Asking(live_server.url, known(world, program), callers)
-    schema = schemathesis.openapi.from_dict(DESCRIBED)
-    tried = 0
-    schema.config.generation.update(with_security_parameters=False)  # the callers bring theirs
-    for operation in [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]:
-        said = DESCRIBED["paths"][operation.path][operation.method.lower()]
-        nothing_to_get_wrong = not said["parameters"] and "requestBody" not in said
-        for mode in [GenerationMode.POSITIVE] if nothing_to_get_wrong else GenerationMode:
-            asking.some(operation.as_strategy(mode), mode)
-        tried += 1
-    assert tried == len(OPERATIONS)
+    assert asking.about_everything(described()) == len(operations())
     # Otherwise nothing was tried but refusals.
     assert asking.answers[200] >= 30, asking.answers
     assert asking.answers[422] >= 30, asking.answers
@@ -122,7 +61,7 @@ def test_every_answer_is_one_that_the_description_names(committed_world: World, 
 
 def test_what_is_served_is_what_is_described(client: Any, db: None) -> None:
     answer = client.get("/api/rest/v1/openapi.json")
-    assert answer.json() == json.loads(json.dumps(DESCRIBED))
+    assert answer.json() == json.loads(json.dumps(described()))
     assert answer.json()["openapi"].startswith("3.1")
 
 
