@@ -138,25 +138,12 @@ _REASONS = {
     "tunnel.open.first": "session, order and certificate are stored durably before the answer, and only then does the "
     "gateway ask for its first lease: two trips through the database in a row.",
     "tunnel.open.next": "the gateway stores the opening durably before the first byte.",
-    "wan.open.first": "six round trips of 0.3 s are 1.8 s: the dial request and TCP, TLS to the relay, the nonce and "
-    "the relay's word, its goodbye and ours, end-to-end TLS, HELLO with the tool's byte and the answer. Some twenty "
-    "packets stand in a row: one opening of five loses one of them and waits 0.6 to 1 s for it, and of ten openings "
-    "the slowest counts.",
     "soak.memory": "what stays at rest, over 4,659 recorded sessions in an hour and beside other work (load 2 to 18): "
     "the server went from 131 to 136 MB, the gateway from 38 to 40; before decision 136, sampled between "
     "turns, 23 and 25 more. What is in use does not grow, counted at rest: it differs by 3 MB for each connection to "
     "SQLite that a busy machine needs more.",
     "soak.descriptors": "SQLite keeps the descriptor of a connection that was closed while another one is open, and "
     "gives it to the next: there are as many as were ever open at a time.",
-    "wan.echo.loaded": "1 % of the packets is lost, and the bulk streams fill the line's queue of a quarter of a "
-    "second and lose 1 to 3 % more there; what is lost is sent again after about two round trips (tail loss probe), "
-    "which makes 1.2 s. Each stream has a TCP connection of its own, so no echo waits behind bulk data inside ours.",
-    "ledger.append.postgres": "processor time, not the disk (0.1 ms for a commit of 16) and not the lock: 345 µs of "
-    "ours and 107 µs of PostgreSQL's for each event, one after the other, are 2,200 a second. Ours was the ORM, and "
-    "six trips for each commit. Since this run events are written past the ORM and in one trip (decision 106): 110 and "
-    "80 µs, in turn with 290 and 105 for what was before, under a load of 9, and 2.1 times the rate. By that sum it is "
-    "some 4,500 a second where nothing else runs; not measured so yet. Of what is left waking a thread takes 20 µs, "
-    "the leaf with its hash 20, its words 11, planning 13.",
     "relay.idle_links": "a process may have only 20,000 descriptors on the machine of this run, and a link needs one "
     "in the relay and one in its gateway. Memory grows evenly with the links: 29 KB each with 1,000, 31 KB "
     "with 15,904.",

@@ -2,6 +2,7 @@
 """The gateway's own clock may say anything: only signed time counts (WIRE 10)."""
 
 import ast
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,19 @@ async def test_a_gateway_with_a_wrong_clock_serves_its_orders(
         assert abs(accepted.at_ms - authority._unix_ms()) < 60_000
     finally:
         await process.end()
+
+
+async def test_a_question_that_was_answered_is_not_asked_again_at_once(plant: Plant) -> None:
+    """Every five seconds it would be 900 MB a month, over a line that may be paid by the megabyte."""
+    asked = plant.authority.gateways[plant.gateway].questions
+    await eventually(lambda: asked, "the first question")
+    await asyncio.sleep(1)  # three times what an unanswered one waits for
+    before = len(asked)
+    await asyncio.sleep(1)
+    assert len(asked) == before
+    plant.authority.answers_time = False
+    plant.end.permit([plant.asset])
+    await eventually(lambda: len(asked) > before + 2, "the question that nobody answers")
 
 
 async def test_before_the_first_signed_time_no_order_is_accepted(plant: Plant) -> None:

@@ -133,13 +133,17 @@ class Reporter:
         while True:
             if self._links():
                 self._ask_now()
-            try:
-                async with asyncio.timeout(self._interval_s()):
+            await self._until_next(asyncio.get_running_loop().time())
+            self._question.clear()
+
+    async def _until_next(self, asked: float) -> None:
+        """Until somebody wants to ask, or it is time again: how soon depends on whether an answer comes meanwhile."""
+        while (interval := self._interval_s()) is None or asyncio.get_running_loop().time() < asked + interval:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(None if interval is None else asked + interval):
                     await self._question.wait()
                     await asyncio.sleep(0)  # what changes in the same turn is asked in one question
-            except TimeoutError:
-                pass
-            self._question.clear()
+                    return
 
     def _interval_s(self) -> float | None:
         if not self._links():

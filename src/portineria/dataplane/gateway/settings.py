@@ -39,7 +39,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time_wait_s: Annotated[float, Meta(gt=0, description="An order waits so long for the first signed time.")] = 10
     answer_s: Annotated[float, Meta(gt=0, description="A signed time that took longer is not believed.")] = 30
     ask_again_s: Annotated[float, Meta(gt=0, description="Pause before an unanswered question is asked again.")] = 5
-    time_every_s: Annotated[float, Meta(gt=0, description="How often the time is asked without sessions.")] = 21600
+    time_every_s: Annotated[float, Meta(gt=0, description="How often the time is asked without sessions.")] = 3600
     review_s: Annotated[float, Meta(gt=0, description="How often deadlines are looked at besides their timers.")] = 1
     register_every_s: Annotated[
         float, Meta(ge=0, description="A checkpoint of the register is asked for at most so often.")
