@@ -6,6 +6,7 @@ from __future__ import annotations
 import html
 import importlib
 import re
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
@@ -355,6 +356,26 @@ def test_what_is_about_one_thing_is_found_by_its_index(world: World, about: str)
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
     assert f"audit_event_{about}" in found.explain()
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("about", ["session", "machine", "gateway"])
+def test_so_it_is_in_a_register_of_ten_million(world: World, about: str) -> None:
+    """SQLite judges by what it counted: there an index of registers, which each event is in, looked no worse."""
+    query, values = audit.events(world.owner, **{about: "ses_aaaaaaaaaaaaaaaa"})[:8].query.sql_with_params()
+    with connection.cursor() as cursor, sqlite3.connect(":memory:") as large:
+        cursor.execute("SELECT sql FROM sqlite_master WHERE tbl_name = 'audit_event' AND sql IS NOT NULL")
+        for [made] in cursor.fetchall():
+            large.execute(made)
+        large.execute("ANALYZE")
+        indexes = large.execute("SELECT name FROM sqlite_master WHERE type = 'index'").fetchall()
+        counted = {"audit_event_code": "669900 2501 1667 1"}
+        rows = [("audit_event", name, counted.get(name, "12000000 20001 1")) for (name,) in indexes]
+        large.executemany("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", rows)
+        large.execute("ANALYZE sqlite_schema")
+        plan = str(large.execute(f"EXPLAIN QUERY PLAN {query}".replace("%s", "?"), values).fetchall())
+    large.close()
+    assert f"audit_event_{about}" in plan
 
 
 @pytest.mark.parametrize("model", [Stream, ServiceReport, Recording, HeldOperation])

@@ -36,12 +36,12 @@ def events(
 
     ``person`` finds what was done to somebody and what they did. For pages, which have millions, see ``search``.
     """
-    found = Event.objects.visible_to(actor).order_by("-pk")
+    named = {"machine": machine, "gateway": gateway, "session": session}
+    named = {name: value for name, value in named.items() if value}
+    found = Event.objects.about(actor.event_organisations, **named) if named else Event.objects.visible_to(actor)
+    found = found.order_by("-pk")
     if person:
         found = found.filter(Q(person=person) | Q(actor=person))
-    for name, value in {"machine": machine, "gateway": gateway, "session": session}.items():
-        if value:
-            found = found.about(**{name: value})
     return found.filter(code__startswith=code) if code else found
 
 
@@ -196,7 +196,7 @@ def checkpoint_at(actor: Reader, organisation: str, size: int) -> Checkpoint | N
 
 def of_session(organisation: str, session: str) -> EventQuerySet:
     """Newest first. For whoever was found to see this session, a technician too."""
-    return Event.objects.filter(organisation=organisation).about(session=session).order_by("-pk")
+    return Event.objects.about([organisation], session=session).order_by("-pk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +212,11 @@ class Permission:
 
 def of_permission(organisation: str, permission: Permission) -> list[Event]:
     """For whoever was found to see a session under it: how it was asked for and given, by which rule and profile."""
-    own = Event.objects.filter(organisation=organisation).prefetch_related("personal_values").order_by("-pk")
-    asked = own.about(machine=permission.machine).filter(at__gte=permission.since, code__startswith="access.")
+    rows = Event.objects.prefetch_related("personal_values").order_by("-pk")
+    own = rows.filter(organisation=organisation)
+    asked = rows.about([organisation], machine=permission.machine).filter(
+        at__gte=permission.since, code__startswith="access."
+    )
     found = [
         event
         for event in asked

@@ -115,7 +115,7 @@ def _review(event: Event, fields: Fields) -> EmergencyReview | None:
     rows = EmergencyReview.objects.filter(organisation__public_id=event.organisation).select_related("machine")
     if event.code == "access.emergency.opened":
         return rows.filter(public_id=fields["review"]).first()
-    said = Event.objects.filter(organisation=event.organisation).about(session=event.session)
+    said = Event.objects.about([event.organisation], session=event.session)
     if not event.session or said.filter(code=event.code, actor=event.actor, seq__lt=event.seq).exists():
         return None
     return rows.filter(gateway__public_id=event.actor, opening=event.session).first()
