@@ -96,7 +96,7 @@ TARGETS = {
     "ledger.verify": Target("ledger", "checking an export of a million events without the server", 60),
     "policy.decision": Target("database", "one decision with its queries, p95", 5),
     "policy.visible": Target("database", "the list of machines that a technician sees, p95", 50),
-    "console.pages": Target("database", "the slowest page, p95 on the server", 150),
+    "console.pages": Target("database", "the slowest page, a million events, p95 on the server", 150),
     "console.pages.queries": Target("database", "queries of the page with most of them", 12),
     "policy.decision.start": Target("database", "the same and what its subject sees, as a session is asked for", None),
     "policy.visible.leaf": Target("database", "one leaf of 5,500 machines that the largest supplier sees", None),
