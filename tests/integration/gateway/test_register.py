@@ -403,7 +403,9 @@ async def test_a_busy_gateway_asks_for_a_checkpoint_now_and_then_and_on_every_ne
     await authority.linked(process.gateway)
     questions = authority.gateways[process.gateway].questions
     await eventually(lambda: len(questions) > 10, "many questions")
-    assert [question.register_size for question in questions[:10] if question.register_size is not None] == [0]
+    asked = [question.register_size for question in questions[:10] if question.register_size is not None]
+    assert asked == [0] * len(asked)
+    assert 1 <= len(asked) < 5, "only until the first answer has come"
     await authority.restart_relay(authority.relay.address.relay)
     before = len(questions)
     await authority.linked(process.gateway)
