@@ -54,13 +54,12 @@ async def test_a_question_that_was_answered_is_not_asked_again_at_once(plant: Pl
     """Every five seconds it would be 900 MB a month, over a line that may be paid by the megabyte."""
     asked = plant.authority.gateways[plant.gateway].questions
     await eventually(lambda: asked, "the first question")
-    await asyncio.sleep(1)  # three times what an unanswered one waits for
     before = len(asked)
-    await asyncio.sleep(1)
-    assert len(asked) == before
+    await asyncio.sleep(1)  # in which an unanswered one is asked three times; a new link may ask once
+    assert len(asked) - before < 2
     plant.authority.answers_time = False
     plant.end.permit([plant.asset])
-    await eventually(lambda: len(asked) > before + 2, "the question that nobody answers")
+    await eventually(lambda: len(asked) > before + 3, "the question that nobody answers")
 
 
 async def test_before_the_first_signed_time_no_order_is_accepted(plant: Plant) -> None:

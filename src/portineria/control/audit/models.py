@@ -37,7 +37,7 @@ class EventQuerySet(models.QuerySet["Event"]):
     def about(self, organisations: Collection[str], **named: str) -> "EventQuerySet":
         """Of one session, machine, gateway or supplier, in these registers. That it is not empty is said too: their
         indexes hold only such rows, and SQLite uses one where it is told so, and reads the whole register otherwise.
-        So it did with ten million events, of which a gateway has thousands, while an index of registers could be used.
+        The register is compared where no index helps: of ten million events SQLite else sorted all of the register.
         """
         rows = self.alias(register=Coalesce("organisation", Value(""))).filter(register__in=organisations)
         return rows.filter(**named).exclude(**dict.fromkeys(named, ""))
