@@ -34,7 +34,17 @@ from portineria.dataplane.relay.door import Door
 from portineria.dataplane.relay.relay import Relay
 from portineria.dataplane.relay.settings import RelaySettings
 from portineria.wire.certificate import load_spki, spki_sha256
-from portineria.wire.leg import FROM_RELAY, LINK_ALPN, Dial, GatewayLeg, GatewayProof, first_frame, prove
+from portineria.wire.leg import (
+    FROM_RELAY,
+    LEG_ALPN,
+    LINK_ALPN,
+    Dial,
+    GatewayLeg,
+    GatewayProof,
+    SpareLeg,
+    first_frame,
+    prove,
+)
 from portineria.wire.statement import Admitted, AdmittedGateway, RelayAddress, Ticket, sha256, sign_statement
 from portineria.wire.stream import Data, Hello, Open, encode_control
 from tests.integration.connector.wire_pair import Certificates
@@ -96,6 +106,19 @@ class ScriptedGateway:
         await outer.send(first_frame(GatewayProof(self.certificate, prove(self.key, challenge, "link"))))
         await outer.receive()
         self.tasks.spawn(self._serve_link(relay, outer), "link")
+
+    async def dead_spare(self, relay: RelayAddress) -> None:
+        """A leg waits at the relay from which nothing will come."""
+        outer, challenge, _ = await reach(relay, self._way, LEG_ALPN)
+        await outer.send(first_frame(SpareLeg(self.certificate, prove(self.key, challenge, "spare"))))
+
+        async def silent() -> None:
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                outer.abort()
+
+        self.tasks.spawn(silent(), "dead spare")
 
     async def _serve_link(self, relay: RelayAddress, outer: Any) -> None:
         try:

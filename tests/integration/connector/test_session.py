@@ -24,6 +24,7 @@ from portineria.dataplane.connector.door import Door, open_doors
 from portineria.dataplane.connector.legs import AT_ONCE, NoLeg
 from portineria.dataplane.connector.session import Session
 from portineria.dataplane.connector.text import text_of
+from portineria.wire.statement import RelayAddress
 from portineria.wire.stream import Hello, Notice
 from tests.integration.connector.relay_world import MACHINE, ORDER, World, relay_world
 from tests.integration.connector.wire_pair import read_all, read_exactly
@@ -125,6 +126,16 @@ async def test_what_the_tool_sends_comes_back_from_the_device(world: World, nest
         assert world.gateway.ends == {"finished": 1}
     assert told.lines == []
     assert world.gateway.hellos[0].order_sha256 == ORDER
+
+
+async def test_a_leg_in_reserve_that_died_unnoticed_costs_seconds_and_not_the_session(world: World) -> None:
+    """Its line forgot it; the relay joins it all the same, and the next leg is dialled."""
+    relay = world.relays[0]
+    await world.gateway.dead_spare(RelayAddress(relay.id, *relay.shown))
+    assert await until(lambda: relay.relay.figures["spares"] == 1, timeout_s=5)
+    async with session_in(world) as (_, door, _told):
+        tool = await tool_at(door)
+        assert await echoed(tool, b"question") == b"question"
 
 
 async def test_a_further_connection_uses_the_leg_that_stands_ready(world: World) -> None:

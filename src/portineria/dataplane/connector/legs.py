@@ -37,6 +37,12 @@ class NoLeg(Unavailable):
         self.code, self.why = code, why
 
 
+class _Unanswered(Unavailable):
+    """The relay joined the leg with one of the gateway's from which nothing came."""
+
+    code = "leg.unreachable"
+
+
 class Legs:
     """``on_refused`` hears the code when not even a ready leg can be had."""
 
@@ -103,6 +109,13 @@ class Legs:
             raise failure
 
     async def _over(self, number: int) -> Channel:
+        """What the gateway kept at the relay may be dead without anybody having noticed: the next one is dialled."""
+        try:
+            return await self._joined(number)
+        except _Unanswered:
+            return await self._joined(number)
+
+    async def _joined(self, number: int) -> Channel:
         admission = self._admission
         relay, ticket = admission.relays[number], admission.tickets[number]
 
@@ -111,7 +124,10 @@ class Legs:
 
         ready = await dial_leg(relay, self._way, introduce)
         leg = Channel(ready.layers)
-        layer = await leg.start(ready.sock, admission.context, server_side=False, early=ready.early)
+        try:
+            layer = await leg.start(ready.sock, admission.context, server_side=False, early=ready.early)
+        except (TimeoutError, ConnectionError) as error:
+            raise _Unanswered("the gateway's leg says nothing") from error
         try:
             admission.check_gateway(layer, self._way.unix_ms())
         except ProtocolError:
