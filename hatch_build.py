@@ -61,7 +61,7 @@ ICONS = """
     fingerprint history home hourglass info-circle key language link list-details lock lock-open login
     logout mail map-2 menu-2 moon pencil player-pause player-play player-record player-stop plug-connected
     plug-connected-x plus refresh router scissors search server-2 settings shield-check shield-x snowflake sun
-    terminal-2 trash user users x
+    terminal-2 trash user user-share users x
 """.split()  # noqa: SIM905  # a paragraph is easier to keep in order than fifty quoted lines
 
 # Source maps are not shipped, so nothing may point at them: collectstatic fails on a dead reference.

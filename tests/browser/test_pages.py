@@ -36,6 +36,7 @@ PAGES = {
         "/notifications/choices/",
         "/requests/{waiting}/",
         "/requests/{waiting}/refuse/",
+        "/requests/{waiting}/hand-over/",
         "/requests/{request}/",
         "/grants/{grant}/extend/",
         "/grants/{grant}/revoke/",

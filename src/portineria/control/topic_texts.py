@@ -11,6 +11,7 @@ TOPIC_TEXTS: dict[str, str | Promise] = {
     # More time for work that runs.
     "access.extension.none": _("You wait for no more time at this machine: nothing was withdrawn."),
     # Levels of approvals.
+    "access.request.asks-them": _("They are asked for their yes already, or have answered. Choose somebody else."),
     "access.request.other-level": _(
         "Nothing was changed: others are asked for their yes now, as the request says; yours is not asked, or not yet. "
         "You may refuse the request."

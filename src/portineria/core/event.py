@@ -202,6 +202,7 @@ CATALOGUE: Mapping[str, Fields] = {
     "access.request.agreed": _fields("request machine person missing substitution level_asked for_level", "reason"),
     "access.request.approved": _fields("request machine person substitution for_level", "reason"),
     "access.request.refused": _fields("request machine person substitution", "reason"),
+    "access.request.handed": _fields("request machine person substitution to"),
     "access.request.reminded": _fields("request machine person ends_at"),
     "access.request.cancelled": _fields("request machine person"),
     "access.request.expired": _fields("request machine person"),

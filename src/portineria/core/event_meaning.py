@@ -186,7 +186,7 @@ MEANINGS: Mapping[str, Meaning] = dict(
         *_all(_I, _DONE, "estate.gateway.connected estate.gateway.disconnected"),
         *_all(_I, _DONE, "access.request.made access.request.cancelled access.request.reminded access.request.ticket"),
         *_all(_I, _DONE, "access.job.written access.job.file-read"),
-        *_all(_N, _DONE, "access.substitution.named access.substitution.ended"),
+        *_all(_N, _DONE, "access.request.handed access.substitution.named access.substitution.ended"),
         *_all(_I, _DONE, "access.hours.set"),
         *_all(_I, _FAILED, "access.request.expired access.request.lapsed"),
         *_all(_I, _DONE, "remote_sessions.session.requested remote_sessions.session.extended"),

@@ -20,9 +20,12 @@ from portineria.control.kept_query import KeptValues
 
 def answerable_requests(actor: Person) -> RequestQuerySet:
     """Waiting for this very person or, of those under a rule with levels, maybe for others before them: of an
-    organisation where they approve or stand in, and not their own.
+    organisation where they approve or stand in, and not their own. Nor what they handed to somebody else, who has it.
     """
-    found = pending_requests(actor).filter(for_decision_by(actor)).exclude(person=actor)
+    handed, at_all = Substitution.objects.handed(timezone.now()).order_by(), for_decision_by(actor)
+    to_them = Q(pk__in=handed.filter(substitute=actor, organisation__in=actor.staff_of).values("request"))
+    found = pending_requests(actor).filter(at_all | to_them).exclude(person=actor)
+    found = found.exclude(pk__in=handed.filter(approver=actor).values("request"))
     found = found.exclude(person__answered_by=actor)
     return found.exclude(pk__in=Approval.objects.filter(decided_by=actor, counts=True).values("request"))
 

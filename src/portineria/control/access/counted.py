@@ -90,6 +90,7 @@ NOTHING_SAID = Said()
 
 
 _Told = tuple[int, int, int, str, int | None]
+Lent = tuple[int, int, int]  # organisation, approver, and the one request that it is for; 0: whatever comes
 
 
 def said_to(requests: Mapping[int, int], marks: Mapping[int, str] | None = None) -> dict[int, Said]:
@@ -101,14 +102,14 @@ def said_to(requests: Mapping[int, int], marks: Mapping[int, str] | None = None)
 
 def said_and_lent(
     requests: Mapping[int, int], marks: Mapping[int, str], to: Person, at: datetime
-) -> tuple[dict[int, Said], set[tuple[int, int]]]:
-    """As ``said_to``; and (organisation, approver) for whom this person stands in. Every page asks it: in one query."""
+) -> tuple[dict[int, Said], set[Lent]]:
+    """As ``said_to``; and for whom this person stands in. Every page asks it: in one query."""
     if not requests:
         return {}, set()
-    lent = Substitution.objects.holding(at).filter(substitute=to).order_by()
-    rows = lent.values_list("organisation", Value(_LENT_TO), Value(0), Value(""), "approver")
+    lent = Substitution.objects.holding_for(list(requests), at).filter(substitute=to).order_by()
+    rows = lent.values_list("organisation", Value(_LENT_TO), Coalesce("request", 0), Value(""), "approver")
     told = list(_told(requests).union(rows, all=True))
-    places = {(row[0], row[4]) for row in told if row[1] == _LENT_TO and row[4] is not None}
+    places = {(row[0], row[4], row[2]) for row in told if row[1] == _LENT_TO and row[4] is not None}
     return _said(requests, told, marks), places
 
 

@@ -2,17 +2,19 @@
 """Who may say yes or no: whose role approves, and who stands in for such a person. Never to what is their own.
 
 A substitute has the yes of the one they stand in for, and that one only once: of one request and one approver there is
-one answer, whoever of the two gives it. What the approver asked for themselves their substitute does not decide.
+one answer, whoever of the two gives it. What the approver asked for themselves their substitute does not decide. An
+approver may hand one request to a colleague, who is their substitute for that one; both may answer it then, and only
+the colleague is asked.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from portineria.control.access.counted import Said, said_and_lent, said_to_one
+from portineria.control.access.counted import Lent, Said, said_and_lent, said_to_one
 from portineria.control.access.models import AccessRequest, Approval, RequestState
 from portineria.control.access.profiles import mark_of
-from portineria.control.access.substitution import APPROVING, Substitution
+from portineria.control.access.substitution import APPROVING, Substitution, SubstitutionQuerySet
 from portineria.control.identity.authority import DeniedHere, approves, permitted, require
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Membership, Person
@@ -41,16 +43,17 @@ def _mailbox(person: Person) -> tuple[str, str]:
 
 
 def authority(
-    actor: Person, organisation_id: int, at: datetime, *, asked_by: Person | None = None, used: Iterable[int] = ()
-) -> Substitution | None:
+    actor: Person, organisation_id: int, at: datetime, *, asked_by: Person | None = None, used: Iterable[int] = (),
+    request: int | None = None,
+) -> Substitution | None:  # fmt: skip
     """The substitution by which the actor may approve there; None where their own role does.
 
-    ``asked_by``: for whom it would be; ``used``: approvers who have answered. Raise NotFound, DeniedHere.
+    ``asked_by``: for whom it would be; ``used``: approvers who have answered; ``request``: which one it is about, where
+    it is one. Raise NotFound, DeniedHere.
     """
     role, taken = actor.role_in(organisation_id), set(used)
     if role is not None and role.staff and not role.approves:
-        rows = Substitution.objects.holding(at).filter(substitute=actor, organisation=organisation_id)
-        for row in rows.select_related("approver").order_by("starts_at", "pk"):
+        for row in _lent(actor, at, organisation_id, request):
             if row.approver_id not in taken and (asked_by is None or not same_person(row.approver, asked_by)):
                 return row
     require(actor, organisation_id, approves, Power.DECIDE)
@@ -105,7 +108,7 @@ def may_answer(actor: Person, request: AccessRequest, at: datetime, *, unanswere
     role, used = actor.role_in(request.organisation_id), _approvers_of(said)
     if role is not None and role.approves and actor.pk not in used:
         return True
-    return actor.pk in approving(request.organisation_id, request.person, at, used)
+    return actor.pk in {person.pk for person in _approving(request, request.person, at, used, None)}
 
 
 def yes_authority(
@@ -116,21 +119,28 @@ def yes_authority(
 
     Whoever has the role themselves and is not asked may stand in for somebody who is. Raise OtherLevel besides.
     """
-    by_role = authority(actor, request.organisation_id, at, asked_by=request.person, used=used)
+    by_role = authority(actor, request.organisation_id, at, asked_by=request.person, used=used, request=request.pk)
     level = (said or said_to_one(request)).asked
     if level is None or level.of is None:
         return by_role
     taken = set(used)
     if actor.pk in level.of - taken and permitted(actor, request.organisation_id, approves, Power.DECIDE):
         return None
-    for row in _lent(actor, at, request.organisation_id):
+    for row in _lent(actor, at, request.organisation_id, request.pk):
         if row.approver_id in level.of - taken and not same_person(row.approver, request.person):
             return row
     raise OtherLevel(f"the yes of {actor.public_id} is not asked to {request.public_id}", request.organisation_id)
 
 
-def _lent(actor: Person, at: datetime, organisation: int) -> list[Substitution]:
-    rows = Substitution.objects.holding(at).filter(substitute=actor, organisation=organisation)
+def asks_their_own(actor: Person, request: AccessRequest, said: Said) -> bool:
+    """Whether it is the yes of this approver's own role that is asked now. ``said``: what was said to it."""
+    role, level = actor.role_in(request.organisation_id), said.asked
+    return role is not None and role.approves and (level is None or level.of is None or actor.pk in level.of)
+
+
+def _lent(actor: Person, at: datetime, organisation: int, request: int | None) -> list[Substitution]:
+    holding = Substitution.objects.holding_for([] if request is None else [request], at)
+    rows = holding.filter(substitute=actor, organisation=organisation)
     return list(rows.select_related("approver").order_by("starts_at", "pk"))
 
 
@@ -159,15 +169,15 @@ def not_asked(actor: Person, waiting: Sequence[Waits], at: datetime) -> list[int
     """Of requests that the actor may answer: those where the yes of others is asked. In one query."""
     requests, marks = {row.request: row.rule for row in waiting}, {row.request: row.mark for row in waiting}
     said, lent = said_and_lent(requests, marks, actor, at)
-    return [row.request for row in waiting if not _asks(said[row.request], actor, row.organisation, lent)]
+    return [row.request for row in waiting if not _asks(said[row.request], actor, row, lent)]
 
 
-def _asks(said: Said, actor: Person, organisation: int, lent: set[tuple[int, int]]) -> bool:
+def _asks(said: Said, actor: Person, row: Waits, lent: set[Lent]) -> bool:
     level = said.asked
     if level is None or level.of is None:
         return True
-    own = actor.pk in level.of and permitted(actor, organisation, approves, Power.DECIDE)
-    return own or any((organisation, person) in lent for person in level.of)
+    own = actor.pk in level.of and permitted(actor, row.organisation, approves, Power.DECIDE)
+    return own or any(lent & {(row.organisation, one, 0), (row.organisation, one, row.request)} for one in level.of)
 
 
 def deciders(request: AccessRequest, at: datetime) -> list[int]:
@@ -179,25 +189,34 @@ def people_asked(request: AccessRequest, at: datetime, said: Said) -> list[Perso
     """As ``deciders``; ``said``: what was said to it."""
     answers = _answers(request)
     answered = {row.decided_by_id for row in answers}
-    able = _approving(request.organisation_id, request.person, at, _approvers_of(answers), said.asked)
+    able = _approving(request, request.person, at, _approvers_of(answers), said.asked)
     return [person for person in able if person.pk not in answered]
 
 
-def approving(organisation: int, asker: Person, at: datetime, used: Iterable[int] = ()) -> list[int]:
-    """People who may say yes there to what ``asker`` asks, each once. ``used``: approvers whose answer is there."""
-    return [person.pk for person in _approving(organisation, asker, at, used, None)]
+def approving(organisation: int, asker: Person, at: datetime) -> list[int]:
+    """People who may say yes there to what ``asker`` asks, each once."""
+    return [person.pk for person in _able(organisation, Substitution.objects.holding(at), asker, (), None)]
 
 
 def _approving(
-    organisation: int, asker: Person, at: datetime, used: Iterable[int], level: Level | None
+    request: AccessRequest, asker: Person, at: datetime, used: Iterable[int], level: Level | None
 ) -> list[Person]:
-    """``level``: whose yes is asked; None: of whoever approves."""
+    """Who is asked: whoever handed it over is not, for as long as it stands."""
+    holding = Substitution.objects.holding_for([request.pk], at)
+    return _able(request.organisation_id, holding, asker, used, level)
+
+
+def _able(
+    organisation: int, holding: SubstitutionQuerySet, asker: Person, used: Iterable[int], level: Level | None
+) -> list[Person]:
+    """``used``: approvers whose answer is there; ``level``: whose yes is asked; None: of whoever approves."""
     taken, of = set(used), level.of if level is not None else None
     own = Membership.objects.filter(organisation=organisation, role__in=APPROVING, person__disabled_at__isnull=True)
-    lent = Substitution.objects.holding(at).filter(organisation=organisation).exclude(approver__in=taken)
+    lent = holding.filter(organisation=organisation).exclude(approver__in=taken)
     if of is not None:
         own, lent = own.filter(person__in=of), lent.filter(approver__in=of)
-    found = [row.person for row in own.select_related("person").order_by("pk") if row.person_id not in taken]
-    standing_in = lent.select_related("approver", "substitute").order_by("pk")
+    standing_in = list(lent.select_related("approver", "substitute").order_by("pk"))
+    passed_on = taken | {row.approver_id for row in standing_in if row.request_id is not None}
+    found = [row.person for row in own.select_related("person").order_by("pk") if row.person_id not in passed_on]
     found += [row.substitute for row in standing_in if not same_person(row.approver, asker)]
     return list({person.pk: person for person in found if not same_person(person, asker)}.values())

@@ -189,7 +189,7 @@ def _rule_for(
     return max(opening, key=preference(firm, now))
 
 
-def _locked_request(actor: Person, request: str) -> AccessRequest:
+def locked_request(actor: Person, request: str) -> AccessRequest:
     visible = AccessRequest.objects.visible_to(actor).values("pk")
     rows = AccessRequest.objects.select_for_update(of=("self",), no_key=True).select_related(
         "organisation", "machine__plant__organisation", "machine__gateway", "person", "rule__profile"
@@ -203,12 +203,12 @@ def _locked_request(actor: Person, request: str) -> AccessRequest:
 def _decide(
     actor: Person, request: str, reason: str, *, approved: bool, minutes: int | None = None, narrower: str = ""
 ) -> AccessRequest:
-    row = _locked_request(actor, request)
+    row = locked_request(actor, request)
     if same_person(row.person, actor):
         raise OwnRequest("whoever asks may not decide")
     set_aside(row)
     used = answered_for(row)
-    standing_in = authority(actor, row.organisation_id, timezone.now(), asked_by=row.person, used=used)
+    standing_in = authority(actor, row.organisation_id, timezone.now(), asked_by=row.person, used=used, request=row.pk)
     if row.state != RequestState.PENDING or actor.pk in used or actor.pk in answered_by(row):
         raise AlreadyDecided(f"request {request} is {row.state}")
     if approved:
@@ -274,7 +274,7 @@ def refuse(*, actor: Person, request: str, reason: str) -> AccessRequest:
 @transaction.atomic
 def cancel(*, actor: Person, request: str) -> AccessRequest:
     """By whoever asked, while it is pending."""
-    row = _locked_request(actor, request)
+    row = locked_request(actor, request)
     if row.person_id != actor.pk:
         raise Denied("only whoever asked may cancel")
     row.close(RequestState.CANCELLED)

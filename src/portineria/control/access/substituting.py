@@ -1,17 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Naming and ending substitutes. What a substitute allowed ends with the substitution, unless its time had come."""
+"""Naming and ending substitutes, for a time or for one request. What a substitute allowed ends with the substitution,
+unless its time had come.
+"""
 
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from portineria.control.access.deciding import same_person
+from portineria.control.access.closing import record_request
+from portineria.control.access.counted import said_to_one
+from portineria.control.access.deciding import (
+    OtherLevel,
+    answered_by,
+    answered_for,
+    asked_to_say_yes,
+    asks_their_own,
+    may_answer,
+    same_person,
+)
+from portineria.control.access.models import AccessRequest, AlreadyDecided, RequestState
+from portineria.control.access.services import OwnRequest, locked_request
 from portineria.control.access.substitution import Substitution, SubstitutionQuerySet
 from portineria.control.access.watchers import watches_at
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import approves, organisation_of, require, works_here
-from portineria.control.identity.models import Person
+from portineria.control.identity.models import STAFF_PEOPLE, Membership, Person
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Conflict, Denied, NotFound
 
@@ -26,6 +41,10 @@ class SubstitutionOver(Conflict):
 
 class TooManySubstitutes(Conflict):
     code = "access.substitution.too-many"
+
+
+class AsksThem(Conflict):
+    code = "access.request.asks-them"
 
 
 class NotYourSubstitution(Denied):
@@ -47,14 +66,10 @@ def name_substitute(
     now = timezone.now()
     if not now - timedelta(minutes=5) <= starts_at < ends_at <= min(starts_at + LONGEST, now + AHEAD):
         raise BadField("until", "after the beginning, and at most 92 days long")
-    row = Person.objects.get_queryset().filter(public_id=substitute, memberships__organisation=owner).first()
-    role = row.role_in(owner.pk) if row is not None else None
-    if row is None or role is None or not role.staff:
-        raise NotFound(f"person {substitute}")
-    if same_person(actor, row):
-        raise BadField("substitute", "somebody else")
+    row = _colleague(actor, owner.pk, substitute)
     Person.objects.get_queryset().select_for_update(no_key=True).get(pk=actor.pk)
-    if Substitution.objects.filter(approver=actor, ended_at__isnull=True, ends_at__gt=now).count() >= MOST:
+    lent = Substitution.objects.filter(approver=actor, request__isnull=True, ended_at__isnull=True, ends_at__gt=now)
+    if lent.count() >= MOST:
         raise TooManySubstitutes(f"{actor.public_id} has {MOST} substitutes")
     made = Substitution.objects.create(
         organisation=owner, approver=actor, substitute=row, starts_at=starts_at, ends_at=ends_at
@@ -78,16 +93,71 @@ def end_substitution(*, actor: Person, substitution: str) -> Substitution:
     now = timezone.now()
     if row.ended_at is not None or row.ends_at <= now:
         raise SubstitutionOver(f"substitution {substitution} is over")
-    row.ended_at = now
-    row.save(update_fields=["ended_at"])
-    _record("ended", row, actor)
+    _end(row, actor, now)
     return row
 
 
+@transaction.atomic
+def hand_over(*, actor: Person, request: str, substitute: str) -> Substitution:
+    """One request that waits for the actor's own yes: a colleague decides it in their place, and lends it to nobody.
+    Whoever had it from the actor before has it no more.
+
+    Raise NotFound, Denied, BadField, AlreadyDecided, AsksThem.
+    """
+    row, now = locked_request(actor, request), timezone.now()
+    require(actor, row.organisation_id, approves)
+    if same_person(row.person, actor):
+        raise OwnRequest("whoever asks may not decide")
+    said_by = answered_by(row)
+    if row.state != RequestState.PENDING or actor.pk in said_by | answered_for(row):
+        raise AlreadyDecided(f"request {request} is {row.state}")
+    if not asks_their_own(actor, row, said_to_one(row)):
+        raise OtherLevel(f"the yes of {actor.public_id} is not asked to {request}", row.organisation_id)
+    person = _colleague(actor, row.organisation_id, substitute)
+    if same_person(row.person, person):
+        raise BadField("substitute", "not whoever asks")
+    for before in Substitution.objects.filter(request=row, approver=actor, ended_at__isnull=True):
+        _end(before, actor, now)
+    if person.pk in said_by or (may_answer(person, row, now) and asked_to_say_yes(person, row, now)):
+        raise AsksThem(f"{request} asks {person.public_id} already")
+    made = Substitution.objects.create(
+        organisation=row.organisation, approver=actor, substitute=person, request=row, starts_at=now,
+        ends_at=now + LONGEST,
+    )  # fmt: skip
+    record_request("handed", row, actor.public_id, substitution=made.public_id, to=person.public_id)
+    return made
+
+
+def _colleague(actor: Person, organisation: int, public_id: str) -> Person:
+    """Somebody else who works there. Raise NotFound, BadField."""
+    there = Membership.objects.filter(organisation=organisation, role__in=STAFF_PEOPLE)
+    rows = Person.objects.get_queryset().filter(disabled_at__isnull=True, pk__in=there.values("person"))
+    row = rows.filter(public_id=public_id).first()
+    if row is None:
+        raise NotFound(f"person {public_id}")
+    if same_person(actor, row):
+        raise BadField("substitute", "somebody else")
+    return row
+
+
+def _end(row: Substitution, actor: Person, at: datetime) -> None:
+    row.ended_at = at
+    row.save(update_fields=["ended_at"])
+    _record("ended", row, actor)
+
+
 def substitutions(actor: Person) -> SubstitutionQuerySet:
-    """Those that are not over, of the organisations whose staff the actor is."""
+    """Those that are not over, of the organisations whose staff the actor is; of requests those that wait still."""
     rows = Substitution.objects.visible_to(actor).filter(ended_at__isnull=True, ends_at__gt=timezone.now())
-    return rows.select_related("organisation", "approver", "substitute").order_by("starts_at", "pk")
+    rows = rows.filter(Q(request__isnull=True) | Q(request__state=RequestState.PENDING))
+    shown = rows.select_related("organisation", "approver", "substitute", "request__machine")
+    return shown.order_by("starts_at", "pk")
+
+
+def handed_over(request: AccessRequest, at: datetime) -> list[Substitution]:
+    """Of one request that waits, by whoever may read it. With their people."""
+    rows = Substitution.objects.handed(at).filter(request=request)
+    return list(rows.select_related("approver", "substitute").order_by("pk"))
 
 
 def _record(what: str, row: Substitution, actor: Person, **fields: str) -> None:

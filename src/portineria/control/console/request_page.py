@@ -10,15 +10,16 @@ from django.utils import timezone
 from django.utils.functional import Promise
 
 from portineria.control.access import queries as access
-from portineria.control.access import request_presence
+from portineria.control.access import request_presence, substituting
 from portineria.control.access.counted import Said, approvals_missing, said_to_one
-from portineria.control.access.deciding import decides_here, may_answer
+from portineria.control.access.deciding import asks_their_own, decides_here, may_answer
 from portineria.control.access.emergency_queries import roles_of
 from portineria.control.access.facts import decisions_by_grant
 from portineria.control.access.models import AccessRequest, Approval, ApproverHours, Extension, Grant, JobEntry
 from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import profiles_of
 from portineria.control.access.recurring import coming
+from portineria.control.access.substitution import Substitution
 from portineria.control.access.training import Training
 from portineria.control.access.training_queries import missing
 from portineria.control.access.windows import OutsideWindows, begin_within
@@ -58,6 +59,17 @@ class Before(NamedTuple):
 NOBODY = Before(None, 0, [])
 
 
+class Handed(NamedTuple):
+    """For whom somebody decides this one alone; whether the reader does, and whether they may let somebody do so."""
+
+    rows: list[Substitution]
+    to_them: bool
+    by_them: bool
+
+
+NOT_HANDED = Handed([], to_them=False, by_them=False)
+
+
 @dataclass(frozen=True, slots=True)
 class RequestPage:
     """What somebody has to know before saying yes."""
@@ -87,11 +99,16 @@ class RequestPage:
     answers: list[Approval]
     levels: level_rows.RequestLevels | None
     presence: request_presence.RequestPresence | None  # where somebody said hours and is outside of them
+    handed: Handed
     others_asked: frozenset[int]  # of what was asked for together, by key: the yes of others is asked there
 
     @property
     def may_say_yes(self) -> bool:
         return self.decidable and (self.levels is None or self.levels.mine)
+
+    @property
+    def may_hand_over(self) -> bool:
+        return self.decidable and self.handed.by_them
 
     @property
     def last_time(self) -> Session | None:
@@ -166,6 +183,7 @@ def request_row(actor: Person, public_id: str) -> AccessRequest:
         "any_entries": Exists(written),
         "any_hours": Exists(ApproverHours.objects.filter(organisation=OuterRef("organisation"))),
         "any_more": Exists(Extension.objects.filter(grant__request=OuterRef("pk"))),
+        "any_handed": Exists(Substitution.objects.handed(timezone.now()).filter(request=OuterRef("pk"))),
         "linked": Exists(Link.objects.filter(gateway=OuterRef("machine__gateway"))),
         "by_role": Exists(roles_of(actor).filter(emergency_plant=OuterRef("machine__plant"))),
     }
@@ -185,11 +203,10 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
     mine, approver = row.person_id == actor.pk, decides_here(actor, row.organisation_id, at)
     pending, grant = row.state == AccessRequest.State.PENDING, getattr(row, "grant", None)
     starts = max(row.starts_at, timezone.now()) if row.starts_at else timezone.now()
-    of_person = own_standings(actor, [row.organisation_id]) if mine else None
-    standing = of_person[actor.pk, row.organisation_id] if of_person else standing_of(row.person, row.organisation_id)
-    before = _before(actor, row) if staff else NOBODY
+    standing = _standing(actor, row)
     said, answers = said_to_one(row), list(row.approvals.all()) if known["any_answers"] else []
-    decidable = pending and approver and may_answer(actor, row, at, unanswered=not answers)
+    handed = _handed(actor, row, at, said) if pending and staff else NOT_HANDED
+    decidable = (approver or handed.to_them) and pending and may_answer(actor, row, at, unanswered=not answers)
     together = whereabouts.asked(actor, access.bundled(actor, row))
     return RequestPage(
         request=row,
@@ -202,7 +219,7 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
         services=functions.offered(estate.services_of(row.machine), row.rule, grant) if staff else [],
         functions=functions.shown(profiles_of(grant) if grant else [row.rule.profile]),
         standing=standing if staff else None,
-        before=before,
+        before=_before(actor, row) if staff else NOBODY,
         gateway_linked=staff and bool(known["linked"]),
         starts=starts,
         ends=(row.starts_at or timezone.now()) + timedelta(minutes=row.minutes),
@@ -217,8 +234,20 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
         answers=answers,
         levels=level_rows.of_request(actor, row, at, said, staff=staff, answers=decidable),
         presence=request_presence.of_request(row, at, staff=staff) if pending and known["any_hours"] else None,
+        handed=handed,
         others_asked=level_rows.others_asked(actor, together, at) if decidable else frozenset(),
     )
+
+
+def _standing(actor: Person, row: AccessRequest) -> Standing:
+    if row.person_id == actor.pk:
+        return own_standings(actor, [row.organisation_id])[actor.pk, row.organisation_id]
+    return standing_of(row.person, row.organisation_id)
+
+
+def _handed(actor: Person, row: AccessRequest, at: datetime, said: Said) -> Handed:
+    rows = substituting.handed_over(row, at) if row.__dict__["any_handed"] else []
+    return Handed(rows, any(one.substitute_id == actor.pk for one in rows), asks_their_own(actor, row, said))
 
 
 def _begin_by(row: AccessRequest, at: datetime) -> datetime | None:

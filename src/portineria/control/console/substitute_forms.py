@@ -24,6 +24,16 @@ def choices(actor: Person) -> list[tuple[str, str]]:
     ]
 
 
+class HandOverForm(forms.Form):
+    substitute = forms.ChoiceField(widget=LongSelect)
+
+    def __init__(self, *args: Any, actor: Person, organisation: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["substitute"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
+        field.choices = [(person, name) for _, _, person, name in identity.colleagues(actor, [organisation])]
+
+
 class SubstituteForm(forms.Form):
     """Times are those of whoever asks, as their account says."""
 

@@ -96,6 +96,7 @@ urlpatterns = [
     path("requests/<str:public_id>/write/", jobs.write, name="job-write"),
     path("requests/<str:public_id>/files/<str:entry>/", jobs.file, name="job-file"),
     path("requests/<str:public_id>/refuse/", requests.refuse, name="request-refuse"),
+    path("requests/<str:public_id>/hand-over/", substitutes.hand_over, name="request-hand-over"),
     path("requests/<str:public_id>/withdraw/", requests.withdraw, name="request-withdraw"),
     path("approvals/", requests.approvals, name="approvals"),
     path("approvals/substitutes/", substitutes.substitutes, name="substitutes"),

@@ -60,6 +60,11 @@ def _next_level(event: Event, fields: Fields) -> Iterator[Meant]:
         yield from _waits(event, fields)
 
 
+def _handed(event: Event, fields: Fields) -> Iterator[Meant]:
+    for person in Person.objects.get_queryset().filter(public_id=fields["to"]).values_list("pk", flat=True):
+        yield Meant(person, Kind.WAITS, fields["request"])
+
+
 def _waits_for_more(event: Event, fields: Fields) -> Iterator[Meant]:
     row = Extension.objects.waiting().filter(public_id=fields["extension"]).select_related("person").first()
     if row is not None:
@@ -193,6 +198,7 @@ _BY_CODE: Mapping[str, _Rule] = {
     "access.grant.revoked": _decided,
     "access.request.reminded": _waits,
     "access.request.agreed": _next_level,
+    "access.request.handed": _handed,
     "access.extension.asked": _waits_for_more,
     "access.extension.reminded": _waits_for_more,
     "access.extension.approved": _decided,

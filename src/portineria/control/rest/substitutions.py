@@ -17,10 +17,13 @@ router = Router(tags=["substitutions"])
 
 
 class SubstitutionView(Schema):
+    """``request``: the one that it is for; null: whatever comes."""
+
     substitution: str
     organisation: str
     approver: str
     person: str
+    request: str | None
     starts_at: datetime
     ends_at: datetime
     ended_at: datetime | None
@@ -29,7 +32,8 @@ class SubstitutionView(Schema):
 def _view(row: Substitution) -> SubstitutionView:
     return SubstitutionView(
         substitution=row.public_id, organisation=row.organisation.public_id, approver=row.approver.public_id,
-        person=row.substitute.public_id, starts_at=row.starts_at, ends_at=row.ends_at, ended_at=row.ended_at,
+        person=row.substitute.public_id, request=row.request.public_id if row.request else None,
+        starts_at=row.starts_at, ends_at=row.ends_at, ended_at=row.ended_at,
     )  # fmt: skip
 
 
@@ -59,6 +63,18 @@ def substitution_name(request: HttpRequest, given: NewSubstitution) -> Substitut
             starts_at=given.starts_at, ends_at=given.ends_at,
         )
     )  # fmt: skip
+
+
+class HandedOver(Given):
+    """``person``: who decides it in the caller's place."""
+
+    person: str = Field(max_length=24)
+
+
+@acts(router, "/requests/{request_id}/hand-over", SubstitutionView, Scope.APPROVE)
+def request_hand_over(request: HttpRequest, request_id: Id, given: HandedOver) -> SubstitutionView:
+    """By an approver whose own yes is asked: that one alone, for as long as it waits. To end it takes it back."""
+    return _view(services.hand_over(actor=person_of(request), request=request_id, substitute=given.person))
 
 
 @acts(router, "/substitutions/{substitution}/end", SubstitutionView, Scope.APPROVE)

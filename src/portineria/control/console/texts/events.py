@@ -133,6 +133,7 @@ EVENTS: dict[str, str | Promise] = {
     "access.substitution.named": _("Substitute named for an approver"),
     "access.substitution.ended": _("Substitute for an approver ended"),
     "access.hours.set": _("Somebody said when they can be asked"),
+    "access.request.handed": _("Request handed to a colleague to decide"),
     "access.request.reminded": _("Reminded of a request that nobody decides"),
     "access.rules.paused": _("A change that would end many sessions waits for a second yes"),
     "access.rule.created": _("Rule made"),

@@ -34,6 +34,7 @@ WEBHOOKS: Words = {
 # By what happened.
 SENTENCES: Words = {
     "access.request.made": _("A request waits for your decision"),
+    "access.request.handed": _("Somebody handed you a request to decide in their place"),
     "access.request.reminded": _("A request still waits and will expire"),
     "access.request.agreed": _("The approvals before yours are there: a request waits for your decision"),
     "request.in-your-hours": _("Your hours have begun, and a request waits for your decision"),

@@ -5,9 +5,12 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from portineria.control.access import queries as access
 from portineria.control.access import substituting
+from portineria.control.console import whereabouts
 from portineria.control.console.page import attempt, page
-from portineria.control.console.substitute_forms import SubstituteForm, choices
+from portineria.control.console.substitute_forms import HandOverForm, SubstituteForm, choices
+from portineria.control.identity.authority import approves, require
 from portineria.control.identity.models import Person
 from portineria.core.errors import NotFound
 
@@ -26,9 +29,29 @@ def substitutes(request: HttpRequest, actor: Person) -> HttpResponse:
     return render(request, "console/substitutes.html", context)
 
 
+@page
+def hand_over(request: HttpRequest, actor: Person, public_id: str) -> HttpResponse:
+    """For whoever may approve there; for everybody else the page does not exist."""
+    asked = access.request(actor, public_id)
+    require(actor, asked.organisation_id, approves)
+    form = HandOverForm(request.POST or None, actor=actor, organisation=asked.organisation_id)
+    if form.is_valid() and attempt(
+        form, lambda: substituting.hand_over(actor=actor, request=public_id, **form.cleaned_data)
+    ):
+        messages.success(request, _("Handed over. They are told, and you see here when it is decided."))
+        return redirect("console:request", public_id)
+    context = {
+        "form": form, "asked": asked, "place": whereabouts.place(actor, asked.machine), "section": "approvals",
+    }  # fmt: skip
+    return render(request, "console/request_hand_over.html", context)
+
+
 @require_POST
 @page
 def end(request: HttpRequest, actor: Person, substitution: str) -> HttpResponse:
-    substituting.end_substitution(actor=actor, substitution=substitution)
+    row = substituting.end_substitution(actor=actor, substitution=substitution)
+    if row.request is not None:
+        messages.success(request, _("Taken back. Whoever approves decides it as before."))
+        return redirect("console:request", row.request.public_id)
     messages.success(request, _("Ended. Sessions that rest on their yes are being ended; what runs may finish."))
     return redirect("console:substitutes")
