@@ -189,8 +189,9 @@ def test_it_is_handed_over_and_taken_back_on_the_page(world: World) -> None:
     assert address not in shown(operator, f"/requests/{request}/")
     assert signed_in(w.technician).get(address).status_code == 404
     assert signed_in(w.stranger).get(address).status_code == 404
-    asks_already = owner.post(address, {"substitute": w.approver.public_id})
-    assert "They are asked for their yes already" in asks_already.content.decode()
+    offered = shown(owner, address)
+    assert w.operator.public_id in offered
+    assert w.approver.public_id not in offered  # is asked already
     assert owner.post(address, {"substitute": w.operator.public_id}).status_code == 302
     assert "<strong>Operator</strong>, for Owner" in shown(owner, f"/requests/{request}/")
     assert "for one request:" in shown(owner, "/approvals/substitutes/")

@@ -5,6 +5,9 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from portineria.control.access.counted import said_to_one
+from portineria.control.access.deciding import people_asked
+from portineria.control.access.models import AccessRequest
 from portineria.control.access.watchers import watches_at
 from portineria.control.console.long_select import LongSelect
 from portineria.control.identity import queries as identity
@@ -27,11 +30,14 @@ def choices(actor: Person) -> list[tuple[str, str]]:
 class HandOverForm(forms.Form):
     substitute = forms.ChoiceField(widget=LongSelect)
 
-    def __init__(self, *args: Any, actor: Person, organisation: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, actor: Person, asked: AccessRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["substitute"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
-        field.choices = [(person, name) for _, _, person, name in identity.colleagues(actor, [organisation])]
+        able = people_asked(asked, timezone.now(), said_to_one(asked))
+        left_out = {asked.person.public_id, *(one.public_id for one in able)}
+        there = identity.colleagues(actor, [asked.organisation_id])
+        field.choices = [(person, name) for _, _, person, name in there if person not in left_out]
 
 
 class SubstituteForm(forms.Form):

@@ -34,7 +34,7 @@ def hand_over(request: HttpRequest, actor: Person, public_id: str) -> HttpRespon
     """For whoever may approve there; for everybody else the page does not exist."""
     asked = access.request(actor, public_id)
     require(actor, asked.organisation_id, approves)
-    form = HandOverForm(request.POST or None, actor=actor, organisation=asked.organisation_id)
+    form = HandOverForm(request.POST or None, actor=actor, asked=asked)
     if form.is_valid() and attempt(
         form, lambda: substituting.hand_over(actor=actor, request=public_id, **form.cleaned_data)
     ):
