@@ -15,18 +15,17 @@ from portineria.control.access.substitution import Substitution
 from portineria.control.identity.authority import approves, permitted
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
-from portineria.control.kept_query import KeptValues
+from portineria.control.kept_query import KeptKeys, KeptValues
 
 
 def answerable_requests(actor: Person) -> RequestQuerySet:
     """Waiting for this very person or, of those under a rule with levels, maybe for others before them: of an
     organisation where they approve or stand in, and not their own. Nor what they handed to somebody else, who has it.
     """
-    handed, at_all = Substitution.objects.handed(timezone.now()).order_by(), for_decision_by(actor)
-    to_them = Q(pk__in=handed.filter(substitute=actor, organisation__in=actor.staff_of).values("request"))
-    found = pending_requests(actor).filter(at_all | to_them).exclude(person=actor)
-    found = found.exclude(pk__in=handed.filter(approver=actor).values("request"))
-    found = found.exclude(person__answered_by=actor)
+    now = timezone.now()
+    handed_to_them = Q(pk__in=_HANDED_TO.within(actor.pk, now))
+    found = pending_requests(actor).filter(for_decision_by(actor) | handed_to_them).exclude(person=actor)
+    found = found.exclude(person__answered_by=actor).exclude(pk__in=_HANDED_BY.within(actor.pk, now))
     return found.exclude(pk__in=Approval.objects.filter(decided_by=actor, counts=True).values("request"))
 
 
@@ -36,6 +35,12 @@ def decidable_requests(actor: Person) -> RequestQuerySet:
     return found.exclude(pk__in=not_asked(actor, [_waits(row) for row in keys], timezone.now())) if keys else found
 
 
+_HANDED_TO = KeptKeys(
+    lambda person, at: Substitution.objects.handed(at).filter(substitute=person).order_by().values_list("request")
+)
+_HANDED_BY = KeptKeys(
+    lambda person, at: Substitution.objects.handed(at).filter(approver=person).order_by().values_list("request")
+)
 _LEVELLED = ("pk", "rule", "organisation", "rule__profile__public_id", "rule__only_services")
 
 _IN_LEVELS = KeptValues(
