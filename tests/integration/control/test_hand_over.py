@@ -7,8 +7,8 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from portineria.control.access import bundles, substituting
 from portineria.control.access import services as access
-from portineria.control.access import substituting
 from portineria.control.access.deciding import OtherLevel, authority, deciders, decides_here
 from portineria.control.access.models import AccessRequest, AlreadyDecided, Approval
 from portineria.control.access.rules import Conditions
@@ -24,6 +24,7 @@ from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.calling import Browser, items
 from tests.integration.control.sessions import accepted, again, started
 from tests.integration.control.test_approval_levels import named, wanting
+from tests.integration.control.test_bundles import asked, two_machines
 from tests.integration.control.test_notifications import collected, nothing_new, told
 from tests.integration.control.test_substitutes import stand_in, waiting_for
 from tests.integration.control.world import World, fresh, person
@@ -205,6 +206,30 @@ def test_it_is_handed_over_and_taken_back_on_the_page(world: World) -> None:
     assert operator.post(f"/requests/{request}/approve/", mark).status_code == 302
     assert "standing in for Owner" in shown(owner, f"/requests/{request}/")
     assert "Nobody stands in for anybody." in shown(owner, "/approvals/substitutes/")
+
+
+@pytest.mark.sqlite
+def test_what_was_asked_for_together_goes_together_where_somebody_wants_it(world: World) -> None:
+    w = world
+    rows = asked(w, *two_machines(w))
+    first, second, bundle = rows[0].public_id, rows[1].public_id, rows[0].bundle
+    alone, owner = w.request(60, 5), signed_in(w.owner)
+    assert "together" not in shown(owner, f"/requests/{alone}/hand-over/")
+    assert "together" in shown(owner, f"/requests/{first}/hand-over/")
+    owner.post(f"/requests/{first}/hand-over/", {"substitute": w.operator.public_id})
+    assert waiting_for(w.operator) == [first]
+    both = {"substitute": person("third", w.organisation, Role.OPERATOR).public_id, "together": "on"}
+    access.agree(actor=fresh(w.operator), request=first)  # decided meanwhile: the other one goes all the same
+    assert owner.post(f"/requests/{second}/hand-over/", both).status_code == 302
+    assert waiting_for(w.owner) == [alone]
+    row = Substitution.objects.get(ended_at__isnull=True, request__public_id=second)
+    assert row.substitute.public_id == both["substitute"]
+    with pytest.raises(AsksThem):
+        bundles.hand_over_all(actor=fresh(w.owner), bundle=bundle, substitute=w.approver.public_id)
+    assert Substitution.objects.filter(ended_at__isnull=True, request__public_id=second).get() == row
+    for nothing in ("", "bnd_nowhere"):
+        with pytest.raises(NotFound):
+            bundles.hand_over_all(actor=fresh(w.owner), bundle=nothing, substitute=w.operator.public_id)
 
 
 @pytest.mark.sqlite

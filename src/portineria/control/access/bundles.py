@@ -9,12 +9,15 @@ from datetime import date, datetime
 
 from django.db import transaction
 
-from portineria.control.access.models import AccessRequest, RequestState
+from portineria.control.access.deciding import OtherLevel
+from portineria.control.access.models import AccessRequest, AlreadyDecided, RequestState
 from portineria.control.access.queries import visible_machine
 from portineria.control.access.services import agree, make_request, refuse
+from portineria.control.access.substituting import AsksThem, hand_over
+from portineria.control.access.substitution import Substitution
 from portineria.control.identity.models import Person
 from portineria.control.identity.services import BadField
-from portineria.core.errors import NotFound
+from portineria.core.errors import NotFound, PortineriaError
 from portineria.core.ids import Kind, new_id
 
 MOST_MACHINES = 10
@@ -65,6 +68,23 @@ def refuse_all(*, actor: Person, bundle: str, reason: str) -> list[AccessRequest
     for row in rows:
         refuse(actor=actor, request=row.public_id, reason=reason)
     return rows
+
+
+@transaction.atomic
+def hand_over_all(*, actor: Person, bundle: str, substitute: str) -> list[Substitution]:
+    """Each that waits for the actor's own yes and does not ask that colleague already. Raise as ``hand_over``, where it
+    is none.
+    """
+    made = list[Substitution]()
+    refusal: PortineriaError = AlreadyDecided(f"nothing of {bundle} waits")
+    for row in _locked(actor, bundle, None):
+        try:
+            made.append(hand_over(actor=actor, request=row.public_id, substitute=substitute))
+        except (AlreadyDecided, AsksThem, OtherLevel) as error:
+            refusal = error
+    if not made:
+        raise refusal
+    return made
 
 
 def _locked(actor: Person, bundle: str, named: Mapping[str, str] | None) -> list[AccessRequest]:

@@ -28,10 +28,15 @@ def choices(actor: Person) -> list[tuple[str, str]]:
 
 
 class HandOverForm(forms.Form):
+    """``together``: what was asked for at once with it as well."""
+
     substitute = forms.ChoiceField(widget=LongSelect)
+    together = forms.BooleanField(required=False, initial=True)
 
     def __init__(self, *args: Any, actor: Person, asked: AccessRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not asked.bundle:
+            del self.fields["together"]
         field = self.fields["substitute"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
         able = people_asked(asked, timezone.now(), said_to_one(asked))

@@ -5,8 +5,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from portineria.control.access import bundles, substituting
 from portineria.control.access import queries as access
-from portineria.control.access import substituting
+from portineria.control.access.models import AccessRequest
 from portineria.control.console import whereabouts
 from portineria.control.console.page import attempt, page
 from portineria.control.console.substitute_forms import HandOverForm, SubstituteForm, choices
@@ -35,15 +36,20 @@ def hand_over(request: HttpRequest, actor: Person, public_id: str) -> HttpRespon
     asked = access.request(actor, public_id)
     require(actor, asked.organisation_id, approves)
     form = HandOverForm(request.POST or None, actor=actor, asked=asked)
-    if form.is_valid() and attempt(
-        form, lambda: substituting.hand_over(actor=actor, request=public_id, **form.cleaned_data)
-    ):
+    if form.is_valid() and attempt(form, lambda: _hand_over(actor, asked, **form.cleaned_data)):
         messages.success(request, _("Handed over. They are told, and you see here when it is decided."))
         return redirect("console:request", public_id)
     context = {
         "form": form, "asked": asked, "place": whereabouts.place(actor, asked.machine), "section": "approvals",
     }  # fmt: skip
     return render(request, "console/request_hand_over.html", context)
+
+
+def _hand_over(actor: Person, asked: AccessRequest, substitute: str, *, together: bool = False) -> None:
+    if together:
+        bundles.hand_over_all(actor=actor, bundle=asked.bundle, substitute=substitute)
+    else:
+        substituting.hand_over(actor=actor, request=asked.public_id, substitute=substitute)
 
 
 @require_POST
