@@ -56,6 +56,7 @@ def test_a_colleague_decides_that_one_and_it_leaves_the_list_of_whoever_handed_i
     with pytest.raises(Denied):  # of that one alone: not more time for it, nor an operation that is held
         authority(fresh(w.operator), row.organisation_id, timezone.now(), asked_by=w.technician)
     assert not decides_here(fresh(w.operator), row.organisation_id, timezone.now())
+    assert not Substitution.objects.watching(timezone.now()).exists()
 
 
 def test_it_can_be_taken_back_given_back_and_handed_to_another(world: World) -> None:
