@@ -5,21 +5,18 @@ A tunnel allocates and frees blocks of 128 to 512 KiB for every read; glibc woul
 with a page fault for every 4 KiB (mallopt(3)). Measured on downloads of 2 GB, two series in turn: the gateway took 0.91
 instead of 1.13 s of CPU per GB, with 24 instead of 130,000 page faults.
 
-What a busy minute left behind goes back all together, seldom (decision 131).
+What a busy minute left behind goes back all together, seldom (decisions 131, 146).
 """
 
 import asyncio
 import ctypes
-import os
 import sys
-from pathlib import Path
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8
 _ARENAS = 1  # malloc_trim leaves the end of every other heap as long as it ever was (decision 136)
 _KEEP = 64 << 20  # at most so much stays when a burst is over; a gateway box has gigabytes
 _BLOCK = 4 << 20  # larger than any buffer of ours
 LOOK_S = 60.0
-_PART = 64  # of what is resident: less growth than that is not worth a pause
 
 
 def return_freed_blocks() -> None:
@@ -29,21 +26,14 @@ def return_freed_blocks() -> None:
 
 
 def return_now_and_then(every_s: float) -> None:
-    """While the running loop runs; on Linux. A larger heap makes a longer pause, and more has to have come before."""
+    """While the running loop runs. Grown or not: after a burst a process frees without growing (decision 146)."""
     loop = asyncio.get_running_loop()
 
-    def look(left: int) -> None:
-        now = _resident_bytes()
-        if now - left > now // _PART:
-            return_freed_blocks()
-            left = now = _resident_bytes()
-        loop.call_later(every_s, look, min(left, now))
+    def look() -> None:
+        return_freed_blocks()
+        loop.call_later(every_s, look)
 
-    loop.call_later(every_s, look, 0)
-
-
-def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    loop.call_later(every_s, look)
 
 
 def keep_freed_blocks() -> bool:

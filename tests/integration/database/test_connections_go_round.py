@@ -228,3 +228,13 @@ def test_what_a_burst_opened_goes_when_nobody_needs_it(house: House, monkeypatch
     monkeypatch.setattr(round_, "REST_S", 0.0)
     last = house.in_thread(opened)
     assert [connection for connection in used if usable(connection)] == [last]
+
+
+@pytest.mark.usefixtures("going")
+def test_an_old_one_goes_though_it_is_needed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = house.in_thread(opened)
+    assert usable(first)
+    monkeypatch.setattr(round_, "OLD_S", 0.0)
+    assert house.in_thread(opened) is first
+    assert not usable(first)
+    assert house.in_thread(opened) is not first

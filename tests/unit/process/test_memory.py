@@ -48,23 +48,26 @@ print(before, min(full), resident())
 """
 
 _MOMENTS = """
-import asyncio
+import asyncio, os
 from portineria.process import memory
 from portineria.process.loop import run
-from portineria.process.memory import _resident_bytes
 
 memory.LOOK_S = 0.02
 
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
 async def busy():
     memory.return_freed_blocks()
-    before = _resident_bytes()
-    blocks = [bytes(2000) for _ in range(20_000)]
-    kept = blocks[::500]
-    full = _resident_bytes()
-    del blocks
-    async with asyncio.timeout(10):
-        while _resident_bytes() > before + (full - before) / 2:
-            await asyncio.sleep(0.01)
+    before = resident()
+    parts = [[bytes(2000) for _ in range(10_000)] for _ in range(2)]
+    kept = [part[::500] for part in parts]
+    part_bytes = (resident() - before) / 2
+    for left in (1, 0):  # the second is freed after a look that found it in use, and nothing was taken since
+        parts.pop()
+        async with asyncio.timeout(10):
+            while resident() > before + (left + 0.5) * part_bytes:
+                await asyncio.sleep(0.01)
 
 for _ in range(2):  # the second burst finds the level of the first
     run(busy())

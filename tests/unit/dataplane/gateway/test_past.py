@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
+import tracemalloc
+
 import pytest
 
+from portineria.core.ids import Kind, new_id
 from portineria.dataplane.gateway import past
-from portineria.dataplane.gateway.past import NOTICED_S, PAST_STREAMS, USED_NAMES, PastStream, PastStreams, UsedNames
+from portineria.dataplane.gateway.past import NOTICED_S, PAST_STREAMS, PastStream, PastStreams, UsedNames
 from portineria.wire.stream import Ack, BadStream, End, FrameReader, Open, Refuse
 
 
@@ -49,11 +52,21 @@ def test_no_more_are_kept_than_the_limit(clock: list[float]) -> None:
     assert kept.find("10") == PastStream("finished", 10)
 
 
-def test_the_oldest_names_are_forgotten_first() -> None:
+def test_the_oldest_names_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past, "USED_NAMES", 100)
     used = UsedNames()
-    for number in range(USED_NAMES + 1):
+    for number in range(101):
         used.add(str(number))
         used.add(str(number))
-    assert "0" not in used
-    assert "1" in used
-    assert str(USED_NAMES) in used
+    assert [number for number in range(102) if str(number) not in used] == [0, 101]
+
+
+def test_a_name_takes_little_memory() -> None:
+    used, names = UsedNames(), [new_id(Kind.STREAM) for _ in range(1000)]
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for name in names:
+        used.add(name)
+    taken = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert taken < 20_000
