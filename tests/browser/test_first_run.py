@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, expect
 from pymodbus.client import ModbusTcpClient
 
 from tests.browser.conftest import DESKTOP, answers, free_port
-from tests.browser.test_journeys import totp
+from tests.browser.test_journeys import Doing, totp
 
 pytestmark = pytest.mark.browser
 
@@ -32,15 +32,14 @@ PLC = "127.0.0.71"
 WAIT_S = 60
 
 
-@dataclass
-class Newcomer:
-    """Counts whatever they have to do: each field, each choice, each click, each command."""
+@dataclass(kw_only=True)
+class Newcomer(Doing):
+    """Counts each command as well."""
 
     home: Path
-    done: list[str] = field(default_factory=list)
 
     def types(self, *words: str) -> list[str]:
-        self.done.append("$ portineria " + " ".join(words))
+        self.all.append("$ portineria " + " ".join(words))
         return [sys.executable, "-m", "portineria.cli.main", *words]
 
     def environment(self) -> dict[str, str]:
@@ -57,7 +56,7 @@ class Newcomer:
 
     @contextmanager
     def keeps_running(self, *words: str) -> Iterator[subprocess.Popen[str]]:
-        with (self.home / f"{words[0]}-{len(self.done)}.log").open("w") as log:
+        with (self.home / f"{words[0]}-{len(self.all)}.log").open("w") as log:
             process = subprocess.Popen(
                 self.types(*words), env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=log, text=True,
@@ -71,22 +70,6 @@ class Newcomer:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.communicate()
-
-    def fills(self, page: Page, label: str, text: str) -> None:
-        self.done.append(f"{label}: {text}")
-        page.get_by_label(label, exact=True).fill(text)
-
-    def ticks(self, page: Page, label: str) -> None:
-        self.done.append(f"☑ {label}")
-        page.get_by_label(label).check()
-
-    def chooses(self, page: Page, label: str, choice: str) -> None:
-        self.done.append(f"{label}: {choice}")
-        page.get_by_label(label).select_option(label=choice)
-
-    def clicks(self, page: Page, role: str, name: str) -> None:
-        self.done.append(f"[{name}]")
-        page.get_by_role(role, name=name, exact=True).first.click()  # type: ignore[arg-type]
 
 
 def until(what: str, happened: object) -> None:
@@ -134,7 +117,7 @@ def sign_up(newcomer: Newcomer, page: Page) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(180)  # three minutes
 def test_from_nothing_to_the_first_byte_of_a_controller(browser: Browser, short_path: Path) -> None:
-    newcomer, port = Newcomer(short_path), free_port()
+    newcomer, port = Newcomer(home=short_path), free_port()
     server, gateway = short_path / "server", short_path / "gateway"
     server.mkdir()
     (server / "portineria.toml").write_text(f'public_url = "http://localhost:{port}"\n')  # the usual port may be taken
@@ -174,8 +157,8 @@ def test_from_nothing_to_the_first_byte_of_a_controller(browser: Browser, short_
         connect = running.enter_context(newcomer.keeps_running(*shlex.split(words)[1:]))
         allow(newcomer, page, connect)
         assert first_byte(newcomer, connect) is not None
-        print(*newcomer.done, sep="\n")
-        assert len(newcomer.done) <= MOST, json.dumps(newcomer.done, indent=1, ensure_ascii=False)
+        print(*newcomer.all, sep="\n")
+        assert len(newcomer.all) <= MOST, json.dumps(newcomer.all, indent=1, ensure_ascii=False)
 
 
 def add_machine(newcomer: Newcomer, page: Page) -> None:
@@ -204,6 +187,6 @@ def allow(newcomer: Newcomer, page: Page, connect: subprocess.Popen[str]) -> Non
 
 def first_byte(newcomer: Newcomer, connect: subprocess.Popen[str]) -> object:
     address, port = said(connect, r"(127[.\d]+, port \d+)").split(", port ")
-    newcomer.done.append("the engineering tool reads")
+    newcomer.all.append("the engineering tool reads")
     with ModbusTcpClient(address, port=int(port)) as tool:
         return tool.read_holding_registers(100, count=1).registers

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
@@ -14,6 +15,7 @@ from portineria.control.access.company_devices import add_company_device
 from portineria.control.access.extending import ask_for_more
 from portineria.control.access.jobs import File, write
 from portineria.control.access.models import EmergencyReview, Lock, Maintenance, Signal
+from portineria.control.access.rules import Conditions
 from portineria.control.access.substitution import Substitution
 from portineria.control.access.trainings import publish_training
 from portineria.control.estate.models import Service
@@ -29,6 +31,7 @@ from portineria.control.notification.queries import notifications
 from portineria.control.privacy.services import publish_notice
 from portineria.control.remote_sessions.models import HeldOperation, Recording
 from portineria.control.sinks.services import add_sink
+from tests.browser.world_names import PROVIDERS, READ
 
 if TYPE_CHECKING:
     from tests.browser.world import Maker
@@ -49,7 +52,7 @@ def made(maker: Maker) -> None:
     ).public_id
     ids["group"] = groups.create_group(**here, name="Night shift").public_id
     ids["search"] = save_search(**here, name="Accesses", query="code=access.", shared=True).public_id
-    ids["training"] = publish_training(**here, name="Safety", words={"en": ("Read.", "")}).training.public_id
+    read_before_work(maker)
     ids["company_device"] = add_company_device(
         **here, person=maker.technician.public_id, name="LAPTOP-7", key=bytes(32), days=30
     ).public_id
@@ -62,6 +65,20 @@ def made(maker: Maker) -> None:
     analyst = Person.objects.get(email="analyst-en@watchful.test")
     ids["watchful"] = analyst.memberships.get().organisation.public_id
     publish_notice(actor=analyst, organisation=ids["watchful"])
+
+
+def read_before_work(maker: Maker) -> None:
+    """A machine that opens without anybody's yes, to whoever has read something first."""
+    ids = maker.world.ids
+    here: dict[str, Any] = {"actor": maker.owner, "organisation": maker.organisation}
+    ids["training"] = publish_training(
+        **here, name="Safety", words={language: (text, "") for language, text in READ.items()}, days=365
+    ).training.public_id
+    ids["press6"] = maker.machine("north", "Press 6", "PR-0006", "normal")
+    access.create_rule(
+        **here, supplier=ids["presses"], machines=[ids["press6"]], max_minutes=240, needs_approval=False,
+        conditions=Conditions(trainings=(ids["training"],)),
+    )  # fmt: skip
 
 
 def asked(maker: Maker) -> None:
@@ -100,15 +117,18 @@ def travellers(maker: Maker) -> None:
         maker.person(f"newcomer-{language}", Role.TECHNICIAN, ids["presses"], language)
         maker.person(f"approver-{language}", Role.APPROVER, language=language)
     keys = Person.objects.get(public_id=ids["keys"])
-    for name, machine in (("waiting-phone", "press3"), ("waiting-provider", "press4")):
-        ids[name] = access.make_request(actor=keys, machine=ids[machine], reason="Order 4740", minutes=60).public_id
-    made = identity.create_organisation(actor=Operator(), name="Nightwatch").public_id
-    for analyst, language in (("nightwatch", "en"), ("nightwatch-it", "it"), ("nightwatch-ja", "ja")):
+    work: dict[str, Any] = {"actor": keys, "reason": "Order 4740", "minutes": 60}
+    ids["waiting-phone"] = access.make_request(**work, machine=ids["press3"]).public_id
+    for day, (language, name) in enumerate(PROVIDERS.items(), start=1):
+        ids[f"waiting-provider-{language}"] = access.make_request(
+            **work, machine=ids["press4"], starts_at=timezone.now() + timedelta(days=day)
+        ).public_id
+        made = identity.create_organisation(actor=Operator(), name=name).public_id
         person = identity.create_person(
-            actor=Operator(), organisation=made, name="Analyst", email=f"{analyst}@nightwatch.test",
+            actor=Operator(), organisation=made, name="Analyst", email=f"nightwatch-{language}@nightwatch.test",
             role=Role.ADMINISTRATOR, language=language, time_zone="Europe/Rome",
         )  # fmt: skip
-        maker.account(analyst, person)
-    ids["nightwatch-delegation"] = delegate(
-        actor=maker.owner, organisation=maker.organisation, provider=made, powers=list(Power)
-    ).public_id
+        maker.account(f"nightwatch-{language}", person)
+        ids[f"nightwatch-delegation-{language}"] = delegate(
+            actor=maker.owner, organisation=maker.organisation, provider=made, powers=list(Power)
+        ).public_id

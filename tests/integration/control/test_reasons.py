@@ -93,8 +93,12 @@ def test_a_reason_is_what_whoever_approves_sees_of_it(world: World) -> None:
         assert said.status_code == 200
         with pytest.raises(BadField):
             asking(world, wrong)
-    said = page.post(f"/machines/{world.machine.public_id}/ask/", asked | {"reason": "\u202egnorw"})
-    assert "none of them invisible" in said.content.decode()
+    said = page.post(f"/machines/{world.machine.public_id}/ask/", asked | {"reason": "\u202egnorw\u200b\u202e"})
+    told = said.content.decode()
+    assert "none of them invisible" in told
+    assert "that nobody sees: U+202E RIGHT-TO-LEFT OVERRIDE, U+200B ZERO WIDTH SPACE." in told
+    assert told.count("\u202e") == 2  # in the field, as it was typed, and nowhere else
+    assert "that nobody sees" not in page.post(f"/machines/{world.machine.public_id}/ask/", asked).content.decode()
     asking(world, "<script>\r\n\t点検、漏れ")
 
 

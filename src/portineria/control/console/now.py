@@ -59,7 +59,7 @@ class Now:
     directory_ends: list[DirectoryEnd]  # that wait for this person's answer
     sponsored: list[Membership]  # suppliers' people of whom this person has to say whether they stay
     more: Page[ExtensionRow] | None  # time that somebody at work waits for
-    missing: str  # what somebody who administers enters next: "plant", "gateway", "machine", "rule", or nothing
+    missing: str  # the next step: "customers"; of whoever administers "plant", "gateway", "machine", "rule"; or nothing
 
 
 def now(actor: Person, leaf: Leaf) -> Now:
@@ -97,7 +97,7 @@ def now(actor: Person, leaf: Leaf) -> Now:
         directory_ends=list(directory_ends_for(actor, at)) if administers and "directory_ends" in waits else [],
         sponsored=list(sponsoring.waiting(actor, at)[:_SPONSORED]) if "sponsored" in waits else [],
         more=extension_rows.waiting_leaf(actor, leaf(decidable_extensions(actor), "more")) if "more" in waits else None,
-        missing=_missing(actor, gateways, machines) if administers else "",
+        missing=_missing(actor, gateways, machines, administers=administers) if staff else "",
     )
 
 
@@ -112,8 +112,14 @@ def _kinds(actor: Person, at: datetime) -> frozenset[str]:
     return which_wait(actor, lists)
 
 
-def _missing(actor: Person, gateways: list[Gateway], machines: int) -> str:
-    """On the way from nothing to somebody who reaches a machine; nobody is asked for more once there are some."""
+def _missing(actor: Person, gateways: list[Gateway], machines: int, *, administers: bool) -> str:
+    """On the way from nothing to somebody who reaches a machine; nobody is asked for more once there are some. A
+    provider may have nothing of its own: its people work at their customers'.
+    """
+    if not gateways and not machines and actor.has_customers and not estate.plants(actor).exists():
+        return "customers"
+    if not administers:
+        return ""
     if not gateways:
         return "gateway" if estate.plants(actor).exists() else "plant"
     if not machines:

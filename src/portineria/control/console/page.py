@@ -12,6 +12,7 @@ from django.db.models import F, Func, IntegerField, QuerySet, Subquery
 from django.forms import Form
 from django.http import HttpRequest, HttpResponseBase
 
+from portineria.control.console.unseen import name_unseen
 from portineria.control.identity.models import Person
 from portineria.control.problem import of_database, problem_of
 from portineria.control.remote_sessions.second_yes import SecondYes
@@ -46,8 +47,11 @@ def attempt(form: Form, act: Callable[[], Any]) -> bool:
     except SecondYes:
         raise  # asked on a page of its own: ``asking_twice``
     except (Conflict, Invalid, Unavailable) as error:
-        name = error.code.removeprefix("field.")
-        form.add_error(name if name in form.fields else None, problem_of(error).detail)
+        named = error.code.removeprefix("field.")
+        field = named if named in form.fields else None
+        form.add_error(field, problem_of(error).detail)
+        if isinstance(error, Invalid):
+            name_unseen(form, field)
         return False
     return True
 

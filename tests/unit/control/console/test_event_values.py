@@ -21,7 +21,8 @@ from portineria.control.identity.claims import Refusal
 from portineria.control.identity.closing_models import ClosedWhy
 from portineria.control.identity.models import Language, Role
 from portineria.core.event import CATALOGUE, REPORTED_BY_GATEWAYS
-from portineria.policy.ending import Ending, Reason
+from portineria.policy.consent import SignalKind
+from portineria.policy.ending import Ending, Locked, Reason
 
 POLICY = [str(word) for word in Reason]
 WHY = [
@@ -34,7 +35,8 @@ ID = "aaaaaaaaaaaaaaaa"
 # Every closed set of values, and ids; what is missing here is free text, a number or a name.
 VALUES: dict[str, list[str | int | bool]] = {
     "role": [*Role.values],
-    "kind": ["totp", "webauthn", "recovery-codes", "all", "saml", "openid"],
+    "kind": ["totp", "webauthn", "recovery-codes", "all", "saml", "openid", *Locked, *SignalKind],
+    "source": ["file", "modbus-coil", "modbus-discrete", "opcua-node"],
     "provider": [f"idp_{ID}"],
     "method": [
         "password", "password totp", "password webauthn", "mfa webauthn", "password recovery_codes",

@@ -2,6 +2,7 @@
 """What templates need to show times with their zone, states, icons, identifiers and form fields the same everywhere."""
 
 import zoneinfo
+from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -111,6 +112,7 @@ def span(context: Context, start: datetime, end: datetime, zone: str | tzinfo | 
     )
 
 
+@register.filter
 def moment_text(moment: datetime) -> str:
     """For a moment inside a list of details, in the zone of whoever reads."""
     local = timezone.localtime(moment)
@@ -348,6 +350,12 @@ def named_field(bound: BoundField, kind: str, label: str) -> dict[str, Any]:
 @register.filter
 def signal_kinds(words: str) -> str:
     return signals.kinds(words)
+
+
+@register.filter
+def listed(words: Iterable[object]) -> str:
+    """One after the other, as the language has it."""
+    return pgettext("between the parts of a list", ", ").join(map(str, words))
 
 
 @register.filter

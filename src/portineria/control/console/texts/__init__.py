@@ -14,7 +14,7 @@ from portineria.control.console.texts.event_fields import FIELD_NAMES
 from portineria.control.console.texts.events import EVENTS, kind_name
 from portineria.control.console.texts.reasons import ENDINGS, HOW_CLOSED, REASONS
 from portineria.control.console.texts.states import Shown, state
-from portineria.control.console.texts.values import KINDS
+from portineria.control.console.texts.values import KINDS, LOCKED
 from portineria.policy.proof_level import ProofLevel
 from portineria.protocols.recognition import UNKNOWN, title
 
@@ -81,12 +81,6 @@ PROOF_SHORT = {ProofLevel.DECODED: _("can be decoded"), ProofLevel.METADATA: _("
 def windows(text: str) -> str:
     """``Mon-Fri 08:00-18:00`` with the days of the language; it can be typed like that too."""
     return _DAY.sub(lambda day: str(WEEKDAYS_ABBR[_DAYS.index(day[0])]), text)
-
-
-LOCKED = {
-    "person": _("a person"), "supplier": _("a supplier"), "machine": _("a machine"), "line": _("a line"),
-    "zone": _("a zone"), "plant": _("a plant"), "gateway": _("the gateway"), "everything": _("everything"),
-}  # fmt: skip
 
 
 def protocol(name: str) -> str:

@@ -7,7 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from portineria.control.console.texts import notices
+from portineria.control.console.texts import notices, signals
 from portineria.control.console.texts.left_out import CUT_RULES
 
 Words = Mapping[str, "str | Promise"]
@@ -76,11 +76,16 @@ _ATTEMPTS: Words = {
     "DELETE": pgettext_lazy("an attempt, before an address", "to remove"),
 }
 
+LOCKED: Words = {
+    "person": _("a person"), "supplier": _("a supplier"), "machine": _("a machine"), "line": _("a line"),
+    "zone": _("a zone"), "plant": _("a plant"), "gateway": _("the gateway"), "everything": _("everything"),
+}  # fmt: skip
 PROVIDER_KINDS: Words = {"openid": "OpenID Connect", "saml": "SAML 2.0"}
 
 # By the field's name; a value may be several words.
 WORDS: Mapping[str, Words] = {
-    "kind": {**_FACTORS, **PROVIDER_KINDS},
+    "kind": {**_FACTORS, **PROVIDER_KINDS, **LOCKED, **signals.KINDS},
+    "source": signals.SOURCES,
     "method": _METHODS,
     "language": _LANGUAGES,
     "changed": _OF_A_MACHINE,

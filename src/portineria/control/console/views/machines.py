@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from portineria.control.access import bundles, services
 from portineria.control.access import queries as access
 from portineria.control.access.emergency_queries import open_grant
+from portineria.control.access.models import AccessRequest, RequestState
 from portineria.control.access.reasons import reasons_at
 from portineria.control.console import plant_rows, queries, sorting, whereabouts
 from portineria.control.console.forms import AskForm
@@ -56,6 +57,15 @@ def machine(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     return render(request, "console/machine.html", context)
 
 
+def _on_from(request: HttpRequest, made: list[AccessRequest]) -> HttpResponse:
+    """To the machine, where nobody has to decide: it says how to connect, or what is missing still."""
+    if len(made) == 1 and made[0].state == RequestState.APPROVED:
+        messages.success(request, _("No decision was needed. You see here what is open to you, and what is missing."))
+        return redirect("console:machine", made[0].machine.public_id)
+    messages.success(request, _("Your request is made. You see here when it is decided."))
+    return redirect("console:requests")
+
+
 @page
 def ask(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     seen = access.visible_machine(actor, machine)
@@ -70,11 +80,12 @@ def ask(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
                    needs_reference=seen.needs_reference, others=queries.askable_besides(actor, seen),
                    reasons=reasons_at(seen.machine), needs_listed_reason=seen.needs_listed_reason)  # fmt: skip
 
+    made: list[AccessRequest] = []
+
     def act() -> None:
         given = dict(form.cleaned_data)
-        bundles.make_requests(actor=actor, machines=[seen.machine.public_id, *given.pop("also")], **given)
+        made.extend(bundles.make_requests(actor=actor, machines=[seen.machine.public_id, *given.pop("also")], **given))
 
     if form.is_valid() and attempt(form, act):
-        messages.success(request, _("Your request is made. You see here when it is decided."))
-        return redirect("console:requests")
+        return _on_from(request, made)
     return render(request, "console/ask.html", {"form": form, "seen": seen, "zone": zone, "of_plant": bool(place.zone)})

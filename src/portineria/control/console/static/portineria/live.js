@@ -3,9 +3,11 @@
 // <section id="now" data-live="remote_sessions. session. access.request." hx-get="/" hx-select="#now" hx-trigger="changed">
 const GATHER_MS = 250; // many events of one act become one question
 const LEAST_MS = 1000; // and nobody asks more often than this
+const LEAVING_MS = 5000; // so long the next page may take to come
 const note = document.getElementById("live-note");
 const waiting = new Map(); // region id → timer
 const asked = new Map(); // region id → when
+let left = -Infinity; // when somebody last went on from here
 
 function regions() {
   return document.querySelectorAll("[data-live]");
@@ -56,7 +58,9 @@ function listen() {
   source.addEventListener("changed", ({ data }) => changed(data));
   source.addEventListener("elsewhere", () => {
     source.close();
-    location.reload(); // what was delegated ended, or another customer was chosen: nothing of this page stays
+    // What was delegated ended, or another customer was chosen: nothing of this page stays. Where it was chosen here, the
+    // next page is on its way, and to load this one again would break that off.
+    setTimeout(() => location.reload(), Math.max(0, left + LEAVING_MS - Date.now()));
   });
   source.addEventListener("glance", ({ data }) => {
     document.dispatchEvent(new CustomEvent("glance", { detail: JSON.parse(data) }));
@@ -68,6 +72,7 @@ function listen() {
   source.addEventListener("error", () => {
     say(source.readyState === EventSource.CLOSED ? "signedOut" : "waiting");
   });
+  addEventListener("beforeunload", () => { left = Date.now(); });
   addEventListener("pagehide", () => source.close());
 }
 
