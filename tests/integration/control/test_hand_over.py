@@ -15,6 +15,7 @@ from portineria.control.access.rules import Conditions
 from portineria.control.access.services import OwnRequest
 from portineria.control.access.substituting import AsksThem
 from portineria.control.access.substitution import Substitution
+from portineria.control.console.how_much_waits import how_much_waits
 from portineria.control.identity.models import Membership, Person, Role
 from portineria.control.identity.services import BadField
 from portineria.control.remote_sessions import services
@@ -46,6 +47,7 @@ def test_a_colleague_decides_that_one_and_it_leaves_the_list_of_whoever_handed_i
     assert waiting_for(w.operator) == [request]
     assert waiting_for(w.owner) == [other]
     assert set(waiting_for(w.approver)) == {request, other}
+    assert [how_much_waits(fresh(one)) for one in (w.operator, w.owner, w.approver)] == [1, 1, 2]
     assert set(asked_of(request)) == {w.approver.pk, w.operator.pk}
     assert set(asked_of(other)) == {w.approver.pk, w.owner.pk}
     with pytest.raises(Denied):

@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portineria.control.access import queries as access
 from portineria.control.access.facts import decision
+from portineria.control.access.levels import LevelTerms
 from portineria.control.access.models import AccessRequest, Grant, Rule
+from portineria.control.access.services import agree
 from portineria.control.audit.models import Event
 from portineria.control.estate.models import Machine
 from portineria.control.estate.services import create_plant
@@ -31,6 +34,7 @@ from portineria.control.statistics import refresh_statistics
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.crowd import crowd
 from tests.integration.control.sessions import accepted, started
+from tests.integration.control.test_approval_levels import grouped, named, wanting
 from tests.integration.control.world import World, fresh
 
 FEW, MANY = 50, 500
@@ -66,8 +70,8 @@ def sealed_event(owner: str, session: str) -> int:
     return Event.objects.filter(organisation=owner, session=session).order_by("-seq")[0].seq
 
 
-def test_every_list_takes_as_many_queries_for_500_as_for_50(linked: World) -> None:
-    crowd(linked, FEW)
+def addresses(linked: World) -> list[tuple[str, str]]:
+    """Of the lists, with something to be seen on each page: who looks, and at what."""
     create_plant(actor=linked.owner, organisation=linked.organisation, name="Second", time_zone="Asia/Tokyo")
     linked.grant()
     session = accepted(linked, started(linked)).public_id
@@ -81,14 +85,23 @@ def test_every_list_takes_as_many_queries_for_500_as_for_50(linked: World) -> No
     }  # fmt: skip
     # Somebody asks for the machine whose page is looked at.
     AccessRequest.objects.filter(state="pending").exclude(pk=waiting.pk).update(machine=linked.machine)
-    browsers = {who: signed_in(getattr(linked, who)) for who in LISTS}
-    for browser in browsers.values():
-        shown(browser, "/")  # the browser is known
-    pages = [
+    return [
         (who, address.format(machine=linked.machine.public_id, **named))
-        for who, addresses in LISTS.items()
-        for address in addresses
+        for who, addresses_ in LISTS.items()
+        for address in addresses_
     ]
+
+
+def browsers_of(linked: World, *others: str) -> dict[str, Client]:
+    found = {who: signed_in(getattr(linked, who)) for who in (*LISTS, *others)}
+    for browser in found.values():
+        shown(browser, "/")  # the browser is known
+    return found
+
+
+def test_every_list_takes_as_many_queries_for_500_as_for_50(linked: World) -> None:
+    crowd(linked, FEW)
+    pages, browsers = addresses(linked), browsers_of(linked)
     few = {(who, at): queries_once(lambda who=who, at=at: shown(browsers[who], at)) for who, at in pages}  # type: ignore[misc]
     crowd(linked, MANY - FEW)
     for who, at in pages:
@@ -97,6 +110,32 @@ def test_every_list_takes_as_many_queries_for_500_as_for_50(linked: World) -> No
             many = queries_of(lambda who=who, at=at: shown(browsers[who], at))  # type: ignore[misc]
         assert many <= few[who, at], (who, at)
         assert many <= MOST_QUERIES, (who, at, many)
+
+
+def test_levels_of_approvals_leave_every_page_within_it(linked: World) -> None:
+    """One request has its first yes and waits for the owner; all others wait for the approver."""
+    crowd(linked, 10)
+    pages, others = addresses(linked), ["approver", "operator"]
+    group, named_ = grouped(linked, "Maintenance", linked.approver), named(linked.owner, linked.approver)
+    wanting(linked, LevelTerms(1, group=group), named_)
+    half = AccessRequest.objects.filter(state="pending", person=linked.technician).order_by("-pk")[0]
+    agree(actor=linked.approver, request=half.public_id)
+    simulated = f"/rules/simulate/?person=technician@example.com&machine={linked.machine.public_id}"
+    pages += [
+        ("owner", simulated),
+        ("owner", f"/requests/{half.public_id}/"),
+        ("technician", f"/requests/{half.public_id}/"),
+    ]
+    pages += [(other, at) for who, at in pages if who == "owner" and "/requests/req_" in at for other in others]
+    pages += [(other, at) for at in ("/", "/approvals/", f"/machines/{linked.machine.public_id}/") for other in others]
+    browsers = browsers_of(linked, *others)
+    over = []
+    for who, at in pages:
+        count = queries_of(lambda who=who, at=at: shown(browsers[who], at))  # type: ignore[misc]
+        if count > MOST_QUERIES:  # now and then a page notes that somebody is still there
+            count = queries_once(lambda who=who, at=at: shown(browsers[who], at))  # type: ignore[misc]
+        over += [(who, at, count)] if count > MOST_QUERIES else []
+    assert over == []
 
 
 def test_no_list_is_longer_than_its_leaf(linked: World) -> None:

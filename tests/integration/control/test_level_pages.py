@@ -15,11 +15,11 @@ from portineria.control.access.models import AccessRequest, Grant, Rule
 from portineria.control.identity import groups
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.test_approval_levels import grouped, named, two_levels, wanting
-from tests.integration.control.test_large_estate import queries_of
 from tests.integration.control.test_rule_pages import FORM
-from tests.integration.control.world import World
+from tests.integration.control.test_substitutes import stand_in
+from tests.integration.control.world import World, fresh
 
-pytestmark = pytest.mark.sqlite  # what its pages ask is asked of PostgreSQL by test_every_address
+pytestmark = pytest.mark.sqlite  # what its pages ask is asked of PostgreSQL by test_every_address and test_large_estate
 
 
 def said(page: str) -> str:
@@ -149,16 +149,16 @@ def test_the_simulator_says_whose_yes_would_be_asked(linked: World) -> None:
     assert "would need 1 of 1 from group Maintenance; 1 of 1 from Owner" in page
 
 
-def test_levels_cost_a_page_few_queries_and_every_other_page_one(linked: World) -> None:
-    """More than TARGETS, console.pages, where the page is of the levels themselves; it was up to 41."""
+def test_every_page_counts_what_waits_for_ones_own_yes(linked: World) -> None:
     w = linked
-    waiting = w.request()
-    at = ["/rules/", "/", f"/rules/{w.rule}/", f"/machines/{w.machine.public_id}/", f"/requests/{waiting}/"]
-    owner = signed_in(w.owner)
-    shown(owner, "/")
-    without = {page: queries_of(lambda page=page: shown(owner, page)) for page in at}  # type: ignore[misc]
-    wanting(w, LevelTerms(1, group=grouped(w, "Maintenance", w.approver)), named(w.owner))
-    more = {page: queries_of(lambda page=page: shown(owner, page)) - without[page] for page in at}  # type: ignore[misc]
-    assert [more[page] <= most for page, most in zip(at, (1, 1, 6, 2, 7), strict=True)] == [True] * 5, more
-    access.agree(actor=w.approver, request=waiting)
-    assert queries_of(lambda: shown(owner, at[-1])) <= without[at[-1]] + 9
+    two_levels(w)
+    request, people = w.request(), (w.owner, w.approver, w.operator)
+
+    def counted() -> list[bool]:
+        return ["1 request waits for you" in shown(signed_in(fresh(one)), "/people/") for one in people]
+
+    assert counted() == [False, True, False]
+    stand_in(w, w.approver, w.operator)
+    assert counted() == [False, True, True]
+    access.agree(actor=w.approver, request=request)
+    assert counted() == [True, False, False]

@@ -2,7 +2,7 @@
 """Which yeses count: of whoever may still give them, each person once, and for the levels that a rule has."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,10 +11,11 @@ from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import GreaterThanOrEqual
 
 from portineria.control.access.levels import levels_in, whom_asked
-from portineria.control.access.models import AccessRequest, Approval, Grant, RequestState
+from portineria.control.access.models import AccessRequest, Approval, Grant, RequestQuerySet, RequestState
 from portineria.control.access.profiles import mark_of
 from portineria.control.access.substitution import APPROVING, STAFF, Substitution
 from portineria.control.identity.models import Membership, Person
+from portineria.control.kept_query import KeptValues
 from portineria.policy.approval import Level, asked, filled
 
 
@@ -41,12 +42,15 @@ _LENT = Q(
 )
 
 # A yes of somebody who may still give it: by their own role, as a provider's analyst, or for an approver.
-_YES = Approval.objects.filter(
+_STANDS = Q(
     Q(_at("decided_by", APPROVING)) | Q(Exists(_DELEGATED)) | _LENT,
     approved=True,
     counts=True,
     decided_by__disabled_at__isnull=True,
 )
+_YES = Approval.objects.filter(_STANDS)
+_WHOSE = Case(When(_LENT, then=F("substitution__approver")), default=F("decided_by"))
+YES_OF = Case(When(_STANDS, then=_WHOSE))  # of an answer: whose yes it is; nobody's where it does not count
 
 
 def _counted(request: str) -> Subquery:
@@ -89,7 +93,7 @@ class Said(NamedTuple):
 NOTHING_SAID = Said()
 
 
-_Told = tuple[int, int, int, str, int | None]
+Told = tuple[int, int, int, str, int | None]  # request or rule, number, how many, mark or whom, one of these people
 Lent = tuple[int, int, int]  # organisation, approver, and the one request that it is for; 0: whatever comes
 
 
@@ -97,37 +101,68 @@ def said_to(requests: Mapping[int, int], marks: Mapping[int, str] | None = None)
     """Request → what was said to it. ``requests``: with the rule of each, which has levels. ``marks``: of those that
     wait: a yes to another mark does not count for them.
     """
-    return _said(requests, _told(requests), marks or {}) if requests else {}
+    if not requests:
+        return {}
+    return _said(requests, _TOLD.all(requests.keys(), set(requests.values())), marks or {})
 
 
 def said_and_lent(
     requests: Mapping[int, int], marks: Mapping[int, str], to: Person, at: datetime
 ) -> tuple[dict[int, Said], set[Lent]]:
-    """As ``said_to``; and for whom this person stands in. Every page asks it: in one query."""
+    """As ``said_to``; and for whom this person stands in. In one query."""
     if not requests:
         return {}, set()
-    lent = Substitution.objects.holding_for(list(requests), at).filter(substitute=to).order_by()
-    rows = lent.values_list("organisation", Value(_LENT_TO), Coalesce("request", 0), Value(""), "approver")
-    told = list(_told(requests).union(rows, all=True))
+    told = _told(requests.keys(), set(requests.values())).union(_lent(to.pk, at), all=True)
+    return said_and_lent_in(requests, marks, told)
+
+
+def said_and_lent_in(
+    requests: Mapping[int, int], marks: Mapping[int, str], rows: Iterable[Told]
+) -> tuple[dict[int, Said], set[Lent]]:
+    """Likewise, of rows of ``told_where``."""
+    told = list(rows)
     places = {(row[0], row[4], row[2]) for row in told if row[1] == _LENT_TO and row[4] is not None}
     return _said(requests, told, marks), places
+
+
+def told_where(
+    waiting: RequestQuerySet, to: int, at: datetime, *besides: Value
+) -> "tuple[QuerySet[Any], QuerySet[Any], QuerySet[Any]]":
+    """Of what waits under rules with levels: who said yes, whom the levels ask; and for whom this person stands in.
+    With each row ``besides``.
+    """
+    return (
+        _yeses(waiting.values("pk"), *besides),
+        whom_asked(waiting.values("rule"), *besides),
+        _lent(to, at, *besides),
+    )
 
 
 # What stands in place of a level's number, which is 1 or more.
 _YES_SAID, _LENT_TO = 0, -1
 
 
-def _told(requests: Mapping[int, int]) -> "QuerySet[Any, _Told]":
+def _told(requests: Collection[int], rules: Collection[int]) -> "QuerySet[Any, Told]":
     """Who said yes, and whom the levels ask, in one query."""
-    whose = Case(When(_LENT, then=F("substitution__approver")), default=F("decided_by"))
-    yeses = _YES.filter(request__in=requests.keys()).order_by()
-    rows = yeses.values_list("request", Value(_YES_SAID), Value(0), "mark", whose)
-    return rows.union(whom_asked(requests.values()), all=True)
+    return _yeses(requests).union(whom_asked(rules), all=True)
 
 
-def _said(requests: Mapping[int, int], told: Iterable[_Told], marks: Mapping[int, str]) -> dict[int, Said]:
+_TOLD = KeptValues(_told)
+
+
+def _yeses(requests: "Iterable[int] | QuerySet[Any, Any]", *besides: Value) -> "QuerySet[Approval, Any]":
+    yeses = _YES.filter(request__in=requests).order_by()
+    return yeses.values_list("request", Value(_YES_SAID), Value(0), "mark", _WHOSE, *besides)
+
+
+def _lent(to: int, at: datetime, *besides: Value) -> "QuerySet[Substitution, Any]":
+    lent = Substitution.objects.lent(at).filter(substitute=to).order_by()
+    return lent.values_list("organisation", Value(_LENT_TO), Coalesce("request", 0), Value(""), "approver", *besides)
+
+
+def _said(requests: Mapping[int, int], told: Iterable[Told], marks: Mapping[int, str]) -> dict[int, Said]:
     people: dict[int, set[int]] = defaultdict(set)
-    asks: list[_Told] = []
+    asks: list[Told] = []
     for row in told:
         request, number, _, mark, person = row
         if number > 0:
@@ -145,6 +180,13 @@ def said_so_far(requests: Iterable[AccessRequest]) -> dict[int, Said]:
     rows = [row for row in requests if row.rule.level_count]
     marks = {row.pk: mark_of(row.rule) for row in rows if row.state == RequestState.PENDING}
     return said_to({row.pk: row.rule_id for row in rows}, marks)
+
+
+def said_in(request: AccessRequest, levels: Iterable[Level], answers: Iterable[Approval]) -> Said:
+    """As ``said_to_one``, where its levels are known and its answers came with ``yes_of``."""
+    mark = mark_of(request.rule) if request.state == RequestState.PENDING else None
+    yeses = {row.__dict__["yes_of"] for row in answers if mark is None or row.mark == mark}
+    return Said(tuple(levels), frozenset(yeses - {None}))
 
 
 def said_to_one(request: AccessRequest) -> Said:

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from portineria.control.access.counted import Lent, Said, said_and_lent, said_to_one
+from django.db.models import Exists, OuterRef, Q
+
+from portineria.control.access.counted import Lent, Said, Told, said_and_lent, said_and_lent_in, said_to_one
 from portineria.control.access.models import AccessRequest, Approval, RequestState
 from portineria.control.access.profiles import mark_of
 from portineria.control.access.substitution import APPROVING, Substitution, SubstitutionQuerySet
@@ -60,12 +62,34 @@ def authority(
     return None
 
 
-def decides_here(actor: Person, organisation_id: int, at: datetime) -> bool:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a page has asked already of one request. ``answers``: all; ``by_role``: who approves there by their own
+    role, in the order of their memberships (None: not asked); ``lent``: somebody may stand in for somebody there.
+    """
+
+    answers: Sequence[Approval]
+    by_role: Sequence[Person] | None
+    lent: bool
+
+
+def decides_here(actor: Person, organisation_id: int, at: datetime, *, lent: bool = True) -> bool:
+    """``lent``: False where it is known that nobody stands in for anybody there."""
     role = actor.role_in(organisation_id)
     if role is None or not role.staff:
         return permitted(actor, organisation_id, approves, Power.DECIDE)
     standing_in = Substitution.objects.holding(at).filter(substitute=actor, organisation=organisation_id)
-    return role.approves or standing_in.exists()
+    return role.approves or (lent and standing_in.exists())
+
+
+def deciding_where(organisation: str, actor: Person, at: datetime) -> Q:
+    """Of rows with one: those where ``decides_here``. Asked with the rows, as every page does."""
+    approving_ = [pk for pk in actor.member_of if permitted(actor, pk, approves, Power.DECIDE)]
+    by_role = Q(**{f"{organisation}__in": approving_})
+    if not (others := set(actor.staff_of) - set(approving_)):
+        return by_role
+    lent = Substitution.objects.holding(at).filter(substitute=actor, organisation__in=others)
+    return by_role | Q(Exists(lent.filter(organisation=OuterRef(organisation))))
 
 
 def answered_for(request: AccessRequest) -> set[int]:
@@ -77,9 +101,12 @@ def _approvers_of(rows: Iterable[Approval]) -> set[int]:
     return {row.substitution.approver_id if row.substitution else row.decided_by_id for row in rows}
 
 
-def _answers(request: AccessRequest) -> list[Approval]:
+def _answers(request: AccessRequest, known: Known | None = None) -> list[Approval]:
     """Of a request that waits, without those to what its rule opens no longer."""
-    rows = list(Approval.objects.filter(request=request, counts=True).select_related("substitution"))
+    if known is not None:
+        rows = [row for row in known.answers if row.counts]
+    else:
+        rows = list(Approval.objects.filter(request=request, counts=True).select_related("substitution"))
     if rows and request.state == RequestState.PENDING:
         mark = mark_of(request.rule)
         return [row for row in rows if row.mark == mark]
@@ -98,9 +125,9 @@ def set_aside(request: AccessRequest) -> None:
         said.exclude(mark=mark_of(request.rule)).update(counts=False)
 
 
-def may_answer(actor: Person, request: AccessRequest, at: datetime, *, unanswered: bool = False) -> bool:
-    """This very person, to this very request. ``unanswered``: nobody has said anything to it yet."""
-    said = [] if unanswered else _answers(request)
+def may_answer(actor: Person, request: AccessRequest, at: datetime, known: Known | None = None) -> bool:
+    """This very person, to this very request."""
+    said = _answers(request, known)
     if same_person(actor, request.person) or actor.pk in {row.decided_by_id for row in said}:
         return False
     if actor.principal is not None:
@@ -108,14 +135,15 @@ def may_answer(actor: Person, request: AccessRequest, at: datetime, *, unanswere
     role, used = actor.role_in(request.organisation_id), _approvers_of(said)
     if role is not None and role.approves and actor.pk not in used:
         return True
-    return actor.pk in {person.pk for person in _approving(request, request.person, at, used, None)}
+    return actor.pk in {person.pk for person in _able_to(request, at, used, None, known)}
 
 
 def yes_authority(
-    actor: Person, request: AccessRequest, at: datetime, used: Iterable[int], said: Said | None = None
-) -> Substitution | None:
+    actor: Person, request: AccessRequest, at: datetime, used: Iterable[int], said: Said | None = None, *,
+    lent: bool = True,
+) -> Substitution | None:  # fmt: skip
     """As ``authority``, to a yes: where the rule has levels, of whoever is asked now, or stands in for one of them.
-    ``said``: what was said to it, where the caller knows.
+    ``said``: what was said to it, where the caller knows; ``lent``: False where nobody stands in for anybody there.
 
     Whoever has the role themselves and is not asked may stand in for somebody who is. Raise OtherLevel besides.
     """
@@ -126,7 +154,7 @@ def yes_authority(
     taken = set(used)
     if actor.pk in level.of - taken and permitted(actor, request.organisation_id, approves, Power.DECIDE):
         return None
-    for row in _lent(actor, at, request.organisation_id, request.pk):
+    for row in _lent(actor, at, request.organisation_id, request.pk) if lent else ():
         if row.approver_id in level.of - taken and not same_person(row.approver, request.person):
             return row
     raise OtherLevel(f"the yes of {actor.public_id} is not asked to {request.public_id}", request.organisation_id)
@@ -139,17 +167,17 @@ def asks_their_own(actor: Person, request: AccessRequest, said: Said) -> bool:
 
 
 def _lent(actor: Person, at: datetime, organisation: int, request: int | None) -> list[Substitution]:
-    holding = Substitution.objects.holding_for([] if request is None else [request], at)
-    rows = holding.filter(substitute=actor, organisation=organisation)
+    rows = Substitution.objects.holding_for([] if request is None else [request], at)
+    rows = rows.filter(substitute=actor, organisation=organisation)
     return list(rows.select_related("approver").order_by("starts_at", "pk"))
 
 
-def asked_to_say_yes(actor: Person, request: AccessRequest, at: datetime, said: Said | None = None) -> bool:
-    """Of somebody who may answer it: is it their yes that is asked now?"""
+def asked_to_say_yes(actor: Person, request: AccessRequest, at: datetime, said: Said, *, lent: bool = True) -> bool:
+    """Of somebody who may answer it: is it their yes that is asked now? As ``yes_authority``."""
     if not request.rule.level_count:
         return True
     try:
-        yes_authority(actor, request, at, (), said)
+        yes_authority(actor, request, at, (), said, lent=lent)
     except OtherLevel:
         return False
     return True
@@ -165,10 +193,15 @@ class Waits:
     mark: str
 
 
-def not_asked(actor: Person, waiting: Sequence[Waits], at: datetime) -> list[int]:
-    """Of requests that the actor may answer: those where the yes of others is asked. In one query."""
+def not_asked(actor: Person, waiting: Sequence[Waits], at: datetime, told: Iterable[Told] | None = None) -> list[int]:
+    """Of requests that the actor may answer: those where the yes of others is asked. In one query, or in none where
+    the rows of ``counted.told_where`` are known.
+    """
     requests, marks = {row.request: row.rule for row in waiting}, {row.request: row.mark for row in waiting}
-    said, lent = said_and_lent(requests, marks, actor, at)
+    if told is None:
+        said, lent = said_and_lent(requests, marks, actor, at)
+    else:
+        said, lent = said_and_lent_in(requests, marks, told)
     return [row.request for row in waiting if not _asks(said[row.request], actor, row, lent)]
 
 
@@ -185,38 +218,46 @@ def deciders(request: AccessRequest, at: datetime) -> list[int]:
     return [person.pk for person in people_asked(request, at, said_to_one(request))]
 
 
-def people_asked(request: AccessRequest, at: datetime, said: Said) -> list[Person]:
+def people_asked(request: AccessRequest, at: datetime, said: Said, known: Known | None = None) -> list[Person]:
     """As ``deciders``; ``said``: what was said to it."""
-    answers = _answers(request)
+    answers = _answers(request, known)
     answered = {row.decided_by_id for row in answers}
-    able = _approving(request, request.person, at, _approvers_of(answers), said.asked)
+    able = _able_to(request, at, _approvers_of(answers), said.asked, known)
     return [person for person in able if person.pk not in answered]
 
 
 def approving(organisation: int, asker: Person, at: datetime) -> list[int]:
     """People who may say yes there to what ``asker`` asks, each once."""
-    return [person.pk for person in _able(organisation, Substitution.objects.holding(at), asker, (), None)]
+    lent = Substitution.objects.holding(at).filter(organisation=organisation)
+    return [person.pk for person in _able(_by_role(organisation, None), _with_people(lent), asker)]
 
 
-def _approving(
-    request: AccessRequest, asker: Person, at: datetime, used: Iterable[int], level: Level | None
+def _able_to(
+    request: AccessRequest, at: datetime, used: Iterable[int], level: Level | None, known: Known | None
 ) -> list[Person]:
-    """Who is asked: whoever handed it over is not, for as long as it stands."""
-    holding = Substitution.objects.holding_for([request.pk], at)
-    return _able(request.organisation_id, holding, asker, used, level)
-
-
-def _able(
-    organisation: int, holding: SubstitutionQuerySet, asker: Person, used: Iterable[int], level: Level | None
-) -> list[Person]:
-    """``used``: approvers whose answer is there; ``level``: whose yes is asked; None: of whoever approves."""
+    """Whoever handed it over is not asked while that stands. ``used``: approvers whose answer is there; ``level``:
+    whose yes is asked; None: of whoever approves.
+    """
     taken, of = set(used), level.of if level is not None else None
-    own = Membership.objects.filter(organisation=organisation, role__in=APPROVING, person__disabled_at__isnull=True)
-    lent = holding.filter(organisation=organisation).exclude(approver__in=taken)
-    if of is not None:
-        own, lent = own.filter(person__in=of), lent.filter(approver__in=of)
-    standing_in = list(lent.select_related("approver", "substitute").order_by("pk"))
-    passed_on = taken | {row.approver_id for row in standing_in if row.request_id is not None}
-    found = [row.person for row in own.select_related("person").order_by("pk") if row.person_id not in passed_on]
-    found += [row.substitute for row in standing_in if not same_person(row.approver, asker)]
+    lent = Substitution.objects.holding_for([request.pk], at).filter(organisation=request.organisation_id)
+    lent = (lent if of is None else lent.filter(approver__in=of)).exclude(approver__in=taken)
+    standing_in = _with_people(lent) if known is None or known.lent else []
+    by_role = _by_role(request.organisation_id, of) if known is None or known.by_role is None else known.by_role
+    gone = taken | {row.approver_id for row in standing_in if row.request_id is not None}
+    there = [one for one in by_role if one.pk not in gone and (of is None or one.pk in of)]
+    return _able(there, standing_in, request.person)
+
+
+def _able(by_role: Iterable[Person], standing_in: Iterable[Substitution], asker: Person) -> list[Person]:
+    found = [*by_role, *(row.substitute for row in standing_in if not same_person(row.approver, asker))]
     return list({person.pk: person for person in found if not same_person(person, asker)}.values())
+
+
+def _with_people(rows: SubstitutionQuerySet) -> list[Substitution]:
+    return list(rows.select_related("approver", "substitute").order_by("pk"))
+
+
+def _by_role(organisation: int, of: Iterable[int] | None) -> list[Person]:
+    own = Membership.objects.filter(organisation=organisation, role__in=APPROVING, person__disabled_at__isnull=True)
+    own = own if of is None else own.filter(person__in=of)
+    return [row.person for row in own.select_related("person").order_by("pk")]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whoever works asks for more time; whoever may approve prolongs that very grant, or says why not."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -171,9 +172,9 @@ def extension(actor: Person, public_id: str) -> Extension:
     return found
 
 
-def decidable_extensions(actor: Person) -> ExtensionQuerySet:
+def decidable_extensions(actor: Person, at: datetime | None = None) -> ExtensionQuerySet:
     """Waiting for this very person; what ends first is first."""
-    found = extensions(actor).waiting().filter(for_decision_by(actor))
+    found = extensions(actor).waiting().filter(for_decision_by(actor, at or timezone.now()))
     return found.exclude(person=actor).exclude(person__answered_by=actor).order_by("grant__ends_at", "pk")
 
 

@@ -122,12 +122,17 @@ def decision(person: Person, machine: Machine, at: datetime, begins: Beginning =
 
 
 def decisions_by_grant(
-    grants: Iterable[Grant], at: datetime, standing_of: Standings | None = None, there: Around | None = None
-) -> dict[int, Decision]:
-    """Grant → what it opens by itself. They come with ``rule``, ``machine__plant`` and ``machine__gateway`` loaded."""
+    grants: Iterable[Grant], at: datetime, standing_of: Standings | None = None, there: Around | None = None,
+    said: Mapping[int, Said] | None = None,
+) -> dict[int, Decision]:  # fmt: skip
+    """Grant → what it opens by itself. They come with ``rule``, ``machine__plant`` and ``machine__gateway`` loaded.
+
+    ``said``: to the request of each whose rule has levels, where the caller knows.
+    """
     rows = list(grants)
     attempts = attempts_at({(row.person_id, row.machine_id): row.machine for row in rows}, at, standing_of, there)
-    return {grant.pk: decide(attempts[grant.person_id, grant.machine_id], [facts]) for grant, facts in _facts(rows, at)}
+    facts = _facts(rows, at, said=said)
+    return {grant.pk: decide(attempts[grant.person_id, grant.machine_id], [one]) for grant, one in facts}
 
 
 def prospects(requests: Iterable[AccessRequest], at: datetime) -> dict[int, Decision]:
@@ -258,9 +263,11 @@ def attempts_at(
     }
 
 
-def _facts(grants: list[Grant], at: datetime, *, running: bool = False) -> list[tuple[Grant, GrantFacts]]:
+def _facts(
+    grants: list[Grant], at: datetime, *, running: bool = False, said: Mapping[int, Said] | None = None
+) -> list[tuple[Grant, GrantFacts]]:
     found = _asked_of([grant.pk for grant in grants])
-    besides = _besides([(row, row.machine) for row in grants], at, running=running)
+    besides = _besides([(row, row.machine) for row in grants], at, running=running, said=said)
     return [(row, _facts_of(row, row.machine, found.get(row.pk, _NOTHING), besides)) for row in grants]
 
 
@@ -269,14 +276,18 @@ class _Besides(NamedTuple):
 
     state: PlantState
     lacking: set[tuple[int, int]]  # (rule, person) of those who have a training of the rule's to confirm
-    said: dict[int, Said]  # request → who said yes, where its rule has levels
+    said: Mapping[int, Said]  # request → who said yes, where its rule has levels
 
 
-def _besides(given: Sequence[tuple[Grant, Machine]], at: datetime, *, running: bool = False) -> _Besides:
+def _besides(
+    given: Sequence[tuple[Grant, Machine]], at: datetime, *, running: bool = False,
+    said: Mapping[int, Said] | None = None,
+) -> _Besides:  # fmt: skip
     """Grants come with ``rule`` loaded."""
     state = plant_state((of_grant(grant, machine) for grant, machine in given), at, running=running)
-    levelled = {grant.request_id: grant.rule_id for grant, _ in given if grant.rule.level_count}
-    return _Besides(state, untrained(((grant.rule, grant.person_id) for grant, _ in given), at), said_to(levelled))
+    if said is None:
+        said = said_to({grant.request_id: grant.rule_id for grant, _ in given if grant.rule.level_count})
+    return _Besides(state, untrained(((grant.rule, grant.person_id) for grant, _ in given), at), said)
 
 
 def _asked(condition: Q | Combinable) -> Case:

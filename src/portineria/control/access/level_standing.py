@@ -5,13 +5,29 @@ The number of queries does not grow with that of rules or requests.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import starmap
+
+from django.utils import timezone
 
 from portineria.control.access.counted import Said, said_so_far
-from portineria.control.access.level import OfWhom, RuleLevel
-from portineria.control.access.levels import Asked, Short, asked_of, levels_named, may_approve, short_among
+from portineria.control.access.levels import (
+    Asked,
+    AskedLevel,
+    Short,
+    WhomRow,
+    able_named,
+    named_in,
+    person_in,
+    short_among,
+    whom_named,
+)
 from portineria.control.access.models import AccessRequest, Rule
+from portineria.control.access.substitution import APPROVING
+from portineria.control.identity.models import Person
+from portineria.control.kept_query import KeptValues
 from portineria.policy.approval import Level, filled
 
 
@@ -37,49 +53,68 @@ class LevelAble:
         return len(self.people - {asker})
 
 
-def level_standings(
-    requests: Iterable[AccessRequest], said: Mapping[int, Said] | None = None
-) -> dict[int, list[LevelStanding]]:
-    """Request → its levels; of those whose rule has none, nothing. They come with rule and profile. ``said``: to each,
-    where the caller knows.
-    """
+def level_standings(requests: Iterable[AccessRequest]) -> dict[int, list[LevelStanding]]:
+    """Request → its levels; of those whose rule has none, nothing. They come with rule and profile."""
     rows = [row for row in requests if row.rule.level_count]
-    said, levels = said_so_far(rows) if said is None else said, _rows({row.rule_id for row in rows})
-    found = {}
-    for row in rows:
-        there, waits = said[row.pk], row.state == AccessRequest.State.PENDING
-        found[row.pk] = [
-            LevelStanding(level.number, asked_of(level), given, waits and level.number == there.number)
-            for level, given in zip(levels[row.rule_id], filled(there.levels, there.by), strict=True)
-        ]
-    return found
+    said = said_so_far(rows)
+    levels = named_in(starmap(WhomRow, whom_named({row.rule_id for row in rows}))) if rows else {}
+    return {row.pk: standings_of(row, levels[row.rule_id], said[row.pk]) for row in rows}
+
+
+def standings_of(row: AccessRequest, levels: Sequence[AskedLevel], said: Said) -> list[LevelStanding]:
+    waits = row.state == AccessRequest.State.PENDING
+    return [
+        LevelStanding(level.number, level.asked, given, waits and level.number == said.number)
+        for level, given in zip(levels, filled(said.levels, said.by), strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """``levels``: of each rule that has some; ``able``: organisation → who may say yes there, in the order of their
+    memberships; ``by_role``: those of them whose own role approves.
+    """
+
+    levels: Mapping[int, Sequence[AskedLevel]]
+    able: Mapping[int, frozenset[int]]
+    by_role: Mapping[int, Sequence[Person]]
+
+
+def whom(rules: Collection[Rule], at: datetime) -> Whom:
+    """Whom these rules ask for a yes, and who may say it where they are: in one query."""
+    levelled, organisations = {rule.pk for rule in rules if rule.level_count}, {rule.organisation_id for rule in rules}
+    rows = [WhomRow(*row) for row in _WHOM.all(levelled, organisations, at)]
+    able: dict[int, set[int]] = defaultdict(set)
+    by_role: dict[int, list[Person]] = defaultdict(list)
+    for row in sorted((row for row in rows if not row.number), key=lambda row: row.needed):
+        able[row.key].add(row.person or 0)
+        if row.word in APPROVING:
+            by_role[row.key].append(person_in(row))
+    levels = named_in(row for row in rows if row.number)
+    return Whom(levels, {key: frozenset(people) for key, people in able.items()}, by_role)
+
+
+_WHOM = KeptValues(
+    lambda rules, organisations, at: (
+        whom_named(rules).order_by().union(able_named(organisations, at).order_by(), all=True)
+    )
+)
 
 
 def approvers(rules: Iterable[Rule]) -> dict[int, list[LevelAble]]:
     """Rule → whom it asks, level after level; of one without levels whoever approves there; of nobody, nothing."""
     asking = {rule.pk: rule for rule in rules if rule.needs_approval}
-    rows = _rows({pk for pk, rule in asking.items() if rule.level_count})
-    able: dict[int, set[int]] = defaultdict(set)
-    members: dict[int | None, set[int]] = defaultdict(set)
-    there = may_approve({rule.organisation_id for rule in asking.values()}) if asking else may_approve(())
-    for organisation, person, group in there.values_list("organisation", "person", "in_groups__group"):
-        able[organisation].add(person)
-        members[group].add(person)
+    if not asking:
+        return {}
+    there = whom(asking.values(), timezone.now())
     found: dict[int, list[LevelAble]] = {}
     for pk, rule in asking.items():
-        all_ = frozenset(able[rule.organisation_id])
-        found[pk] = [_able(row, all_, members) for row in rows[pk]]
+        able = there.able.get(rule.organisation_id, frozenset())
+        of = [(one.asked, one.level.of) for one in there.levels.get(pk, ())]
+        found[pk] = [LevelAble(asked, able if people is None else able & people) for asked, people in of]
         if not rule.level_count:
-            found[pk] = [LevelAble(Asked(rule.approvals), all_)]
+            found[pk] = [LevelAble(Asked(rule.approvals), able)]
     return found
-
-
-def _able(row: RuleLevel, there: frozenset[int], members: Mapping[int | None, set[int]]) -> LevelAble:
-    asked = asked_of(row)
-    if row.whom == OfWhom.ANYBODY:
-        return LevelAble(asked, there)
-    named = members[row.group_id] if row.whom == OfWhom.GROUP else {person.pk for person in asked.people}
-    return LevelAble(asked, there & named)
 
 
 def short_of(rule: Rule, levels: Sequence[LevelAble]) -> Short | None:
@@ -89,10 +124,3 @@ def short_of(rule: Rule, levels: Sequence[LevelAble]) -> Short | None:
         for one in levels
     ]
     return short_among(rule, whom, frozenset[int]().union(*(one.people for one in levels)))
-
-
-def _rows(rules: set[int]) -> dict[int, list[RuleLevel]]:
-    found: dict[int, list[RuleLevel]] = defaultdict(list)
-    for row in levels_named(rules) if rules else ():
-        found[row.rule_id].append(row)
-    return found

@@ -6,8 +6,11 @@ or in a group gives nobody a role. A rule without levels asks whoever approves t
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import starmap
+from typing import Any, NamedTuple
 
-from django.db.models import Prefetch, Q, QuerySet, prefetch_related_objects
+from django.db.models import Prefetch, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -24,6 +27,7 @@ _NAMED = Prefetch("people", LevelPerson.objects.select_related("person"))
 WITH_WHOM = RuleLevel.objects.select_related("group").prefetch_related(_NAMED)
 LEVELS = Prefetch("levels", WITH_WHOM.order_by("number"))
 LevelAsks = tuple[int, int, int, str, int | None]  # rule, number, how many it needs, of whom, one of these people
+_OF = Coalesce("people__person", "group__members__membership__person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,37 @@ class LevelTerms:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """``needed`` of a group, or of these people; neither: of whoever approves there."""
+    """``needed`` of a group, or of these people; neither: of whoever approves there. They have ids and names."""
 
     needed: int
     group: Group | None = None
     people: tuple[Person, ...] = ()
+
+
+class WhomRow(NamedTuple):
+    """Of one person whom a level asks: themselves, or as one of its group. Or, ``number`` 0, of one who may say yes in
+    an organisation: then ``key`` is that one, ``needed`` the membership, and ``word`` the role.
+    """
+
+    key: int  # of the rule
+    number: int
+    needed: int
+    word: str  # OfWhom
+    person: int | None
+    other: int | None  # of the group; of an agent, whoever answers for it
+    group_id: str | None
+    group_name: str | None
+    person_id: str | None
+    name: str | None
+    email: str | None
+
+
+class AskedLevel(NamedTuple):
+    """``level``: as policy takes it."""
+
+    number: int
+    asked: Asked
+    level: Level
 
 
 class TooFewApprovers(Invalid):
@@ -72,13 +102,15 @@ class Short:
 
 def levels_of(rules: Iterable[int]) -> dict[int, list[Level]]:
     """Rule → its levels as policy takes them, with whom they ask, whether they may approve or not."""
-    return levels_in(whom_asked(rules))
+    return levels_in(whom_asked(set(rules)))
 
 
-def whom_asked(rules: Iterable[int]) -> "QuerySet[RuleLevel, LevelAsks]":
-    """Level after level, a row for each of its people. A level has people or a group, so no row stands twice."""
-    of = Coalesce("people__person", "group__members__membership__person")
-    return RuleLevel.objects.filter(rule__in=set(rules)).values_list("rule", "number", "approvals", "whom", of)
+def whom_asked(rules: "Collection[int] | QuerySet[Any, Any]", *besides: Value) -> "QuerySet[RuleLevel, Any]":
+    """Level after level, a row of ``LevelAsks`` for each of its people, and ``besides`` with each. A level has people
+    or a group, so no row stands twice.
+    """
+    asking = RuleLevel.objects.filter(rule__in=rules)
+    return asking.values_list("rule", "number", "approvals", "whom", _OF, *besides)
 
 
 def levels_in(rows: Iterable[LevelAsks]) -> dict[int, list[Level]]:
@@ -95,11 +127,56 @@ def levels_in(rows: Iterable[LevelAsks]) -> dict[int, list[Level]]:
     return found
 
 
-def levels_named(rules: Collection[int]) -> list[RuleLevel]:
-    """Of some rules, as ``asked_of`` reads them; of whom nobody is named nothing more is asked."""
-    rows = list(RuleLevel.objects.select_related("group").filter(rule__in=rules).order_by("rule", "number"))
-    prefetch_related_objects([row for row in rows if row.whom == OfWhom.PEOPLE], _NAMED)
-    return rows
+def whom_named(rules: Collection[int]) -> "QuerySet[RuleLevel, tuple[Any, ...]]":
+    """As ``whom_asked``, with their names: the columns of ``WhomRow``."""
+    return RuleLevel.objects.filter(rule__in=rules).values_list(
+        "rule", "number", "approvals", "whom", _OF, "group", "group__public_id", "group__name",
+        "people__person__public_id", "people__person__name", "people__person__email",
+    )  # fmt: skip
+
+
+def named_in(rows: Iterable[WhomRow]) -> dict[int, list[AskedLevel]]:
+    """Rule → its levels, of rows of ``whom_named`` in any order."""
+    whom: dict[int, dict[int, list[WhomRow]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        whom[row.key][row.number].append(row)
+    levels = levels_in(row[:5] for asked in whom.values() for of in asked.values() for row in of)
+    return {
+        rule: [
+            AskedLevel(number, _asked_in(of), level)
+            for (number, of), level in zip(sorted(asked.items()), levels[rule], strict=True)
+        ]
+        for rule, asked in whom.items()
+    }
+
+
+def _asked_in(rows: Sequence[WhomRow]) -> Asked:
+    first = rows[0]
+    if first.word == OfWhom.GROUP:
+        group = Group(pk=first.other, public_id=first.group_id or "", name=first.group_name or "")
+        return Asked(first.needed, group)
+    people = sorted((one for one in rows if one.person is not None), key=lambda one: (one.name, one.person))
+    return Asked(first.needed, None, tuple(person_in(one) for one in people))
+
+
+def person_in(row: WhomRow) -> Person:
+    """With what is known of them there."""
+    answered_by = None if row.number else row.other
+    return Person(
+        pk=row.person,
+        public_id=row.person_id or "",
+        name=row.name or "",
+        email=row.email or "",
+        answered_by_id=answered_by,
+    )
+
+
+def levels_of_rule(rule: Rule) -> list[Asked]:
+    """Whom it asks, level after level, in one query."""
+    if not rule.level_count:
+        return []
+    found = named_in(starmap(WhomRow, whom_named([rule.pk])))
+    return [one.asked for one in found.get(rule.pk, ())]
 
 
 def level_rows(rule: Rule) -> list[RuleLevel]:
@@ -134,13 +211,21 @@ def able_in(organisation: int) -> set[int]:
     return set(may_approve([organisation]).values_list("person", flat=True))
 
 
-def may_approve(organisations: Collection[int]) -> "QuerySet[Membership]":
-    at = timezone.now()
+def may_approve(organisations: Collection[int], at: datetime | None = None) -> "QuerySet[Membership]":
+    at = at or timezone.now()
     lasting = Q(delegation__ends_at__isnull=True) | Q(delegation__ends_at__gt=at)
     deciding = Q(lasting, delegation__decide=True, approves_there=True)
     return Membership.objects.filter(
         Q(role__in=APPROVING) | deciding, organisation__in=organisations, person__disabled_at__isnull=True
     )
+
+
+def able_named(organisations: Collection[int], at: datetime) -> "QuerySet[Membership, tuple[Any, ...]]":
+    """Likewise: the columns of ``WhomRow``."""
+    return may_approve(organisations, at).values_list(
+        "organisation", Value(0), "pk", "role", "person", "person__answered_by", Value(""), Value(""),
+        "person__public_id", "person__name", "person__email",
+    )  # fmt: skip
 
 
 def short(rule: Rule) -> Short | None:

@@ -9,6 +9,8 @@ from typing import Any
 from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from portineria.control.access.around import ways
+from portineria.control.access.counted import YES_OF
 from portineria.control.access.facts import LOOKING, Beginning, decisions, opened
 from portineria.control.access.firm import firm_by_rule
 from portineria.control.access.in_sight import admitting_by_machine, by_role, called_so, in_sight, marked
@@ -209,13 +211,18 @@ def the_one(found: list[MachineSight], name_or_id: str) -> MachineSight:
 
 def sight_by_machine(actor: Person, machines: Iterable[int], at: datetime | None = None) -> dict[int, Sight]:
     """Key → sight, for what may be named in this person's records; what is absent for them is left out."""
-    rows = marked(
-        Seer.of(actor), Machine.objects.filter(pk__in=set(machines)).select_related("plant", "line", "gateway")
-    )
+    there = Machine.objects.filter(pk__in=set(machines)).select_related("plant", "line", "gateway")
+    rows = marked(Seer.of(actor), there).annotate(**ways())
     return {seen.machine.pk: seen.sight for seen in sights(actor, list(rows), at)}
 
 
-ANSWERS = Prefetch("approvals", Approval.objects.select_related("decided_by", "substitution__approver").order_by("pk"))
+_ANSWERS = Approval.objects.select_related("decided_by", "substitution__approver").order_by("pk")
+ANSWERS = Prefetch("approvals", _ANSWERS)
+
+
+def answers(*, levelled: bool) -> "Prefetch[str]":
+    """``levelled``: with ``yes_of``, as ``counted.said_in`` reads them."""
+    return Prefetch("approvals", _ANSWERS.annotate(yes_of=YES_OF)) if levelled else ANSWERS
 
 
 def requests(actor: Person) -> RequestQuerySet:
@@ -347,10 +354,10 @@ def rule_history(actor: Person, rule: Rule) -> "QuerySet[RuleVersion]":
     return RuleVersion.objects.filter(rule__in=seen).select_related("by").order_by("-number")
 
 
-def profile_names(actor: Person, organisation: Organisation) -> dict[str, str]:
-    """Of every version, by id."""
+def profile_versions(actor: Person, organisation: Organisation) -> "QuerySet[FunctionProfile, Any]":
+    """Of every version: its id, name and number."""
     rows = FunctionProfile.objects.filter(organisation=organisation, organisation__in=actor.staff_of)
-    return {row.public_id: f"{row.name} {row.version}" for row in rows.only("public_id", "name", "version")}
+    return rows.order_by().values_list("public_id", "name", "version")
 
 
 def rules_naming(actor: Person, machine: Machine) -> RuleQuerySet:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who of those that may say yes to a request can be asked now."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from portineria.control.access.deciding import deciders
 from portineria.control.access.hours import presence
 from portineria.control.access.models import AccessRequest
 from portineria.control.identity.models import Person
@@ -25,11 +25,11 @@ class RequestPresence:
     back: datetime | None
 
 
-def of_request(row: AccessRequest, at: datetime, *, staff: bool) -> RequestPresence | None:
-    """Of one that waits, where somebody said hours. None where nobody is away."""
-    found = presence(row.organisation_id, deciders(row, at), at)
+def of_request(row: AccessRequest, asked: Iterable[Person], at: datetime, *, staff: bool) -> RequestPresence | None:
+    """Of one that waits, where somebody said hours. ``asked``: whose yes is asked. None where nobody is away."""
+    people = {person.pk: person for person in asked}
+    found = presence(row.organisation_id, list(people), at)
     if not found.away:
         return None
-    people = Person.objects.get_queryset().in_bulk(found.here if staff else [])
-    names = [people[pk].name for pk in found.here if pk in people]
+    names = [people[pk].name for pk in found.here] if staff else []
     return RequestPresence(bool(found.here), names[:_SHOWN], max(0, len(names) - _SHOWN), found.back)

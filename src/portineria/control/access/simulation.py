@@ -11,7 +11,7 @@ from portineria.control.access.naming import rules_by_machine
 from portineria.control.access.plant_state import PlantState, of_rule, plant_state
 from portineria.control.access.training_queries import untrained
 from portineria.control.estate.models import Machine
-from portineria.control.identity.models import GroupMember, Membership
+from portineria.control.identity.models import Membership
 from portineria.policy.decision import Decision, GrantFacts, decide
 
 Verdict = tuple[Rule, Decision]
@@ -31,9 +31,9 @@ def would_open(
     wanted_machines = {machine.pk: machine for machine in wanted.values()}
     rules = Rule.objects.holding().select_related("supplier", "person", "profile", "group")
     naming = rules_by_machine(wanted_machines.values(), rules)
-    members = Membership.objects.filter(person__in={person for person, _ in wanted})
-    suppliers = {(person, owner): firm for person, owner, firm in members.values_list(*_MEMBER)}
-    grouped = set(GroupMember.objects.filter(membership__in=members).values_list("membership__person", "group"))
+    members = list(Membership.objects.filter(person__in={person for person, _ in wanted}).values_list(*_MEMBER))
+    suppliers = {(person, owner): firm for person, owner, firm, _ in members}
+    grouped = {(person, group) for person, _, _, group in members if group is not None}
     attempts = attempts_of(wanted, at, begins, standing_of, there)
     state = plant_state((of_rule(rule, wanted[key], key[0]) for key in wanted for rule in naming.get(key[1], ())), at)
     lacking = untrained(((rule, person) for person, key in wanted for rule in naming.get(key, ())), at)
@@ -56,7 +56,7 @@ def would_open(
     return found
 
 
-_MEMBER = ("person", "organisation", "supplier")
+_MEMBER = ("person", "organisation", "supplier", "in_groups__group")
 
 
 def _as_granted(

@@ -108,17 +108,17 @@ def hand_over(*, actor: Person, request: str, substitute: str) -> Substitution:
     require(actor, row.organisation_id, approves)
     if same_person(row.person, actor):
         raise OwnRequest("whoever asks may not decide")
-    said_by = answered_by(row)
+    said, said_by = said_to_one(row), answered_by(row)
     if row.state != RequestState.PENDING or actor.pk in said_by | answered_for(row):
         raise AlreadyDecided(f"request {request} is {row.state}")
-    if not asks_their_own(actor, row, said_to_one(row)):
+    if not asks_their_own(actor, row, said):
         raise OtherLevel(f"the yes of {actor.public_id} is not asked to {request}", row.organisation_id)
     person = _colleague(actor, row.organisation_id, substitute)
     if same_person(row.person, person):
         raise BadField("substitute", "not whoever asks")
     for before in Substitution.objects.filter(request=row, approver=actor, ended_at__isnull=True):
         _end(before, actor, now)
-    if person.pk in said_by or (may_answer(person, row, now) and asked_to_say_yes(person, row, now)):
+    if person.pk in said_by or (may_answer(person, row, now) and asked_to_say_yes(person, row, now, said)):
         raise AsksThem(f"{request} asks {person.public_id} already")
     made = Substitution.objects.create(
         organisation=row.organisation, approver=actor, substitute=person, request=row, starts_at=now,

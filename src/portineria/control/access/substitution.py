@@ -27,20 +27,21 @@ class SubstitutionQuerySet(models.QuerySet["Substitution"]):
             ended_at__isnull=True, approver__disabled_at__isnull=True, substitute__disabled_at__isnull=True,
         )  # fmt: skip
 
-    def _at(self, at: datetime) -> "SubstitutionQuerySet":
+    def lent(self, at: datetime) -> "SubstitutionQuerySet":
+        """For whatever comes, or for one request."""
         return self.standing().filter(starts_at__lte=at, ends_at__gt=at)
 
     def holding(self, at: datetime) -> "SubstitutionQuerySet":
         """For whatever comes: those for one request open nothing else."""
-        return self._at(at).filter(request__isnull=True)
+        return self.lent(at).filter(request__isnull=True)
 
     def holding_for(self, requests: Collection[int], at: datetime) -> "SubstitutionQuerySet":
         """Those, and the ones for one of these requests alone."""
-        return self._at(at).filter(Q(request__isnull=True) | Q(request__in=requests))
+        return self.lent(at).filter(Q(request__isnull=True) | Q(request__in=requests))
 
     def handed(self, at: datetime) -> "SubstitutionQuerySet":
         """For one request each."""
-        return self._at(at).filter(request__isnull=False)
+        return self.lent(at).filter(request__isnull=False)
 
     def watching(self, at: datetime) -> "SubstitutionQuerySet":
         """Those by which somebody may look on in another's place: both work there. Nothing is approved by one alone."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who has to approve, level after level, as somebody writes it into a rule."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -8,11 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portineria.control.access.level import MOST_APPROVALS, MOST_LEVELS, MOST_NAMED
-from portineria.control.access.levels import LevelTerms, asked_of, level_rows
+from portineria.control.access.levels import Asked, LevelTerms
 from portineria.control.access.models import Rule
 from portineria.control.console.rule_words import LevelWords, whom_asked
-from portineria.control.identity import group_queries
-from portineria.control.identity.models import Organisation, Person
 
 NUMBERS = range(1, MOST_LEVELS + 1)
 FURTHER = NUMBERS[1:]
@@ -92,11 +91,12 @@ class LevelsForm(forms.Form):
         return [] if only and len(found) < 2 else found
 
 
-def level_choices(actor: Person, owner: Organisation, rule: Rule | None) -> dict[str, list[tuple[Any, str]]]:
-    groups = {row.public_id: row.name for row in group_queries.groups(actor).filter(organisation=owner)}
-    kept = [level.group for level in level_rows(rule)] if rule is not None else []
-    groups |= {group.public_id: group.name for group in kept if group is not None}  # a closed one as well
-    whom = [("", _("whoever approves")), *groups.items()]
+def level_choices(groups: Iterable[tuple[str, str]], levels: Iterable[Asked]) -> dict[str, list[tuple[Any, str]]]:
+    """``groups``: id and name of those that are offered; ``levels``: that the rule has already."""
+    offered = dict(groups)
+    kept = [level.group for level in levels]
+    offered |= {group.public_id: group.name for group in kept if group is not None}  # a closed one as well
+    whom = [("", _("whoever approves")), *offered.items()]
     counts = [(count, people(count)) for count in range(MOST_APPROVALS + 1)]
     found: dict[str, list[tuple[Any, str]]] = {"approvals": counts}
     for number in NUMBERS:
@@ -112,13 +112,12 @@ def people(count: int) -> str:
     return ngettext("%(count)d person", "%(count)d different people", count) % {"count": count}
 
 
-def level_initial(rule: Rule) -> dict[str, Any]:
-    """What the form begins with."""
+def level_initial(rule: Rule, levels: Iterable[Asked]) -> dict[str, Any]:
+    """What the form begins with. ``levels``: the rule's."""
     if not rule.level_count:
         return {"approvals": rule.approvals if rule.needs_approval else 0}
     found: dict[str, Any] = {}
-    for number, row in enumerate(level_rows(rule), 1):
-        asked = asked_of(row)
+    for number, asked in enumerate(levels, 1):
         found[_count(number)] = asked.needed
         found[f"group_{number}"] = asked.group.public_id if asked.group is not None else ""
         found[f"people_{number}"] = ", ".join(person.email for person in asked.people)

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from portineria.control.access import queries as access
-from portineria.control.access.around import Around, around
+from portineria.control.access.around import Around, around, ways
 from portineria.control.access.emergency_queries import roles_of
 from portineria.control.access.facts import LOOKING, Standings, attempts_at, decisions, decisions_by_grant
 from portineria.control.access.models import AccessRequest, Grant, Lock, Maintenance, Rule, Signal
@@ -72,7 +72,8 @@ def machine_page(actor: Person, name_or_id: str) -> MachinePage:
     at = timezone.now()
     machines = _called(actor, name_or_id, at)
     asked = _asked(actor, machines, at)
-    grants = [grant for row in asked if (grant := _live(row, at)) is not None]
+    here = {machine.pk: machine for machine in machines}
+    grants = [grant for row in asked if (grant := _live(row, here[row.machine_id], at)) is not None]
     pairs = [(actor.pk, machine) for machine in machines] + [(grant.person_id, grant.machine) for grant in grants]
     there = around(pairs)
     named = {machine.pk: _rules(actor, machine) for machine in machines if _of_staff(actor, machine)}
@@ -90,7 +91,6 @@ def _called(actor: Person, name_or_id: str, at: datetime) -> list[Machine]:
     """With what there is to ask further; mostly one."""
     here = Q(machine=OuterRef("pk")) | Q(line=OuterRef("line"))
     there: dict[str, QuerySet[Any]] = {
-        "any_locks": Lock.objects.holding().filter(organisation=OuterRef("plant__organisation")),
         "any_signals": Signal.objects.standing().filter(here),
         "any_maintenance": Maintenance.objects.holding(at).filter(here),
         "any_labels": Machine.labels.through._default_manager.filter(machine=OuterRef("pk")),
@@ -99,7 +99,7 @@ def _called(actor: Person, name_or_id: str, at: datetime) -> list[Machine]:
         "linked": Link.objects.filter(gateway=OuterRef("gateway")),
     }
     rows = access.machines_in_sight(actor).filter(Q(public_id=name_or_id) | Q(name=name_or_id))
-    return list(rows.annotate(**{name: Exists(found) for name, found in there.items()}))
+    return list(rows.annotate(**ways(), **{name: Exists(found) for name, found in there.items()}))
 
 
 def _of_staff(actor: Person, machine: Machine) -> bool:
@@ -125,12 +125,12 @@ def _asked(actor: Person, machines: list[Machine], at: datetime) -> list[AccessR
     return list(access.requests(actor).filter(pk__in=keys).prefetch_related(None))
 
 
-def _live(row: AccessRequest, at: datetime) -> Grant | None:
-    """Its grant that has not ended, with all that its request has loaded."""
+def _live(row: AccessRequest, machine: Machine, at: datetime) -> Grant | None:
+    """Its grant that has not ended, with all that its request and the machine have loaded."""
     grant: Grant | None = getattr(row, "grant", None)
     if grant is None or grant.revoked_at is not None or grant.ends_at <= at:
         return None
-    grant.request, grant.person, grant.machine, grant.rule = row, row.person, row.machine, row.rule
+    grant.request, grant.person, grant.machine, grant.rule = row, row.person, machine, row.rule
     grant.__dict__["firm"] = row.__dict__["firm"]
     return grant
 

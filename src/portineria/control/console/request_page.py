@@ -11,8 +11,9 @@ from django.utils.functional import Promise
 
 from portineria.control.access import queries as access
 from portineria.control.access import request_presence, substituting
-from portineria.control.access.counted import Said, approvals_missing, said_to_one
-from portineria.control.access.deciding import asks_their_own, decides_here, may_answer
+from portineria.control.access.around import Around, around, ways
+from portineria.control.access.counted import Said, approvals_missing
+from portineria.control.access.deciding import asks_their_own, decides_here, may_answer, people_asked
 from portineria.control.access.emergency_queries import roles_of
 from portineria.control.access.facts import decisions_by_grant
 from portineria.control.access.models import AccessRequest, Approval, ApproverHours, Extension, Grant, JobEntry
@@ -178,42 +179,46 @@ def request_row(actor: Person, public_id: str) -> AccessRequest:
     written = JobEntry.objects.filter(
         Q(job=OuterRef("public_id")) | Q(job=OuterRef("bundle")), organisation=OuterRef("organisation")
     )
+    now = timezone.now()
+    lent = Substitution.objects.filter(organisation=OuterRef("organisation"), ended_at__isnull=True)
     there = {
+        "any_lent": Exists(lent.filter(starts_at__lte=now, ends_at__gt=now)),
         "any_answers": Exists(Approval.objects.filter(request=OuterRef("pk"))),
         "any_entries": Exists(written),
         "any_hours": Exists(ApproverHours.objects.filter(organisation=OuterRef("organisation"))),
         "any_more": Exists(Extension.objects.filter(grant__request=OuterRef("pk"))),
-        "any_handed": Exists(Substitution.objects.handed(timezone.now()).filter(request=OuterRef("pk"))),
+        "any_handed": Exists(Substitution.objects.handed(now).filter(request=OuterRef("pk"))),
         "linked": Exists(Link.objects.filter(gateway=OuterRef("machine__gateway"))),
-        "by_role": Exists(roles_of(actor).filter(emergency_plant=OuterRef("machine__plant"))),
     }
-    rows = access.requests(actor).filter(public_id=public_id).prefetch_related(None).annotate(**there)
+    by_role = Exists(roles_of(actor).filter(emergency_plant=OuterRef("machine__plant")))
+    of_machine = {"by_role": by_role, **ways("machine")}
+    rows = access.requests(actor).filter(public_id=public_id).prefetch_related(None).annotate(**there, **of_machine)
     row = rows.first()
     if row is None:
         raise NotFound(f"access request {public_id}")
     if row.__dict__["any_answers"]:
-        prefetch_related_objects([row], access.ANSWERS)
-    row.machine.__dict__["by_role"] = row.__dict__["by_role"]
+        prefetch_related_objects([row], access.answers(levelled=bool(row.rule.level_count)))
+    row.machine.__dict__.update({name: row.__dict__[name] for name in of_machine})
     return row
 
 
 def request_page(actor: Person, row: AccessRequest) -> RequestPage:
     """``row`` comes from ``request_row``."""
     staff, at, known = row.organisation_id in actor.sees(Power.WORK), timezone.now(), row.__dict__
-    mine, approver = row.person_id == actor.pk, decides_here(actor, row.organisation_id, at)
-    pending, grant = row.state == AccessRequest.State.PENDING, getattr(row, "grant", None)
+    mine, grant = row.person_id == actor.pk, getattr(row, "grant", None)
+    pending, answers = row.state == AccessRequest.State.PENDING, _answers(row)
     starts = max(row.starts_at, timezone.now()) if row.starts_at else timezone.now()
     standing = _standing(actor, row)
-    said, answers = said_to_one(row), list(row.approvals.all()) if known["any_answers"] else []
-    handed = _handed(actor, row, at, said) if pending and staff else NOT_HANDED
-    decidable = (approver or handed.to_them) and pending and may_answer(actor, row, at, unanswered=not answers)
+    answering = _answering(actor, row, answers, at, staff=staff)
+    there, decidable = answering.there, answering.decidable
+    way = around((person, row.machine) for person in {actor.pk, row.person_id}) if grant or not staff else None
     together = whereabouts.asked(actor, access.bundled(actor, row))
     return RequestPage(
         request=row,
-        place=whereabouts.place_there(actor, row.machine),
-        judged=_judged(row, standing),
+        place=whereabouts.place_there(actor, row.machine, way),
+        judged=_judged(row, standing, there.said, way),
         decidable=decidable,
-        missing=_missing(row, answers, said) if pending and staff else 0,
+        missing=_missing(row, answers, there.said) if pending and staff else 0,
         mine=mine,
         staff=staff,
         services=functions.offered(estate.services_of(row.machine), row.rule, grant) if staff else [],
@@ -225,29 +230,62 @@ def request_page(actor: Person, row: AccessRequest) -> RequestPage:
         ends=(row.starts_at or timezone.now()) + timedelta(minutes=row.minutes),
         occurrences=coming(row, row.machine, (grant.minutes if grant else None) or row.minutes, max(at, starts)),
         begin_by=_begin_by(row, at) if pending and not row.starts_at and not row.weekly else None,
-        approver=approver,
+        approver=answering.approver,
         trainings=missing(row.person, [row.rule], at).get(row.rule_id, []),
         together=together,
         plant=plant_rows.of_request(row),
         watch=watch_rows.of_request(actor, row, at),
         least=standing_rows.of_request(row, standing.firm, at, staff=staff),
         answers=answers,
-        levels=level_rows.of_request(actor, row, at, said, staff=staff, answers=decidable),
-        presence=request_presence.of_request(row, at, staff=staff) if pending and known["any_hours"] else None,
-        handed=handed,
+        levels=level_rows.of_request(actor, row, at, there, answering.people, staff=staff, answers=decidable),
+        presence=_presence(row, answering.people, at, staff=staff),
+        handed=answering.handed,
         others_asked=level_rows.others_asked(actor, together, at) if decidable else frozenset(),
     )
 
 
 def _standing(actor: Person, row: AccessRequest) -> Standing:
+    """Of whoever asked."""
     if row.person_id == actor.pk:
         return own_standings(actor, [row.organisation_id])[actor.pk, row.organisation_id]
     return standing_of(row.person, row.organisation_id)
 
 
+def _answers(row: AccessRequest) -> list[Approval]:
+    return list(row.approvals.all()) if row.__dict__["any_answers"] else []
+
+
+class _Answering(NamedTuple):
+    """``decidable``: the actor may say yes or no. ``people``: whose yes is asked now, where the page says it."""
+
+    approver: bool
+    decidable: bool
+    handed: Handed
+    there: level_rows.LevelsSaid
+    people: list[Person]
+
+
+def _answering(actor: Person, row: AccessRequest, answers: list[Approval], at: datetime, *, staff: bool) -> _Answering:
+    known, pending = row.__dict__, row.state == AccessRequest.State.PENDING
+    approver = decides_here(actor, row.organisation_id, at, lent=bool(known["any_lent"]))
+    there = level_rows.levels_said(row, answers, at, lent=bool(known["any_lent"]))
+    handed = _handed(actor, row, at, there.said) if pending and staff else NOT_HANDED
+    decidable = pending and (approver or handed.to_them) and may_answer(actor, row, at, there.known)
+    says = pending and ((staff and bool(there.levels)) or bool(known["any_hours"]))
+    people = people_asked(row, at, there.said, there.known) if says else []
+    return _Answering(approver, decidable, handed, there, people)
+
+
 def _handed(actor: Person, row: AccessRequest, at: datetime, said: Said) -> Handed:
     rows = substituting.handed_over(row, at) if row.__dict__["any_handed"] else []
     return Handed(rows, any(one.substitute_id == actor.pk for one in rows), asks_their_own(actor, row, said))
+
+
+def _presence(
+    row: AccessRequest, people: list[Person], at: datetime, *, staff: bool
+) -> request_presence.RequestPresence | None:
+    waits = row.state == AccessRequest.State.PENDING and row.__dict__["any_hours"]
+    return request_presence.of_request(row, people, at, staff=staff) if waits else None
 
 
 def _begin_by(row: AccessRequest, at: datetime) -> datetime | None:
@@ -275,11 +313,11 @@ def _before(actor: Person, row: AccessRequest) -> Before:
     return Before(last, last.__dict__["times"] if last else 0, [one for one in found if one.open])
 
 
-def _judged(row: AccessRequest, standing: Standing) -> Decision | None:
-    """Of its grant, which is for the same machine and person."""
+def _judged(row: AccessRequest, standing: Standing, said: Said, way: Around | None) -> Decision | None:
+    """Of its grant, which is for the same machine and person. ``said``: what was said to it."""
     grant: Grant | None = getattr(row, "grant", None)
     if grant is None:
         return None
     grant.machine, grant.rule, grant.person = row.machine, row.rule, row.person
     known = {(row.person_id, row.machine.plant.organisation_id): standing}
-    return decisions_by_grant([grant], timezone.now(), known)[grant.pk]
+    return decisions_by_grant([grant], timezone.now(), known, way, said={row.pk: said})[grant.pk]

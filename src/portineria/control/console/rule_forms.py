@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A rule as somebody writes it: whom, which machines, what, when and under which conditions."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,13 +16,15 @@ from django.utils.translation import gettext_lazy
 
 from portineria.control.access import queries as access
 from portineria.control.access import training_queries
+from portineria.control.access.levels import Asked
 from portineria.control.access.models import SERVICES, Rule
 from portineria.control.access.places import offered
 from portineria.control.access.rules import RULE_MINUTES, Conditions
+from portineria.control.access.training import Training
 from portineria.control.access.watchers import MOST_WATCHERS
 from portineria.control.console.beginning_form import BeginningForm
 from portineria.control.console.forms import length_choices
-from portineria.control.console.level_forms import LevelsForm, level_choices
+from portineria.control.console.level_forms import NUMBERS, LevelsForm, level_choices
 from portineria.control.console.long_select import LongSelect
 from portineria.control.console.plant_forms import KindsField
 from portineria.control.console.rule_words import Terms, everybody_in, place_words, whom
@@ -72,10 +76,10 @@ class RuleForm(LevelsForm):
     least_standing = forms.ChoiceField(required=False)
 
     def __init__(
-        self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, choices: Choices | None = None,
-        **kwargs: Any,
+        self, *args: Any, actor: Person, owner: Organisation, rule: Rule | None, levels: Sequence[Asked] = (),
+        choices: Choices | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
-        """``choices``: where the caller knows them."""
+        """``levels``: that the rule has; ``choices``: where the caller knows them."""
         super().__init__(*args, **kwargs)
         self.actor, self.owner, self.rule = actor, owner, rule
         self.named: list[Machine] = []
@@ -83,7 +87,7 @@ class RuleForm(LevelsForm):
             del self.fields["supplier"], self.fields["person"], self.fields["group"]
         elif isinstance(kinds := self.fields["signals"], KindsField):
             kinds.offer_usual()
-        self.choices = choices or _choices(actor, owner, rule)
+        self.choices = choices or _choices(actor, owner, rule, levels)
         for name, there in self.choices.items():
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
@@ -134,12 +138,29 @@ class RuleForm(LevelsForm):
         """By e-mail address; an AI agent by its name, since it has none."""
         if not (text := text.strip()):
             return ""
-        agents = Q(person__answered_by__isnull=False, person__name=text)
-        found = identity.members(self.actor).filter(Q(person__email=text.lower()) | agents, organisation=self.owner)
-        rows = list(found[:2])
-        if len(rows) != 1:
+        found = {*self._called.get(text.lower(), ()), *self._called.get(f" {text}", ())}
+        if len(found) != 1:
             raise ValidationError(_("Nobody here has this address."))
-        return rows[0].person.public_id
+        return str(found.pop())
+
+    @cached_property
+    def _called(self) -> dict[str, list[str]]:
+        """Of all whom the form names, in one query: address, or an agent's name after a blank → ids."""
+        texts = {text.strip() for text in [str(self.data.get("person") or ""), *self._addresses()]} - {""}
+        if not texts:
+            return {}
+        agents = Q(person__answered_by__isnull=False, person__name__in=texts)
+        named = agents | Q(person__email__in={text.lower() for text in texts})
+        found: dict[str, list[str]] = {}
+        for row in identity.members(self.actor).filter(named, organisation=self.owner):
+            found.setdefault(row.person.email, []).append(row.person.public_id)
+            if row.person.answered_by_id is not None:
+                found.setdefault(f" {row.person.name}", []).append(row.person.public_id)
+        return found
+
+    def _addresses(self) -> list[str]:
+        fields = ["watcher", *(f"people_{number}" for number in NUMBERS)]
+        return [text for name in fields for text in str(self.data.get(name) or "").replace(",", " ").split()]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -217,9 +238,10 @@ class RuleForm(LevelsForm):
         )
 
 
-def _choices(actor: Person, owner: Organisation, rule: Rule | None) -> Choices:
+def _choices(actor: Person, owner: Organisation, rule: Rule | None, levels: Sequence[Asked]) -> Choices:
     """Field → what it offers. Whom a rule names that exists is not asked for."""
-    profiles = sorted({*BUILT_IN, *access.profiles(actor, owner)})
+    there = _offered(actor, owner)
+    profiles, groups = sorted({*BUILT_IN, *(name for _id, name in there["profile"])}), there["group"]
     lengths = {*length_choices(RULE_MINUTES)}
     if rule is not None:  # kept as it is, even where no length that is offered fits
         lengths |= {*length_choices(rule.max_minutes)}
@@ -227,16 +249,29 @@ def _choices(actor: Person, owner: Organisation, rule: Rule | None) -> Choices:
         "profile": [("", _("no inspection: everything passes")), *((name, name) for name in profiles)],
         "places": [(text, place_words(*rows[0])) for text, rows in offered(owner).items()],
         "max_minutes": sorted(lengths),
-        "trainings": list(training_queries.choices(owner)),
+        "trainings": list(there["training"]),
         "factor_minutes": _ages(rule),
         "least_standing": list(standing_choices()),
-        **level_choices(actor, owner, rule),
+        **level_choices(groups, levels),
     }
     if rule is None:
-        groups = group_queries.groups(actor).filter(organisation=owner)
         found["supplier"] = [("", "—"), *identity.supplier_names(actor, [owner])]
-        found["group"] = [("", "—"), *((row.public_id, row.name) for row in groups)]
+        found["group"] = [("", "—"), *groups]
     return found
+
+
+def _offered(actor: Person, owner: Organisation) -> dict[str, list[tuple[str, str]]]:
+    """Function profiles, trainings and groups: id and name, in one query."""
+    rows: dict[str, QuerySet[Any, Any]] = {
+        "profile": access.profile_versions(actor, owner),
+        "training": Training.objects.offered().filter(organisation=owner),
+        "group": group_queries.named_groups(actor).open().filter(organisation=owner),
+    }
+    first, *others = [found.order_by().values_list("name", "public_id", Value(kind)) for kind, found in rows.items()]
+    offered_: dict[str, list[tuple[str, str]]] = {kind: [] for kind in rows}
+    for name, public_id, kind in first.union(*others, all=True).order_by("name"):
+        offered_[kind].append((public_id, name))
+    return offered_
 
 
 def _ages(rule: Rule | None) -> list[tuple[Any, str]]:

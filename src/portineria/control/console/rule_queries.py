@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who could reach what, and why: as pages show it, by the decision that counts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 
 from portineria.control.access import queries as access
-from portineria.control.access.around import around
+from portineria.control.access.around import around, ways
 from portineria.control.access.facts import LOOKING, Beginning, decisions
 from portineria.control.access.level_standing import approvers, short_of
 from portineria.control.access.levels import Short
@@ -33,6 +34,7 @@ from portineria.control.identity import group_queries
 from portineria.control.identity import queries as identity
 from portineria.control.identity.models import GroupMember, Membership, Person
 from portineria.control.identity.queries import standings
+from portineria.core.ids import Kind
 from portineria.policy.decision import Decision
 
 _VERSIONS = 20  # of a rule's history, the newest
@@ -110,7 +112,7 @@ def in_reach(actor: Person, member: Membership) -> MachineQuerySet:
         named |= Q(supplier=member.supplier_id)
     named |= Q(group__in=member.in_groups.values("group"))
     rules = Rule.objects.visible_to(actor).holding().filter(named, organisation=member.organisation_id)
-    return estate.machines(actor).filter(machines_named(rules))
+    return estate.machines(actor).filter(machines_named(rules)).annotate(**ways())
 
 
 def named(actor: Person, rule: Rule) -> MachineQuerySet:
@@ -142,35 +144,35 @@ def rule_page(actor: Person, public_id: str) -> RulePage:
 
 
 def _names(actor: Person, rule: Rule, versions: Sequence[RuleVersion]) -> dict[str, str]:
-    """Of what those versions name, by id."""
+    """Of what those versions name, by id; of levels and of several people, by their texts."""
     machines = {one for version in versions for one in (*version.added, *version.removed)}
-    watchers = {version.terms.get("watcher", "") for version in versions}
-    besides = {version.terms.get("watchers", "") for version in versions} - {""}
-    watchers |= {one for ids in besides for one in ids.split()}
-    found = dict(estate.machines(actor).filter(public_id__in=machines).order_by().values_list("public_id", "name"))
-    if watchers := watchers - {""}:
-        found |= dict(identity.people(actor).filter(public_id__in=watchers).order_by().values_list("public_id", "name"))
+    besides, levels, trainings = (
+        {version.terms.get(name, "") for version in versions} - {""}
+        for name in ("watchers", "approval_levels", "trainings")
+    )
+    of_levels = {one for text in levels for level in text.split("; ") for one in level.split()[1:]}
+    watchers = {version.terms.get("watcher", "") for version in versions} | {
+        one for ids in besides for one in ids.split()
+    }
+    named: list[QuerySet[Any, Any]] = [
+        estate.machines(actor).filter(public_id__in=machines),
+        identity.people(actor).filter(public_id__in=of_levels | watchers - {""}),
+        group_queries.named_groups(actor).filter(public_id__in=of_levels),
+    ]
+    first, *others = [rows.order_by().values_list("public_id", "name", Value(0)) for rows in named]
+    rows = first.union(*others, access.profile_versions(actor, rule.organisation), all=True)
+    found = {public_id: f"{name} {version}" if version else name for public_id, name, version in rows}
     found |= {ids: ", ".join(found.get(one, one) for one in ids.split()) for ids in besides}
-    found |= _level_names(actor, versions)
-    found |= {ids: ", ".join(names(ids)) for ids in {version.terms.get("trainings", "") for version in versions} if ids}
-    return found | access.profile_names(actor, rule.organisation)
+    found |= {text: _levels_said(text, found) for text in levels}
+    return found | {ids: ", ".join(names(ids)) for ids in trainings}
 
 
-def _level_names(actor: Person, versions: Sequence[RuleVersion]) -> dict[str, str]:
-    """Levels as a version has them → in words."""
-    texts_ = {version.terms.get("approval_levels", "") for version in versions} - {""}
-    ids = {one for text in texts_ for level in text.split("; ") for one in level.split()[1:]}
-    if not texts_:
-        return {}
-    called = dict(group_queries.named_groups(actor).filter(public_id__in=ids).values_list("public_id", "name"))
-    people = dict(identity.people(actor).filter(public_id__in=ids).order_by().values_list("public_id", "name"))
-    found = {}
-    for text in texts_:
-        said = []
-        for level in text.split("; "):
-            count, *asked = level.split()
-            group = called.get(asked[0], "") if len(asked) == 1 else ""
-            whom = whom_asked(group, sorted(people.get(one, one) for one in asked))
-            said.append(level_said(LevelWords(int(count), whom)))
-        found[text] = "; ".join(said)
-    return found
+def _levels_said(text: str, called: Mapping[str, str]) -> str:
+    """Levels as a version has them, in words."""
+    said = []
+    for level in text.split("; "):
+        count, *asked = level.split()
+        group = called.get(asked[0], "") if len(asked) == 1 and asked[0].startswith(f"{Kind.GROUP.value}_") else ""
+        whom = whom_asked(group, sorted(called.get(one, one) for one in asked))
+        said.append(level_said(LevelWords(int(count), whom)))
+    return "; ".join(said)

@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page
+from django.utils import timezone
 
 from portineria.control.access import queries as access
+from portineria.control.access.around import Around
+from portineria.control.access.facts import decisions
 from portineria.control.access.models import AccessRequest
 from portineria.control.console import texts
 from portineria.control.estate.models import Machine
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
+from portineria.control.identity.queries import own_standings
 from portineria.policy.sight import Sight
 
 
@@ -47,11 +51,15 @@ def place(actor: Person, machine: Machine) -> Place:
     return places(actor, [machine])[machine.pk]
 
 
-def place_there(actor: Person, machine: Machine) -> Place:
-    """Likewise, of a machine that comes with its gateway and with whether an emergency role of the actor's opens it."""
-    if machine.plant.organisation_id in actor.sees(Power.ESTATE):
+def place_there(actor: Person, machine: Machine, there: Around | None = None) -> Place:
+    """Likewise, of a machine that comes with its gateway and with whether an emergency role of the actor's opens it.
+    ``there``: what is known already of the way to it.
+    """
+    if (owner := machine.plant.organisation_id) in actor.sees(Power.ESTATE):
         return place_of(machine, None, owned=True)
-    sights = {seen.machine.pk: seen.sight for seen in access.sights(actor, [machine])}
+    at = timezone.now()
+    judged = decisions([(actor.pk, machine)], at, own_standings(actor, [owner]), there=there)
+    sights = {seen.machine.pk: seen.sight for seen in access.sights(actor, [machine], at, judged=judged)}
     return places(actor, [machine], sights)[machine.pk]
 
 

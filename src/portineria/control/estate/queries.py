@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The owner's own view of the estate. What technicians may see of it is in access.queries."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from django.db.models import Count, F, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, F, Prefetch, Q, QuerySet
 
 from portineria.control.estate.models import (
     Device,
@@ -82,9 +82,9 @@ def machine(actor: Person, public_id: str) -> Machine:
     return found
 
 
-def machine_alone(actor: Person, public_id: str) -> Machine:
-    """Without its devices."""
-    found = machines(actor).filter(public_id=public_id).first()
+def machine_alone(actor: Person, public_id: str, besides: Mapping[str, Exists] | None = None) -> Machine:
+    """Without its devices, and annotated with what the caller asks ``besides``."""
+    found = machines(actor).filter(public_id=public_id).annotate(**(besides or {})).first()
     if found is None:
         raise NotFound(f"machine {public_id}")
     return found

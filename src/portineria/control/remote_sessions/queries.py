@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import BooleanField, ExpressionWrapper, Max, Q
 
-from portineria.control.access.deciding import decides_here
+from portineria.control.access.deciding import deciding_where
 from portineria.control.access.firm import firm_by_grant, firm_under
 from portineria.control.audit import queries as audit
 from portineria.control.audit.models import EventQuerySet
@@ -112,8 +112,7 @@ def held_operation(actor: Person, public_id: str) -> HeldOperation:
 
 def held_for(actor: Person, at: datetime) -> HeldQuerySet:
     """What waits for this very person: where they approve or stand in, and not of their own session."""
-    here = [pk for pk in actor.member_of if decides_here(actor, pk, at)]
-    return held(actor).waiting(at).filter(session__organisation__in=here).exclude(person=actor)
+    return held(actor).waiting(at).filter(deciding_where("session__organisation", actor, at)).exclude(person=actor)
 
 
 def recordings(actor: Person, session: str) -> RecordingQuerySet:

@@ -11,6 +11,8 @@ from ninja import Query, Router, Schema
 from pydantic import AwareDatetime, Field
 
 from portineria.control.access import queries, services
+from portineria.control.access.counted import said_to_one
+from portineria.control.access.deciding import people_asked
 from portineria.control.access.level_standing import LevelStanding, level_standings
 from portineria.control.access.models import AccessRequest, Grant
 from portineria.control.access.only_services import words_of
@@ -172,7 +174,9 @@ def request_shown(actor: Person, request: str) -> RequestView:
     row = queries.request(actor, request)
     [shown] = _request_views(actor, [row])
     if row.state == AccessRequest.State.PENDING:
-        found = of_request(row, timezone.now(), staff=row.organisation_id in actor.sees(Power.WORK))
+        at = timezone.now()
+        asked = people_asked(row, at, said_to_one(row))
+        found = of_request(row, asked, at, staff=row.organisation_id in actor.sees(Power.WORK))
         shown.presence = PresenceView(anybody=found.somebody, here=found.names, back=found.back) if found else None
     return shown
 

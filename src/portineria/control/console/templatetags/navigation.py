@@ -8,17 +8,14 @@ from django import template
 from django.conf import settings
 from django.template.context import Context
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from portineria.control.access.answerable import how_many_wait
-from portineria.control.access.extending import decidable_extensions
+from portineria.control.console.how_much_waits import how_much_waits
 from portineria.control.identity import queries as identity
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.inside import chosen
 from portineria.control.identity.models import Person, Role
-from portineria.control.remote_sessions import queries as remote_sessions
 
 register = template.Library()
 
@@ -165,8 +162,7 @@ def _items(person: Person, section: str, waiting: int | None) -> list[Item]:
     asks = any(role is Role.TECHNICIAN for role in roles)
     works = staff or bool(person.sees(Power.WORK))
     if waiting is None and works:  # requests for access, held ones of sessions that run, and for more time
-        held, more = remote_sessions.held_for(person, timezone.now()), decidable_extensions(person)
-        waiting = how_many_wait(person, held, more)
+        waiting = how_much_waits(person)
     waiting = waiting or 0
     waiting_text = ngettext("%(count)d request waits for you", "%(count)d requests wait for you", waiting)
     rows = [

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from portineria.control.access import bundles, services
 from portineria.control.access import queries as access
+from portineria.control.access.around import ways
 from portineria.control.access.emergency_queries import open_grant
 from portineria.control.access.models import AccessRequest, RequestState
 from portineria.control.access.reasons import reasons_at
@@ -30,7 +31,8 @@ def machines(request: HttpRequest, actor: Person) -> HttpResponse:
     search = request.GET.get("q", "").strip()[:100]
     columns = sorting.machine_columns(actor)
     order = sorting.chosen(request, columns)
-    leaves = leaf(request, sorting.ordered(access.machines_in_sight(actor, search), columns, order), LONG)
+    found = access.machines_in_sight(actor, search).annotate(**ways())
+    leaves = leaf(request, sorting.ordered(found, columns, order), LONG)
     rows = queries.machine_rows(actor, access.sights(actor, list(leaves)))
     context = {
         "leaves": leaves,

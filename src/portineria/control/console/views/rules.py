@@ -12,6 +12,8 @@ from django.views.decorators.http import require_POST
 
 from portineria.control.access import queries as access
 from portineria.control.access import services
+from portineria.control.access.around import ways
+from portineria.control.access.levels import levels_of_rule
 from portineria.control.access.models import Rule
 from portineria.control.access.watchers import named_watchers
 from portineria.control.console import queries, rule_queries
@@ -92,13 +94,14 @@ def _to_change(actor: Person, public_id: str) -> Rule:
 @asking_twice
 def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
     row = _to_change(actor, rule)
+    levels = levels_of_rule(row)
     initial = {
         "machines": "\n".join(f"{machine.plant.name}/{machine.name}" for machine in row.machines.all()),
         "profile": row.profile.name if row.profile else "",
         "only_decoded": row.only_decoded,
         "windows": row.windows,
         "max_minutes": row.max_minutes,
-        **level_initial(row),
+        **level_initial(row, levels),
         "needs_reference": row.needs_reference,
         "needs_recording": row.needs_recording,
         "watcher": ", ".join(person.email for person in named_watchers(row)),
@@ -112,7 +115,7 @@ def change(request: HttpRequest, actor: Person, rule: str) -> HttpResponse:
         "needs_device": row.needs_device,
         "least_standing": row.least_standing,
     }
-    form = RuleForm(request.POST or None, actor=actor, owner=row.organisation, rule=row, initial=initial)
+    form = RuleForm(request.POST or None, actor=actor, owner=row.organisation, rule=row, levels=levels, initial=initial)
     if form.is_valid() and attempt(
         form, _seen(request, actor, row, lambda: services.change_rule(actor=actor, rule=rule, **form.given))
     ):
@@ -144,7 +147,9 @@ def sentence(request: HttpRequest, actor: Person) -> HttpResponse:
     """What the form says so far, in words; asked for while somebody fills it in."""
     owner = administered(request, actor)
     known = request.POST.get("rule", "")
-    form = RuleForm(request.POST, actor=actor, owner=owner, rule=_to_change(actor, known) if known else None)
+    row = _to_change(actor, known) if known else None
+    levels = levels_of_rule(row) if row is not None else []
+    form = RuleForm(request.POST, actor=actor, owner=owner, rule=row, levels=levels)
     form.is_valid()
     return render(request, "console/parts/rule_said.html", {"said": sentences(form.terms())})
 
@@ -158,7 +163,7 @@ def simulate(request: HttpRequest, actor: Person) -> HttpResponse:
     if form.is_valid():
         wanted = form.cleaned_data
         member = identity.members(actor).filter(person__email=wanted["person"].strip().lower()).first()
-        machine = estate.called(estate.machines(actor), wanted["machine"]).first()
+        machine = estate.called(estate.machines(actor).annotate(**ways()), wanted["machine"]).first()
         if member is None:
             form.add_error("person", _("Nobody here has this address."))
         if machine is None:
@@ -173,7 +178,7 @@ def simulate(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def who(request: HttpRequest, actor: Person, machine: str) -> HttpResponse:
     _require_staff(actor)  # whom else the owner lets in is nobody's business whom they delegate to
-    row = estate.machine_alone(actor, machine)
+    row = estate.machine_alone(actor, machine, ways())
     members = leaf(request, rule_queries.could_reach(actor, row))
     found = rule_queries.reaches([(member, member.person, row) for member in members], timezone.now())
     return render(request, "console/who.html", {"machine": row, "rows": members, "found": found})
