@@ -181,7 +181,7 @@ LATER = "Approved. The technician can start a session from the beginning that yo
 USED = {  # in a plant, which no catalogue of translations answers for
     "en": ("Step inside", "Approve", "Withdraw"),
     "it": ("Entra", "Approva", "Ritira"),
-    "ja": ("顧客の中に入る", "承認", "取り下げる"),
+    "ja": ("中に入る", "承認", "取り下げる"),
 }
 KNOWN_AS = "Its register knows you as %(name)s."
 

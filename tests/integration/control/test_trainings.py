@@ -98,9 +98,10 @@ def test_a_technician_s_pages_say_what_is_missing_and_lead_there_and_back(linked
     assert "not confirmed yet:" in shown(signed_in(linked.approver), f"/requests/{request}/")
     assert address in shown(page, f"/requests/{request}/")
     access.approve(actor=linked.approver, request=request)
-    for there in (machine, "/work/"):
+    for there in (machine, "/work/", "/"):
         assert address in shown(page, there)
         assert "portineria connect" not in shown(page, there)
+    assert "You may reach now" not in shown(page, "/")
     read = shown(page, f"{address}?next={machine}")
     assert "&lt;script&gt;alert(1)" in read
     assert HOSTILE not in read
@@ -108,6 +109,8 @@ def test_a_technician_s_pages_say_what_is_missing_and_lead_there_and_back(linked
     assert page.post(address, said | {"number": "2"}).status_code == 200
     assert page.post(address, said)["Location"] == "/"
     assert "portineria connect" in shown(page, machine)
+    assert "You may reach now" in shown(page, "/")
+    assert address not in shown(page, "/")
     assert address in shown(page, "/account/")
     assert address not in shown(page, f"{machine}ask/")
     assert "not confirmed yet:" not in shown(signed_in(linked.approver), f"/requests/{request}/")

@@ -182,15 +182,15 @@ def visible_machines(actor: Person, at: datetime | None = None) -> list[MachineS
 
 
 def sights_and_reachable(actor: Person, machines: Iterable[int]) -> tuple[dict[int, Sight], list[MachineSight]]:
-    """Key → sight of some of them, as ``sight_by_machine``, and those that they may connect to now: few, however many
-    they see.
+    """Key → sight of some of them, as ``sight_by_machine``, and those that they may connect to now, or once they have
+    confirmed what is to be read: few, however many they see.
     """
     at, asked = timezone.now(), set(machines)
     given = Grant.objects.filter(person=actor).live(at).values("machine")
     rows = in_sight(Seer.of(actor)).filter(Q(pk__in=asked) | Q(pk__in=given)).order_by(*_BY_PLACE)
     seen = sights(actor, list(rows), at)
     named = {one.machine.pk: one.sight for one in seen if one.machine.pk in asked}
-    return named, [one for one in seen if one.sight is Sight.REACHABLE]
+    return named, [one for one in seen if one.sight is Sight.REACHABLE or one.to_confirm]
 
 
 def visible_machine(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first page: who is inside, what waits, what is away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,6 +48,7 @@ class Now:
     decidable: Page[Asked]
     mine: list[Asked]
     reachable: list[tuple[MachineSight, Place]]
+    unread: list[tuple[MachineSight, Place]]  # reachable as soon as something is read and confirmed
     waiting_gateways: list[Gateway]
     away: list[Gateway]  # the first of them
     away_in_all: int
@@ -85,7 +86,8 @@ def now(actor: Person, leaf: Leaf) -> Now:
         inside=inside,
         decidable=waiting,
         mine=[Asked(row, known[row.machine_id]) for row in mine],
-        reachable=[(row, whereabouts.place_of(row.machine, row.sight, owned=False)) for row in reachable],
+        reachable=_placed(row for row in reachable if not row.to_confirm),
+        unread=_placed(row for row in reachable if row.to_confirm),
         waiting_gateways=[gateway for gateway in gateways if gateway.state == GatewayState.WAITING],
         away=away[:_AWAY],
         away_in_all=len(away),
@@ -99,6 +101,10 @@ def now(actor: Person, leaf: Leaf) -> Now:
         more=extension_rows.waiting_leaf(actor, leaf(decidable_extensions(actor), "more")) if "more" in waits else None,
         missing=_missing(actor, gateways, machines, administers=administers) if staff else "",
     )
+
+
+def _placed(rows: Iterable[MachineSight]) -> list[tuple[MachineSight, Place]]:
+    return [(row, whereabouts.place_of(row.machine, row.sight, owned=False)) for row in rows]
 
 
 def _kinds(actor: Person, at: datetime) -> frozenset[str]:
