@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pytest
+from django.urls import resolve
 from pytest_django import DjangoDbBlocker
 
 from tests.integration import postgresql_server
@@ -23,6 +24,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def kept(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Kept:
+    resolve("/")  # before any test's transaction, which PostgreSQL ends when nothing is asked for five seconds
     with django_db_blocker.unblock():
         return keep()
 
