@@ -306,21 +306,45 @@ def test_what_somebody_types_survives_news(server: Server, open_as: Open) -> Non
 
 
 def test_a_session_is_cut_only_when_the_gateway_has_signed(server: Server, open_as: Open) -> None:
-    session = server.ids["session-it"]
-    page = open_as("owner", "/")
-    watching = open_as("technician-it", f"/sessions/{session}/")
+    """By an owner who reads Japanese, seen by a technician who reads Italian."""
+    session, said, walked = server.ids["session-it"], words("ja"), Walked("ja")
+    page = open_as("owner-ja", "/", locale=LOCALES["ja"])
+    watching = open_as("technician-it", f"/sessions/{session}/", locale=LOCALES["it"])
     page.locator(f"#cut-{session}").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Reason").fill("Smoke at the press")
-    dialog.get_by_role("button", name="Cut now").click()
-    expect(page.get_by_text("Cutting…", exact=True)).to_be_visible()
-    expect(page.get_by_text("Cut.", exact=True)).to_have_count(0)
+    dialog.get_by_label(said("Reason")).fill("Smoke at the press")
+    walked.reads(page)
+    dialog.get_by_role("button", name=said("Cut now")).click()
+    expect(page.locator("strong", has_text="切断中…")).to_be_visible()
+    expect(page.locator("strong").get_by_text(said("Cut."), exact=True)).to_have_count(0)
     expect(watching.get_by_text("Interruzione…", exact=True)).to_be_visible()
     server.receipt(session)
-    expect(page.get_by_text("Cut.", exact=True)).to_be_visible()
-    expect(page.get_by_text("41 ms after the order arrived")).to_be_visible()
+    expect(page.locator("strong").get_by_text(said("Cut."), exact=True)).to_be_visible()
+    expect(page.get_by_text("41ミリ秒")).to_be_visible()
     expect(page.get_by_text("Smoke at the press").first).to_be_visible()
+    walked.reads(page)
     expect(watching.get_by_text("Interrotta.", exact=True)).to_be_visible()
+    walked.language = "it"
+    walked.reads(watching)
+    assert walked.left_in_english == []
+
+
+def test_a_refusal_is_read_with_its_reason_by_whoever_asked(server: Server, open_as: Open) -> None:
+    """Across two languages: what somebody wrote stays as it is, all else is each reader's own."""
+    path, said, walked = f"/requests/{server.ids['waiting-refused']}/", words("ja"), Walked("ja")
+    waiting = open_as("newcomer-it", path, locale=LOCALES["it"])
+    page = open_as("approver-ja", path, locale=LOCALES["ja"])
+    page.get_by_role("link", name=said("Refuse"), exact=True).click()
+    page.get_by_role("dialog").get_by_label(said("Reason")).fill("今週は生産のため停止できません")
+    walked.reads(page)
+    page.get_by_role("dialog").get_by_role("button", name="却下").click()
+    expect(page.get_by_text(said("Refused. The technician sees your reason."))).to_be_visible()
+    walked.reads(page)
+    expect(waiting.get_by_text("respinta").first).to_be_visible()  # nobody touches it
+    expect(waiting.get_by_text("今週は生産のため停止できません")).to_be_visible()
+    walked.language = "it"
+    walked.reads(waiting)
+    assert walked.left_in_english == []
 
 
 def test_a_cut_without_a_reason_asks_for_one_and_cuts_nothing(server: Server, open_as: Open) -> None:
@@ -333,17 +357,22 @@ def test_a_cut_without_a_reason_asks_for_one_and_cuts_nothing(server: Server, op
 
 
 def test_an_administrator_locks_somebody_from_their_session(server: Server, open_as: Open) -> None:
-    page = open_as("owner", f"/sessions/{server.ids['session-careless']}/")
+    said, walked = words("it"), Walked("it")
+    page = open_as("owner-it", f"/sessions/{server.ids['session-careless']}/", locale=LOCALES["it"])
     locked_out = open_as("careless", "/")
     page.locator("#lock-person").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Reason").fill("Laptop stolen")
-    dialog.get_by_role("button", name="Lock", exact=True).click()
-    expect(page.get_by_text("is locked. Open sessions are being cut.")).to_be_visible()
-    expect(page.get_by_text("This person is locked.")).to_be_visible()
+    dialog.get_by_label("Motivo").fill("Laptop rubato")
+    walked.reads(page)
+    dialog.get_by_role("button", name="Blocca", exact=True).click()
+    locked = said("%(name)s is locked. Open sessions are being cut.") % {"name": "Careless"}
+    expect(page.get_by_text(locked)).to_be_visible()
+    expect(page.get_by_text(said("This person is locked."))).to_be_visible()
     expect(page.locator("#unlock-person")).to_be_visible()
+    walked.reads(page)
     locked_out.goto("/machines/")
     expect(locked_out).to_have_url(re.compile("/accounts/login/"))
+    assert walked.left_in_english == []
 
 
 UPDATED_BEHIND = """of => new Promise(done => {  // until the link that opened the dialog is another one
@@ -366,22 +395,30 @@ def test_the_dialog_works_by_keyboard_alone(server: Server, open_as: Open) -> No
 
 
 def test_an_approver_extends_a_session_from_the_first_page(server: Server, open_as: Open) -> None:
-    page = open_as("signer", "/")
+    page, said, walked = open_as("approver-it", "/", locale=LOCALES["it"]), words("it"), Walked("it")
     page.locator(f"#extend-{server.ids['session-ja']}").click()
-    page.get_by_role("dialog").get_by_label("Longer by").select_option("60")
-    page.get_by_role("dialog").get_by_role("button", name="Extend").click()
-    expect(page.get_by_text("Extended.")).to_be_visible()
+    page.get_by_role("dialog").get_by_label(said("Longer by")).select_option("60")
+    walked.reads(page)
+    page.get_by_role("dialog").get_by_role("button", name="Prolunga").click()
+    expect(page.get_by_text(said("Extended. The gateway gets the new end at once."))).to_be_visible()
+    walked.reads(page)
+    assert walked.left_in_english == []
 
 
 def test_a_gateway_is_admitted_only_after_comparing(server: Server, open_as: Open) -> None:
-    page = open_as("owner", f"/gateways/{server.ids['gateway-new']}/")
+    """In Japanese; test_first_run does it in English."""
+    said, walked = words("ja"), Walked("ja")
+    page = open_as("owner-ja", f"/gateways/{server.ids['gateway-new']}/", locale=LOCALES["ja"])
     assert re.fullmatch(r"([0-9a-f]{8} ?){8}", page.locator("#fingerprint").inner_text().replace("\n", " "))
     page.locator("[name=compared]").evaluate("box => box.required = false")
-    page.get_by_role("button", name="Admit").click()
-    expect(page.get_by_text("Compare both fingerprints first, then tick the box.")).to_be_visible()
-    page.get_by_label("I have compared the whole fingerprint").check()
-    page.get_by_role("button", name="Admit").click()
-    expect(page.get_by_text("Admitted.")).to_be_visible()
+    page.get_by_role("button", name=said("Admit")).click()
+    expect(page.get_by_text(said("Compare both fingerprints first, then tick the box."))).to_be_visible()
+    walked.reads(page)
+    page.get_by_label(said("I have compared the whole fingerprint, and it is the same.")).check()
+    page.get_by_role("button", name=said("Admit")).click()
+    expect(page.get_by_text(said("Admitted. The gateway connects by itself within half a minute."))).to_be_visible()
+    walked.reads(page)
+    assert walked.left_in_english == []
 
 
 @pytest.mark.parametrize(

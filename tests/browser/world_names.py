@@ -9,15 +9,17 @@ READ = {  # by whoever works at Press 6
 }
 # The same in every language; some of them are words of ours as well.
 NAMES = {
-    "Analyst", "Careless", "Controller", "Deputy", "English", "Head", "Italiano", "Keys", "Maintenance planner",
-    "Microsoft Sentinel", "Newcomer", "Northern Works", "Northern Works sign-in", "Owner", "Panel", "Passkey",
-    "Plant East", "Plant North", "Press Supplier", "Program", "Registers", "Rival", "Robot cell", "Safety", "Server",
+    "Analyst", "Approver", "Careless", "Controller", "Deputy", "English", "Head", "Italiano", "Keys",
+    "Maintenance planner", "Microsoft Sentinel", "Newcomer", "Northern Works", "Northern Works sign-in", "Owner",
+    "Panel", "Passkey", "Plant East", "Plant North", "Press Supplier", "Program", "Registers", "Rival", "Robot cell",
+    "Safety", "Server",
     "Technician", "Watcher", "Watchful", "Watchful sign-in", "Webhook", "firmware", "gateway-east", "gateway-new",
     "gateway-north", "gateway-wrong", *PROVIDERS.values(),
 }  # fmt: skip
 # What people of the world wrote, with words in it that give English away.
 WRITTEN = {
     "Robot holds somebody's sleeve", "The seal does not come off", "Who was it?", "lid is open", "The contract ended",
+    "Smoke at the press",
     "setpoints of line 1", "Shift lead is informed.", "The press stopped after this session", "speed of the belt",
     "vault of the night shift", "conveyor is being moved",
 }  # fmt: skip

@@ -117,6 +117,10 @@ def travellers(maker: Maker) -> None:
         maker.person(f"newcomer-{language}", Role.TECHNICIAN, ids["presses"], language)
         maker.person(f"approver-{language}", Role.APPROVER, language=language)
     keys = Person.objects.get(public_id=ids["keys"])
+    newcomer = Person.objects.get(public_id=ids["newcomer-it"])
+    ids["waiting-refused"] = access.make_request(
+        actor=newcomer, machine=ids["robot"], reason="Commessa 4741", minutes=60
+    ).public_id
     work: dict[str, Any] = {"actor": keys, "reason": "Order 4740", "minutes": 60}
     ids["waiting-phone"] = access.make_request(**work, machine=ids["press3"]).public_id
     for day, (language, name) in enumerate(PROVIDERS.items(), start=1):

@@ -2,6 +2,7 @@
 // A link with data-dialog opens its page's form in a dialog above this page. Without this file the link is just a page.
 // The dialog lies outside the live parts, so an update behind it never takes away what somebody is typing.
 const dialog = document.getElementById("dialog");
+const REFERENCES = ["for", "aria-describedby", "aria-labelledby", "list"];
 let opener = ""; // id of the link: an update behind the dialog may have put another one in its place
 
 // The browser gives the focus back itself, unless what had it is gone.
@@ -9,6 +10,22 @@ dialog?.addEventListener("close", () => {
   const focused = document.activeElement;
   if (focused === document.body || dialog.contains(focused)) document.getElementById(opener)?.focus();
 });
+
+// The page behind may have a field of the same name, and so of the same id: a label in the dialog would be that one's.
+function apart(form) {
+  const names = new Map();
+  for (const node of form.querySelectorAll("[id]")) {
+    if (!document.getElementById(node.id)) continue;
+    names.set(node.id, `dialog-${node.id}`);
+    node.id = names.get(node.id);
+  }
+  for (const name of REFERENCES) {
+    for (const node of form.querySelectorAll(`[${name}]`)) {
+      node.setAttribute(name, node.getAttribute(name).split(" ").map((id) => names.get(id) ?? id).join(" "));
+    }
+  }
+  return form;
+}
 
 async function open(link) {
   let answer;
@@ -24,7 +41,8 @@ async function open(link) {
     return;
   }
   opener = link.id;
-  dialog.replaceChildren(document.importNode(form, true));
+  dialog.replaceChildren();
+  dialog.replaceChildren(document.importNode(apart(form), true));
   dialog.setAttribute("aria-labelledby", form.querySelector("h1")?.id ?? "");
   dialog.showModal();
   dialog.querySelector("textarea, input:not([type=hidden]), select")?.focus();
