@@ -70,8 +70,8 @@ def now(actor: Person, leaf: Leaf) -> Now:
     admitted = [gateway for gateway in gateways if gateway.state in (GatewayState.ADMITTED, GatewayState.QUARANTINED)]
     away = [gateway for gateway in admitted if queries.shown_gateway_state(gateway) != "connected"]
     inside = leaf(with_stays(remote_sessions.with_firm(remote_sessions.open_sessions(actor))), "inside")
-    waiting = leaf(decidable_requests(actor), "waiting")
-    mine = list(access.pending_requests(actor).filter(person=actor)) if asks else []
+    waiting = leaf(whereabouts.waiting(decidable_requests(actor)), "waiting")
+    mine = list(whereabouts.waiting(access.pending_requests(actor)).filter(person=actor)) if asks else []
     named = [row.machine for rows in (inside, waiting, mine) for row in rows]
     sights, reachable = access.sights_and_reachable(actor, [row.pk for row in named]) if asks else (None, [])
     known = whereabouts.places(actor, named, sights)

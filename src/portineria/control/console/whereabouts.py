@@ -15,7 +15,7 @@ from django.utils import timezone
 from portineria.control.access import queries as access
 from portineria.control.access.around import Around
 from portineria.control.access.facts import decisions
-from portineria.control.access.models import AccessRequest
+from portineria.control.access.models import AccessRequest, RequestQuerySet
 from portineria.control.console import texts
 from portineria.control.estate.models import Machine
 from portineria.control.identity.delegation_models import Power
@@ -81,6 +81,11 @@ class Asked:
     @property
     def lapsed_because(self) -> list[str]:
         return [texts.reason(word) for word in self.request.lapsed_why.split()]
+
+
+def waiting(requests: RequestQuerySet) -> RequestQuerySet:
+    """Without their answers, which no list of what waits shows."""
+    return requests.prefetch_related(None)
 
 
 def asked_leaf(actor: Person, leaf: Page[Any]) -> Page[Asked]:

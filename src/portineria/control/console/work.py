@@ -59,7 +59,8 @@ def steps(actor: Person, rows: list[Machine]) -> list[Step]:
     sights = access.sights(actor, rows)
     places = whereabouts.places(actor, rows, {seen.machine.pk: seen.sight for seen in sights})
     inside = _first(remote_sessions.open_sessions(actor).filter(person=actor, machine__in=rows))
-    waiting = _first(access.pending_requests(actor).filter(person=actor, machine__in=rows))
+    pending = whereabouts.waiting(access.pending_requests(actor))
+    waiting = _first(pending.filter(person=actor, machine__in=rows))
     return [
         _step(seen, places[seen.machine.pk], inside.get(seen.machine.pk), waiting.get(seen.machine.pk))
         for seen in sights

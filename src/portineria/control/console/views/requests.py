@@ -35,8 +35,8 @@ def mine(request: HttpRequest, actor: Person) -> HttpResponse:
 @page
 def approvals(request: HttpRequest, actor: Person) -> HttpResponse:
     own = access.requests(actor).filter(organisation__in=actor.sees(Power.WORK))
-    at, decidable = timezone.now(), decidable_requests(actor)
-    others = own.filter(state="pending").exclude(pk__in=decidable.values("pk"))
+    at, decidable = timezone.now(), whereabouts.waiting(decidable_requests(actor))
+    others = whereabouts.waiting(own.filter(state="pending")).exclude(pk__in=decidable.values("pk"))
     lists: dict[str, QuerySet[Any]] = {
         "held": remote_sessions.held_for(actor, at), "emergencies": emergency_queries.reviews(actor).unsigned(),
         "more": decidable_extensions(actor), "waiting": decidable, "others": others,
