@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 
 from portineria.control.access import services as access
+from portineria.control.access.locks import lock
+from portineria.control.access.maintaining import begin_maintenance
 from portineria.control.access.models import AccessRequest, Rule
 from portineria.control.access.reason import ListedReason
 from portineria.control.access.reasons import ReasonsAsked, lists, reasons_at, set_reasons
@@ -17,6 +21,7 @@ from portineria.control.audit.queries import events, views
 from portineria.control.identity.models import Organisation
 from portineria.control.identity.services import BadField
 from portineria.core.errors import Denied, NotFound
+from portineria.policy.ending import Locked
 from tests.integration.control.browsing import shown, signed_in
 from tests.integration.control.calling import Browser
 from tests.integration.control.declared import applied, proposal
@@ -100,6 +105,23 @@ def test_a_reason_is_what_whoever_approves_sees_of_it(world: World) -> None:
     assert told.count("\u202e") == 2  # in the field, as it was typed, and nowhere else
     assert "that nobody sees" not in page.post(f"/machines/{world.machine.public_id}/ask/", asked).content.decode()
     asking(world, "<script>\r\n\t点検、漏れ")
+
+
+@pytest.mark.parametrize("wrong", ["\u202egnorw", "\u200b", "a\x07b"])
+def test_whoever_decides_or_locks_hides_nothing_in_their_words_either(world: World, wrong: str) -> None:
+    request, machine = world.request(), world.machine.public_id
+    here: dict[str, Any] = {"actor": world.owner, "organisation": world.organisation, "reason": wrong}
+    acts: list[Callable[[], object]] = [
+        partial(access.agree, actor=world.owner, request=request, reason=wrong),
+        partial(access.refuse, actor=world.owner, request=request, reason=wrong),
+        partial(lock, kind=Locked.MACHINE, thing=machine, **here),
+        partial(begin_maintenance, machine=machine, **here),
+    ]
+    for act in acts:
+        with pytest.raises(BadField) as refused:
+            act()
+        assert refused.value.code == "field.reason"
+    assert access.agree(actor=world.owner, request=request, reason=" ") is not None
 
 
 def test_who_writes_lists_and_what(world: World) -> None:

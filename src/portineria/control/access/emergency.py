@@ -17,7 +17,6 @@ from portineria.control.access.facts import prospects
 from portineria.control.access.firm import firm_under, standing_at
 from portineria.control.access.models import AccessRequest, EmergencyReview, Grant, RequestState, Rule
 from portineria.control.access.queries import locks_meeting, visible_machine
-from portineria.control.access.reasons import clean_words
 from portineria.control.access.rules import keep_version
 from portineria.control.access.services import OwnRequest
 from portineria.control.audit.services import record
@@ -32,6 +31,7 @@ from portineria.control.identity.authority import (
 )
 from portineria.control.identity.models import Membership, Organisation, Person
 from portineria.control.identity.services import BadField
+from portineria.control.identity.words import clean_words
 from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import BY_LOCK
 

@@ -14,7 +14,6 @@ from portineria.control.access.extension import EXTENSION_REASON, Extension, Ext
 from portineria.control.access.firm import firm_by_grant
 from portineria.control.access.models import AlreadyDecided, Grant
 from portineria.control.access.queries import visible_machine
-from portineria.control.access.reasons import clean_words
 from portineria.control.access.services import GrantEnded, OwnRequest, extend, prolong
 from portineria.control.access.waiting_extensions import end_of, record_extension
 from portineria.control.access.windows import require_longer
@@ -22,6 +21,7 @@ from portineria.control.identity.authority import SYSTEM
 from portineria.control.identity.models import Person
 from portineria.control.identity.service_accounts import answering
 from portineria.control.identity.services import BadField
+from portineria.control.identity.words import clean_words
 from portineria.core.errors import Conflict, NotFound
 
 MOST_ASKED = 10  # times for one grant: whoever approves reads each

@@ -20,7 +20,7 @@ from portineria.control.identity.authority import (
 )
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Membership, Organisation, Person, Supplier
-from portineria.control.identity.services import BadField
+from portineria.control.identity.words import clean_words
 from portineria.core.errors import Conflict, NotFound
 from portineria.policy.ending import Locked
 
@@ -47,7 +47,7 @@ def lock(*, actor: Actor, organisation: str, kind: Locked, thing: str = "", reas
         require(actor, owner.pk, works_here, Power.LOCK)
     else:
         require(actor, owner.pk, administers)
-    reason = _clean_reason(reason)
+    reason = clean_words(reason)
     # One after the other, or two would not see each other.
     Organisation.objects.select_for_update(no_key=True).get(pk=owner.pk)
     named = {} if kind is Locked.EVERYTHING else {kind.value: _found(owner, kind, thing)}
@@ -72,7 +72,7 @@ def lift(*, actor: Actor, lock: str, reason: str) -> Lock:
     require_lifting(actor, row)
     if not row.holds:
         raise LiftedAlready(f"lock {lock} was lifted already")
-    row.lifted_at, row.lifted_by, row.lifted_reason = timezone.now(), _person(actor), _clean_reason(reason)
+    row.lifted_at, row.lifted_by, row.lifted_reason = timezone.now(), _person(actor), clean_words(reason)
     row.save(update_fields=["lifted_at", "lifted_by", "lifted_reason"])
     record("access.lock.lifted", actor=actor.public_id, reason=row.lifted_reason, **_fields(row))
     return row
@@ -89,13 +89,6 @@ def require_lifting(actor: Actor, row: Lock) -> None:
 
 def _person(actor: Actor) -> Person | None:
     return actor if isinstance(actor, Person) else None
-
-
-def _clean_reason(text: str) -> str:
-    reason = " ".join(text.split())
-    if not reason or len(reason) > 500:
-        raise BadField("reason", "1 to 500 characters")
-    return reason
 
 
 def _found(owner: Organisation, kind: Locked, thing: str) -> Any:

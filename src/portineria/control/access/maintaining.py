@@ -13,6 +13,7 @@ from portineria.control.estate.models import Line, Machine
 from portineria.control.identity.authority import SYSTEM, organisation_of, require, works_here
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.services import BadField
+from portineria.control.identity.words import clean_words
 from portineria.core.errors import Conflict, NotFound
 
 LONGEST_DAYS = 92  # with an end of its own; what takes longer has none
@@ -33,7 +34,7 @@ def begin_maintenance(
     """Of one machine, by id; or of a line, as ``id of its plant/name``. Raise MaintainedAlready."""
     owner = organisation_of(actor, organisation)
     require(actor, owner.pk, works_here)
-    reason, now = _clean_reason(reason), timezone.now()
+    reason, now = clean_words(reason), timezone.now()
     if ends_at is not None and not 0 < (ends_at - now).total_seconds() <= LONGEST_DAYS * 86400:
         raise BadField("until", f"within {LONGEST_DAYS} days from now")
     if bool(machine) == bool(line):
@@ -60,7 +61,7 @@ def end_maintenance(*, actor: Person, maintenance: str, reason: str) -> Maintena
     require(actor, row.organisation_id, works_here)
     if row.ended_at is not None:
         raise MaintenanceOver(f"maintenance {maintenance} is over")
-    row.ended_at, row.ended_by, row.ended_reason = timezone.now(), actor, _clean_reason(reason)
+    row.ended_at, row.ended_by, row.ended_reason = timezone.now(), actor, clean_words(reason)
     row.save(update_fields=["ended_at", "ended_by", "ended_reason"])
     _record("ended", row, actor.public_id, reason=row.ended_reason)
     return row
@@ -83,13 +84,6 @@ def _close_overdue(at: datetime) -> None:
         row.ended_at = row.ends_at
         row.save(update_fields=["ended_at"])
         _record("ended", row, SYSTEM, reason="")
-
-
-def _clean_reason(text: str) -> str:
-    reason = " ".join(text.split())
-    if not reason or len(reason) > 500:
-        raise BadField("reason", "1 to 500 characters")
-    return reason
 
 
 def _machine(owner: Organisation, public_id: str) -> Machine:

@@ -16,18 +16,6 @@ from portineria.control.identity.services import BadField
 from portineria.control.kept_query import KeptRows
 from portineria.core.errors import Conflict, NotFound
 
-_WORDS = 500
-
-
-def clean_words(text: str, field: str = "reason") -> str:
-    """Of somebody who asks or signs, on one line. Others decide by what they read: what is not seen would turn it round
-    (U+202E) or stand there for nothing. Raise BadField.
-    """
-    words = " ".join(text.split())
-    if not 0 < len(words) <= _WORDS or not words.isprintable():
-        raise BadField(field, f"1 to {_WORDS} printable characters")
-    return words
-
 
 class ReasonsAsked(Conflict):
     """Rules ask for one of the list, and there would be none."""

@@ -29,7 +29,7 @@ from portineria.control.access.naming import naming
 from portineria.control.access.preference import preference
 from portineria.control.access.profiles import mark_of, narrower_named
 from portineria.control.access.queries import visible_machine
-from portineria.control.access.reasons import clean_words, listed_for
+from portineria.control.access.reasons import listed_for
 from portineria.control.access.recurring import Weeks, clean_weeks, coming, said
 from portineria.control.access.rules import change_rule, check_minutes, create_rule, end_rule
 from portineria.control.access.substitution import Substitution
@@ -50,6 +50,7 @@ from portineria.control.identity.models import Person
 from portineria.control.identity.queries import own_firm
 from portineria.control.identity.service_accounts import answering
 from portineria.control.identity.services import BadField
+from portineria.control.identity.words import clean_remark, clean_words
 from portineria.core.errors import Conflict, Denied, NotFound
 from portineria.policy.ending import Ending
 
@@ -203,7 +204,7 @@ def locked_request(actor: Person, request: str) -> AccessRequest:
 def _decide(
     actor: Person, request: str, reason: str, *, approved: bool, minutes: int | None = None, narrower: str = ""
 ) -> AccessRequest:
-    row = locked_request(actor, request)
+    row, reason = locked_request(actor, request), clean_remark(reason)
     if same_person(row.person, actor):
         raise OwnRequest("whoever asks may not decide")
     set_aside(row)
@@ -222,12 +223,12 @@ def _decide(
     made, _ = row.approvals.update_or_create(  # one that counts no more is said again
         decided_by=actor,
         defaults={
-            "asked_by_id": row.person_id, "substitution": standing_in, "approved": approved, "reason": reason[:500],
+            "asked_by_id": row.person_id, "substitution": standing_in, "approved": approved, "reason": reason,
             "minutes": minutes, "narrower": less, "mark": mark_of(row.rule), "counts": True,
             "decided_at": timezone.now(), **(before if approved else NOTHING_SAID).place,
         },
     )  # fmt: skip
-    said = {"reason": reason[:500], "substitution": standing_in.public_id if standing_in else ""}
+    said = {"reason": reason, "substitution": standing_in.public_id if standing_in else ""}
     said |= {"for_level": made.in_level} if approved else {}
     if approved and (missing := approvals_missing(row)):
         asked = said_to_one(row).number

@@ -17,6 +17,7 @@ from portineria.control.estate.models import Gateway, Line, Machine
 from portineria.control.identity.authority import SYSTEM, administers, organisation_of, require
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.services import BadField, NameTaken, clean_name
+from portineria.control.identity.words import clean_words
 from portineria.core.errors import Conflict, NotFound, ProtocolError
 from portineria.policy.consent import SignalKind
 from portineria.protocols.opcua.binary import Reader
@@ -122,9 +123,7 @@ def remove_signal(*, actor: Person, signal: str, reason: str) -> Signal:
     require(actor, row.organisation_id, administers)
     if row.removed_at is not None:
         raise SignalRemoved(f"signal {signal} is removed already")
-    reason = " ".join(reason.split())
-    if not reason or len(reason) > 500:
-        raise BadField("reason", "1 to 500 characters")
+    reason = clean_words(reason)
     row.removed_at, row.removed_by = timezone.now(), actor
     row.save(update_fields=["removed_at", "removed_by"])
     _record("removed", row, actor.public_id, reason=reason)

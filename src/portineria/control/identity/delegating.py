@@ -16,6 +16,7 @@ from portineria.control.identity.delegation_models import LONGEST_INCIDENT_HOURS
 from portineria.control.identity.models import Organisation, Person
 from portineria.control.identity.pseudonyms import make_halves, pseudonym
 from portineria.control.identity.services import BadField
+from portineria.control.identity.words import clean_words
 from portineria.core.errors import Conflict, NotFound
 from portineria.core.ids import Kind
 
@@ -166,7 +167,7 @@ def end_by_provider(*, actor: Person, delegation: str, reason: str) -> Delegatio
     """At once, and by nobody's leave. Inside a transaction: ``access.withdrawal``. Raise NotFound, Denied."""
     row = locked(actor, delegation)
     require(actor, row.provider_id, administers)
-    reason, now = clean_reason(reason), timezone.now()
+    reason, now = clean_words(reason), timezone.now()
     if not row.holds(now):  # of what ended only the customer's people are told
         raise NotFound(f"delegation {delegation}")
     row.decline(now)
@@ -183,7 +184,7 @@ def declare_incident(*, actor: Person, delegation: str, reason: str) -> Delegati
     """
     row = locked(actor, delegation)
     require(actor, row.provider_id, approves)
-    reason = clean_reason(reason)
+    reason = clean_words(reason)
     now = timezone.now()
     if not row.holds(now) or row.withdrawn_at is not None or not row.incident_hours or row.incident_at(now):
         raise NoIncident(f"delegation {delegation} grants none now")
@@ -191,13 +192,6 @@ def declare_incident(*, actor: Person, delegation: str, reason: str) -> Delegati
     row.save(update_fields=["incident_until", "incident_hours"])
     _record("incident-declared", row, actor, until=_iso(row.incident_until), reason=reason)
     return row
-
-
-def clean_reason(text: str) -> str:
-    reason = " ".join(text.split())
-    if not 1 <= len(reason) <= 500:
-        raise BadField("reason", "1 to 500 characters")
-    return reason
 
 
 def _iso(at: datetime | None) -> str:

@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import administers, require
-from portineria.control.identity.delegating import clean_reason, locked_pair
+from portineria.control.identity.delegating import locked_pair
 from portineria.control.identity.delegation_models import Delegation, NameQuestion, QuestionState
 from portineria.control.identity.models import Membership, Person, Role
 from portineria.control.identity.pseudonyms import behind
+from portineria.control.identity.words import clean_words
 from portineria.core.errors import Conflict, NotFound
 
 
@@ -71,7 +72,7 @@ def ask(*, actor: Person, delegation: str, analyst: str, reason: str) -> NameQue
     if NameQuestion.objects.filter(analyst=about.person, by_customer=by_customer, state=QuestionState.ASKED).exists():
         raise AskedAlready(f"about {analyst}")
     made = NameQuestion.objects.create(
-        delegation=row, analyst=about.person, by_customer=by_customer, asked_by=actor, reason=clean_reason(reason)
+        delegation=row, analyst=about.person, by_customer=by_customer, asked_by=actor, reason=clean_words(reason)
     )
     _record("asked-about", made, actor, reason=made.reason)
     return made

@@ -10,6 +10,7 @@ from portineria.control.audit.services import record
 from portineria.control.identity.authority import administers
 from portineria.control.identity.models import Person
 from portineria.control.identity.services import BadField
+from portineria.control.identity.words import clean_words
 from portineria.control.privacy.duties import guarded_by, has_duty
 from portineria.control.privacy.models import Duty
 from portineria.control.remote_sessions import queries
@@ -102,9 +103,7 @@ def ask(*, actor: Person, session: str, reason: str, reference: str, hours: int)
     row = queries.session(actor, session)
     if not has_duty(actor, row.organisation_id, Duty.READER):
         raise NotFound(f"recordings of {session}, for {actor.public_id}")
-    reason, reference = " ".join(reason.split()), " ".join(reference.split())
-    if not 1 <= len(reason) <= 500:
-        raise BadField("reason", "1 to 500 characters")
+    reason, reference = clean_words(reason), " ".join(reference.split())
     if not 1 <= len(reference) <= 60 or not reference.isprintable():
         raise BadField("reference", "1 to 60 characters")
     if not 1 <= hours <= MOST_HOURS:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from portineria.control.audit.services import record
 from portineria.control.identity.authority import SYSTEM, administers
 from portineria.control.identity.models import Organisation, Person
-from portineria.control.identity.services import BadField
+from portineria.control.identity.words import clean_words
 from portineria.control.privacy.duties import has_duty
 from portineria.control.privacy.models import Duty
 from portineria.control.privacy.queries import terms_of
@@ -165,9 +165,7 @@ def hold(*, actor: Person, session: str, reason: str) -> RecordingHold:
     Raise NotFound, NothingRecorded, HeldAlready, BadField.
     """
     row = _holdable(actor, session)
-    reason = " ".join(reason.split())
-    if not 1 <= len(reason) <= 500:
-        raise BadField("reason", "1 to 500 characters")
+    reason = clean_words(reason)
     if not row.recordings.filter(chunks__gte=1, expired_at__isnull=True).exists():
         raise NothingRecorded(f"nothing of session {session} is recorded here")
     if RecordingHold.objects.filter(session=row, lifted_at__isnull=True).exists():
