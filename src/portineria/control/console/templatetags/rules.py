@@ -7,6 +7,7 @@ from portineria.control.access.models import Rule, RulePlace
 from portineria.control.access.only_services import words_of
 from portineria.control.access.profiles import mark_of
 from portineria.control.console import rule_words
+from portineria.control.console.templatetags.console import listed
 
 register = template.Library()
 
@@ -14,7 +15,7 @@ register = template.Library()
 @register.filter
 def in_one_line(kept: str) -> str:
     """Names of services."""
-    return ", ".join(words_of(kept))
+    return listed(words_of(kept))
 
 
 @register.filter
