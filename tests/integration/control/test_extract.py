@@ -45,7 +45,8 @@ def asked(world: World) -> World:
     from portineria.control.access import services as access
 
     made = access.make_request(actor=world.technician, machine="Press 3", reason="x", minutes=30)
-    access.refuse(actor=world.owner, request=made.public_id, reason=FORMULA)
+    access.refuse(actor=world.owner, request=made.public_id, reason="x")
+    access.end_rule(actor=world.owner, rule=world.rule, reason=FORMULA)
     return world
 
 
