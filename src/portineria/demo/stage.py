@@ -226,6 +226,7 @@ class Stage:
             self._say(f"  {plant.name}: fingerprint {shown[plant.name][:17]}… is the same on both sides; admitted")
 
     def start_gateway(self, plant: PlantStage) -> int:
+        _status(plant).unlink(missing_ok=True)  # what the one before it said last: that it was linked
         argv = [*PORTINERIA, "gateway", "run", "--state", str(plant.gateway_state)]
         return self.processes.start(f"gateway-{plant.name.lower()}", plant.network.command(argv))
 
@@ -236,7 +237,7 @@ class Stage:
     def linked(self, plant: PlantStage) -> int:
         """How many links the gateway has, once it knows the time: what it says in its status file."""
         try:
-            status = json.loads((plant.gateway_state / "status.json").read_text())
+            status = json.loads(_status(plant).read_text())
         except (OSError, ValueError):
             return 0
         return len(status["links"]) if status["time"] else 0
@@ -246,6 +247,10 @@ class Stage:
         home = self.state / "connectors" / person.lower().replace(" ", "-")
         home.mkdir(parents=True, exist_ok=True)
         return {**os.environ, "PORTINERIA_HOME": str(home)}
+
+
+def _status(plant: PlantStage) -> Path:
+    return plant.gateway_state / "status.json"
 
 
 def _fingerprint(printed: str) -> str:
