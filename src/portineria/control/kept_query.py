@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model, QuerySet
+from django.db.models.expressions import RawSQL
 from django.db.models.query import get_related_populators
 from django.db.transaction import TransactionManagementError
 
@@ -99,6 +100,20 @@ class _KeptQuery(Generic[R]):
 
 class KeptValues(_KeptQuery[tuple[Any, ...]]):
     """Of ``values_list``."""
+
+    def _reader(self, compiler: Any) -> Callable[[Row], tuple[Any, ...]]:
+        return tuple
+
+
+class KeptKeys(_KeptQuery[tuple[Any, ...]]):
+    """Of one column, to stand in an ``__in`` of another query. Its values are single ones."""
+
+    def within(self, *values: Single) -> RawSQL:
+        kept = self._text(tuple(type(value) for value in values))
+        if kept is None:
+            raise AssertionError("a query without lists has a text")
+        adapted = [_adapted(value) for value in values]
+        return RawSQL(kept.sql, [adapted[one.at] if isinstance(one, _Place) else one for one in kept.given])  # noqa: S611  # a text of Django's
 
     def _reader(self, compiler: Any) -> Callable[[Row], tuple[Any, ...]]:
         return tuple

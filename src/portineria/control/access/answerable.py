@@ -17,7 +17,7 @@ from portineria.control.access.substitution import Substitution
 from portineria.control.identity.authority import approves, permitted
 from portineria.control.identity.delegation_models import Power
 from portineria.control.identity.models import Person
-from portineria.control.kept_query import KeptValues
+from portineria.control.kept_query import KeptKeys, KeptValues
 
 
 def answerable_requests(actor: Person, at: datetime | None = None) -> RequestQuerySet:
@@ -25,10 +25,9 @@ def answerable_requests(actor: Person, at: datetime | None = None) -> RequestQue
     organisation where they approve or stand in, and not their own. Nor what they handed to somebody else, who has it.
     """
     at = at or timezone.now()
-    handed = Substitution.objects.handed(at).order_by()
-    to_them = Q(pk__in=handed.filter(substitute=actor).values("request"))
-    found = pending_requests(actor).filter(for_decision_by(actor, at) | to_them).exclude(person=actor)
-    found = found.exclude(pk__in=handed.filter(approver=actor).values("request")).exclude(person__answered_by=actor)
+    handed_to_them = Q(pk__in=_HANDED_TO.within(actor.pk, at))
+    found = pending_requests(actor).filter(for_decision_by(actor, at) | handed_to_them).exclude(person=actor)
+    found = found.exclude(person__answered_by=actor).exclude(pk__in=_HANDED_BY.within(actor.pk, at))
     return found.exclude(pk__in=Approval.objects.filter(decided_by=actor, counts=True).values("request"))
 
 
@@ -41,6 +40,12 @@ def decidable_requests(actor: Person) -> RequestQuerySet:
     return found.exclude(pk__in=not_asked(actor, levelled, at, _told(rows))) if levelled else found
 
 
+_HANDED_TO = KeptKeys(
+    lambda person, at: Substitution.objects.handed(at).filter(substitute=person).order_by().values_list("request")
+)
+_HANDED_BY = KeptKeys(
+    lambda person, at: Substitution.objects.handed(at).filter(approver=person).order_by().values_list("request")
+)
 # What a row of these queries is of: a request, something else that waits, or what was said and is asked of levels.
 _REQUEST, _OTHER, _TOLD = 0, 1, 2
 _LEVELLED = (
