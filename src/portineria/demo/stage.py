@@ -227,8 +227,7 @@ class Stage:
 
     def start_gateway(self, plant: PlantStage) -> int:
         _status(plant).unlink(missing_ok=True)  # what the one before it said last: that it was linked
-        argv = [*PORTINERIA, "gateway", "run", "--state", str(plant.gateway_state)]
-        return self.processes.start(f"gateway-{plant.name.lower()}", plant.network.command(argv))
+        return self.processes.start(f"gateway-{plant.name.lower()}", plant.network.command(_run(plant)))
 
     def _wait_for_link(self, plant: PlantStage) -> None:
         name = f"gateway-{plant.name.lower()}"
@@ -247,6 +246,10 @@ class Stage:
         home = self.state / "connectors" / person.lower().replace(" ", "-")
         home.mkdir(parents=True, exist_ok=True)
         return {**os.environ, "PORTINERIA_HOME": str(home)}
+
+
+def _run(plant: PlantStage) -> list[str]:
+    return [*PORTINERIA, "gateway", "run", "--state", str(plant.gateway_state)]
 
 
 def _status(plant: PlantStage) -> Path:
