@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from portineria.control.access import bundles, substituting
@@ -15,6 +18,7 @@ from portineria.control.access.rules import Conditions
 from portineria.control.access.services import OwnRequest
 from portineria.control.access.substituting import AsksThem
 from portineria.control.access.substitution import Substitution
+from portineria.control.audit.models import Event
 from portineria.control.console.how_much_waits import how_much_waits
 from portineria.control.identity.models import Membership, Person, Role
 from portineria.control.identity.services import BadField
@@ -233,6 +237,43 @@ def test_what_was_asked_for_together_goes_together_where_somebody_wants_it(world
     for nothing in ("", "bnd_nowhere"):
         with pytest.raises(NotFound):
             bundles.hand_over_all(actor=fresh(w.owner), bundle=nothing, substitute=w.operator.public_id)
+
+
+def test_who_gives_one_back_meanwhile_and_who_hands_all_over_wait_for_each_other_in_one_order(
+    committed_world: World,
+) -> None:
+    w = committed_world
+    rows = asked(w, *two_machines(w))
+    third, bundle = person("third", w.organisation, Role.OPERATOR), rows[0].bundle
+    bundles.hand_over_all(actor=fresh(w.owner), bundle=bundle, substitute=w.operator.public_id)
+    second = Substitution.objects.latest("pk")
+    with ThreadPoolExecutor(1) as beside:
+        with transaction.atomic():
+            Substitution.objects.select_for_update(no_key=True).get(pk=second.pk)
+            handing = beside.submit(_hands_all_over, w, bundle, third)
+            _wait_for_a_lock()
+            substituting.end_substitution(actor=fresh(w.operator), substitution=second.public_id)
+        handing.result(30)
+    assert set(waiting_for(third)) == {row.public_id for row in rows}
+    ended = Event.objects.filter(code="access.substitution.ended")
+    assert ended.count() == 2  # the first by the owner, the second by the operator alone
+
+
+def _hands_all_over(w: World, bundle: str, to: Person) -> None:
+    try:
+        bundles.hand_over_all(actor=fresh(w.owner), bundle=bundle, substitute=to.public_id)
+    finally:
+        connection.close()
+
+
+def _wait_for_a_lock() -> None:
+    """Until the other one waits for us; of SQLite all wait at their beginning."""
+    until = time.monotonic() + 20
+    while connection.vendor == "postgresql" and time.monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
 
 
 @pytest.mark.sqlite

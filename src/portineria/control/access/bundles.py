@@ -13,7 +13,7 @@ from portineria.control.access.deciding import OtherLevel
 from portineria.control.access.models import AccessRequest, AlreadyDecided, RequestState
 from portineria.control.access.queries import visible_machine
 from portineria.control.access.services import agree, make_request, refuse
-from portineria.control.access.substituting import AsksThem, hand_over
+from portineria.control.access.substituting import AsksThem, hand_over, locked_handed
 from portineria.control.access.substitution import Substitution
 from portineria.control.identity.models import Person
 from portineria.control.identity.services import BadField
@@ -77,7 +77,9 @@ def hand_over_all(*, actor: Person, bundle: str, substitute: str) -> list[Substi
     """
     made = list[Substitution]()
     refusal: PortineriaError = AlreadyDecided(f"nothing of {bundle} waits")
-    for row in _locked(actor, bundle, None):
+    rows = _locked(actor, bundle, None)
+    locked_handed(actor, rows)
+    for row in rows:
         try:
             made.append(hand_over(actor=actor, request=row.public_id, substitute=substitute))
         except (AlreadyDecided, AsksThem, OtherLevel) as error:

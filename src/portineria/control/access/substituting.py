@@ -3,6 +3,7 @@
 unless its time had come.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -116,16 +117,22 @@ def hand_over(*, actor: Person, request: str, substitute: str) -> Substitution:
     person = _colleague(actor, row.organisation_id, substitute)
     if same_person(row.person, person):
         raise BadField("substitute", "not whoever asks")
-    for before in Substitution.objects.filter(request=row, approver=actor, ended_at__isnull=True):
-        _end(before, actor, now)
     if person.pk in said_by or (may_answer(person, row, now) and asked_to_say_yes(person, row, now, said)):
         raise AsksThem(f"{request} asks {person.public_id} already")
+    for before in locked_handed(actor, [row]):
+        _end(before, actor, now)
     made = Substitution.objects.create(
         organisation=row.organisation, approver=actor, substitute=person, request=row, starts_at=now,
         ends_at=now + LONGEST,
     )  # fmt: skip
     record_request("handed", row, actor.public_id, substitution=made.public_id, to=person.public_id)
     return made
+
+
+def locked_handed(actor: Person, requests: Iterable[AccessRequest]) -> list[Substitution]:
+    """What the actor handed over of these; to be locked before the first event locks the ledger."""
+    rows = Substitution.objects.filter(request__in=requests, approver=actor, ended_at__isnull=True)
+    return list(rows.select_for_update(no_key=True).order_by("pk"))
 
 
 def _colleague(actor: Person, organisation: int, public_id: str) -> Person:
